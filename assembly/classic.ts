@@ -1,0 +1,150 @@
+// Sealing and opening of the classic datagrams, Blowfish generation (classic-protocol §3).
+//
+//     DATA      0x20 ‖ CBC(frame ‖ counter ‖ crc)     counter u64, crc u32 of frame ‖ counter
+//     RESPONSE  0x44 ‖ CBC(challenge)
+//     with -x   the type byte and the bare frame, or challenge
+import { cbcOpen, cbcSeal } from './blowfish';
+import { crc32 } from './crc32';
+import {
+  FRAME_MAX,
+  FRAME_MIN,
+  SEND_COUNTER,
+  SESSION_IV,
+  SESSION_OPENED,
+  SESSION_OPENED_BYTES,
+  SESSION_SEALED,
+  SESSION_SEALED_BYTES,
+  sessionAt,
+} from './layout';
+import { FRESH, replayAccept, SEEN } from './replay';
+import { SUITE_BLOWFISH, SUITE_NONE, SUITE_PLAIN, sessionActivate, suiteOf } from './session';
+import {
+  STATUS_CRC,
+  STATUS_EXHAUSTED,
+  STATUS_FRAME,
+  STATUS_LENGTH,
+  STATUS_NO_KEY,
+  STATUS_OK,
+  STATUS_PADDING,
+  STATUS_REPLAYED,
+  STATUS_TOO_OLD,
+} from './status';
+
+const TYPE_DATA: u8 = 0x20;
+const TYPE_RESPONSE: u8 = 0x44;
+/** Counter and CRC. */
+const TAIL: u32 = 12;
+const CHALLENGE_BYTES: u32 = 128;
+const SEALED_CHALLENGE_BYTES: u32 = 136;
+
+function count(record: usize, datagrams: usize, bytes: usize, length: u32): void {
+  store<u64>(record + datagrams, load<u64>(record + datagrams) + 1);
+  store<u64>(record + bytes, load<u64>(record + bytes) + length);
+}
+
+/**
+ * Seals a frame in place: the datagram begins one byte before it and ends at most 20 bytes after it.
+ * @param span address of two u32, address and length: of the frame before, of the datagram after
+ * @returns STATUS_*
+ */
+export function classicSeal(session: u32, span: usize): u32 {
+  const suite = suiteOf(session);
+  if (suite == SUITE_NONE) return STATUS_NO_KEY;
+  const frame: usize = load<u32>(span);
+  const length = load<u32>(span, 4);
+  if (length < FRAME_MIN || length > FRAME_MAX) return STATUS_FRAME;
+  const record = sessionAt(session);
+  let body = length;
+  if (suite == SUITE_BLOWFISH) {
+    const counter = load<u64>(SEND_COUNTER) + 1;
+    if (counter == 0) return STATUS_EXHAUSTED;
+    store<u64>(SEND_COUNTER, counter);
+    store<u64>(frame + length, counter);
+    store<u32>(frame + length, crc32(frame, length + 8), 8);
+    sessionActivate(session);
+    body = cbcSeal(frame, length + TAIL, record + SESSION_IV);
+  }
+  store<u8>(frame - 1, TYPE_DATA);
+  store<u32>(span, <u32>(frame - 1));
+  store<u32>(span, body + 1, 4);
+  count(record, SESSION_SEALED, SESSION_SEALED_BYTES, length);
+  return STATUS_OK;
+}
+
+/**
+ * Opens a DATA datagram in place: the frame begins one byte after it. What is refused is wiped.
+ * @param span address of two u32, address and length: of the datagram before, of the frame after
+ * @returns STATUS_*
+ */
+export function classicOpen(session: u32, span: usize): u32 {
+  const body: usize = load<u32>(span) + 1;
+  const length = load<u32>(span, 4) - 1;
+  let frame = length;
+  let status = STATUS_OK;
+  const suite = suiteOf(session);
+  if (suite == SUITE_NONE) {
+    status = STATUS_NO_KEY;
+  } else if (suite == SUITE_PLAIN) {
+    if (length < FRAME_MIN || length > FRAME_MAX) status = STATUS_LENGTH;
+  } else {
+    status = openBlowfish(session, body, length);
+    // The padding has been checked, so that its last byte tells its length.
+    if (status == STATUS_OK) frame = length - load<u8>(body + length - 1) - TAIL;
+  }
+  if (status != STATUS_OK) {
+    memory.fill(body, 0, length);
+    return status;
+  }
+  store<u32>(span, <u32>body);
+  store<u32>(span, frame, 4);
+  count(sessionAt(session), SESSION_OPENED, SESSION_OPENED_BYTES, frame);
+  return STATUS_OK;
+}
+
+function openBlowfish(session: u32, body: usize, length: u32): u32 {
+  // 1 to 8 bytes of padding behind the frame and its tail.
+  if (length & 7 || length < FRAME_MIN + TAIL + 1 || length > FRAME_MAX + TAIL + 8) return STATUS_LENGTH;
+  const record = sessionAt(session);
+  sessionActivate(session);
+  const plain = cbcOpen(body, length, record + SESSION_IV);
+  if (plain < 0) return STATUS_PADDING;
+  const frame = plain - <i32>TAIL;
+  if (frame < <i32>FRAME_MIN || frame > <i32>FRAME_MAX) return STATUS_LENGTH;
+  if (crc32(body, frame + 8) != load<u32>(body + frame, 8)) return STATUS_CRC;
+  const fresh = replayAccept(record, load<u64>(body + frame));
+  return fresh == FRESH ? STATUS_OK : fresh == SEEN ? STATUS_REPLAYED : STATUS_TOO_OLD;
+}
+
+/**
+ * Makes the RESPONSE to a challenge, in place.
+ * @param at address of a byte for the type, then the 128 bytes of the challenge, then 8 bytes of room
+ * @returns the length of the RESPONSE at `at`; 0 when the session has no key
+ */
+export function responseSeal(session: u32, at: usize): u32 {
+  const suite = suiteOf(session);
+  if (suite == SUITE_NONE) return 0;
+  store<u8>(at, TYPE_RESPONSE);
+  if (suite == SUITE_PLAIN) return 1 + CHALLENGE_BYTES;
+  sessionActivate(session);
+  return 1 + cbcSeal(at + 1, CHALLENGE_BYTES, sessionAt(session) + SESSION_IV);
+}
+
+/**
+ * Opens a RESPONSE in place; the challenge is then at `at` + 1. What is refused is wiped.
+ * @returns STATUS_*
+ */
+export function responseOpen(session: u32, at: usize, length: u32): u32 {
+  const suite = suiteOf(session);
+  let status = STATUS_OK;
+  if (suite == SUITE_NONE) {
+    status = STATUS_NO_KEY;
+  } else if (length != 1 + (suite == SUITE_PLAIN ? CHALLENGE_BYTES : SEALED_CHALLENGE_BYTES)) {
+    status = STATUS_LENGTH;
+  } else if (suite == SUITE_BLOWFISH) {
+    sessionActivate(session);
+    const plain = cbcOpen(at + 1, length - 1, sessionAt(session) + SESSION_IV);
+    if (plain != <i32>CHALLENGE_BYTES) status = STATUS_PADDING;
+  }
+  if (status != STATUS_OK) memory.fill(at, 0, length);
+  return status;
+}

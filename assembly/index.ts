@@ -1,0 +1,64 @@
+// What the host sees. Exports only; each is documented where it is defined.
+import { crc32Initialise } from './crc32';
+
+/** Fills the tables of a fresh memory. Once per memory, before anything else. */
+export function initialise(): void {
+  crc32Initialise();
+}
+
+export { blowfishDecrypt, blowfishEncrypt, cbcOpen, cbcSeal } from './blowfish';
+export { responseOpen, responseSeal } from './classic';
+export { crc32 } from './crc32';
+export {
+  DATAGRAM_MAX,
+  DESCRIPTOR_BYTES,
+  DESCRIPTORS,
+  FRAME_MAX,
+  FRAME_MIN,
+  RING_BATCH,
+  RING_DONE,
+  RING_HEAD,
+  RING_SLOTS,
+  RING_TAIL,
+  SEND_COUNTER,
+  SESSION_BYTES,
+  SESSION_OPENED,
+  SESSION_OPENED_BYTES,
+  SESSION_SEALED,
+  SESSION_SEALED_BYTES,
+  SESSION_STATUS,
+  SESSIONS,
+  SESSIONS_MAX,
+  SLOT_BODY,
+  SLOT_BYTES,
+  SLOTS,
+  STAGE_IN,
+  STAGE_IN_BYTES,
+  STAGE_OUT,
+  STAGE_OUT_BYTES,
+} from './layout';
+export {
+  DESCRIPTOR_ADDRESS,
+  DESCRIPTOR_LENGTH,
+  DESCRIPTOR_OP,
+  DESCRIPTOR_SESSION,
+  DESCRIPTOR_STATUS,
+  OP_OPEN,
+  OP_SEAL,
+  ringCommit,
+  ringProcess,
+} from './ring';
+export {
+  SUITE_BLOWFISH,
+  SUITE_NONE,
+  SUITE_PLAIN,
+  sessionActivate,
+  sessionClear,
+  sessionKeyBlowfish,
+  sessionKeyPlain,
+  sessionResetStream,
+  sessionUnkey,
+  suiteOf,
+} from './session';
+export { STATUS_COUNT } from './status';
+export { vdestreamRead, vdestreamWrite } from './vdestream';

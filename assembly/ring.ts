@@ -1,0 +1,97 @@
+// The shared ring: frames become datagrams in it, and datagrams frames, in place.
+//
+// One side does the I/O, the other runs the core; they may be two threads. Three positions run round
+// the ring, tail ≤ done ≤ head, head - tail ≤ RING_SLOTS:
+//
+//     tail ........ done ........ head ........ tail + RING_SLOTS
+//     processed     filled        free
+//     I/O side's    the core's    I/O side's
+//
+// - The I/O side fills the slot at head (its descriptor, then its bytes) and moves head: ringCommit.
+// - The core works on the slots from done to head and moves done: ringProcess.
+// - The I/O side reads a slot between tail and done, and moves tail past it when nobody needs the
+//   bytes any more (a send that has not finished does).
+//
+// A descriptor is 32 bytes:
+//     0  u32  session
+//     4  u32  operation, OP_*
+//     8  u32  address of the first byte
+//    12  u32  length in bytes
+//    16  u32  status, STATUS_*
+// In: a frame at slot + SLOT_BODY, or a datagram at slot + SLOT_BODY - 1, so that its body is aligned.
+// Out: the other of the two, at `address`, when the status is OK; zero bytes otherwise.
+import { classicOpen, classicSeal } from './classic';
+import {
+  DESCRIPTOR_BYTES,
+  DESCRIPTORS,
+  RING_BATCH,
+  RING_DONE,
+  RING_HEAD,
+  RING_SLOTS,
+  RING_TAIL,
+  SESSION_STATUS,
+  SLOT_BODY,
+  SLOT_BYTES,
+  SLOTS,
+  sessionAt,
+} from './layout';
+import { STATUS_OK } from './status';
+
+/** Seal the frame: it becomes a DATA datagram. */
+export const OP_SEAL: u32 = 1;
+/** Open the DATA datagram: it becomes a frame. */
+export const OP_OPEN: u32 = 2;
+
+export const DESCRIPTOR_SESSION: usize = 0;
+export const DESCRIPTOR_OP: usize = 4;
+export const DESCRIPTOR_ADDRESS: usize = 8;
+export const DESCRIPTOR_LENGTH: usize = 12;
+export const DESCRIPTOR_STATUS: usize = 16;
+
+export function descriptorAt(position: u32): usize {
+  return DESCRIPTORS + <usize>((position & (RING_SLOTS - 1)) * DESCRIPTOR_BYTES);
+}
+
+export function slotAt(position: u32): usize {
+  return SLOTS + <usize>((position & (RING_SLOTS - 1)) * SLOT_BYTES);
+}
+
+/** Whether a slot is free to be filled. */
+export function ringHasRoom(): bool {
+  return atomic.load<u32>(RING_HEAD) - atomic.load<u32>(RING_TAIL) < RING_SLOTS;
+}
+
+/** Describes the slot at head, whose bytes are in place, and hands it to the core. I/O side only. */
+export function ringCommit(session: u32, op: u32, length: u32): void {
+  const head = atomic.load<u32>(RING_HEAD);
+  const descriptor = descriptorAt(head);
+  store<u32>(descriptor, session, DESCRIPTOR_SESSION);
+  store<u32>(descriptor, op, DESCRIPTOR_OP);
+  store<u32>(descriptor, <u32>(slotAt(head) + SLOT_BODY) - (op == OP_OPEN ? 1 : 0), DESCRIPTOR_ADDRESS);
+  store<u32>(descriptor, length, DESCRIPTOR_LENGTH);
+  atomic.store<u32>(RING_HEAD, head + 1);
+}
+
+/**
+ * Seals and opens what waits between done and head, RING_BATCH slots at most.
+ * @returns how many slots were processed
+ */
+export function ringProcess(): u32 {
+  const done = atomic.load<u32>(RING_DONE);
+  const waiting = atomic.load<u32>(RING_HEAD) - done;
+  const count = min(waiting, RING_BATCH);
+  for (let position = done; position != done + count; position++) {
+    const descriptor = descriptorAt(position);
+    const session = load<u32>(descriptor, DESCRIPTOR_SESSION);
+    const status =
+      load<u32>(descriptor, DESCRIPTOR_OP) == OP_SEAL
+        ? classicSeal(session, descriptor + DESCRIPTOR_ADDRESS)
+        : classicOpen(session, descriptor + DESCRIPTOR_ADDRESS);
+    store<u32>(descriptor, status, DESCRIPTOR_STATUS);
+    if (status != STATUS_OK) store<u32>(descriptor, 0, DESCRIPTOR_LENGTH);
+    const tally = sessionAt(session) + SESSION_STATUS + ((<usize>status) << 3);
+    store<u64>(tally, load<u64>(tally) + 1);
+  }
+  atomic.store<u32>(RING_DONE, done + count);
+  return count;
+}

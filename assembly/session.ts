@@ -1,0 +1,82 @@
+// A session: what one peer's datagrams are sealed and opened with, and how many there were.
+import { blowfishExpand } from './blowfish';
+import {
+  ACTIVE_SESSION,
+  KEY_P,
+  SCHEDULE_BYTES,
+  SESSION_BYTES,
+  SESSION_HELD,
+  SESSION_IV,
+  SESSION_SCHEDULE,
+  SESSION_SKIP,
+  SESSION_SUITE,
+  sessionAt,
+} from './layout';
+import { replayReset } from './replay';
+
+/** No key yet, or no more: whatever comes is refused. */
+export const SUITE_NONE: u32 = 0;
+/** `-x`: the frame alone, neither encrypted nor counted (classic-protocol §3). */
+export const SUITE_PLAIN: u32 = 1;
+/** Blowfish-CBC, CRC-32 and counter (classic-protocol §3). */
+export const SUITE_BLOWFISH: u32 = 2;
+
+/** The suite of a session, one of SUITE_*. */
+export function suiteOf(session: u32): u32 {
+  return load<u32>(sessionAt(session), SESSION_SUITE);
+}
+
+/**
+ * Keys a session with Blowfish. The replay window starts anew; the stream from its plug goes on.
+ * The key at `key` is wiped.
+ * @param key address of the key, followed by the 8-byte IV
+ * @param length bytes of key, 4 to 56
+ */
+export function sessionKeyBlowfish(session: u32, key: usize, length: u32): void {
+  const record = sessionAt(session);
+  blowfishExpand(key, length);
+  memory.copy(record + SESSION_SCHEDULE, KEY_P, SCHEDULE_BYTES);
+  store<u32>(ACTIVE_SESSION, session + 1);
+  memory.copy(record + SESSION_IV, key + length, 8);
+  memory.fill(key, 0, length + 8);
+  replayReset(record);
+  store<u32>(record, SUITE_BLOWFISH, SESSION_SUITE);
+}
+
+/** Opens a session without a key (`-x`). */
+export function sessionKeyPlain(session: u32): void {
+  sessionUnkey(session);
+  store<u32>(sessionAt(session), SUITE_PLAIN, SESSION_SUITE);
+}
+
+/** Takes a session's key away and wipes it; the counts and the stream from its plug stay. */
+export function sessionUnkey(session: u32): void {
+  const record = sessionAt(session);
+  store<u32>(record, SUITE_NONE, SESSION_SUITE);
+  memory.fill(record + SESSION_SCHEDULE, 0, SCHEDULE_BYTES);
+  store<u64>(record, 0, SESSION_IV);
+  if (load<u32>(ACTIVE_SESSION) == session + 1) {
+    memory.fill(KEY_P, 0, SCHEDULE_BYTES);
+    store<u32>(ACTIVE_SESSION, 0);
+  }
+}
+
+/** Wipes the whole record, for the next user of it. */
+export function sessionClear(session: u32): void {
+  sessionUnkey(session);
+  memory.fill(sessionAt(session), 0, SESSION_BYTES);
+}
+
+/** Forgets a frame of which only a part came: its plug is a new one. */
+export function sessionResetStream(session: u32): void {
+  const record = sessionAt(session);
+  store<u32>(record, 0, SESSION_HELD);
+  store<u32>(record, 0, SESSION_SKIP);
+}
+
+/** Makes a Blowfish session's schedule the active one. */
+export function sessionActivate(session: u32): void {
+  if (load<u32>(ACTIVE_SESSION) == session + 1) return;
+  memory.copy(KEY_P, sessionAt(session) + SESSION_SCHEDULE, SCHEDULE_BYTES);
+  store<u32>(ACTIVE_SESSION, session + 1);
+}

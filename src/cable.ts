@@ -1,0 +1,293 @@
+import type { Core, SessionCounts } from './core/core.js';
+import { STATUS, type Status } from './core/status.js';
+import type { OpenPlug, Plug } from './plug/plug.js';
+import { TYPE } from './protocol/constants.js';
+import { type Remote, remoteKey } from './protocol/remote.js';
+import type { OpenUdp, Udp } from './udp/udp.js';
+
+/** Slots that must be free before a plug that was stopped for want of room is read again. */
+const RESUME_ROOM = 64;
+
+/** Sees every datagram as it is on the wire: for `-vvvv` and for teaching. */
+export type WireTap = (direction: 'in' | 'out', remote: Remote, datagram: Uint8Array) => void;
+
+export interface CableEvents {
+  /** A datagram came that is not DATA of a link that is up. */
+  control(datagram: Uint8Array, from: Remote): void;
+  /** Authentic DATA came. */
+  heard(link: Link): void;
+  /** DATA was sent. */
+  sent(link: Link): void;
+  /** A link's datagram or frame was refused. */
+  refused(link: Link, why: Status): void;
+  plugLost(link: Link, why: string): void;
+  plugBack(link: Link): void;
+  /** The connected remote has nobody who listens. */
+  unreachable(): void;
+  /** A datagram could not be sent. */
+  sendFailed(why: string): void;
+}
+
+/** One peer's end of the cable: its address, its session in the core, its port of the switch. */
+export interface Link {
+  readonly session: number;
+  /** Where its datagrams go to and come from. */
+  remote: Remote;
+  readonly plug: Plug;
+}
+
+export interface LinkCounts extends SessionCounts {
+  /** Frames dropped because the switch did not take them. */
+  readonly droppedBySwitch: bigint;
+}
+
+class LinkState implements Link {
+  readonly session: number;
+  readonly plug: Plug;
+  remote: Remote;
+  /** Whether frames flow. */
+  up = false;
+  /** What was read from the plug and found no room in the ring. */
+  backlog: Uint8Array | undefined;
+  /** Frames opened in the batch at hand. */
+  opened = 0;
+  /** Whether a datagram was sent in the batch at hand. */
+  sealed = false;
+  droppedBySwitch = 0n;
+
+  constructor(session: number, remote: Remote, open: (link: LinkState) => Plug) {
+    this.session = session;
+    this.remote = remote;
+    this.plug = open(this);
+  }
+}
+
+/**
+ * Moves frames between plugs and one UDP socket, through the ring of the core. Who is connected, and
+ * with which key, is the business of its owner: a client with one link, a server with many.
+ */
+export class Cable {
+  readonly core: Core;
+  readonly #udp: Udp;
+  readonly #events: CableEvents;
+  readonly #tap: WireTap | undefined;
+  readonly #bySession: (LinkState | undefined)[] = [];
+  readonly #byRemote = new Map<string, LinkState>();
+  /** One for each slot, made once: gives the slot back when its datagram has been sent. */
+  readonly #releases: (() => void)[];
+  readonly #stalled = new Set<LinkState>();
+  readonly #touched = new Set<LinkState>();
+  #scheduled = false;
+  #closed = false;
+  /** Datagrams dropped because the ring was full, or because they were longer than any frame sealed. */
+  #dropped = 0n;
+
+  private constructor(core: Core, udp: Udp, events: CableEvents, tap: WireTap | undefined) {
+    this.core = core;
+    this.#udp = udp;
+    this.#events = events;
+    this.#tap = tap;
+    this.#releases = Array.from({ length: core.ring.slots }, (_, index) => () => this.#release(index));
+  }
+
+  /** @param port the local port; 0 for any */
+  static async open(
+    core: Core,
+    openUdp: OpenUdp,
+    port: number,
+    events: CableEvents,
+    tap: WireTap | undefined,
+  ): Promise<Cable> {
+    let receive = (_bytes: Uint8Array, _from: Remote) => {}; // what comes before there is a cable
+    const udp = await openUdp(port, {
+      datagram: (bytes, from) => receive(bytes, from),
+      unreachable: () => events.unreachable(),
+      failed: (why) => events.sendFailed(why),
+    });
+    const cable = new Cable(core, udp, events, tap);
+    receive = (bytes, from) => cable.#receive(bytes, from);
+    return cable;
+  }
+
+  get local(): Remote {
+    return this.#udp.local;
+  }
+
+  get dropped(): bigint {
+    return this.#dropped;
+  }
+
+  /** Sends to, and receives from, this remote alone; see Udp. */
+  connect(to: Remote): Promise<Remote> {
+    return this.#udp.connect(to);
+  }
+
+  /** Sends a datagram of the handshake. */
+  send(datagram: Uint8Array, to: Remote): void {
+    this.#tap?.('out', to, datagram);
+    this.#udp.send(datagram, 0, datagram.length, to, () => {});
+  }
+
+  /**
+   * Takes a port of the switch for a peer; no frame passes before raise().
+   * @returns undefined when the core has no memory for one more session
+   */
+  plugIn(remote: Remote, open: OpenPlug): Link | undefined {
+    const session = this.core.openSession();
+    if (session === undefined) return undefined;
+    const link = new LinkState(session, remote, (self) =>
+      open({
+        stream: (piece) => this.#feed(self, piece),
+        lost: (why) => this.#events.plugLost(self, why),
+        back: () => {
+          this.core.resetStream(session);
+          this.#events.plugBack(self);
+        },
+      }),
+    );
+    this.#bySession[session] = link;
+    return link;
+  }
+
+  /** Lets frames flow between a link and its remote; its session has been keyed. */
+  raise(link: Link): void {
+    const state = link as LinkState;
+    state.up = true;
+    this.#byRemote.set(remoteKey(state.remote), state);
+  }
+
+  /** Stops the frames of a link, and takes its session's key away. */
+  lower(link: Link): void {
+    const state = link as LinkState;
+    this.#pump();
+    state.up = false;
+    this.#byRemote.delete(remoteKey(state.remote));
+    this.core.unkeySession(state.session);
+  }
+
+  /** Gives back a link's port of the switch, and wipes its session. */
+  async unplug(link: Link): Promise<void> {
+    const state = link as LinkState;
+    this.lower(state);
+    this.#stalled.delete(state);
+    state.backlog = undefined;
+    this.#bySession[state.session] = undefined;
+    await state.plug.close();
+    this.core.closeSession(state.session);
+  }
+
+  counts(link: Link): LinkCounts {
+    return { ...this.core.counts(link.session), droppedBySwitch: (link as LinkState).droppedBySwitch };
+  }
+
+  /** Closes the socket; the links have been unplugged. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#udp.close();
+  }
+
+  #receive(datagram: Uint8Array, from: Remote): void {
+    this.#tap?.('in', from, datagram);
+    const link = datagram[0] === TYPE.DATA ? this.#byRemote.get(remoteKey(from)) : undefined;
+    if (link === undefined) {
+      this.#events.control(datagram, from);
+      return;
+    }
+    if (datagram.length > this.core.datagramMax) {
+      this.#dropped++;
+      this.#events.refused(link, 'bad length');
+      return;
+    }
+    if (!this.core.ring.push(link.session, datagram)) {
+      this.#pump();
+      if (!this.core.ring.push(link.session, datagram)) {
+        this.#dropped++;
+        return;
+      }
+    }
+    if (this.#scheduled) return;
+    // The socket hands out what it has one by one; after that comes setImmediate: one batch.
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  /** Reads a piece of a plug's stream as far as the ring has room; the plug waits with the rest. */
+  #feed(link: LinkState, piece: Uint8Array): void {
+    if (this.#closed || this.#bySession[link.session] !== link) return;
+    let rest = piece;
+    if (link.backlog !== undefined) {
+      rest = new Uint8Array(link.backlog.length + piece.length);
+      rest.set(link.backlog);
+      rest.set(piece, link.backlog.length);
+      link.backlog = undefined;
+    }
+    while (rest.length > 0) {
+      const part = rest.subarray(0, this.core.pieceMax);
+      const taken = this.core.readStream(link.session, part);
+      this.#pump();
+      rest = rest.subarray(taken);
+      if (taken < part.length && this.core.ring.room === 0) break;
+    }
+    if (rest.length > 0) {
+      link.backlog = rest;
+      this.#stalled.add(link);
+      link.plug.pause();
+    } else if (this.#stalled.delete(link)) {
+      link.plug.resume();
+    }
+  }
+
+  #release(slot: number): void {
+    this.core.ring.release(slot);
+    if (this.#stalled.size === 0 || this.core.ring.room < RESUME_ROOM) return;
+    for (const link of [...this.#stalled]) this.#feed(link, new Uint8Array());
+  }
+
+  /** Has the core work through what waits in the ring, and hands out what comes of it. */
+  #pump(): void {
+    for (let count = this.core.ring.process(); count > 0; count = this.core.ring.process()) this.#deliver(count);
+  }
+
+  #deliver(count: number): void {
+    const { ring } = this.core;
+    for (let back = count - 1; back >= 0; back--) {
+      const slot = ring.processed(back);
+      const link = this.#bySession[slot.session];
+      if (link === undefined) {
+        if (slot.sealed) ring.release(slot.index);
+      } else if (slot.status !== 0) {
+        if (slot.sealed) ring.release(slot.index);
+        this.#events.refused(link, STATUS[slot.status] as Status);
+      } else if (slot.sealed) {
+        this.#tap?.('out', link.remote, ring.bytes.slice(slot.address, slot.address + slot.length));
+        const release = this.#releases[slot.index] as () => void;
+        link.sealed = true;
+        this.#touched.add(link);
+        this.#udp.send(ring.bytes, slot.address, slot.length, link.remote, release);
+      } else {
+        link.opened++;
+        this.#touched.add(link);
+      }
+    }
+    for (const link of this.#touched) {
+      if (link.sealed) this.#events.sent(link);
+      if (link.opened > 0) {
+        // A copy: the pipe may keep it for a while. One for each batch and peer.
+        if (!link.plug.write(this.core.writeStream(link.session, count).slice())) {
+          link.droppedBySwitch += BigInt(link.opened);
+        }
+        this.#events.heard(link);
+      }
+      link.sealed = false;
+      link.opened = 0;
+    }
+    this.#touched.clear();
+    for (let back = count - 1; back >= 0; back--) {
+      const slot = ring.processed(back);
+      if (!slot.sealed) ring.release(slot.index);
+    }
+  }
+}

@@ -1,0 +1,198 @@
+#!/usr/bin/env node
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { WireTap } from '../cable.js';
+import { resolveHost, startClient } from '../client.js';
+import { CryptcabError, messageOf } from '../error.js';
+import { readPresharedKey } from '../keys/key-file.js';
+import { carryKey, splitOptions } from '../keys/scp.js';
+import type { Log } from '../log.js';
+import { vdePlug } from '../plug/vde-plug.js';
+import type { ClientMode } from '../protocol/classic-client.js';
+import { classify } from '../protocol/messages.js';
+import { remoteText } from '../protocol/remote.js';
+import { newId, newKey } from '../protocol/session-key.js';
+import { deferred, type Running } from '../running.js';
+import { startServer } from '../server.js';
+import { type Carried, detach, handedOver, isDaemonChild, releaseParent, tellParent } from './daemon.js';
+import { openLog } from './logger.js';
+import { Answer, parseOptions, type Settings, type Target, UsageError } from './options.js';
+
+/** How long -d waits for a server's answer before it goes on in the background. */
+const PATIENCE_MS = 10_000;
+
+const name = basename(process.argv[1] ?? 'cryptcab').replace(/^main\.js$/, 'cryptcab');
+
+function say(line: string): void {
+  process.stderr.write(`${name}: ${line}\n`);
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version;
+}
+
+/** From -vvv on: each datagram of the handshake; with -vvvv every datagram, as it is on the wire. */
+function wireTap(verbosity: number, log: Log): { tap: WireTap } | Record<string, never> {
+  if (verbosity < 3) return {};
+  return {
+    tap(direction, remote, datagram) {
+      const message = classify(datagram);
+      if (verbosity < 4 && message === 'data') return;
+      const fields = { direction, peer: remoteText(remote), message, bytes: datagram.length };
+      const hex = verbosity < 4 ? {} : { datagram: Buffer.from(datagram).toString('hex') };
+      log.trace({ ...fields, ...hex }, 'datagram');
+    },
+  };
+}
+
+/** Sends a key to the server of the command line. */
+function carrier(target: Target, extra: string[]) {
+  return (id: string, key: Uint8Array, signal: AbortSignal) => carryKey({ ...target, extra }, id, key, signal);
+}
+
+/** Random keys go by scp; SCP_EXTRA_OPTIONS is looked at only then. */
+function scpOptions(settings: Settings): string[] {
+  return settings.keyFile === undefined ? splitOptions(process.env['SCP_EXTRA_OPTIONS'] ?? '') : [];
+}
+
+function presharedKey(path: string, log: Log): Uint8Array {
+  const { key, exposed } = readPresharedKey(path);
+  if (exposed) log.warn({ file: path }, 'the key file can be read by other users: chmod 600 it');
+  return key;
+}
+
+interface Started extends Running {
+  /** When -d may return. */
+  readonly settled: Promise<void>;
+}
+
+async function startAsServer(settings: Settings, log: Log): Promise<Started> {
+  const running = await startServer({
+    port: settings.port,
+    keys:
+      settings.keyFile !== undefined
+        ? { kind: 'preshared', key: presharedKey(settings.keyFile, log) }
+        : { kind: settings.plain ? 'plain' : 'scp' },
+    plug: vdePlug(settings.socket),
+    log,
+    ...wireTap(settings.verbosity, log),
+  });
+  log.info({ port: running.local.port, switch: settings.socket }, 'waiting for clients');
+  return { ...running, settled: running.ready };
+}
+
+async function startAsClient(
+  settings: Settings,
+  target: Target,
+  carried: Carried | undefined,
+  log: Log,
+): Promise<Started> {
+  const mode: ClientMode =
+    settings.keyFile !== undefined
+      ? { kind: 'preshared', key: presharedKey(settings.keyFile, log) }
+      : settings.plain
+        ? { kind: 'plain' }
+        : { kind: 'random', ...(carried && { carried }) };
+  const running = await startClient({
+    port: settings.port,
+    server: target,
+    mode,
+    keepalive: settings.keepalive,
+    carryKey: carrier(target, scpOptions(settings)),
+    plug: vdePlug(settings.socket),
+    log,
+    ...wireTap(settings.verbosity, log),
+  });
+  const patience = deferred();
+  const timer = setTimeout(() => {
+    tellParent(`no answer from ${target.host} yet: trying on in the background`);
+    patience.resolve();
+  }, PATIENCE_MS);
+  const settled = running.ready.then(() => Promise.race([running.up, running.ended, patience.promise]));
+  settled.catch(() => {}).finally(() => clearTimeout(timer));
+  return { ...running, settled };
+}
+
+/** What was carried so far; asked for, so that it is said whatever the verbosity. */
+function sayStatistics(running: Running, log: Log): void {
+  for (const peer of running.statistics()) log.info(peer, 'carried');
+}
+
+/** Runs until it is told to end, or cannot go on. */
+async function run(settings: Settings, daemon: boolean): Promise<void> {
+  const log = await openLog(settings.verbosity, settings.logFile);
+  const carried = daemon ? await handedOver() : undefined;
+  const stopped = deferred();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stopped.resolve);
+  process.on('SIGHUP', () => {
+    if (!daemon) stopped.resolve(); // its terminal is gone
+  });
+  const running =
+    settings.connect === undefined
+      ? await startAsServer(settings, log)
+      : await startAsClient(settings, settings.connect, carried, log);
+  process.on('SIGUSR2', () => sayStatistics(running, log.child({}, { level: 'info' })));
+  try {
+    await Promise.race([running.settled, running.ended, stopped.promise]);
+    if (settings.pidFile !== undefined) writePidFile(settings.pidFile);
+    if (daemon) {
+      process.chdir('/');
+      await releaseParent(0);
+    }
+    await Promise.race([running.ended, stopped.promise]);
+  } finally {
+    sayStatistics(running, log);
+    await running.close();
+    if (settings.pidFile !== undefined) rmSync(settings.pidFile, { force: true });
+  }
+}
+
+function writePidFile(path: string): void {
+  try {
+    writeFileSync(path, `${process.pid}\n`);
+  } catch (error) {
+    throw new CryptcabError(`cannot write the pid file ${path}: ${messageOf(error)}`);
+  }
+}
+
+/** Leaves the terminal; a key is carried before, because scp may have to ask for a password there. */
+async function runAsDaemon(settings: Settings): Promise<number> {
+  let carried: Carried | undefined;
+  if (settings.connect !== undefined && settings.keyFile === undefined && !settings.plain) {
+    await resolveHost(settings.connect.host);
+    carried = { id: newId(randomBytes), key: newKey(randomBytes) };
+    const abort = new AbortController();
+    const stop = () => abort.abort();
+    process.once('SIGINT', stop).once('SIGTERM', stop);
+    await carrier(settings.connect, scpOptions(settings))(carried.id, carried.key, abort.signal);
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+  const status = detach(carried, say);
+  carried?.key.fill(0);
+  return status;
+}
+
+async function main(): Promise<number> {
+  const daemonChild = isDaemonChild();
+  try {
+    const settings = parseOptions(name, version(), process.argv.slice(2));
+    if (settings.daemon && !daemonChild) return await runAsDaemon(settings);
+    await run(settings, daemonChild);
+    return 0;
+  } catch (error) {
+    if (error instanceof Answer) {
+      process.stdout.write(error.message);
+      return 0;
+    }
+    const known = error instanceof CryptcabError || error instanceof UsageError;
+    const text = known ? error.message : `unexpected: ${error instanceof Error ? error.stack : error}`;
+    if (daemonChild) tellParent(text);
+    else say(text);
+    const status = error instanceof UsageError ? 2 : 1;
+    await releaseParent(status);
+    return status;
+  }
+}
+
+process.exit(await main());

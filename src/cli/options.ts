@@ -1,0 +1,152 @@
+import { resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_PORT } from '../protocol/constants.js';
+
+/** What the command line asks for. */
+export interface Settings {
+  /** A switch's directory, absolute, or another VDE network locator. */
+  readonly socket: string;
+  readonly port: number;
+  readonly connect: Target | undefined;
+  readonly keyFile: string | undefined;
+  readonly plain: boolean;
+  readonly keepalive: boolean;
+  readonly daemon: boolean;
+  readonly pidFile: string | undefined;
+  readonly logFile: string | undefined;
+  /** How often -v was given. */
+  readonly verbosity: number;
+}
+
+export interface Target {
+  readonly user: string | undefined;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The command line is not one: its message is one line that says what to do. */
+export class UsageError extends Error {}
+
+/** Help or the version was asked for: this is it. */
+export class Answer extends Error {}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port >= 0 && port <= 65535)) throw new InvalidArgumentError(`'${text}' is not a UDP port: give a number from 1 to 65535.`);
+  return port;
+}
+
+/** `[user@]host[:port]`; an IPv6 address with a port needs brackets. */
+function parseTarget(text: string): Target {
+  const at = text.lastIndexOf('@');
+  const user = at < 0 ? undefined : text.slice(0, at);
+  const rest = text.slice(at + 1);
+  const parts =
+    /^\[(?<host>[^\][]+)\](?::(?<port>.*))?$/.exec(rest) ??
+    /^(?<host>[^:\][]*:[^:\][]*:[^\][]*)$/.exec(rest) ??
+    /^(?<host>[^:\][]+)(?::(?<port>.*))?$/.exec(rest);
+  const host = parts?.groups?.['host'];
+  const word = /^[^-\s][^\s]*$/;
+  if (host === undefined || !word.test(host) || (user !== undefined && !word.test(user))) {
+    throw new InvalidArgumentError(`'${text}' is not [user@]host[:port]: an IPv6 address with a port is written [address]:port.`);
+  }
+  const portText = parts?.groups?.['port'];
+  const port = portText === undefined ? DEFAULT_PORT : parsePort(portText);
+  if (port === 0) throw new InvalidArgumentError("port 0 is nobody's: give the server's UDP port.");
+  return { user, host, port };
+}
+
+/** `--verbose=vvv` is three times `-v`. */
+function spreadVerbose(argument: string): string[] {
+  const letters = /^--verbose=(v+)$/.exec(argument)?.[1];
+  return letters === undefined ? [argument] : Array.from(letters, () => '--verbose');
+}
+
+interface Raw {
+  sock: string;
+  localport: number;
+  connect?: Target;
+  preshared?: string;
+  noencrypt?: true;
+  keepalive?: true;
+  daemon?: true;
+  pidfile?: string;
+  logFile?: string;
+}
+
+/**
+ * Parses a command line.
+ * @param name the name that the program was called by
+ * @param argv without the program
+ * @throws UsageError, or Answer
+ */
+export function parseOptions(name: string, version: string, argv: readonly string[]): Settings {
+  let out = '';
+  const command = new Command(name)
+    .usage('[-s SWITCH] [-p PORT] [-c [USER@]HOST[:PORT]] [-P KEYFILE | -x] [-k] [-d] [-v]')
+    .description(
+      'Joins two VDE switches by an encrypted cable over UDP. With -c it connects to a server; without, it is one.',
+    )
+    .option('-s, --sock <path>', 'switch to plug into: its directory, or any VDE network locator', '/tmp/vde.ctl')
+    .addOption(new Option('--vdesock <path>').hideHelp())
+    .addOption(new Option('--unix <path>').hideHelp())
+    .option('-p, --localport <port>', 'local UDP port; with -c, 0 for any', parsePort, DEFAULT_PORT)
+    .option('-c, --connect <[user@]host[:port]>', 'connect to this server; the user is for ssh', parseTarget)
+    .option('-P, --preshared <keyfile>', 'both ends read the same key file (24 bytes); nothing is sent by ssh')
+    .option('-x, --noencrypt', 'no encryption: for controlled networks only')
+    .option('-k, --keepalive', 'with -c: keep a quiet link from timing out')
+    .option('-d, --daemon', 'run in the background; returns when the cable works, or says why not')
+    .option('--pidfile <file>', 'write the process id there while it runs')
+    .option('--log-file <file>', 'append the log to this file')
+    .option('-v, --verbose', 'more to read; up to -vvvv')
+    .version(version, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this')
+    .addHelpText(
+      'after',
+      '\nSCP_EXTRA_OPTIONS in the environment: more options for the scp that sends the key.\nSIGUSR2 logs what was carried so far.',
+    )
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        out += text;
+      },
+      writeErr: () => {},
+    });
+  // The other names of --sock: whichever comes last counts.
+  for (const alias of ['vdesock', 'unix']) command.on(`option:${alias}`, (path: string) => command.setOptionValue('sock', path));
+  // commander keeps that -v was given, not how often.
+  let verbosity = 0;
+  command.on('option:verbose', () => verbosity++);
+  try {
+    command.parse(argv.flatMap(spreadVerbose), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) throw new Answer(out);
+    throw new UsageError(`${error.message.replace(/^error: /, '').replace(/\s+/g, ' ')}${hint(error.message, name)}`);
+  }
+  const raw = command.opts<Raw>();
+  const refuse = (why: string): never => {
+    throw new UsageError(why);
+  };
+  if (raw.sock === '') refuse('-s is empty: name the switch to plug into');
+  if (raw.preshared !== undefined && raw.noencrypt) refuse('-P and -x exclude each other: encrypt with the key file, or not at all');
+  if (raw.keepalive && raw.connect === undefined) refuse('-k is for clients: name the server with -c, or leave -k away');
+  if (raw.localport === 0 && raw.connect === undefined) refuse('a server needs a port that its clients know: give -p a number from 1 to 65535');
+  return {
+    socket: raw.sock.includes('://') ? raw.sock : resolve(raw.sock),
+    port: raw.localport,
+    connect: raw.connect,
+    keyFile: raw.preshared,
+    plain: raw.noencrypt === true,
+    keepalive: raw.keepalive === true,
+    daemon: raw.daemon === true,
+    pidFile: raw.pidfile === undefined ? undefined : resolve(raw.pidfile),
+    logFile: raw.logFile === undefined ? undefined : resolve(raw.logFile),
+    verbosity,
+  };
+}
+
+function hint(message: string, name: string): string {
+  return /\. *$|: give /.test(message) ? '' : ` (see ${name} --help)`;
+}

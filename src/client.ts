@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import { Cable, type Link, type WireTap } from './cable.js';
+import { Core } from './core/core.js';
+import { CryptcabError, messageOf } from './error.js';
+import { type Log, SeldomLog } from './log.js';
+import type { OpenPlug } from './plug/plug.js';
+import { ClassicClient, type ClientEffect, type ClientFailure, type ClientMode } from './protocol/classic-client.js';
+import { type Remote, remoteText } from './protocol/remote.js';
+import { deferred, type Running } from './running.js';
+import { openDgram } from './udp/dgram.js';
+import type { OpenUdp } from './udp/udp.js';
+import { warnOfWeakness } from './weakness.js';
+
+/**
+ * Carries a key to the server, for the session of that id.
+ * @throws CryptcabError when that cannot be done
+ */
+export type CarryKey = (id: string, key: Uint8Array, signal: AbortSignal) => Promise<void>;
+
+export interface ClientConfiguration {
+  /** Local UDP port; 0 for any. */
+  readonly port: number;
+  /** Name or address of the server, and its UDP port. */
+  readonly server: { readonly host: string; readonly port: number };
+  readonly mode: ClientMode;
+  readonly keepalive: boolean;
+  readonly carryKey: CarryKey;
+  readonly plug: OpenPlug;
+  readonly log: Log;
+  readonly tap?: WireTap;
+  readonly openUdp?: OpenUdp;
+}
+
+export interface RunningClient extends Running {
+  /** Resolves when the cable is up for the first time. */
+  readonly up: Promise<void>;
+}
+
+/** All addresses of the server, in the order of the system's choice. */
+export async function resolveHost(host: string): Promise<string[]> {
+  try {
+    return (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+  } catch (error) {
+    throw new CryptcabError(`no such host ${host} (${messageOf(error)}): see how the name is written after -c`);
+  }
+}
+
+/** Starts a client: one cable to one server. */
+export async function startClient(configuration: ClientConfiguration): Promise<RunningClient> {
+  const { log, server, mode } = configuration;
+  const core = await Core.load();
+  const seldom = new SeldomLog();
+  const ended = deferred();
+  const up = deferred();
+  const abort = new AbortController();
+  const now = () => performance.now();
+  let tasks: Promise<unknown>[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let addresses: string[] = [];
+  let tried = -1;
+  let remote: Remote = { address: server.host, port: server.port };
+  let carryFailure = '';
+  let resolveFailure = '';
+
+  const machine = new ClassicClient({
+    mode,
+    keepalive: configuration.keepalive,
+    random: randomBytes,
+    sealResponse: (keying, challenge) => core.sealResponse(keying, challenge),
+  });
+
+  const cable = await Cable.open(
+    core,
+    configuration.openUdp ?? openDgram,
+    configuration.port,
+    {
+      control: (datagram) => step(() => machine.receive(now(), datagram)),
+      heard() {},
+      sent: () => machine.sent(now()),
+      refused(_link, why) {
+        if (why === 'no key') return; // not up: frames from the switch have nowhere to go yet
+        seldom.note(now(), why, (times) => log.info({ times }, `dropped: ${why}`));
+      },
+      plugLost: (_link, why) => seldom.note(now(), 'plug', () => log.warn({}, `lost the switch, trying again: ${why}`)),
+      plugBack: () => log.info({}, 'plugged into the switch again'),
+      unreachable() {
+        seldom.note(now(), 'unreachable', (times) =>
+          log.info({ times }, `nobody listens at ${remoteText(remote)} (yet)`),
+        );
+        step(() => machine.happen(now(), 'unreachable'));
+      },
+      sendFailed: (why) => seldom.note(now(), `send ${why}`, (times) => log.warn({ times }, `cannot send: ${why}`)),
+    },
+    configuration.tap,
+  );
+
+  const link = cable.plugIn(remote, configuration.plug) as Link; // the first session of a fresh core
+  link.plug.settled.catch((error: Error) => ended.reject(error));
+
+  /** Tells the machine something, does what it says, and sets the clock for it. */
+  function step(tell: () => void): void {
+    if (abort.signal.aborted) return;
+    tell();
+    for (const effect of machine.take()) act(effect);
+    clearTimeout(timer);
+    if (machine.deadline === Infinity) return;
+    timer = setTimeout(() => step(() => machine.happen(now(), 'timer')), Math.max(0, machine.deadline - now()));
+  }
+
+  function act(effect: ClientEffect): void {
+    switch (effect.do) {
+      case 'send':
+        cable.send(effect.datagram, remote);
+        break;
+      case 'resolve':
+        run(resolve());
+        break;
+      case 'enrol':
+        run(enrol(effect.id, effect.key));
+        break;
+      case 'up':
+        link.remote = remote;
+        core.keySession(link.session, effect.keying);
+        cable.raise(link);
+        warnOfWeakness(log, remoteText(remote), effect.keying.suite);
+        log.info({ server: remoteText(remote), cipher: effect.keying.suite }, 'the cable is up');
+        up.resolve();
+        break;
+      case 'down':
+        cable.lower(link);
+        log.info({ server: remoteText(remote) }, 'the server does not know this client any more: logging in again');
+        break;
+      case 'denied':
+        seldom.note(now(), effect.why, () => log.warn({ server: remoteText(remote) }, failureText(effect.why)));
+        break;
+      case 'unanswered':
+        seldom.note(now(), 'unanswered', () =>
+          log.warn(
+            {},
+            `no answer from ${remoteText(remote)}, trying on: see that the server runs, and that UDP port ${server.port} is open on the way`,
+          ),
+        );
+        break;
+      case 'fail':
+        ended.reject(new CryptcabError(failureText(effect.why)));
+        break;
+    }
+  }
+
+  function failureText(why: ClientFailure): string {
+    const who = server.host;
+    switch (why) {
+      case 'no such host':
+        return resolveFailure;
+      case 'key not carried':
+        return carryFailure;
+      case 'no key at server':
+        return mode.kind === 'preshared'
+          ? `${who} denied the login: start the server with -P and the same key file`
+          : `${who} denied the login, it found no key: start the server without -P, and let it read the key files of the user who sends them`;
+      case 'wrong key':
+        return `${who} denied the key: both ends need the same key file`;
+      case 'wants encryption':
+        return `${who} wants encryption: start both ends with -x, or neither`;
+    }
+  }
+
+  function run(task: Promise<void>): void {
+    const running = task.finally(() => {
+      tasks = tasks.filter((other) => other !== running);
+    });
+    tasks.push(running);
+  }
+
+  /** The next address of the server; its name is looked up again when all have been tried. */
+  async function resolve(): Promise<void> {
+    try {
+      if (tried + 1 >= addresses.length) {
+        addresses = await resolveHost(server.host);
+        tried = -1;
+      }
+      tried++;
+      remote = await cable.connect({ address: addresses[tried] as string, port: server.port });
+    } catch (error) {
+      resolveFailure = messageOf(error);
+      log.info({}, resolveFailure);
+      step(() => machine.happen(now(), 'resolveFailed'));
+      return;
+    }
+    log.debug({ server: remoteText(remote) }, 'logging in');
+    step(() => machine.resolved(now(), addresses.length));
+  }
+
+  async function enrol(id: string, key: Uint8Array): Promise<void> {
+    try {
+      await configuration.carryKey(id, key, abort.signal);
+    } catch (error) {
+      carryFailure = messageOf(error);
+      if (!abort.signal.aborted) log.info({}, carryFailure);
+      step(() => machine.happen(now(), 'enrolFailed'));
+      return;
+    } finally {
+      key.fill(0);
+    }
+    log.debug({ id }, 'sent the key');
+    step(() => machine.happen(now(), 'enrolled'));
+  }
+
+  step(() => machine.happen(now(), 'start'));
+
+  return {
+    local: cable.local,
+    ready: link.plug.settled,
+    up: up.promise,
+    ended: ended.promise,
+    statistics: () => [{ peer: remoteText(remote), ...cable.counts(link) }],
+    async close() {
+      abort.abort();
+      clearTimeout(timer);
+      await Promise.allSettled(tasks);
+      await cable.unplug(link);
+      machine.end();
+      await cable.close();
+      ended.resolve();
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import { Ring } from './ring.js';
+import { type Refusal, STATUS } from './status.js';
+import { instantiate, type Wasm } from './wasm.js';
+
+/** What a session has carried so far. Frames and their bytes; refused slots by reason, in both directions. */
+export interface SessionCounts {
+  readonly sealed: bigint;
+  readonly sealedBytes: bigint;
+  readonly opened: bigint;
+  readonly openedBytes: bigint;
+  readonly refused: Readonly<Partial<Record<Refusal, bigint>>>;
+}
+
+/** How a session seals: Blowfish with the 24 bytes of a key file (classic-protocol §3), or not at all (`-x`). */
+export type Keying = { readonly suite: 'plain' } | { readonly suite: 'blowfish'; readonly key: Uint8Array };
+
+const CHALLENGE_BYTES = 128;
+const KEY_BYTES = 16;
+/** Kept out of the numbers given out: handshakes of unproven peers borrow it. */
+const SCRATCH_SESSION = 0;
+
+/**
+ * The WebAssembly core: sessions, the ring, and the framing of the stream to and from a plug.
+ * Nothing in here knows the time, draws a random number or touches the world.
+ */
+export class Core {
+  readonly ring: Ring;
+  /** Largest datagram that can be opened, bytes. */
+  readonly datagramMax: number;
+  /** Largest frame that can be carried, bytes. */
+  readonly frameMax: number;
+  /** Largest piece of a plug's stream that readStream takes at once, bytes. */
+  readonly pieceMax: number;
+  readonly #wasm: Wasm;
+  readonly #free: number[] = [];
+  #sessions = SCRATCH_SESSION + 1;
+
+  private constructor(wasm: Wasm) {
+    this.#wasm = wasm;
+    this.ring = new Ring(wasm);
+    this.datagramMax = wasm.layout.DATAGRAM_MAX;
+    this.frameMax = wasm.layout.FRAME_MAX;
+    this.pieceMax = wasm.layout.STAGE_IN_BYTES;
+  }
+
+  /** @param memory a memory made by newMemory(), if another thread has to reach it as well */
+  static async load(memory?: WebAssembly.Memory): Promise<Core> {
+    return new Core(await instantiate(memory));
+  }
+
+  /**
+   * Makes a session, without a key yet.
+   * @returns its number, or undefined when there is no memory for one more
+   */
+  openSession(): number | undefined {
+    const freed = this.#free.pop();
+    if (freed !== undefined) return freed;
+    const { SESSIONS, SESSION_BYTES, SESSIONS_MAX } = this.#wasm.layout;
+    if (this.#sessions >= SESSIONS_MAX) return undefined;
+    const session = this.#sessions++;
+    const missing = SESSIONS + (session + 1) * SESSION_BYTES - this.#wasm.memory.buffer.byteLength;
+    if (missing > 0) this.#wasm.memory.grow(Math.ceil(missing / 0x10000));
+    return session;
+  }
+
+  /** Ends a session and wipes all that it held. */
+  closeSession(session: number): void {
+    this.#wasm.functions.sessionClear(session);
+    this.#free.push(session);
+  }
+
+  /** Keys a session; its replay window starts anew. */
+  keySession(session: number, keying: Keying): void {
+    const { functions, layout } = this.#wasm;
+    if (keying.suite === 'plain') {
+      functions.sessionKeyPlain(session);
+    } else {
+      this.ring.bytes.set(keying.key.subarray(0, KEY_BYTES + 8), layout.STAGE_IN);
+      functions.sessionKeyBlowfish(session, layout.STAGE_IN, KEY_BYTES);
+    }
+  }
+
+  /** Takes a session's key away and wipes it. */
+  unkeySession(session: number): void {
+    this.#wasm.functions.sessionUnkey(session);
+  }
+
+  /** What a session has carried. */
+  counts(session: number): SessionCounts {
+    const { memory, layout } = this.#wasm;
+    const record = new DataView(memory.buffer, layout.SESSIONS + session * layout.SESSION_BYTES, layout.SESSION_BYTES);
+    const refused: Partial<Record<Refusal, bigint>> = {};
+    for (const [i, name] of STATUS.entries()) {
+      const count = record.getBigUint64(layout.SESSION_STATUS + 8 * i, true);
+      if (name !== 'ok' && count > 0n) refused[name] = count;
+    }
+    return {
+      sealed: record.getBigUint64(layout.SESSION_SEALED, true),
+      sealedBytes: record.getBigUint64(layout.SESSION_SEALED_BYTES, true),
+      opened: record.getBigUint64(layout.SESSION_OPENED, true),
+      openedBytes: record.getBigUint64(layout.SESSION_OPENED_BYTES, true),
+      refused,
+    };
+  }
+
+  /**
+   * Reads a piece of a plug's stream; every frame that is complete goes into the ring, to be sealed.
+   * @param piece at most pieceMax bytes
+   * @returns how many bytes were read: fewer than there are only when the ring was full
+   */
+  readStream(session: number, piece: Uint8Array): number {
+    const { functions, layout } = this.#wasm;
+    this.ring.bytes.set(piece, layout.STAGE_IN);
+    return functions.vdestreamRead(session, piece.length);
+  }
+
+  /** Forgets a frame of which only a part came: its plug is a new one. */
+  resetStream(session: number): void {
+    this.#wasm.functions.sessionResetStream(session);
+  }
+
+  /**
+   * The opened frames of one session among the last `count` processed slots, as a plug's stream.
+   * @returns a view that the next call overwrites
+   */
+  writeStream(session: number, count: number): Uint8Array {
+    const { functions, layout } = this.#wasm;
+    return this.ring.bytes.subarray(layout.STAGE_OUT, layout.STAGE_OUT + functions.vdestreamWrite(session, count));
+  }
+
+  /**
+   * The RESPONSE to a challenge (classic-protocol §3).
+   * @param challenge 128 bytes
+   * @returns 137 bytes; 129 when plain
+   */
+  sealResponse(keying: Keying, challenge: Uint8Array): Uint8Array {
+    const { functions, layout } = this.#wasm;
+    return this.#borrow(keying, () => {
+      this.ring.bytes.set(challenge.subarray(0, CHALLENGE_BYTES), layout.STAGE_IN + 1);
+      const length = functions.responseSeal(SCRATCH_SESSION, layout.STAGE_IN);
+      return this.ring.bytes.slice(layout.STAGE_IN, layout.STAGE_IN + length);
+    });
+  }
+
+  /**
+   * Whether a RESPONSE answers a challenge; all 128 bytes are compared, whatever the first ones were.
+   * @param response the datagram, its type byte included
+   */
+  verifyResponse(keying: Keying, response: Uint8Array, challenge: Uint8Array): boolean {
+    const { functions, layout } = this.#wasm;
+    if (response.length > this.datagramMax) return false;
+    return this.#borrow(keying, () => {
+      this.ring.bytes.set(response, layout.STAGE_IN);
+      if (functions.responseOpen(SCRATCH_SESSION, layout.STAGE_IN, response.length) !== 0) return false;
+      let difference = 0;
+      for (let i = 0; i < CHALLENGE_BYTES; i++) {
+        difference |= (this.ring.bytes[layout.STAGE_IN + 1 + i] as number) ^ (challenge[i] as number);
+      }
+      this.ring.bytes.fill(0, layout.STAGE_IN, layout.STAGE_IN + response.length);
+      return difference === 0;
+    });
+  }
+
+  #borrow<T>(keying: Keying, work: () => T): T {
+    this.keySession(SCRATCH_SESSION, keying);
+    try {
+      return work();
+    } finally {
+      this.unkeySession(SCRATCH_SESSION);
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import type { Layout, Wasm } from './wasm.js';
+
+/** What a processed slot holds: a span of the ring's memory. */
+export interface Slot {
+  /** The slot's number, 0 to RING_SLOTS - 1: what release() takes. */
+  index: number;
+  session: number;
+  /** Whether it was sealed (its bytes are a datagram now) or opened (they are a frame). */
+  sealed: boolean;
+  /** Index into STATUS. */
+  status: number;
+  /** Span in `Ring.bytes`; empty unless the status is 0. */
+  address: number;
+  length: number;
+}
+
+/**
+ * The host's view of the shared ring (assembly/ring.ts tells how it works and who writes which index).
+ * This is the I/O side: it fills slots, and releases them when their bytes are needed no more.
+ */
+export class Ring {
+  /** The whole memory as bytes. */
+  readonly bytes: Uint8Array;
+  readonly #layout: Layout;
+  readonly #functions: Wasm['functions'];
+  readonly #words: Int32Array;
+  readonly #released: Uint8Array;
+  readonly #mask: number;
+  readonly #slot: Slot = { index: 0, session: 0, sealed: false, status: 0, address: 0, length: 0 };
+
+  constructor(wasm: Wasm) {
+    this.#layout = wasm.layout;
+    this.#functions = wasm.functions;
+    this.bytes = new Uint8Array(wasm.memory.buffer);
+    this.#words = new Int32Array(wasm.memory.buffer);
+    this.#mask = wasm.layout.RING_SLOTS - 1;
+    this.#released = new Uint8Array(wasm.layout.RING_SLOTS);
+  }
+
+  #load(address: number): number {
+    return Atomics.load(this.#words, address >> 2) >>> 0;
+  }
+
+  /** How many slots there are. */
+  get slots(): number {
+    return this.#layout.RING_SLOTS;
+  }
+
+  /** How many slots can be filled now. */
+  get room(): number {
+    return this.#layout.RING_SLOTS - ((this.#load(this.#layout.RING_HEAD) - this.#load(this.#layout.RING_TAIL)) >>> 0);
+  }
+
+  /**
+   * Puts a datagram into the ring, to be opened.
+   * @param datagram at most DATAGRAM_MAX bytes
+   * @returns false when the ring is full
+   */
+  push(session: number, datagram: Uint8Array): boolean {
+    if (this.room === 0) return false;
+    const { SLOTS, SLOT_BYTES, SLOT_BODY, RING_HEAD, OP_OPEN } = this.#layout;
+    const slot = this.#load(RING_HEAD) & this.#mask;
+    this.bytes.set(datagram, SLOTS + slot * SLOT_BYTES + SLOT_BODY - 1);
+    this.#functions.ringCommit(session, OP_OPEN, datagram.length);
+    return true;
+  }
+
+  /** Has the core work on what was filled, RING_BATCH slots at most; tells how many. */
+  process(): number {
+    return this.#functions.ringProcess();
+  }
+
+  /**
+   * Shows one of the slots processed last. The object is the same each time, its fields anew.
+   * @param back how far before the last one: process() - 1 is the first of its batch, 0 the last
+   */
+  processed(back: number): Readonly<Slot> {
+    const layout = this.#layout;
+    const index = (this.#load(layout.RING_DONE) - 1 - back) & this.#mask;
+    const words = this.#words;
+    const at = layout.DESCRIPTORS + index * layout.DESCRIPTOR_BYTES;
+    const slot = this.#slot;
+    slot.index = index;
+    slot.session = words[(at + layout.DESCRIPTOR_SESSION) >> 2] as number;
+    slot.sealed = words[(at + layout.DESCRIPTOR_OP) >> 2] === layout.OP_SEAL;
+    slot.status = words[(at + layout.DESCRIPTOR_STATUS) >> 2] as number;
+    slot.address = words[(at + layout.DESCRIPTOR_ADDRESS) >> 2] as number;
+    slot.length = words[(at + layout.DESCRIPTOR_LENGTH) >> 2] as number;
+    return slot;
+  }
+
+  /** Gives a slot back. In any order; the room grows as the oldest ones are given back. */
+  release(index: number): void {
+    this.#released[index] = 1;
+    const { RING_DONE, RING_TAIL } = this.#layout;
+    const done = this.#load(RING_DONE);
+    let tail = this.#load(RING_TAIL);
+    while (tail !== done && this.#released[tail & this.#mask] === 1) {
+      this.#released[tail & this.#mask] = 0;
+      tail = (tail + 1) >>> 0;
+    }
+    Atomics.store(this.#words, RING_TAIL >> 2, tail | 0);
+  }
+}

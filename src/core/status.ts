@@ -1,0 +1,17 @@
+/** What became of a slot, by the number that the core gives it (assembly/status.ts, in the same order). */
+export const STATUS = [
+  'ok',
+  'no key',
+  'bad length',
+  'bad padding',
+  'bad checksum',
+  'replayed',
+  'too old',
+  'counter exhausted',
+  'frame too short or too long',
+] as const;
+
+export type Status = (typeof STATUS)[number];
+
+/** A reason for which a datagram or frame was refused. */
+export type Refusal = Exclude<Status, 'ok'>;

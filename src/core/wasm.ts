@@ -1,0 +1,92 @@
+import { WASM_BASE64 } from './wasm.generated.js';
+
+/** Numbers of the memory map, each an exported constant of assembly/layout.ts, ring.ts or session.ts. */
+const LAYOUT = [
+  'DATAGRAM_MAX',
+  'DESCRIPTOR_ADDRESS',
+  'DESCRIPTOR_BYTES',
+  'DESCRIPTOR_LENGTH',
+  'DESCRIPTOR_OP',
+  'DESCRIPTOR_SESSION',
+  'DESCRIPTOR_STATUS',
+  'DESCRIPTORS',
+  'FRAME_MAX',
+  'FRAME_MIN',
+  'OP_OPEN',
+  'OP_SEAL',
+  'RING_BATCH',
+  'RING_DONE',
+  'RING_HEAD',
+  'RING_SLOTS',
+  'RING_TAIL',
+  'SEND_COUNTER',
+  'SESSION_BYTES',
+  'SESSION_OPENED',
+  'SESSION_OPENED_BYTES',
+  'SESSION_SEALED',
+  'SESSION_SEALED_BYTES',
+  'SESSION_STATUS',
+  'SESSIONS',
+  'SESSIONS_MAX',
+  'SLOT_BODY',
+  'SLOT_BYTES',
+  'SLOTS',
+  'STAGE_IN',
+  'STAGE_IN_BYTES',
+  'STAGE_OUT',
+  'STATUS_COUNT',
+] as const;
+
+export type Layout = Readonly<Record<(typeof LAYOUT)[number], number>>;
+
+/** The functions of the module; all addresses and lengths are in bytes. See assembly/ for each. */
+export interface Functions {
+  initialise(): void;
+  blowfishEncrypt(address: number, blocks: number): void;
+  blowfishDecrypt(address: number, blocks: number): void;
+  cbcSeal(address: number, length: number, iv: number): number;
+  cbcOpen(address: number, length: number, iv: number): number;
+  crc32(address: number, length: number): number;
+  responseSeal(session: number, at: number): number;
+  responseOpen(session: number, at: number, length: number): number;
+  ringCommit(session: number, op: number, length: number): void;
+  ringProcess(): number;
+  sessionActivate(session: number): void;
+  sessionClear(session: number): void;
+  sessionKeyBlowfish(session: number, key: number, length: number): void;
+  sessionKeyPlain(session: number): void;
+  sessionResetStream(session: number): void;
+  sessionUnkey(session: number): void;
+  vdestreamRead(session: number, length: number): number;
+  vdestreamWrite(session: number, count: number): number;
+}
+
+export interface Wasm {
+  readonly memory: WebAssembly.Memory;
+  readonly layout: Layout;
+  readonly functions: Functions;
+}
+
+/** Pages of 64 KiB; as in asconfig.json, which the module repeats as its import's type. */
+const PAGES = { initial: 53, maximum: 16384 };
+
+/** A memory that the core can run in. */
+export function newMemory(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ ...PAGES, shared: true });
+}
+
+/**
+ * Instantiates the core. It runs on every runtime that has WebAssembly; nothing is read from a file.
+ * @param memory a memory made by newMemory(), if another thread has to reach it as well
+ */
+export async function instantiate(memory = newMemory()): Promise<Wasm> {
+  const bytes = Uint8Array.from(atob(WASM_BASE64), (character) => character.charCodeAt(0));
+  const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
+  const exported = instance.exports;
+  const layout = Object.fromEntries(
+    LAYOUT.map((name) => [name, (exported[name] as WebAssembly.Global).value as number]),
+  ) as Layout;
+  const functions = exported as unknown as Functions;
+  functions.initialise();
+  return { memory, layout, functions };
+}

@@ -1,0 +1,77 @@
+import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { CryptcabError, codeOf, messageOf } from '../error.js';
+import { KEY_FILE_BYTES } from '../protocol/constants.js';
+
+/** Where a key that came by scp lies (classic-protocol §4). */
+export const SESSION_KEY_DIRECTORY = '/tmp';
+
+/** The path of a session's key file, as scp writes it on the server. */
+export function sessionKeyPath(id: string): string {
+  return join(SESSION_KEY_DIRECTORY, `.${id}.key`);
+}
+
+interface KeyFile {
+  readonly key: Uint8Array;
+  /** Whether users other than the owner may read it. */
+  readonly exposed: boolean;
+}
+
+/** Reads a key from an open file; undefined when it is too short. Never blocks on what is no regular file. */
+function readKey(path: string, flags: number): KeyFile | 'no file' | 'short' {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile()) return 'no file';
+    const key = new Uint8Array(KEY_FILE_BYTES);
+    let have = 0;
+    while (have < KEY_FILE_BYTES) {
+      const got = readSync(file, key, have, KEY_FILE_BYTES - have, null);
+      if (got === 0) return 'short';
+      have += got;
+    }
+    return { key, exposed: (stat.mode & 0o077) !== 0 };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Reads a pre-shared key.
+ * @throws CryptcabError that says what is wrong with the file
+ */
+export function readPresharedKey(path: string): KeyFile {
+  const make = `make one with: head -c ${KEY_FILE_BYTES} /dev/urandom > FILE, and give it to both ends`;
+  try {
+    const read = readKey(path, 0);
+    if (read === 'no file') throw new CryptcabError(`key file ${path} is not a regular file: name a file of ${KEY_FILE_BYTES} bytes`);
+    if (read === 'short') throw new CryptcabError(`key file ${path} is too short: a key has ${KEY_FILE_BYTES} bytes; ${make}`);
+    return read;
+  } catch (error) {
+    if (error instanceof CryptcabError) throw error;
+    const code = codeOf(error);
+    if (code === 'ENOENT') throw new CryptcabError(`there is no key file ${path}: ${make}`);
+    if (code === 'EACCES') throw new CryptcabError(`not allowed to read key file ${path}: become its owner, or see its permissions`);
+    throw new CryptcabError(`cannot read key file ${path}: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Takes the key that a client sent by scp: reads it and removes the file, so that it outlives its use by nothing.
+ * @param id of the alphabet that loginId() lets through
+ * @returns the key, or why there is none
+ */
+export function takeSessionKey(id: string): Uint8Array | string {
+  const path = sessionKeyPath(id);
+  try {
+    const read = readKey(path, constants.O_NOFOLLOW);
+    if (read === 'no file') return `${path} is not a regular file`;
+    unlinkSync(path);
+    return read === 'short' ? `${path} was too short` : read.key;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT') return `there is no ${path}`;
+    if (code === 'ELOOP') return `${path} is a symbolic link`;
+    return messageOf(error);
+  }
+}

@@ -1,0 +1,34 @@
+/** Where the cable says what happens; a pino logger is one. */
+export interface Log {
+  trace(fields: object, message: string): void;
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+const INTERVAL = 60_000;
+const KINDS_MAX = 256;
+
+/**
+ * Says a thing once a minute, with how often it happened since, however often it happens: what comes from
+ * the network must not fill a disk.
+ */
+export class SeldomLog {
+  readonly #seen = new Map<string, { until: number; more: number }>();
+
+  /**
+   * @param kind what counts as the same thing
+   * @param say called with how often it happened, this time included, when it is time to say it
+   */
+  note(now: number, kind: string, say: (times: number) => void): void {
+    const seen = this.#seen.get(kind);
+    if (seen !== undefined && now < seen.until) {
+      seen.more++;
+      return;
+    }
+    if (seen === undefined && this.#seen.size >= KINDS_MAX) this.#seen.clear();
+    this.#seen.set(kind, { until: now + INTERVAL, more: 0 });
+    say(1 + (seen?.more ?? 0));
+  }
+}

@@ -1,0 +1,26 @@
+/** What a plug tells. */
+export interface PlugEvents {
+  /** A piece of the stream of frames from the switch; cut anywhere. */
+  stream(piece: Uint8Array): void;
+  /** The plug was lost, and is tried again. */
+  lost(why: string): void;
+  /** It is back: the stream begins anew. */
+  back(): void;
+}
+
+/** One port of a switch: frames both ways, each behind its length (two bytes, big-endian). */
+export interface Plug {
+  /** Resolves once the plug is in; rejects with a CryptcabError when it cannot be plugged in at all. */
+  readonly settled: Promise<void>;
+  /**
+   * Whole frames for the switch. The bytes are the plug's from now on.
+   * @returns false when they were dropped, because the switch does not take them as fast
+   */
+  write(frames: Uint8Array): boolean;
+  /** Stops and restarts the stream from the switch. */
+  pause(): void;
+  resume(): void;
+  close(): Promise<void>;
+}
+
+export type OpenPlug = (events: PlugEvents) => Plug;

@@ -1,0 +1,131 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { CryptcabError, codeOf, messageOf } from '../error.js';
+import type { OpenPlug, Plug, PlugEvents } from './plug.js';
+
+/** A vde_plug that fails does so within a few ms; one that lives this long is in. */
+const SETTLE_MS = 300;
+/** Wait before a lost plug is tried again: doubled each time, from the first to the last. */
+const BACK_OFF_MS = { first: 100, last: 3_000 };
+/** A plug that lived this long counts as well: the next wait is the first again. */
+const HEALTHY_MS = 5_000;
+/** Bytes that may wait for the switch; past that, frames are dropped. */
+const BACKLOG_BYTES = 256 << 10;
+/** vde_plug exits at once on SIGTERM; one that does not is killed. */
+const EXIT_MS = 1_000;
+const STDERR_BYTES = 2_000;
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+class VdePlug implements Plug {
+  readonly settled: Promise<void>;
+  readonly #locator: string;
+  readonly #events: PlugEvents;
+  #child: Child | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #backOff = BACK_OFF_MS.first;
+  #closed = false;
+  #paused = false;
+  #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
+
+  constructor(locator: string, events: PlugEvents) {
+    this.#locator = locator;
+    this.#events = events;
+    this.settled = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.settled.catch(() => {}); // whoever cares awaits it; nobody has to
+    this.#spawn();
+  }
+
+  #spawn(): void {
+    const started = performance.now();
+    // In a process group of its own: on SIGINT vde_plug kills its whole group.
+    const child: Child = spawn('vde_plug', ['--', this.#locator], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    this.#child = child;
+    let says = '';
+    let failure: Error | undefined;
+    child.stderr.on('data', (bytes: Buffer) => {
+      says = (says + bytes.toString()).slice(-STDERR_BYTES);
+    });
+    child.stdout.on('data', (piece: Buffer) => this.#events.stream(piece));
+    if (this.#paused) child.stdout.pause();
+    child.stdin.on('error', () => {}); // it has exited: 'close' tells
+    child.on('error', (error) => {
+      failure = error;
+    });
+    this.#timer = setTimeout(() => {
+      if (this.#settle === undefined) this.#events.back();
+      this.#settle?.resolve();
+      this.#settle = undefined;
+    }, SETTLE_MS);
+    this.#exited = new Promise((resolve) => {
+      child.on('close', () => {
+        this.#child = undefined;
+        clearTimeout(this.#timer);
+        if (!this.#closed) this.#lost(this.#why(failure, says), performance.now() - started);
+        resolve();
+      });
+    });
+  }
+
+  #why(failure: Error | undefined, says: string): string {
+    if (codeOf(failure) === 'ENOENT') return 'vde_plug is not installed, or not on the PATH: install the package vdeplug';
+    if (failure !== undefined) return `vde_plug does not start: ${messageOf(failure)}`;
+    const last = says.trim().split('\n').at(-1)?.replace(/^vde_plug: */, '');
+    const start = /^[/.\w-]+$/.test(this.#locator) ? `vde_switch -s ${this.#locator}` : 'a switch';
+    return `no switch to plug into at ${this.#locator}${last ? ` (${last})` : ''}: start ${start}, or name another with -s`;
+  }
+
+  #lost(why: string, lived: number): void {
+    if (this.#settle !== undefined) {
+      this.#settle.reject(new CryptcabError(why));
+      this.#settle = undefined;
+      this.#closed = true;
+      return;
+    }
+    this.#events.lost(why);
+    if (lived >= HEALTHY_MS) this.#backOff = BACK_OFF_MS.first;
+    this.#timer = setTimeout(() => this.#spawn(), this.#backOff);
+    this.#backOff = Math.min(2 * this.#backOff, BACK_OFF_MS.last);
+  }
+
+  write(frames: Uint8Array): boolean {
+    const stdin = this.#child?.stdin;
+    if (stdin === undefined || stdin.writableLength + frames.length > BACKLOG_BYTES || !stdin.writable) return false;
+    stdin.write(frames);
+    return true;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#child?.stdout.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#child?.stdout.resume();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    const child = this.#child;
+    if (child !== undefined) {
+      child.kill('SIGTERM');
+      const kill = setTimeout(() => child.kill('SIGKILL'), EXIT_MS);
+      child.stdout.resume(); // 'close' waits for its end
+      await this.#exited;
+      clearTimeout(kill);
+    }
+  }
+}
+
+/**
+ * Plugs by a vde_plug child, which is started again whenever it ends.
+ * @param locator a switch's directory, or any VDE network locator
+ */
+export function vdePlug(locator: string): OpenPlug {
+  return (events) => new VdePlug(locator, events);
+}

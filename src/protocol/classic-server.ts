@@ -1,0 +1,362 @@
+import type { Keying } from '../core/core.js';
+import {
+  ANSWER_RATE,
+  CHALLENGE_BYTES,
+  CHALLENGE_LIFETIME,
+  PEERS_MAX,
+  SESSION_LIFETIME,
+  SOURCES_MAX,
+  UNPROVEN_MAX,
+} from './constants.js';
+import { authOk, challenge, classify, deny, loginId, type Message } from './messages.js';
+import { RateLimit } from './rate-limit.js';
+import { type Remote, remoteKey } from './remote.js';
+import { type Random, wipe } from './session-key.js';
+
+/**
+ * - unknown: no record is kept of such a peer
+ * - challenged: CHALLENGE is sent
+ * - up: frames flow
+ * - rechallenged: it logs in again; frames flow until it has proved its key, and on if it does not,
+ *   because a LOGIN is anybody's to forge
+ */
+export const PEER_STATES = ['unknown', 'challenged', 'up', 'rechallenged'] as const;
+export type PeerState = (typeof PEER_STATES)[number];
+
+/** Why a peer was refused. */
+export type ServerRefusal =
+  | 'no key'
+  | 'wrong key'
+  | 'not encrypted'
+  | 'not logged in'
+  | 'table full'
+  | 'too many logins';
+
+/** What the host is to do, in order. */
+export type ServerEffect =
+  | { readonly do: 'send'; readonly to: Remote; readonly datagram: Uint8Array }
+  /** A peer proved its key: give it a session and a switch port. The key stays the server's. */
+  | { readonly do: 'plug'; readonly peer: Remote; readonly id: string; readonly keying: Keying }
+  /** A peer that has both logged in again: key its session anew. */
+  | { readonly do: 'rekey'; readonly peer: Remote; readonly id: string; readonly keying: Keying }
+  /** Take both away. */
+  | { readonly do: 'unplug'; readonly peer: Remote; readonly why: 'expired' | 'moved' }
+  /** For the log: a peer was refused. */
+  | { readonly do: 'refused'; readonly peer: Remote; readonly why: ServerRefusal };
+
+export interface ServerOptions {
+  readonly random: Random;
+  /** The keying of a session id, as far as the server has it: the machine's own, which it wipes. */
+  readonly keyFor: (id: string) => Keying | undefined;
+  /** Whether a RESPONSE, its type byte included, answers a challenge. */
+  readonly verifyResponse: (keying: Keying, response: Uint8Array, challenge: Uint8Array) => boolean;
+  readonly peersMax?: number;
+  readonly unprovenMax?: number;
+}
+
+interface Pending {
+  readonly id: string;
+  readonly keying: Keying;
+  readonly challenge: Uint8Array;
+  readonly expires: number;
+}
+
+interface Peer {
+  readonly remote: Remote;
+  /** A challenge that it has not answered yet. */
+  pending: Pending | undefined;
+  /** What it has proved. */
+  session: { readonly id: string; readonly keying: Keying } | undefined;
+  /** When the session ends unless something is heard. */
+  expires: number;
+}
+
+type Action = (server: Machine, now: number, from: Remote, datagram: Uint8Array) => void;
+
+const ignore: Action = () => {};
+const logIn: Action = (server, now, from, datagram) => server.logIn(now, from, datagram);
+const refuse: Action = (server, now, from, datagram) => server.refuse(now, from, datagram, 'not logged in');
+const prove: Action = (server, now, from, datagram) => server.prove(now, from, datagram);
+const hear: Action = (server, now, from) => server.hear(now, from);
+
+/**
+ * What each message does in each state of its sender, and what the passing of its time does. What only a
+ * server sends is never answered: two servers would answer each other for ever.
+ */
+export const SERVER_TABLE: Readonly<Record<PeerState, Readonly<Record<Message | 'expiry', Action>>>> = {
+  unknown: {
+    login: logIn,
+    challenge: ignore,
+    response: refuse,
+    authOk: ignore,
+    deny: ignore,
+    keepalive: refuse,
+    data: refuse,
+    other: ignore,
+    expiry: ignore,
+  },
+  challenged: {
+    login: logIn,
+    challenge: ignore,
+    response: prove,
+    authOk: ignore,
+    deny: ignore,
+    keepalive: refuse,
+    data: refuse,
+    other: ignore,
+    expiry: (server, _now, from) => server.dropPending(from),
+  },
+  up: {
+    login: logIn,
+    challenge: ignore,
+    // Its RESPONSE again: the AUTH_OK was lost.
+    response: (server, _now, from) => server.confirm(from),
+    authOk: ignore,
+    deny: ignore,
+    keepalive: hear,
+    data: ignore, // the host opens it, and says heard() when it was authentic
+    other: ignore,
+    expiry: (server, _now, from) => server.unplug(from, 'expired'),
+  },
+  rechallenged: {
+    login: logIn,
+    challenge: ignore,
+    response: prove,
+    authOk: ignore,
+    deny: ignore,
+    keepalive: hear,
+    data: ignore,
+    other: ignore,
+    expiry: (server, now, from) => server.expire(now, from),
+  },
+};
+
+class Machine {
+  readonly effects: ServerEffect[] = [];
+  readonly #options: ServerOptions;
+  readonly #peers = new Map<string, Peer>();
+  /** Those of #peers with a challenge, the oldest first. */
+  readonly #pending = new Map<string, Peer>();
+  readonly #challenges = new RateLimit(ANSWER_RATE.source, ANSWER_RATE.total, SOURCES_MAX);
+  readonly #denials = new RateLimit(ANSWER_RATE.source, ANSWER_RATE.total, SOURCES_MAX);
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+  }
+
+  stateOf(from: Remote): PeerState {
+    const peer = this.#peers.get(remoteKey(from));
+    if (peer === undefined) return 'unknown';
+    if (peer.session === undefined) return 'challenged';
+    return peer.pending === undefined ? 'up' : 'rechallenged';
+  }
+
+  /** Peers with a session. */
+  get up(): number {
+    let count = 0;
+    for (const peer of this.#peers.values()) if (peer.session !== undefined) count++;
+    return count;
+  }
+
+  /** Remotes of whom something has expired. */
+  expired(now: number): Remote[] {
+    const remotes: Remote[] = [];
+    for (const { remote, session, expires, pending } of this.#peers.values()) {
+      if ((session && now >= expires) || (pending && now >= pending.expires)) remotes.push(remote);
+    }
+    return remotes;
+  }
+
+  logIn(now: number, from: Remote, datagram: Uint8Array): void {
+    if (!this.#challenges.allow(now, from.address)) {
+      this.#refused(from, 'too many logins');
+      return;
+    }
+    const id = loginId(datagram) as string;
+    const keying = this.#keyOf(id);
+    if (keying === undefined) {
+      this.refuse(now, from, datagram, 'no key');
+      return;
+    }
+    const key = remoteKey(from);
+    let peer = this.#peers.get(key);
+    // The same client again before it answered: the challenge, or its RESPONSE, was lost. Another
+    // challenge would make the RESPONSE that is under way a wrong one.
+    const standing = peer?.pending?.id === id ? peer.pending.challenge : undefined;
+    const bytes = standing ?? this.#options.random(CHALLENGE_BYTES);
+    if (peer === undefined) {
+      peer = { remote: from, pending: undefined, session: undefined, expires: Infinity };
+      this.#peers.set(key, peer);
+    }
+    const old = peer.pending;
+    peer.pending = { id, keying, challenge: bytes, expires: now + CHALLENGE_LIFETIME };
+    this.#pending.delete(key);
+    this.#pending.set(key, peer);
+    if (old !== undefined) this.#wipeUnlessUsed(old.keying);
+    this.#boundPending();
+    this.effects.push({ do: 'send', to: from, datagram: challenge(bytes) });
+  }
+
+  prove(now: number, from: Remote, datagram: Uint8Array): void {
+    const key = remoteKey(from);
+    const peer = this.#peers.get(key) as Peer;
+    const pending = peer.pending as Pending;
+    if (!this.#options.verifyResponse(pending.keying, datagram, pending.challenge)) {
+      const plain = pending.keying.suite !== 'plain' && datagram.length === 1 + CHALLENGE_BYTES;
+      this.dropPending(from);
+      this.refuse(now, from, datagram, plain ? 'not encrypted' : 'wrong key');
+      return;
+    }
+    const again = peer.session !== undefined;
+    if (!again && this.up >= (this.#options.peersMax ?? PEERS_MAX)) {
+      this.dropPending(from);
+      this.refuse(now, from, datagram, 'table full');
+      return;
+    }
+    // A client whose address changed: what it had under the old one is nobody's now.
+    for (const other of this.#peers.values()) {
+      if (other !== peer && other.session?.id === pending.id) this.unplug(other.remote, 'moved');
+    }
+    const old = peer.session?.keying;
+    const { id, keying } = pending;
+    peer.pending = undefined;
+    this.#pending.delete(key);
+    peer.session = { id, keying };
+    if (old !== undefined && old !== keying) this.#wipeUnlessUsed(old);
+    this.hear(now, from);
+    this.effects.push({ do: again ? 'rekey' : 'plug', peer: peer.remote, id, keying });
+    this.confirm(from);
+  }
+
+  confirm(to: Remote): void {
+    this.effects.push({ do: 'send', to, datagram: authOk() });
+  }
+
+  hear(now: number, from: Remote): void {
+    const peer = this.#peers.get(remoteKey(from));
+    if (peer !== undefined) peer.expires = now + SESSION_LIFETIME;
+  }
+
+  /** DENY: this is how the clients of a restarted server learn (§2). Never longer than what it answers. */
+  refuse(now: number, from: Remote, datagram: Uint8Array, why: ServerRefusal): void {
+    if (!this.#denials.allow(now, from.address)) return;
+    this.#refused(from, why);
+    this.effects.push({ do: 'send', to: from, datagram: deny(datagram.length) });
+  }
+
+  /** A peer with a challenge and a session: which of the two has run out? */
+  expire(now: number, from: Remote): void {
+    const peer = this.#peers.get(remoteKey(from)) as Peer;
+    if (peer.pending && now >= peer.pending.expires) this.dropPending(from);
+    if (now >= peer.expires) this.unplug(from, 'expired');
+  }
+
+  dropPending(from: Remote): void {
+    const key = remoteKey(from);
+    const peer = this.#peers.get(key) as Peer;
+    this.#forgetPending(peer);
+    if (peer.session === undefined) this.#peers.delete(key);
+  }
+
+  unplug(from: Remote, why: 'expired' | 'moved'): void {
+    const key = remoteKey(from);
+    const peer = this.#peers.get(key) as Peer;
+    this.#peers.delete(key);
+    this.#forgetPending(peer);
+    const keying = peer.session?.keying;
+    peer.session = undefined;
+    if (keying !== undefined) this.#wipeUnlessUsed(keying);
+    this.effects.push({ do: 'unplug', peer: from, why });
+  }
+
+  /** Wipes all keys. */
+  end(): void {
+    for (const { session, pending } of this.#peers.values()) {
+      if (session) wipe(session.keying);
+      if (pending) wipe(pending.keying);
+    }
+    this.#peers.clear();
+    this.#pending.clear();
+  }
+
+  #refused(peer: Remote, why: ServerRefusal): void {
+    this.effects.push({ do: 'refused', peer, why });
+  }
+
+  /** A key that came by scp is read once and its file removed (§4): after that, those who logged in have it. */
+  #keyOf(id: string): Keying | undefined {
+    for (const { session, pending } of this.#peers.values()) {
+      if (session?.id === id) return session.keying;
+      if (pending?.id === id) return pending.keying;
+    }
+    return this.#options.keyFor(id);
+  }
+
+  #forgetPending(peer: Peer): void {
+    const pending = peer.pending;
+    if (pending === undefined) return;
+    peer.pending = undefined;
+    this.#pending.delete(remoteKey(peer.remote));
+    this.#wipeUnlessUsed(pending.keying);
+  }
+
+  #wipeUnlessUsed(keying: Keying): void {
+    for (const { session, pending } of this.#peers.values()) {
+      if (session?.keying === keying || pending?.keying === keying) return;
+    }
+    wipe(keying);
+  }
+
+  #boundPending(): void {
+    if (this.#pending.size <= (this.#options.unprovenMax ?? UNPROVEN_MAX)) return;
+    for (const oldest of this.#pending.values()) {
+      this.dropPending(oldest.remote);
+      break;
+    }
+  }
+}
+
+/**
+ * The server's side of the 4-way handshake and its timers (classic-protocol §2), without I/O: it is told
+ * what happened and when, and `take` tells what to do about it. Times are milliseconds of any clock that
+ * does not jump.
+ */
+export class ClassicServer {
+  readonly #machine: Machine;
+
+  constructor(options: ServerOptions) {
+    this.#machine = new Machine(options);
+  }
+
+  /** What the server knows of the sender of a datagram. */
+  stateOf(from: Remote): PeerState {
+    return this.#machine.stateOf(from);
+  }
+
+  /** A datagram came. */
+  receive(now: number, from: Remote, datagram: Uint8Array): void {
+    SERVER_TABLE[this.stateOf(from)][classify(datagram)](this.#machine, now, from, datagram);
+  }
+
+  /** Authentic DATA came from a peer that is up. */
+  heard(now: number, from: Remote): void {
+    this.#machine.hear(now, from);
+  }
+
+  /** Time has passed: to be said every second or so. */
+  tick(now: number): void {
+    for (const remote of this.#machine.expired(now)) {
+      SERVER_TABLE[this.stateOf(remote)].expiry(this.#machine, now, remote, new Uint8Array());
+    }
+  }
+
+  /** What is to be done now. */
+  take(): ServerEffect[] {
+    return this.#machine.effects.splice(0);
+  }
+
+  /** Ends it and wipes all keys. */
+  end(): void {
+    this.#machine.end();
+  }
+}

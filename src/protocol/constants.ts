@@ -1,0 +1,51 @@
+// Every number of the classic protocol, in one place. Times are milliseconds.
+
+/** First byte of a datagram (classic-protocol §1). */
+export const TYPE = {
+  LOGIN: 0x41,
+  CHALLENGE: 0x42,
+  RESPONSE: 0x44,
+  AUTH_OK: 0x48,
+  DENY: 0x4a,
+  KEEPALIVE: 0x4f,
+  DATA: 0x20,
+} as const;
+
+export const ID_BYTES = 16;
+export const CHALLENGE_BYTES = 128;
+/** Length of a RESPONSE: sealed with Blowfish, and in clear (`-x`). */
+export const RESPONSE_BYTES = { sealed: 137, plain: 129 } as const;
+export const DENY_TEXT = 'Access Denied.\0';
+
+/** Key file of the Blowfish generation: 16 bytes of key, 8 of IV (§3). */
+export const KEY_FILE_BYTES = 24;
+
+// Both ends (§2).
+export const DEFAULT_PORT = 7667;
+
+// Client (§2).
+/** A LOGIN is repeated no sooner than this. */
+export const LOGIN_INTERVAL = 5_000;
+/** A RESPONSE without an answer is repeated after this; it is the same bytes again, not a new encryption. */
+export const RESPONSE_INTERVAL = 1_000;
+/** With `-k`: silence after which a KEEPALIVE is sent. */
+export const KEEPALIVE_INTERVAL = 30_000;
+/** A DENY is believed only this long after something was sent that it can be the answer to (§5). */
+export const DENY_WINDOW = 5_000;
+/** Wait before a key is carried again, doubled each time, at most. */
+export const RETRY_MAX = 60_000;
+/** Denials of a LOGIN, and of a RESPONSE, after which a client that was never up gives up. */
+export const DENIALS_MAX = { login: 3, response: 2 } as const;
+
+// Server (§2, §5).
+/** A peer that has not answered its challenge is forgotten. */
+export const CHALLENGE_LIFETIME = 20_000;
+/** A session ends this long after the last authentic DATA, or KEEPALIVE. */
+export const SESSION_LIFETIME = 120_000;
+/** Peers with a session, and peers that have not proved a key yet. */
+export const PEERS_MAX = 4096;
+export const UNPROVEN_MAX = 1024;
+/** CHALLENGEs, and DENYs, per second: for one source address, for all; and how many at once. */
+export const ANSWER_RATE = { source: { rate: 10, burst: 20 }, total: { rate: 500, burst: 1000 } } as const;
+/** Source addresses whose rate is remembered. */
+export const SOURCES_MAX = 4096;

@@ -1,0 +1,31 @@
+import type { LinkCounts } from './cable.js';
+import type { Remote } from './protocol/remote.js';
+
+/** A cable end that runs. */
+export interface Running {
+  readonly local: Remote;
+  /** Resolves when its plug and socket are known to work; rejects with a CryptcabError otherwise. */
+  readonly ready: Promise<void>;
+  /** Rejects with a CryptcabError when it cannot go on; resolves after close(). */
+  readonly ended: Promise<void>;
+  /** What each peer that is up has carried. */
+  statistics(): PeerStatistics[];
+  /** Takes everything down: plugs, keys, socket. */
+  close(): Promise<void>;
+}
+
+export interface PeerStatistics extends LinkCounts {
+  readonly peer: string;
+}
+
+/** A promise, and what settles it. Rejected without anybody waiting, it is no unhandled rejection. */
+export function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
+  let resolve = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

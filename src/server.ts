@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import { Cable, type Link, type WireTap } from './cable.js';
+import { Core, type Keying } from './core/core.js';
+import { takeSessionKey } from './keys/key-file.js';
+import { type Log, SeldomLog } from './log.js';
+import type { OpenPlug } from './plug/plug.js';
+import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
+import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
+import { deferred, type Running } from './running.js';
+import { openDgram } from './udp/dgram.js';
+import type { OpenUdp } from './udp/udp.js';
+import { warnOfWeakness } from './weakness.js';
+
+/** How a server knows its clients' keys: from a file that both ends have, by scp, or not at all (`-x`). */
+export type ServerKeys =
+  | { readonly kind: 'preshared'; readonly key: Uint8Array }
+  | { readonly kind: 'scp' }
+  | { readonly kind: 'plain' };
+
+export interface ServerConfiguration {
+  /** Local UDP port; 0 for any. */
+  readonly port: number;
+  readonly keys: ServerKeys;
+  /** Makes a switch port for each client. */
+  readonly plug: OpenPlug;
+  readonly log: Log;
+  readonly tap?: WireTap;
+  readonly openUdp?: OpenUdp;
+}
+
+const TICK_MS = 1_000;
+
+const REFUSALS: Record<ServerRefusal, string> = {
+  'no key': 'refused a client that has no key here: let it send one by scp, or start both ends with the same -P file',
+  'wrong key': 'refused a client with another key: both ends need the same key file',
+  'not encrypted': 'refused a client that does not encrypt: start both ends with -x, or neither',
+  'not logged in': 'told a client that is not known (any more) to log in',
+  'table full': 'refused a client: there are as many as there can be',
+  'too many logins': 'passed over logins that came too fast',
+};
+
+/** Starts a server: a switch port for each client that proves its key. */
+export async function startServer(configuration: ServerConfiguration): Promise<Running> {
+  const { keys, log } = configuration;
+  const core = await Core.load();
+  const seldom = new SeldomLog();
+  const links = new Map<string, Link>();
+  const closing = new Set<Promise<void>>();
+  const ended = deferred();
+
+  const machine = new ClassicServer({
+    random: randomBytes,
+    keyFor,
+    verifyResponse: (keying, response, challenge) => core.verifyResponse(keying, response, challenge),
+  });
+
+  function keyFor(id: string): Keying | undefined {
+    if (keys.kind === 'preshared') return { suite: 'blowfish', key: keys.key.slice() };
+    const taken = takeSessionKey(id); // also with -x: a C client leaves one
+    if (keys.kind === 'plain') {
+      if (typeof taken !== 'string') taken.fill(0);
+      return { suite: 'plain' };
+    }
+    if (typeof taken !== 'string') return { suite: 'blowfish', key: taken };
+    seldom.note(performance.now(), `key ${taken.replace(id, '')}`, () => log.debug({ id }, `no session key: ${taken}`));
+    return undefined;
+  }
+
+  const textOf = (link: Link) => remoteText(link.remote);
+  const cable = await Cable.open(
+    core,
+    configuration.openUdp ?? openDgram,
+    configuration.port,
+    {
+      control(datagram, from) {
+        machine.receive(performance.now(), from, datagram);
+        for (const effect of machine.take()) act(effect);
+      },
+      heard: (link) => machine.heard(performance.now(), link.remote),
+      sent() {},
+      refused(link, why) {
+        seldom.note(performance.now(), `${textOf(link)} ${why}`, (times) =>
+          log.info({ peer: textOf(link), times }, `dropped: ${why}`),
+        );
+      },
+      plugLost(link, why) {
+        seldom.note(performance.now(), `plug ${textOf(link)}`, () =>
+          log.warn({ peer: textOf(link) }, `lost the switch, trying again: ${why}`),
+        );
+      },
+      plugBack: (link) => log.info({ peer: textOf(link) }, 'plugged into the switch again'),
+      unreachable() {},
+      sendFailed(why) {
+        seldom.note(performance.now(), `send ${why}`, (times) => log.warn({ times }, `cannot send: ${why}`));
+      },
+    },
+    configuration.tap,
+  );
+
+  function act(effect: ServerEffect): void {
+    switch (effect.do) {
+      case 'send':
+        cable.send(effect.datagram, effect.to);
+        break;
+      case 'plug':
+        plug(effect.peer, effect.id, effect.keying);
+        break;
+      case 'rekey': {
+        const link = links.get(remoteKey(effect.peer));
+        if (link === undefined) return;
+        core.keySession(link.session, effect.keying);
+        log.info({ peer: textOf(link), id: effect.id }, 'client logged in again');
+        break;
+      }
+      case 'unplug':
+        unplug(effect.peer, effect.why);
+        break;
+      case 'refused': {
+        const { peer, why } = effect;
+        const level = why === 'not logged in' || why === 'too many logins' ? 'info' : 'warn';
+        seldom.note(performance.now(), `${peer.address} ${why}`, (times) =>
+          log[level]({ peer: remoteText(peer), times }, REFUSALS[why]),
+        );
+        break;
+      }
+    }
+  }
+
+  function plug(peer: Remote, id: string, keying: Keying): void {
+    const link = cable.plugIn(peer, configuration.plug);
+    if (link === undefined) {
+      log.warn({ peer: remoteText(peer) }, 'refused a client: no memory for one more session');
+      return;
+    }
+    links.set(remoteKey(peer), link);
+    link.plug.settled.catch((error: Error) => {
+      log.warn({ peer: remoteText(peer) }, `a client is up and has no switch: ${error.message}`);
+    });
+    core.keySession(link.session, keying);
+    cable.raise(link);
+    warnOfWeakness(log, remoteText(peer), keying.suite);
+    log.info({ peer: remoteText(peer), id, cipher: keying.suite }, 'client is up');
+  }
+
+  function unplug(peer: Remote, why: string): void {
+    const link = links.get(remoteKey(peer));
+    if (link === undefined) return;
+    links.delete(remoteKey(peer));
+    log.info({ peer: remoteText(peer) }, `client is gone: ${why}`);
+    const done = cable.unplug(link).finally(() => closing.delete(done));
+    closing.add(done);
+  }
+
+  const timer = setInterval(() => {
+    machine.tick(performance.now());
+    for (const effect of machine.take()) act(effect);
+  }, TICK_MS);
+
+  // A switch that is not there is told of at once, not when the first client comes.
+  const probe = configuration.plug({ stream() {}, lost() {}, back() {} });
+  const ready = probe.settled.finally(() => probe.close());
+  ready.catch(() => {});
+
+  return {
+    local: cable.local,
+    ready,
+    ended: ended.promise,
+    statistics: () => [...links.values()].map((link) => ({ peer: textOf(link), ...cable.counts(link) })),
+    async close() {
+      clearInterval(timer);
+      for (const link of [...links.values()]) unplug(link.remote, 'the server ends');
+      await Promise.allSettled([...closing, probe.close()]);
+      machine.end();
+      if (keys.kind === 'preshared') keys.key.fill(0);
+      await cable.close();
+      ended.resolve();
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { CryptcabError, codeOf, messageOf } from '../error.js';
+import { type Remote, remoteText } from '../protocol/remote.js';
+import type { OpenUdp, Udp, UdpEvents } from './udp.js';
+
+/** Asked for; the kernel gives at most net.core.rmem_max and wmem_max. */
+const BUFFER_BYTES = 4 << 20;
+const MAPPED = '::ffff:';
+
+/** Addresses are given as such: no name is looked up, and no send waits for one. */
+function noLookup(
+  address: string,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+): void {
+  callback(null, address, address.includes(':') ? 6 : 4);
+}
+
+/** On the socket for both families an IPv4 address shows in its mapped form. */
+function unmapped({ address, port }: Remote): Remote {
+  return { address: address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address, port };
+}
+
+class DgramUdp implements Udp {
+  readonly local: Remote;
+  readonly #socket: Socket;
+  readonly #events: UdpEvents;
+  readonly #dual: boolean;
+  #connected = false;
+
+  constructor(socket: Socket, events: UdpEvents, dual: boolean) {
+    this.#socket = socket;
+    this.#events = events;
+    this.#dual = dual;
+    this.local = socket.address();
+    socket.on('message', (bytes, from) => events.datagram(bytes, unmapped(from)));
+    socket.on('error', (error) => this.#failed(error));
+  }
+
+  #failed(error: Error): void {
+    if (codeOf(error) === 'ECONNREFUSED') this.#events.unreachable();
+    else this.#events.failed(messageOf(error));
+  }
+
+  #address(remote: Remote): string {
+    return this.#dual && !remote.address.includes(':') ? MAPPED + remote.address : remote.address;
+  }
+
+  send(bytes: Uint8Array, start: number, length: number, to: Remote, done: () => void): void {
+    const sent = (error: Error | null) => {
+      if (error !== null) this.#failed(error);
+      done();
+    };
+    try {
+      if (this.#connected) this.#socket.send(bytes, start, length, sent);
+      else this.#socket.send(bytes, start, length, to.port, this.#address(to), sent);
+    } catch (error) {
+      sent(error as Error); // closed, or an address that the socket's family cannot reach
+    }
+  }
+
+  async connect(to: Remote): Promise<Remote> {
+    if (this.#connected) {
+      this.#socket.disconnect();
+      this.#connected = false;
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#socket.connect(to.port, this.#address(to), ((error?: Error) =>
+        error ? reject(new CryptcabError(`cannot reach ${remoteText(to)}: ${messageOf(error)}`)) : resolve()) as () => void);
+    });
+    this.#connected = true;
+    return unmapped(this.#socket.remoteAddress());
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#socket.close(() => resolve()));
+  }
+}
+
+function bind(type: 'udp4' | 'udp6', port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket({
+      type,
+      recvBufferSize: BUFFER_BYTES,
+      sendBufferSize: BUFFER_BYTES,
+      lookup: noLookup as never,
+    });
+    socket.once('error', reject);
+    socket.bind(port, () => {
+      socket.off('error', reject);
+      resolve(socket);
+    });
+  });
+}
+
+/** Opens a socket for both families; for IPv4 alone where there is no IPv6. */
+export const openDgram: OpenUdp = async (port, events) => {
+  try {
+    try {
+      return new DgramUdp(await bind('udp6', port), events, true);
+    } catch (error) {
+      if (!['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'].includes(codeOf(error) ?? '')) throw error;
+      return new DgramUdp(await bind('udp4', port), events, false);
+    }
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EADDRINUSE') {
+      throw new CryptcabError(
+        `UDP port ${port} is in use: another program, or another cryptcab, has it; choose one with -p PORT`,
+      );
+    }
+    if (code === 'EACCES') {
+      throw new CryptcabError(`not allowed to use UDP port ${port}: choose one above 1023 with -p PORT`);
+    }
+    throw new CryptcabError(`cannot open UDP port ${port}: ${messageOf(error)}`);
+  }
+};
