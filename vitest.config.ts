@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+// quick: no root, no network namespaces, no other programs; seconds.
+// system: real switches, taps, sshd and the C program; one file at a time, as they share the machine.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'quick',
+          include: ['test/{unit,vectors,protocol,fuzz}/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: ['test/{interop,netns,command}/**/*.test.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
