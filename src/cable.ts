@@ -248,7 +248,8 @@ export class Cable {
 
   /** Has the core work through what waits in the ring, and hands out what comes of it. */
   #pump(): void {
-    for (let count = this.core.ring.process(); count > 0; count = this.core.ring.process()) this.#deliver(count);
+    for (let count = this.core.ring.process(); count > 0; count = this.core.ring.process())
+      this.#deliver(count);
   }
 
   #deliver(count: number): void {

@@ -5,7 +5,12 @@ import { Core } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
 import { type Log, SeldomLog } from './log.js';
 import type { OpenPlug } from './plug/plug.js';
-import { ClassicClient, type ClientEffect, type ClientFailure, type ClientMode } from './protocol/classic-client.js';
+import {
+  ClassicClient,
+  type ClientEffect,
+  type ClientFailure,
+  type ClientMode,
+} from './protocol/classic-client.js';
 import { type Remote, remoteText } from './protocol/remote.js';
 import { deferred, type Running } from './running.js';
 import { openDgram } from './udp/dgram.js';
@@ -42,7 +47,9 @@ export async function resolveHost(host: string): Promise<string[]> {
   try {
     return (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
   } catch (error) {
-    throw new CryptcabError(`no such host ${host} (${messageOf(error)}): see how the name is written after -c`);
+    throw new CryptcabError(
+      `no such host ${host} (${messageOf(error)}): see how the name is written after -c`,
+    );
   }
 }
 
@@ -82,7 +89,8 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         if (why === 'no key') return; // not up: frames from the switch have nowhere to go yet
         seldom.note(now(), why, (times) => log.info({ times }, `dropped: ${why}`));
       },
-      plugLost: (_link, why) => seldom.note(now(), 'plug', () => log.warn({}, `lost the switch, trying again: ${why}`)),
+      plugLost: (_link, why) =>
+        seldom.note(now(), 'plug', () => log.warn({}, `lost the switch, trying again: ${why}`)),
       plugBack: () => log.info({}, 'plugged into the switch again'),
       unreachable() {
         seldom.note(now(), 'unreachable', (times) =>
@@ -90,7 +98,8 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         );
         step(() => machine.happen(now(), 'unreachable'));
       },
-      sendFailed: (why) => seldom.note(now(), `send ${why}`, (times) => log.warn({ times }, `cannot send: ${why}`)),
+      sendFailed: (why) =>
+        seldom.note(now(), `send ${why}`, (times) => log.warn({ times }, `cannot send: ${why}`)),
     },
     configuration.tap,
   );
@@ -105,7 +114,10 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     for (const effect of machine.take()) act(effect);
     clearTimeout(timer);
     if (machine.deadline === Infinity) return;
-    timer = setTimeout(() => step(() => machine.happen(now(), 'timer')), Math.max(0, machine.deadline - now()));
+    timer = setTimeout(
+      () => step(() => machine.happen(now(), 'timer')),
+      Math.max(0, machine.deadline - now()),
+    );
   }
 
   function act(effect: ClientEffect): void {
@@ -129,10 +141,15 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         break;
       case 'down':
         cable.lower(link);
-        log.info({ server: remoteText(remote) }, 'the server does not know this client any more: logging in again');
+        log.info(
+          { server: remoteText(remote) },
+          'the server does not know this client any more: logging in again',
+        );
         break;
       case 'denied':
-        seldom.note(now(), effect.why, () => log.warn({ server: remoteText(remote) }, failureText(effect.why)));
+        seldom.note(now(), effect.why, () =>
+          log.warn({ server: remoteText(remote) }, failureText(effect.why)),
+        );
         break;
       case 'unanswered':
         seldom.note(now(), 'unanswered', () =>

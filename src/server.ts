@@ -6,6 +6,7 @@ import { type Log, SeldomLog } from './log.js';
 import type { OpenPlug } from './plug/plug.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
 import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
+import { copyKey } from './protocol/session-key.js';
 import { deferred, type Running } from './running.js';
 import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
@@ -31,7 +32,8 @@ export interface ServerConfiguration {
 const TICK_MS = 1_000;
 
 const REFUSALS: Record<ServerRefusal, string> = {
-  'no key': 'refused a client that has no key here: let it send one by scp, or start both ends with the same -P file',
+  'no key':
+    'refused a client that has no key here: let it send one by scp, or start both ends with the same -P file',
   'wrong key': 'refused a client with another key: both ends need the same key file',
   'not encrypted': 'refused a client that does not encrypt: start both ends with -x, or neither',
   'not logged in': 'told a client that is not known (any more) to log in',
@@ -55,14 +57,16 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   });
 
   function keyFor(id: string): Keying | undefined {
-    if (keys.kind === 'preshared') return { suite: 'blowfish', key: keys.key.slice() };
+    if (keys.kind === 'preshared') return { suite: 'blowfish', key: copyKey(keys.key) };
     const taken = takeSessionKey(id); // also with -x: a C client leaves one
     if (keys.kind === 'plain') {
       if (typeof taken !== 'string') taken.fill(0);
       return { suite: 'plain' };
     }
     if (typeof taken !== 'string') return { suite: 'blowfish', key: taken };
-    seldom.note(performance.now(), `key ${taken.replace(id, '')}`, () => log.debug({ id }, `no session key: ${taken}`));
+    seldom.note(performance.now(), `key ${taken.replace(id, '')}`, () =>
+      log.debug({ id }, `no session key: ${taken}`),
+    );
     return undefined;
   }
 
@@ -133,9 +137,6 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       return;
     }
     links.set(remoteKey(peer), link);
-    link.plug.settled.catch((error: Error) => {
-      log.warn({ peer: remoteText(peer) }, `a client is up and has no switch: ${error.message}`);
-    });
     core.keySession(link.session, keying);
     cable.raise(link);
     warnOfWeakness(log, remoteText(peer), keying.suite);

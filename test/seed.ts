@@ -1,7 +1,7 @@
 /**
  * Seeded randomness for tests: the seed is printed, and CRYPTCAB_SEED=N repeats a run.
  */
-export const seed = Number(process.env['CRYPTCAB_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+export const seed = Number(process.env.CRYPTCAB_SEED ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`seed ${seed} (repeat with CRYPTCAB_SEED=${seed})`);
 
 /** A small generator (mulberry32): numbers in [0, 1), the same for the same seed. */

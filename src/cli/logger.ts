@@ -13,7 +13,10 @@ export async function openLog(verbosity: number, file: string | undefined): Prom
   const options = { level: LEVELS[Math.min(verbosity, LEVELS.length - 1)] as string, base: null };
   if (file === undefined && process.stderr.isTTY) {
     const { default: pretty } = await import('pino-pretty');
-    return pino(options, pretty({ destination: 2, sync: true, translateTime: 'SYS:HH:MM:ss.l', singleLine: true }));
+    return pino(
+      options,
+      pretty({ destination: 2, sync: true, translateTime: 'SYS:HH:MM:ss.l', singleLine: true }),
+    );
   }
   try {
     return pino(options, pino.destination({ dest: file ?? 2, sync: true, append: true }));

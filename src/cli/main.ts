@@ -48,12 +48,13 @@ function wireTap(verbosity: number, log: Log): { tap: WireTap } | Record<string,
 
 /** Sends a key to the server of the command line. */
 function carrier(target: Target, extra: string[]) {
-  return (id: string, key: Uint8Array, signal: AbortSignal) => carryKey({ ...target, extra }, id, key, signal);
+  return (id: string, key: Uint8Array, signal: AbortSignal) =>
+    carryKey({ ...target, extra }, id, key, signal);
 }
 
 /** Random keys go by scp; SCP_EXTRA_OPTIONS is looked at only then. */
 function scpOptions(settings: Settings): string[] {
-  return settings.keyFile === undefined ? splitOptions(process.env['SCP_EXTRA_OPTIONS'] ?? '') : [];
+  return settings.keyFile === undefined ? splitOptions(process.env.SCP_EXTRA_OPTIONS ?? '') : [];
 }
 
 function presharedKey(path: string, log: Log): Uint8Array {

@@ -32,7 +32,8 @@ export class Answer extends Error {}
 
 function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port >= 0 && port <= 65535)) throw new InvalidArgumentError(`'${text}' is not a UDP port: give a number from 1 to 65535.`);
+  if (!(port >= 0 && port <= 65535))
+    throw new InvalidArgumentError(`'${text}' is not a UDP port: give a number from 1 to 65535.`);
   return port;
 }
 
@@ -45,12 +46,14 @@ function parseTarget(text: string): Target {
     /^\[(?<host>[^\][]+)\](?::(?<port>.*))?$/.exec(rest) ??
     /^(?<host>[^:\][]*:[^:\][]*:[^\][]*)$/.exec(rest) ??
     /^(?<host>[^:\][]+)(?::(?<port>.*))?$/.exec(rest);
-  const host = parts?.groups?.['host'];
+  const host = parts?.groups?.host;
   const word = /^[^-\s][^\s]*$/;
   if (host === undefined || !word.test(host) || (user !== undefined && !word.test(user))) {
-    throw new InvalidArgumentError(`'${text}' is not [user@]host[:port]: an IPv6 address with a port is written [address]:port.`);
+    throw new InvalidArgumentError(
+      `'${text}' is not [user@]host[:port]: an IPv6 address with a port is written [address]:port.`,
+    );
   }
-  const portText = parts?.groups?.['port'];
+  const portText = parts?.groups?.port;
   const port = portText === undefined ? DEFAULT_PORT : parsePort(portText);
   if (port === 0) throw new InvalidArgumentError("port 0 is nobody's: give the server's UDP port.");
   return { user, host, port };
@@ -87,12 +90,19 @@ export function parseOptions(name: string, version: string, argv: readonly strin
     .description(
       'Joins two VDE switches by an encrypted cable over UDP. With -c it connects to a server; without, it is one.',
     )
-    .option('-s, --sock <path>', 'switch to plug into: its directory, or any VDE network locator', '/tmp/vde.ctl')
+    .option(
+      '-s, --sock <path>',
+      'switch to plug into: its directory, or any VDE network locator',
+      '/tmp/vde.ctl',
+    )
     .addOption(new Option('--vdesock <path>').hideHelp())
     .addOption(new Option('--unix <path>').hideHelp())
     .option('-p, --localport <port>', 'local UDP port; with -c, 0 for any', parsePort, DEFAULT_PORT)
     .option('-c, --connect <[user@]host[:port]>', 'connect to this server; the user is for ssh', parseTarget)
-    .option('-P, --preshared <keyfile>', 'both ends read the same key file (24 bytes); nothing is sent by ssh')
+    .option(
+      '-P, --preshared <keyfile>',
+      'both ends read the same key file (24 bytes); nothing is sent by ssh',
+    )
     .option('-x, --noencrypt', 'no encryption: for controlled networks only')
     .option('-k, --keepalive', 'with -c: keep a quiet link from timing out')
     .option('-d, --daemon', 'run in the background; returns when the cable works, or says why not')
@@ -114,7 +124,8 @@ export function parseOptions(name: string, version: string, argv: readonly strin
       writeErr: () => {},
     });
   // The other names of --sock: whichever comes last counts.
-  for (const alias of ['vdesock', 'unix']) command.on(`option:${alias}`, (path: string) => command.setOptionValue('sock', path));
+  for (const alias of ['vdesock', 'unix'])
+    command.on(`option:${alias}`, (path: string) => command.setOptionValue('sock', path));
   // commander keeps that -v was given, not how often.
   let verbosity = 0;
   command.on('option:verbose', () => verbosity++);
@@ -123,16 +134,21 @@ export function parseOptions(name: string, version: string, argv: readonly strin
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) throw new Answer(out);
-    throw new UsageError(`${error.message.replace(/^error: /, '').replace(/\s+/g, ' ')}${hint(error.message, name)}`);
+    throw new UsageError(
+      `${error.message.replace(/^error: /, '').replace(/\s+/g, ' ')}${hint(error.message, name)}`,
+    );
   }
   const raw = command.opts<Raw>();
   const refuse = (why: string): never => {
     throw new UsageError(why);
   };
   if (raw.sock === '') refuse('-s is empty: name the switch to plug into');
-  if (raw.preshared !== undefined && raw.noencrypt) refuse('-P and -x exclude each other: encrypt with the key file, or not at all');
-  if (raw.keepalive && raw.connect === undefined) refuse('-k is for clients: name the server with -c, or leave -k away');
-  if (raw.localport === 0 && raw.connect === undefined) refuse('a server needs a port that its clients know: give -p a number from 1 to 65535');
+  if (raw.preshared !== undefined && raw.noencrypt)
+    refuse('-P and -x exclude each other: encrypt with the key file, or not at all');
+  if (raw.keepalive && raw.connect === undefined)
+    refuse('-k is for clients: name the server with -c, or leave -k away');
+  if (raw.localport === 0 && raw.connect === undefined)
+    refuse('a server needs a port that its clients know: give -p a number from 1 to 65535');
   return {
     socket: raw.sock.includes('://') ? raw.sock : resolve(raw.sock),
     port: raw.localport,

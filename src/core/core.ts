@@ -88,7 +88,11 @@ export class Core {
   /** What a session has carried. */
   counts(session: number): SessionCounts {
     const { memory, layout } = this.#wasm;
-    const record = new DataView(memory.buffer, layout.SESSIONS + session * layout.SESSION_BYTES, layout.SESSION_BYTES);
+    const record = new DataView(
+      memory.buffer,
+      layout.SESSIONS + session * layout.SESSION_BYTES,
+      layout.SESSION_BYTES,
+    );
     const refused: Partial<Record<Refusal, bigint>> = {};
     for (const [i, name] of STATUS.entries()) {
       const count = record.getBigUint64(layout.SESSION_STATUS + 8 * i, true);
@@ -125,7 +129,10 @@ export class Core {
    */
   writeStream(session: number, count: number): Uint8Array {
     const { functions, layout } = this.#wasm;
-    return this.ring.bytes.subarray(layout.STAGE_OUT, layout.STAGE_OUT + functions.vdestreamWrite(session, count));
+    return this.ring.bytes.subarray(
+      layout.STAGE_OUT,
+      layout.STAGE_OUT + functions.vdestreamWrite(session, count),
+    );
   }
 
   /**

@@ -48,7 +48,10 @@ export class Ring {
 
   /** How many slots can be filled now. */
   get room(): number {
-    return this.#layout.RING_SLOTS - ((this.#load(this.#layout.RING_HEAD) - this.#load(this.#layout.RING_TAIL)) >>> 0);
+    return (
+      this.#layout.RING_SLOTS -
+      ((this.#load(this.#layout.RING_HEAD) - this.#load(this.#layout.RING_TAIL)) >>> 0)
+    );
   }
 
   /**

@@ -44,14 +44,21 @@ export function readPresharedKey(path: string): KeyFile {
   const make = `make one with: head -c ${KEY_FILE_BYTES} /dev/urandom > FILE, and give it to both ends`;
   try {
     const read = readKey(path, 0);
-    if (read === 'no file') throw new CryptcabError(`key file ${path} is not a regular file: name a file of ${KEY_FILE_BYTES} bytes`);
-    if (read === 'short') throw new CryptcabError(`key file ${path} is too short: a key has ${KEY_FILE_BYTES} bytes; ${make}`);
+    if (read === 'no file')
+      throw new CryptcabError(
+        `key file ${path} is not a regular file: name a file of ${KEY_FILE_BYTES} bytes`,
+      );
+    if (read === 'short')
+      throw new CryptcabError(`key file ${path} is too short: a key has ${KEY_FILE_BYTES} bytes; ${make}`);
     return read;
   } catch (error) {
     if (error instanceof CryptcabError) throw error;
     const code = codeOf(error);
     if (code === 'ENOENT') throw new CryptcabError(`there is no key file ${path}: ${make}`);
-    if (code === 'EACCES') throw new CryptcabError(`not allowed to read key file ${path}: become its owner, or see its permissions`);
+    if (code === 'EACCES')
+      throw new CryptcabError(
+        `not allowed to read key file ${path}: become its owner, or see its permissions`,
+      );
     throw new CryptcabError(`cannot read key file ${path}: ${messageOf(error)}`);
   }
 }

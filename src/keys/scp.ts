@@ -20,7 +20,8 @@ export interface ScpTarget {
  */
 export function splitOptions(text: string): string[] {
   const quotes = text.replace(/\\./gs, '').replace(/'[^']*'|"[^"]*"/gs, '');
-  if (/['"]/.test(quotes)) throw new CryptcabError('SCP_EXTRA_OPTIONS has a quote that is not closed: close it');
+  if (/['"]/.test(quotes))
+    throw new CryptcabError('SCP_EXTRA_OPTIONS has a quote that is not closed: close it');
   // A `$` stands for itself: the shell that set the variable has already expanded what it wanted to.
   return parse(text, (name) => `$${name}`).map((entry: ParseEntry) => {
     if (typeof entry === 'string') return entry;
@@ -37,7 +38,12 @@ export function splitOptions(text: string): string[] {
  * @param signal ends a scp that is still running
  * @throws CryptcabError with what scp said
  */
-export async function carryKey(target: ScpTarget, id: string, key: Uint8Array, signal: AbortSignal): Promise<void> {
+export async function carryKey(
+  target: ScpTarget,
+  id: string,
+  key: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'cryptcab-'));
   try {
     const file = join(directory, 'key');
@@ -70,8 +76,13 @@ function scp(args: string[], login: string, signal: AbortSignal): Promise<void> 
     child.on('close', (status) => {
       if (status === 0) return resolve();
       // What scp printed first is the reason; 'lost connection' and the like come after it.
-      const lines = says.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('Warning:'));
-      const reason = lines.filter((line) => !/^(lost connection|scp: Connection closed)$/.test(line)).at(-1) ?? lines.at(-1);
+      const lines = says
+        .split('\n')
+        .map((line) => line.trim())
+        .filter((line) => line !== '' && !line.startsWith('Warning:'));
+      const reason =
+        lines.filter((line) => !/^(lost connection|scp: Connection closed)$/.test(line)).at(-1) ??
+        lines.at(-1);
       reject(
         new CryptcabError(
           `cannot send the key to ${login} by scp${reason ? ` (${reason})` : ''}: see that 'ssh ${login}' works, set SCP_EXTRA_OPTIONS, or use -P KEYFILE`,

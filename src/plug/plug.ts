@@ -10,7 +10,10 @@ export interface PlugEvents {
 
 /** One port of a switch: frames both ways, each behind its length (two bytes, big-endian). */
 export interface Plug {
-  /** Resolves once the plug is in; rejects with a CryptcabError when it cannot be plugged in at all. */
+  /**
+   * Resolves once the plug is in; rejects with a CryptcabError when the first attempt fails. It is tried on
+   * all the same, until close().
+   */
   readonly settled: Promise<void>;
   /**
    * Whole frames for the switch. The bytes are the plug's from now on.

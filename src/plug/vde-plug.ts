@@ -23,17 +23,18 @@ class VdePlug implements Plug {
   readonly #events: PlugEvents;
   #child: Child | undefined;
   #exited: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
+  #respawn: NodeJS.Timeout | undefined;
   #backOff = BACK_OFF_MS.first;
   #closed = false;
   #paused = false;
-  #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  /** Settles `settled`, once. */
+  #outcome: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
   constructor(locator: string, events: PlugEvents) {
     this.#locator = locator;
     this.#events = events;
     this.settled = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
+      this.#outcome = { resolve, reject };
     });
     this.settled.catch(() => {}); // whoever cares awaits it; nobody has to
     this.#spawn();
@@ -42,7 +43,10 @@ class VdePlug implements Plug {
   #spawn(): void {
     const started = performance.now();
     // In a process group of its own: on SIGINT vde_plug kills its whole group.
-    const child: Child = spawn('vde_plug', ['--', this.#locator], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    const child: Child = spawn('vde_plug', ['--', this.#locator], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
     this.#child = child;
     let says = '';
     let failure: Error | undefined;
@@ -55,45 +59,52 @@ class VdePlug implements Plug {
     child.on('error', (error) => {
       failure = error;
     });
-    this.#timer = setTimeout(() => {
-      if (this.#settle === undefined) this.#events.back();
-      this.#settle?.resolve();
-      this.#settle = undefined;
-    }, SETTLE_MS);
+    const settle = setTimeout(() => this.#settled(), SETTLE_MS);
     this.#exited = new Promise((resolve) => {
-      child.on('close', () => {
+      child.on('close', (status, signal) => {
         this.#child = undefined;
-        clearTimeout(this.#timer);
+        clearTimeout(settle);
+        // When it was in and the switch ended it leaves with 0, in silence; and somebody may have killed it.
+        if (status === 0 || signal !== null) this.#settled();
         if (!this.#closed) this.#lost(this.#why(failure, says), performance.now() - started);
         resolve();
       });
     });
   }
 
+  #settled(): void {
+    if (this.#outcome === undefined) this.#events.back();
+    this.#outcome?.resolve();
+    this.#outcome = undefined;
+  }
+
   #why(failure: Error | undefined, says: string): string {
-    if (codeOf(failure) === 'ENOENT') return 'vde_plug is not installed, or not on the PATH: install the package vdeplug';
+    if (codeOf(failure) === 'ENOENT')
+      return 'vde_plug is not installed, or not on the PATH: install the package vdeplug';
     if (failure !== undefined) return `vde_plug does not start: ${messageOf(failure)}`;
-    const last = says.trim().split('\n').at(-1)?.replace(/^vde_plug: */, '');
+    const last = says
+      .trim()
+      .split('\n')
+      .at(-1)
+      ?.replace(/^vde_plug: */, '');
     const start = /^[/.\w-]+$/.test(this.#locator) ? `vde_switch -s ${this.#locator}` : 'a switch';
     return `no switch to plug into at ${this.#locator}${last ? ` (${last})` : ''}: start ${start}, or name another with -s`;
   }
 
   #lost(why: string, lived: number): void {
-    if (this.#settle !== undefined) {
-      this.#settle.reject(new CryptcabError(why));
-      this.#settle = undefined;
-      this.#closed = true;
-      return;
-    }
+    this.#outcome?.reject(new CryptcabError(why));
+    this.#outcome = undefined;
     this.#events.lost(why);
+    if (this.#closed) return; // whoever was told closed it
     if (lived >= HEALTHY_MS) this.#backOff = BACK_OFF_MS.first;
-    this.#timer = setTimeout(() => this.#spawn(), this.#backOff);
+    this.#respawn = setTimeout(() => this.#spawn(), this.#backOff);
     this.#backOff = Math.min(2 * this.#backOff, BACK_OFF_MS.last);
   }
 
   write(frames: Uint8Array): boolean {
     const stdin = this.#child?.stdin;
-    if (stdin === undefined || stdin.writableLength + frames.length > BACKLOG_BYTES || !stdin.writable) return false;
+    if (stdin === undefined || stdin.writableLength + frames.length > BACKLOG_BYTES || !stdin.writable)
+      return false;
     stdin.write(frames);
     return true;
   }
@@ -110,7 +121,7 @@ class VdePlug implements Plug {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    clearTimeout(this.#respawn);
     const child = this.#child;
     if (child !== undefined) {
       child.kill('SIGTERM');

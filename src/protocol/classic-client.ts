@@ -4,11 +4,12 @@ import {
   DENY_WINDOW,
   KEEPALIVE_INTERVAL,
   LOGIN_INTERVAL,
+  RELOGIN_INTERVAL,
   RESPONSE_INTERVAL,
   RETRY_MAX,
 } from './constants.js';
 import { classify, keepalive, login, type Message } from './messages.js';
-import { newId, newKey, type Random, wipe } from './session-key.js';
+import { copyKey, newId, newKey, type Random, wipe } from './session-key.js';
 
 /**
  * - closed: nothing is under way; the timer, if any, goes on
@@ -35,7 +36,12 @@ export const CLIENT_EVENTS = [
 ] as const;
 export type ClientEvent = (typeof CLIENT_EVENTS)[number];
 
-export type ClientFailure = 'no such host' | 'key not carried' | 'no key at server' | 'wrong key' | 'wants encryption';
+export type ClientFailure =
+  | 'no such host'
+  | 'key not carried'
+  | 'no key at server'
+  | 'wrong key'
+  | 'wants encryption';
 
 /** What the host is to do, in order. */
 export type ClientEffect =
@@ -270,8 +276,10 @@ class Machine {
     }
     const why = what === 'login' ? 'no key at server' : kind === 'plain' ? 'wants encryption' : 'wrong key';
     this.effects.push({ do: 'denied', why });
-    const final = !this.#everUp && ++this.#denials[what] >= DENIALS_MAX[what];
-    if (final) return this.#fail(why);
+    if (!this.#everUp && ++this.#denials[what] >= DENIALS_MAX[what]) {
+      this.#fail(why);
+      return;
+    }
     // A C server denies a LOGIN that it gets twice, so that one under the same id deserves another try.
     const repeated = what === 'login' && this.#logins > 1;
     if (kind === 'preshared' || repeated) {
@@ -289,10 +297,10 @@ class Machine {
 
   /**
    * DENY while up: a restarted server does not know us. A forged one costs one handshake every
-   * LOGIN_INTERVAL; one that is too early is passed over, as a true one comes again.
+   * RELOGIN_INTERVAL; one that is too early is passed over, as a true one comes again.
    */
   lost(now: number): void {
-    if (this.#answered || now > this.#sentAt + DENY_WINDOW || now < this.#loginAt + LOGIN_INTERVAL) return;
+    if (this.#answered || now > this.#sentAt + DENY_WINDOW || now < this.#loginAt + RELOGIN_INTERVAL) return;
     this.#answered = true;
     this.effects.push({ do: 'down' });
     this.#login(now);
@@ -354,7 +362,7 @@ class Machine {
     this.state = 'enrolling';
     this.deadline = Infinity;
     // Where nothing is encrypted the key is a password for the handshake that nobody looks at.
-    const key = this.#keying.suite === 'plain' ? newKey(this.#options.random) : this.#keying.key.slice();
+    const key = this.#keying.suite === 'plain' ? newKey(this.#options.random) : copyKey(this.#keying.key);
     this.effects.push({ do: 'enrol', id: this.#id, key });
   }
 

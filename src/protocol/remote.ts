@@ -12,5 +12,7 @@ export function remoteKey(remote: Remote): string {
 
 /** As people write it: `192.0.2.1:7667`, `[2001:db8::1]:7667`. */
 export function remoteText(remote: Remote): string {
-  return remote.address.includes(':') ? `[${remote.address}]:${remote.port}` : `${remote.address}:${remote.port}`;
+  return remote.address.includes(':')
+    ? `[${remote.address}]:${remote.port}`
+    : `${remote.address}:${remote.port}`;
 }

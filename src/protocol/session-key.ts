@@ -4,7 +4,6 @@ import { KEY_FILE_BYTES } from './constants.js';
 /** Draws random bytes; the host hands in the runtime's own. */
 export type Random = (bytes: number) => Uint8Array;
 
-
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 /** With `vde_` before them. One NUL is left in the 16 bytes: the C server reads them as a string. */
 const ID_CHARACTERS = 11;
@@ -24,6 +23,11 @@ export function newId(random: Random): string {
 /** The content of a fresh key file. */
 export function newKey(random: Random): Uint8Array {
   return random(KEY_FILE_BYTES);
+}
+
+/** A copy of a key, to be wiped on its own. (`slice` would not do: a Node Buffer's shares its memory.) */
+export function copyKey(key: Uint8Array): Uint8Array {
+  return Uint8Array.from(key);
 }
 
 /** Overwrites a key that is needed no more. */

@@ -66,7 +66,9 @@ class DgramUdp implements Udp {
     }
     await new Promise<void>((resolve, reject) => {
       this.#socket.connect(to.port, this.#address(to), ((error?: Error) =>
-        error ? reject(new CryptcabError(`cannot reach ${remoteText(to)}: ${messageOf(error)}`)) : resolve()) as () => void);
+        error
+          ? reject(new CryptcabError(`cannot reach ${remoteText(to)}: ${messageOf(error)}`))
+          : resolve()) as () => void);
     });
     this.#connected = true;
     return unmapped(this.#socket.remoteAddress());

@@ -1,0 +1,47 @@
+// What a cable has to stand, whoever is at its ends.
+import { type Host, labProgram } from './lab.js';
+
+export interface Transfer {
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly mbit: number;
+  readonly sha256: string;
+}
+
+let port = 5000;
+
+/** Moves bytes over TCP from one host to another, across the cable between them; both ends' reports. */
+export async function transfer(
+  from: Host,
+  to: Host,
+  amount: { readonly bytes: number } | { readonly seconds: number },
+  seed: number,
+  ms = 60_000,
+): Promise<{ sent: Transfer; received: Transfer }> {
+  port++;
+  const receiver = to.start([...labProgram('transfer'), 'receive', String(port)]);
+  await receiver.prints(/listening/);
+  const bytes = 'bytes' in amount ? amount.bytes : 0;
+  const seconds = 'seconds' in amount ? amount.seconds : 0;
+  const sender = from.start([
+    ...labProgram('transfer'),
+    ...['send', to.inner, String(port), String(bytes), String(seed), String(seconds)],
+  ]);
+  const received = JSON.parse((await receiver.prints(/^\{.*\}$/m, ms))[0]);
+  const sent = JSON.parse((await sender.prints(/^\{.*\}$/m, ms))[0]);
+  return { sent, received };
+}
+
+/** Sizes of Ethernet frames: the smallest and largest, odd and even, around the cipher's blocks. */
+export const FRAME_SIZES = [
+  60, 61, 62, 63, 64, 65, 66, 67, 68, 100, 127, 128, 511, 576, 999, 1000, 1436, 1437, 1451, 1452, 1500, 1513,
+  1514,
+];
+
+/** The sizes of frames that do not come back. */
+export async function lostSizes(from: Host, to: Host): Promise<number[]> {
+  const lost: number[] = [];
+  // Ethernet, IPv4 and ICMP headers: 42 bytes.
+  for (const size of FRAME_SIZES) if (!(await from.pings(to.inner, size - 42))) lost.push(size);
+  return lost;
+}

@@ -1,0 +1,202 @@
+// A network in a box: hosts are network namespaces, joined to the first one by veth pairs, each with a real
+// vde_switch and a tap on it. Everything is named after the process that made it, and goes when it goes.
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Process, run, until } from './process.js';
+
+const PREFIX = 'cryptcab-lab';
+// This file runs as it is (tests) and as built (demo, bench).
+const root = fileURLToPath(
+  new URL(/\/dist\/lab\/[^/]*$/.test(import.meta.url) ? '../..' : '..', import.meta.url),
+);
+
+/** The program under test, as built. */
+export const cryptcab: readonly string[] = [process.execPath, join(root, 'dist/src/cli/main.js')];
+
+/** Another program of the lab's, as built. */
+export function labProgram(name: string): readonly string[] {
+  return [process.execPath, join(root, 'dist/lab', `${name}.js`)];
+}
+
+let labs = 0;
+
+/** Takes away what a process that was killed has left behind. */
+function sweep(): void {
+  for (const line of run('ip', 'netns', 'list').split('\n')) {
+    const name = line.split(' ')[0] as string;
+    const owner = new RegExp(`^${PREFIX}-(\\d+)-`).exec(name)?.[1];
+    if (owner !== undefined && !readdirSync('/proc').includes(owner)) run('ip', 'netns', 'delete', name);
+  }
+}
+
+/** One host: a network namespace. */
+export class Host {
+  readonly namespace: string;
+  /** Where the first host is, seen from here, and this one, seen from there; IPv4 and IPv6. */
+  readonly link: {
+    readonly hub4: string;
+    readonly own4: string;
+    readonly hub6: string;
+    readonly own6: string;
+  };
+  /** Its address on the cable's inner network. */
+  readonly inner: string;
+  readonly switchPath: string;
+  readonly #lab: Lab;
+  readonly #mac: string;
+
+  constructor(lab: Lab, index: number) {
+    this.#lab = lab;
+    this.namespace = `${lab.name}-${index}`;
+    this.link = {
+      hub4: `10.77.${index}.1`,
+      own4: `10.77.${index}.2`,
+      hub6: `fd77:${index}::1`,
+      own6: `fd77:${index}::2`,
+    };
+    this.#mac = `02:63:61:62:00:${(index + 1).toString(16).padStart(2, '0')}`;
+    this.inner = `10.88.0.${index + 1}`;
+    this.switchPath = join(lab.directory, `switch${index}`);
+  }
+
+  /** Runs a program here to its end. */
+  run(command: string, ...args: string[]): string {
+    return run('ip', 'netns', 'exec', this.namespace, command, ...args);
+  }
+
+  /** Starts a program here. */
+  start(command: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
+    return this.#lab.start(['ip', 'netns', 'exec', this.namespace, ...command], env);
+  }
+
+  /** Starts a switch with a tap that has the inner address; waits until both work. */
+  async startSwitch(mtu = 1400): Promise<Process> {
+    const process = this.start(['vde_switch', '-s', this.switchPath, '-tap', 'tap0']);
+    await until(`the switch at ${this.switchPath} answers`, () => {
+      if (!process.running) throw new Error(`vde_switch ended: ${process.output}`);
+      return answers(join(this.switchPath, 'ctl'));
+    });
+    // The same address each time: a restarted switch must not look like another host to everybody's ARP.
+    this.run('ip', 'link', 'set', 'tap0', 'address', this.#mac, 'mtu', String(mtu), 'up');
+    this.run('ip', 'address', 'add', `${this.inner}/24`, 'dev', 'tap0');
+    return process;
+  }
+
+  /** Starts our program here. */
+  cryptcab(args: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
+    return this.start([...cryptcab, '-s', this.switchPath, ...args], env);
+  }
+
+  /** Starts the C program here; it needs OpenSSL's legacy provider. */
+  original(args: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
+    // It prints through a buffer when its output is no terminal: stdbuf shows what it says as it says it.
+    return this.start(['stdbuf', '-oL', 'vde_cryptcab', '-s', this.switchPath, ...args], {
+      OPENSSL_CONF: this.#lab.legacyProvider,
+      ...env,
+    });
+  }
+
+  /** Pings an address until an answer comes; returns how long that took, ms. */
+  async reaches(address: string, ms = 10_000): Promise<number> {
+    const from = performance.now();
+    await until(`${this.namespace} reaches ${address}`, () => this.pings(address), ms);
+    return performance.now() - from;
+  }
+
+  /** Whether one ping is answered within a second. */
+  async pings(address: string, size = 56): Promise<boolean> {
+    return (await this.start(['ping', '-n', '-c', '1', '-W', '1', '-s', String(size), address]).exited) === 0;
+  }
+}
+
+/** Whether somebody accepts connections at a UNIX socket. */
+export function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+export class Lab {
+  readonly name = `${PREFIX}-${process.pid}-${labs++}`;
+  readonly directory = mkdtempSync(join(tmpdir(), `${PREFIX}-`));
+  readonly hosts: Host[] = [];
+  readonly legacyProvider = join(this.directory, 'openssl.cnf');
+  readonly #processes = new Set<Process>();
+  readonly #atExit = () => this.#abandon();
+
+  /** Makes hosts; each but the first is joined to the first. Needs root. */
+  constructor(hosts: number) {
+    process.on('exit', this.#atExit);
+    try {
+      sweep();
+      writeFileSync(
+        this.legacyProvider,
+        'openssl_conf=o\n[o]\nproviders=p\n[p]\ndefault=d\nlegacy=l\n[d]\nactivate=1\n[l]\nactivate=1\n',
+      );
+      for (let i = 0; i < hosts; i++) this.#addHost(i);
+    } catch (error) {
+      this.#abandon();
+      throw error;
+    }
+  }
+
+  host(index: number): Host {
+    return this.hosts[index] as Host;
+  }
+
+  #addHost(index: number): void {
+    const host = new Host(this, index);
+    run('ip', 'netns', 'add', host.namespace);
+    this.hosts.push(host);
+    // No frames but the tests' own on the taps: no router solicitations, no duplicate address detection.
+    host.run('sysctl', '-qw', 'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0');
+    host.run('ip', 'link', 'set', 'lo', 'up');
+    if (index === 0) return;
+    const hub = this.host(0);
+    const [near, far] = [`v${index}`, 'v0'];
+    host.run('ip', 'link', 'add', far, 'type', 'veth', 'peer', 'name', near, 'netns', hub.namespace);
+    for (const [end, device, own4, own6] of [
+      [host, far, host.link.own4, host.link.own6],
+      [hub, near, host.link.hub4, host.link.hub6],
+    ] as const) {
+      end.run('ip', 'address', 'add', `${own4}/24`, 'dev', device);
+      end.run('ip', 'address', 'add', `${own6}/64`, 'dev', device, 'nodad');
+      end.run('ip', 'link', 'set', device, 'up');
+    }
+  }
+
+  start(command: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
+    const process_ = new Process(command, { ...process.env, ...env });
+    this.#processes.add(process_);
+    process_.exited.then(() => this.#processes.delete(process_));
+    return process_;
+  }
+
+  /** Makes a key file. */
+  keyFile(name: string, bytes: Uint8Array): string {
+    const path = join(this.directory, name);
+    writeFileSync(path, bytes, { mode: 0o600 });
+    return path;
+  }
+
+  /** Ends what still runs and takes everything away. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#processes].reverse().map((process_) => process_.stop()));
+    this.#abandon();
+  }
+
+  #abandon(): void {
+    process.off('exit', this.#atExit);
+    for (const process_ of this.#processes) process_.signal('SIGKILL');
+    for (const host of this.hosts.splice(0)) run('ip', 'netns', 'delete', host.namespace);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

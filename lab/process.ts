@@ -1,0 +1,127 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+
+/** Bytes of output that are kept for whoever looks later. */
+const OUTPUT_BYTES = 1 << 20;
+const EXIT_MS = 5_000;
+
+/** Runs a program to its end; returns what it printed, and throws with it when it failed. */
+export function run(command: string, ...args: string[]): string {
+  try {
+    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (error) {
+    const { status, stderr, stdout } = error as { status?: number; stderr?: string; stdout?: string };
+    throw new Error(`${[command, ...args].join(' ')}: status ${status}: ${stderr ?? ''}${stdout ?? ''}`);
+  }
+}
+
+/** A program of the lab's that runs; ended by its process id. */
+export class Process {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  #output = '';
+  readonly #watchers = new Set<() => void>();
+  readonly exited: Promise<number>;
+  #ended = false;
+
+  constructor(command: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+    const [program, ...args] = command;
+    this.name = command.join(' ');
+    // Its standard input stays open: vde_switch and vde_plug end when theirs does.
+    this.#child = spawn(program as string, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (bytes: Buffer) => {
+        this.#output = (this.#output + bytes.toString()).slice(-OUTPUT_BYTES);
+        this.#wake();
+      });
+    }
+    this.#child.stdin?.on('error', () => {});
+    this.exited = new Promise((resolve) => {
+      this.#child.on('error', (error) => {
+        this.#output += `\n${error.message}\n`;
+        this.#end();
+        resolve(127);
+      });
+      this.#child.on('close', (status, signal) => {
+        this.#end();
+        resolve(status ?? (signal === null ? 1 : 128));
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  get running(): boolean {
+    return !this.#ended;
+  }
+
+  /** Everything printed so far, on both streams. */
+  get output(): string {
+    return this.#output;
+  }
+
+  #wake(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** Waits until what was printed since `from` matches; throws when the program ends first, or time is up. */
+  async prints(pattern: RegExp, ms = 15_000, from = 0): Promise<RegExpExecArray> {
+    return await new Promise((resolve, reject) => {
+      const give = (result: () => void) => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+        result();
+      };
+      const fail = (why: string) =>
+        give(() =>
+          reject(
+            new Error(`${this.name}: ${why} before it printed ${pattern}; it printed:\n${this.#output}`),
+          ),
+        );
+      const look = () => {
+        const found = pattern.exec(this.#output.slice(from));
+        if (found) give(() => resolve(found));
+        else if (this.#ended) fail('ended');
+      };
+      const timer = setTimeout(() => fail(`${ms} ms passed`), ms);
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (!this.#ended) this.#child.kill(signal);
+  }
+
+  write(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  /** Ends it, with force if it does not; returns its exit status. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
+    this.signal(signal);
+    const force = setTimeout(() => this.signal('SIGKILL'), EXIT_MS);
+    const status = await this.exited;
+    clearTimeout(force);
+    return status;
+  }
+}
+
+/** Waits until a condition holds, by looking again and again; throws with `what` when time is up. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  ms = 15_000,
+): Promise<void> {
+  const end = performance.now() + ms;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

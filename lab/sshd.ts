@@ -1,0 +1,51 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Host, Lab } from './lab.js';
+import { type Process, run } from './process.js';
+
+const PORT = 2222;
+
+export interface Sshd {
+  readonly process: Process;
+  /** What SCP_EXTRA_OPTIONS has to be: ours splits it as a shell would. */
+  readonly options: string;
+  /** The same for the C program, which passes it on as one single argument. */
+  readonly singleOption: string;
+}
+
+/** Starts a real sshd on a host, with keys made for the occasion. */
+export async function startSshd(lab: Lab, host: Host): Promise<Sshd> {
+  const directory = join(lab.directory, 'ssh config'); // the space shows that quotes are kept
+  mkdirSync(directory);
+  for (const name of ['host', 'user'])
+    run('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(directory, name));
+  mkdirSync('/run/sshd', { recursive: true }); // where sshd separates its privileges; the package makes it at boot
+  writeFileSync(
+    join(directory, 'sshd_config'),
+    [
+      `Port ${PORT}`,
+      `HostKey "${join(directory, 'host')}"`,
+      `AuthorizedKeysFile "${join(directory, 'user.pub')}"`,
+      'StrictModes no',
+      'PermitRootLogin yes',
+      'UsePAM no',
+      'PidFile none',
+      'Subsystem sftp internal-sftp',
+    ].join('\n'),
+  );
+  const sshd = run('sh', '-c', 'command -v sshd || echo /usr/sbin/sshd').trim();
+  const process = host.start([sshd, '-D', '-e', '-f', join(directory, 'sshd_config')]);
+  await process.prints(/Server listening on 0\.0\.0\.0/);
+  const known = ['-o StrictHostKeyChecking=no', '-o UserKnownHostsFile=/dev/null', '-o LogLevel=ERROR'];
+  // The C program's single argument: a file with everything in it, and no space in its name.
+  const config = join(lab.directory, 'ssh_config');
+  writeFileSync(
+    config,
+    `Port ${PORT}\nIdentityFile "${join(directory, 'user')}"\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n`,
+  );
+  return {
+    process,
+    options: `-P ${PORT} -i '${join(directory, 'user')}' ${known.join(' ')}`,
+    singleOption: `-F${config}`,
+  };
+}
