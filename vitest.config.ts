@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: 'quick',
-          include: ['test/{unit,vectors,protocol,fuzz}/**/*.test.ts'],
+          include: ['test/{unit,vectors,protocol,fuzz,cable}/**/*.test.ts'],
           testTimeout: 20_000,
         },
       },

@@ -134,9 +134,7 @@ export function parseOptions(name: string, version: string, argv: readonly strin
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) throw new Answer(out);
-    throw new UsageError(
-      `${error.message.replace(/^error: /, '').replace(/\s+/g, ' ')}${hint(error.message, name)}`,
-    );
+    throw new UsageError(plainMessage(error.message, name));
   }
   const raw = command.opts<Raw>();
   const refuse = (why: string): never => {
@@ -163,6 +161,12 @@ export function parseOptions(name: string, version: string, argv: readonly strin
   };
 }
 
-function hint(message: string, name: string): string {
-  return /\. *$|: give /.test(message) ? '' : ` (see ${name} --help)`;
+/** What commander says, as one line of ours. */
+function plainMessage(message: string, name: string): string {
+  const said = message.replace(/^error: /, '').replace(/\s+/g, ' ');
+  const invalid = /^option '(-\w).*' argument '.*' is invalid\. (.*?)\.?$/.exec(said);
+  if (invalid) return `${invalid[1]} ${invalid[2]}`;
+  if (/^too many arguments/.test(said))
+    return `too many arguments: everything is an option (see ${name} --help)`;
+  return `${said} (see ${name} --help)`;
 }

@@ -111,7 +111,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientState, Readonly<Record<Message 
       deny: (client, now) => client.denied(now, 'login'),
     }),
     ...events({
-      unreachable: (client) => client.tryOther(),
+      unreachable: (client, now) => client.tryOther(now),
       timer: (client) => client.unanswered(),
     }),
   },
@@ -225,11 +225,14 @@ class Machine {
     else this.#fail('key not carried');
   }
 
-  /** Another address may have what this one has not; the first ones are tried without waiting. */
-  tryOther(): void {
-    if (++this.#unreachable >= this.candidates) return;
-    this.#loginAt = -Infinity;
-    this.resolve();
+  /**
+   * Nobody got the LOGIN, so that another one is no repetition. Another address may have what this one has
+   * not, and is tried at once; then the first one again, a little later.
+   */
+  tryOther(now: number): void {
+    this.#logins = 0;
+    if (++this.#unreachable < this.candidates) this.resolve();
+    else this.deadline = now + RELOGIN_INTERVAL;
   }
 
   unanswered(): void {
@@ -280,9 +283,10 @@ class Machine {
       this.#fail(why);
       return;
     }
-    // A C server denies a LOGIN that it gets twice, so that one under the same id deserves another try.
+    // Another key does not help; or it may: a C server denies a LOGIN that it gets twice, so that one
+    // under the same id deserves another try.
     const repeated = what === 'login' && this.#logins > 1;
-    if (kind === 'preshared' || repeated) {
+    if (kind === 'preshared' || repeated || why === 'wants encryption') {
       this.#pause(Math.max(this.#loginAt + LOGIN_INTERVAL, now));
       return;
     }

@@ -26,7 +26,7 @@ export const DEFAULT_PORT = 7667;
 // Client (§2).
 /** A LOGIN is repeated no sooner than this. */
 export const LOGIN_INTERVAL = 5_000;
-/** A cable that was up logs in again no sooner than this after its last LOGIN: that one was answered. */
+/** The same for a LOGIN that is no repetition: its forerunner was answered, or reached nobody. */
 export const RELOGIN_INTERVAL = 1_000;
 /** A RESPONSE without an answer is repeated after this; it is the same bytes again, not a new encryption. */
 export const RESPONSE_INTERVAL = 1_000;
