@@ -99,6 +99,12 @@ export class Host {
     });
   }
 
+  /** Whether somebody here has this UDP port. */
+  listens(port: number): boolean {
+    const hex = port.toString(16).toUpperCase().padStart(4, '0');
+    return this.run('cat', '/proc/net/udp', '/proc/net/udp6').includes(`:${hex} `);
+  }
+
   /** Pings an address until an answer comes; returns how long that took, ms. */
   async reaches(address: string, ms = 10_000): Promise<number> {
     const from = performance.now();

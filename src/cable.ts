@@ -78,6 +78,7 @@ export class Cable {
   readonly #stalled = new Set<LinkState>();
   readonly #touched = new Set<LinkState>();
   #scheduled = false;
+  #pumping = false;
   #closed = false;
   /** Datagrams dropped because the ring was full, or because they were longer than any frame sealed. */
   #dropped = 0n;
@@ -240,16 +241,29 @@ export class Cable {
     }
   }
 
+  /** A datagram has been sent. */
   #release(slot: number): void {
     this.core.ring.release(slot);
+    this.#readOn();
+  }
+
+  /** Reads on from plugs that waited for room in the ring. */
+  #readOn(): void {
     if (this.#stalled.size === 0 || this.core.ring.room < RESUME_ROOM) return;
     for (const link of [...this.#stalled]) this.#feed(link, new Uint8Array());
   }
 
-  /** Has the core work through what waits in the ring, and hands out what comes of it. */
+  /**
+   * Has the core work through what waits in the ring, and hands out what comes of it. A plug that answers
+   * at once, from within, adds to the ring: the loop finds it.
+   */
   #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
     for (let count = this.core.ring.process(); count > 0; count = this.core.ring.process())
       this.#deliver(count);
+    this.#pumping = false;
+    this.#readOn();
   }
 
   #deliver(count: number): void {

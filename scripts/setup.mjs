@@ -1,0 +1,103 @@
+// Installs what is missing: npm packages by npm, other programs by apt. Has no dependency itself.
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Debian package of each program that the demo needs. */
+export const DEMO_PROGRAMS = {
+  ip: 'iproute2',
+  ping: 'iputils-ping',
+  sysctl: 'procps',
+  vde_plug: 'vdeplug',
+  vde_switch: 'vde2',
+};
+
+/** The tests need these as well. */
+export const TEST_PROGRAMS = {
+  ...DEMO_PROGRAMS,
+  scp: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
+  sshd: 'openssh-server',
+  setpriv: 'util-linux',
+  stdbuf: 'coreutils',
+  vde_cryptcab: 'vde2-cryptcab',
+};
+
+/** The benchmark needs these. */
+export const BENCH_PROGRAMS = {
+  ...DEMO_PROGRAMS,
+  iperf3: 'iperf3',
+  dpipe: 'vdeplug',
+  vde_cryptcab: 'vde2-cryptcab',
+};
+
+/** A step that cannot be done: its message says what is missing. */
+export class SetupError extends Error {}
+
+const sudo = process.getuid?.() === 0 ? [] : ['sudo'];
+
+/** A command line that runs as root, by sudo where need be. */
+export function asRoot(...command) {
+  return [...sudo, ...command];
+}
+
+function installed(program) {
+  const path = `${process.env.PATH}${delimiter}/usr/sbin${delimiter}/sbin`;
+  return path.split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function run([program, ...args], options = {}) {
+  execFileSync(program, args, { cwd: root, stdio: 'inherit', ...options });
+}
+
+/** Installs the npm packages of the lock file, unless they are there. */
+export function npmPackages() {
+  const mark = join(root, 'node_modules/.package-lock.json');
+  const lock = join(root, 'package-lock.json');
+  if (existsSync(mark) && statSync(mark).mtimeMs >= statSync(lock).mtimeMs) return;
+  console.log('setup: npm ci');
+  try {
+    run(['npm', 'ci', '--no-audit', '--no-fund']);
+  } catch {
+    throw new SetupError('npm ci failed: see what it said above');
+  }
+}
+
+/**
+ * Installs the Debian packages of programs that are missing.
+ * @param {Record<string, string>} programs package by program
+ */
+export function debianPackages(programs) {
+  const missing = Object.keys(programs).filter((program) => !installed(program));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map((program) => programs[program]))];
+  const what = `missing: ${missing.join(', ')} (Debian packages ${packages.join(' ')})`;
+  if (!installed('apt-get')) throw new SetupError(`${what}; there is no apt-get here: install them by hand`);
+  console.log(`setup: ${what}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (...args) =>
+    run(asRoot('env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args), { env });
+  try {
+    apt('update');
+    apt('install', '-y', '--no-install-recommends', ...packages);
+  } catch {
+    throw new SetupError(`${what}; apt-get could not install them: see what it said above`);
+  }
+  const still = missing.filter((program) => !installed(program));
+  if (still.length > 0) throw new SetupError(`still missing after the installation: ${still.join(', ')}`);
+}
+
+/** Builds what is not built yet, or all of it. */
+export function build() {
+  run([process.execPath, 'scripts/build.mjs']);
+}
