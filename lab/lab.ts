@@ -79,10 +79,20 @@ export class Host {
       if (!process.running) throw new Error(`vde_switch ended: ${process.output}`);
       return answers(join(this.switchPath, 'ctl'));
     });
+    this.#configureTap(mtu);
+    return process;
+  }
+
+  /** Makes a tap that stays, with the inner address, and no switch. */
+  makeTap(mtu = 1400): void {
+    this.run('ip', 'tuntap', 'add', 'tap0', 'mode', 'tap');
+    this.#configureTap(mtu);
+  }
+
+  #configureTap(mtu: number): void {
     // The same address each time: a restarted switch must not look like another host to everybody's ARP.
     this.run('ip', 'link', 'set', 'tap0', 'address', this.#mac, 'mtu', String(mtu), 'up');
     this.run('ip', 'address', 'add', `${this.inner}/24`, 'dev', 'tap0');
-    return process;
   }
 
   /** Starts our program here. */

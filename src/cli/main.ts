@@ -65,7 +65,7 @@ function presharedKey(path: string, log: Log): Uint8Array {
 
 interface Started extends Running {
   /** When -d may return. */
-  readonly settled: Promise<void>;
+  settled(): Promise<void>;
 }
 
 async function startAsServer(settings: Settings, log: Log): Promise<Started> {
@@ -80,7 +80,7 @@ async function startAsServer(settings: Settings, log: Log): Promise<Started> {
     ...wireTap(settings.verbosity, log),
   });
   log.info({ port: running.local.port, switch: settings.socket }, 'waiting for clients');
-  return { ...running, settled: running.ready };
+  return { ...running, settled: () => running.ready };
 }
 
 async function startAsClient(
@@ -105,14 +105,18 @@ async function startAsClient(
     log,
     ...wireTap(settings.verbosity, log),
   });
-  const patience = deferred();
-  const timer = setTimeout(() => {
-    tellParent(`no answer from ${target.host} yet: trying on in the background`);
-    patience.resolve();
-  }, PATIENCE_MS);
-  const settled = running.ready.then(() => Promise.race([running.up, running.ended, patience.promise]));
-  settled.catch(() => {}).finally(() => clearTimeout(timer));
-  return { ...running, settled };
+  return {
+    ...running,
+    async settled() {
+      await running.ready;
+      const patience = deferred();
+      const timer = setTimeout(() => {
+        tellParent(`no answer from ${target.host} yet: trying on in the background`);
+        patience.resolve();
+      }, PATIENCE_MS);
+      await Promise.race([running.up, running.ended, patience.promise]).finally(() => clearTimeout(timer));
+    },
+  };
 }
 
 /** What was carried so far; asked for, so that it is said whatever the verbosity. */
@@ -135,7 +139,7 @@ async function run(settings: Settings, daemon: boolean): Promise<void> {
       : await startAsClient(settings, settings.connect, carried, log);
   process.on('SIGUSR2', () => sayStatistics(running, log.child({}, { level: 'info' })));
   try {
-    await Promise.race([running.settled, running.ended, stopped.promise]);
+    await Promise.race([daemon ? running.settled() : running.ready, running.ended, stopped.promise]);
     if (settings.pidFile !== undefined) writePidFile(settings.pidFile);
     if (daemon) {
       process.chdir('/');

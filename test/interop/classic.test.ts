@@ -3,7 +3,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FRAME_SIZES, lostSizes, transfer } from '../../lab/checks.js';
-import { type Host, Lab } from '../../lab/lab.js';
+import { cryptcab, type Host, Lab } from '../../lab/lab.js';
 import type { Process } from '../../lab/process.js';
 import { type Sshd, startSshd } from '../../lab/sshd.js';
 import { randomness, seed } from '../seed.js';
@@ -156,3 +156,15 @@ for (const serverKind of ['ours', 'C'] as const) {
     });
   }
 }
+
+test('taps without a switch, by VDE network locators', async () => {
+  lab = new Lab(2);
+  const [hub, client] = lab.hosts as [Host, Host];
+  const keyFile = lab.keyFile('key', random.bytes(24));
+  for (const host of lab.hosts) host.makeTap();
+  const server = hub.start([...cryptcab, '-s', 'tap://tap0', '-P', keyFile, '-v']);
+  await server.prints(/waiting for clients/);
+  const cable = client.start([...cryptcab, '-s', 'tap://tap0', '-P', keyFile, '-c', client.link.hub4, '-v']);
+  await cable.prints(/the cable is up/);
+  await client.reaches(hub.inner);
+});
