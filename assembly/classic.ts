@@ -77,6 +77,7 @@ export function classicSeal(session: u32, span: usize): u32 {
  * @returns STATUS_*
  */
 export function classicOpen(session: u32, span: usize): u32 {
+  if (load<u32>(span, 4) == 0) return STATUS_LENGTH;
   const body: usize = load<u32>(span) + 1;
   const length = load<u32>(span, 4) - 1;
   let frame = length;

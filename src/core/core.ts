@@ -16,6 +16,7 @@ export type Keying = { readonly suite: 'plain' } | { readonly suite: 'blowfish';
 
 const CHALLENGE_BYTES = 128;
 const KEY_BYTES = 16;
+const IV_BYTES = 8;
 /** Kept out of the numbers given out: handshakes of unproven peers borrow it. */
 const SCRATCH_SESSION = 0;
 
@@ -57,10 +58,13 @@ export class Core {
     if (freed !== undefined) return freed;
     const { SESSIONS, SESSION_BYTES, SESSIONS_MAX } = this.#wasm.layout;
     if (this.#sessions >= SESSIONS_MAX) return undefined;
-    const session = this.#sessions++;
-    const missing = SESSIONS + (session + 1) * SESSION_BYTES - this.#wasm.memory.buffer.byteLength;
-    if (missing > 0) this.#wasm.memory.grow(Math.ceil(missing / 0x10000));
-    return session;
+    const missing = SESSIONS + (this.#sessions + 1) * SESSION_BYTES - this.#wasm.memory.buffer.byteLength;
+    try {
+      if (missing > 0) this.#wasm.memory.grow(Math.ceil(missing / 0x10000));
+    } catch {
+      return undefined; // the memory is at its maximum, or the system has no more
+    }
+    return this.#sessions++;
   }
 
   /** Ends a session and wipes all that it held. */
@@ -69,13 +73,17 @@ export class Core {
     this.#free.push(session);
   }
 
-  /** Keys a session; its replay window starts anew. */
+  /**
+   * Keys a session; its replay window starts anew.
+   * @throws RangeError for a key of fewer than 24 bytes
+   */
   keySession(session: number, keying: Keying): void {
     const { functions, layout } = this.#wasm;
     if (keying.suite === 'plain') {
       functions.sessionKeyPlain(session);
     } else {
-      this.ring.bytes.set(keying.key.subarray(0, KEY_BYTES + 8), layout.STAGE_IN);
+      if (keying.key.length < KEY_BYTES + IV_BYTES) throw new RangeError('a key has 16 bytes, and 8 of IV');
+      this.ring.bytes.set(keying.key.subarray(0, KEY_BYTES + IV_BYTES), layout.STAGE_IN);
       functions.sessionKeyBlowfish(session, layout.STAGE_IN, KEY_BYTES);
     }
   }
@@ -139,11 +147,13 @@ export class Core {
    * The RESPONSE to a challenge (classic-protocol §3).
    * @param challenge 128 bytes
    * @returns 137 bytes; 129 when plain
+   * @throws RangeError for a challenge of another length, or too short a key
    */
   sealResponse(keying: Keying, challenge: Uint8Array): Uint8Array {
     const { functions, layout } = this.#wasm;
+    if (challenge.length !== CHALLENGE_BYTES) throw new RangeError('a challenge has 128 bytes');
     return this.#borrow(keying, () => {
-      this.ring.bytes.set(challenge.subarray(0, CHALLENGE_BYTES), layout.STAGE_IN + 1);
+      this.ring.bytes.set(challenge, layout.STAGE_IN + 1);
       const length = functions.responseSeal(SCRATCH_SESSION, layout.STAGE_IN);
       return this.ring.bytes.slice(layout.STAGE_IN, layout.STAGE_IN + length);
     });
@@ -152,6 +162,7 @@ export class Core {
   /**
    * Whether a RESPONSE answers a challenge; all 128 bytes are compared, whatever the first ones were.
    * @param response the datagram, its type byte included
+   * @throws RangeError for too short a key
    */
   verifyResponse(keying: Keying, response: Uint8Array, challenge: Uint8Array): boolean {
     const { functions, layout } = this.#wasm;
