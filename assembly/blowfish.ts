@@ -1,20 +1,20 @@
-// Blowfish (Schneier 1993), and CBC with PKCS#7 padding over it (classic-protocol §3).
+// Blowfish (Schneier 1993): the block and the key schedule.
 //
 // Not constant-time: its S-boxes are looked up by key-dependent index, as in every Blowfish in software.
 import { PI_WORDS } from './blowfish-tables';
 import { KEY_P, KEY_S0, KEY_S1, KEY_S2, KEY_S3, SCHEDULE_BYTES } from './layout';
 
 /** The block as the cipher sees it: big-endian, left half in the upper 32 bits. */
-function loadBlock(address: usize): u64 {
+export function loadBlock(address: usize): u64 {
   return bswap<u64>(load<u64>(address));
 }
 
-function storeBlock(address: usize, block: u64): void {
+export function storeBlock(address: usize, block: u64): void {
   store<u64>(address, bswap<u64>(block));
 }
 
-// The round function. `(x >>> 14) & 0x3fc` is byte times four in one step less than a shift each way.
-function f(x: u32): u32 {
+/** The round function. `(x >>> 14) & 0x3fc` is a byte times four, in one step less than a shift each way. */
+export function f(x: u32): u32 {
   return (
     ((load<u32>((x >>> 22) & 0x3fc, KEY_S0) + load<u32>((x >>> 14) & 0x3fc, KEY_S1)) ^
       load<u32>((x >>> 6) & 0x3fc, KEY_S2)) +
@@ -22,11 +22,12 @@ function f(x: u32): u32 {
   );
 }
 
-function p(i: usize): u32 {
+/** Word i of P, 0 to 17. */
+export function p(i: usize): u32 {
   return load<u32>(KEY_P + (i << 2));
 }
 
-function encryptBlock(block: u64): u64 {
+export function encryptBlock(block: u64): u64 {
   let l = <u32>(block >>> 32) ^ p(0);
   let r = <u32>block;
   r ^= f(l) ^ p(1);
@@ -49,7 +50,7 @@ function encryptBlock(block: u64): u64 {
   return ((<u64>r) << 32) | <u64>l;
 }
 
-function decryptBlock(block: u64): u64 {
+export function decryptBlock(block: u64): u64 {
   let l = <u32>(block >>> 32) ^ p(17);
   let r = <u32>block;
   r ^= f(l) ^ p(16);
@@ -107,41 +108,4 @@ export function blowfishEncrypt(address: usize, blocks: u32): void {
 export function blowfishDecrypt(address: usize, blocks: u32): void {
   for (let i: u32 = 0; i < blocks; i++)
     storeBlock(address + (i << 3), decryptBlock(loadBlock(address + (i << 3))));
-}
-
-/**
- * Pads `length` bytes at `address` (PKCS#7, RFC 5652 §6.3) and encrypts them in place (CBC).
- * @param iv address of the 8-byte IV
- * @returns the length of the ciphertext: 1 to 8 bytes more than `length`
- */
-export function cbcSeal(address: usize, length: u32, iv: usize): u32 {
-  const pad: u32 = 8 - (length & 7);
-  memory.fill(address + length, <u8>pad, pad);
-  const end = address + length + pad;
-  let chain = loadBlock(iv);
-  for (let at = address; at < end; at += 8) {
-    chain = encryptBlock(loadBlock(at) ^ chain);
-    storeBlock(at, chain);
-  }
-  return length + pad;
-}
-
-/**
- * Decrypts `length` bytes at `address` in place (CBC) and checks the padding.
- * @param length a multiple of 8, at least 8; the caller has checked it
- * @param iv address of the 8-byte IV
- * @returns the length without the padding, or -1 when that is not PKCS#7
- */
-export function cbcOpen(address: usize, length: u32, iv: usize): i32 {
-  const end = address + length;
-  let chain = loadBlock(iv);
-  for (let at = address; at < end; at += 8) {
-    const sealed = loadBlock(at);
-    storeBlock(at, decryptBlock(sealed) ^ chain);
-    chain = sealed;
-  }
-  const pad: u32 = load<u8>(end - 1);
-  if (pad < 1 || pad > 8) return -1;
-  for (let i: u32 = 2; i <= pad; i++) if (load<u8>(end - i) != pad) return -1;
-  return length - pad;
 }

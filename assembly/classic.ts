@@ -3,11 +3,12 @@
 //     DATA      0x20 ‖ CBC(frame ‖ counter ‖ crc)     counter u64, crc u32 of frame ‖ counter
 //     RESPONSE  0x44 ‖ CBC(challenge)
 //     with -x   the type byte and the bare frame, or challenge
-import { cbcOpen, cbcSeal } from './blowfish';
+import { cbcEncryptSpans, cbcOpen, cbcPad, cbcSeal } from './cbc';
 import { crc32 } from './crc32';
 import {
   FRAME_MAX,
   FRAME_MIN,
+  LANE_SPANS,
   SEND_COUNTER,
   SESSION_IV,
   SESSION_OPENED,
@@ -43,17 +44,17 @@ function count(record: usize, datagrams: usize, bytes: usize, length: u32): void
 }
 
 /**
- * Seals a frame in place: the datagram begins one byte before it and ends at most 20 bytes after it.
+ * Makes a datagram of a frame in place, all but the encryption: it begins one byte before the frame and ends
+ * at most 20 bytes after it.
  * @param span address of two u32, address and length: of the frame before, of the datagram after
  * @returns STATUS_*
  */
-export function classicSeal(session: u32, span: usize): u32 {
+export function classicPrepare(session: u32, span: usize): u32 {
   const suite = suiteOf(session);
   if (suite == SUITE_NONE) return STATUS_NO_KEY;
   const frame: usize = load<u32>(span);
   const length = load<u32>(span, 4);
   if (length < FRAME_MIN || length > FRAME_MAX) return STATUS_FRAME;
-  const record = sessionAt(session);
   let body = length;
   if (suite == SUITE_BLOWFISH) {
     const counter = load<u64>(SEND_COUNTER) + 1;
@@ -61,14 +62,28 @@ export function classicSeal(session: u32, span: usize): u32 {
     store<u64>(SEND_COUNTER, counter);
     store<u64>(frame + length, counter);
     store<u32>(frame + length, crc32(frame, length + 8), 8);
-    sessionActivate(session);
-    body = cbcSeal(frame, length + TAIL, record + SESSION_IV);
+    body = cbcPad(frame, length + TAIL);
   }
   store<u8>(frame - 1, TYPE_DATA);
   store<u32>(span, <u32>(frame - 1));
   store<u32>(span, body + 1, 4);
-  count(record, SESSION_SEALED, SESSION_SEALED_BYTES, length);
+  count(sessionAt(session), SESSION_SEALED, SESSION_SEALED_BYTES, length);
   return STATUS_OK;
+}
+
+/** Puts a prepared datagram's body among the spans that classicEncrypt works on; returns how many there are. */
+export function classicQueue(spans: u32, span: usize): u32 {
+  const at = LANE_SPANS + ((<usize>spans) << 3);
+  store<u32>(at, load<u32>(span) + 1);
+  store<u32>(at, load<u32>(span, 4) - 1, 4);
+  return spans + 1;
+}
+
+/** Encrypts the queued bodies, all of one session. */
+export function classicEncrypt(session: u32, spans: u32): void {
+  if (spans == 0 || suiteOf(session) != SUITE_BLOWFISH) return;
+  sessionActivate(session);
+  cbcEncryptSpans(spans, sessionAt(session) + SESSION_IV);
 }
 
 /**

@@ -6,7 +6,8 @@ export function initialise(): void {
   crc32Initialise();
 }
 
-export { blowfishDecrypt, blowfishEncrypt, cbcOpen, cbcSeal } from './blowfish';
+export { blowfishDecrypt, blowfishEncrypt } from './blowfish';
+export { cbcOpen, cbcSeal } from './cbc';
 export { responseOpen, responseSeal } from './classic';
 export { crc32 } from './crc32';
 export {

@@ -9,7 +9,7 @@
 //   0x000400   static data: the digits of pi (asconfig.json)   the module's data segment
 //   0x002000   CRC-32 tables, 8 × 256 × u32                    initialise()
 //   0x004fb8   the active key schedule, P then S0..S3          the core
-//   0x006000   ring indices, send counter (below)              see each
+//   0x006000   ring indices, send counter, lanes (below)       see each
 //   0x008000   ring descriptors, 256 × 32 bytes                see ring.ts
 //   0x010000   stage in: 64 KiB, bytes for the core            the host
 //   0x020000   stage out: 640 KiB, bytes for the host          the core
@@ -42,6 +42,12 @@ export const RING_TAIL: usize = 0x6080;
 export const SEND_COUNTER: usize = 0x60c0;
 /** u32: the session whose schedule is the active one, plus one; 0 when none is. */
 export const ACTIVE_SESSION: usize = 0x60c8;
+
+// The lanes of cbc.ts: where the optimiser is held back, the state of each, and what waits for one.
+export const LANE_BARRIER: usize = 0x6100;
+export const LANES: usize = 0x6140;
+/** Spans, u32 address and u32 length each; RING_BATCH at most. */
+export const LANE_SPANS: usize = 0x6200;
 
 /** Slots in the ring; a power of two. */
 export const RING_SLOTS: u32 = 256;

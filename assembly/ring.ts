@@ -18,9 +18,10 @@
 //     8  u32  address of the first byte
 //    12  u32  length in bytes
 //    16  u32  status, STATUS_*
+//    20  u32  whether ringProcess has worked on it; the core's own
 // In: a frame at slot + SLOT_BODY, or a datagram at slot + SLOT_BODY - 1, so that its body is aligned.
 // Out: the other of the two, at `address`, when the status is OK; zero bytes otherwise.
-import { classicOpen, classicSeal } from './classic';
+import { classicEncrypt, classicOpen, classicPrepare, classicQueue } from './classic';
 import {
   DESCRIPTOR_BYTES,
   DESCRIPTORS,
@@ -47,6 +48,7 @@ export const DESCRIPTOR_OP: usize = 4;
 export const DESCRIPTOR_ADDRESS: usize = 8;
 export const DESCRIPTOR_LENGTH: usize = 12;
 export const DESCRIPTOR_STATUS: usize = 16;
+const DESCRIPTOR_WORKED: usize = 20;
 
 export function descriptorAt(position: u32): usize {
   return DESCRIPTORS + <usize>((position & (RING_SLOTS - 1)) * DESCRIPTOR_BYTES);
@@ -73,25 +75,48 @@ export function ringCommit(session: u32, op: u32, length: u32): void {
 }
 
 /**
- * Seals and opens what waits between done and head, RING_BATCH slots at most.
+ * Seals and opens what waits between done and head, RING_BATCH slots at most. Counters are given in the order
+ * of the slots; then each session's slots are worked on together, as its key has to be made the active one.
  * @returns how many slots were processed
  */
 export function ringProcess(): u32 {
   const done = atomic.load<u32>(RING_DONE);
   const waiting = atomic.load<u32>(RING_HEAD) - done;
   const count = min(waiting, RING_BATCH);
-  for (let position = done; position != done + count; position++) {
+  const end = done + count;
+  for (let position = done; position != end; position++) {
     const descriptor = descriptorAt(position);
+    store<u32>(descriptor, 0, DESCRIPTOR_WORKED);
+    if (load<u32>(descriptor, DESCRIPTOR_OP) != OP_SEAL) continue;
     const session = load<u32>(descriptor, DESCRIPTOR_SESSION);
-    const status =
-      load<u32>(descriptor, DESCRIPTOR_OP) == OP_SEAL
-        ? classicSeal(session, descriptor + DESCRIPTOR_ADDRESS)
-        : classicOpen(session, descriptor + DESCRIPTOR_ADDRESS);
-    store<u32>(descriptor, status, DESCRIPTOR_STATUS);
+    store<u32>(descriptor, classicPrepare(session, descriptor + DESCRIPTOR_ADDRESS), DESCRIPTOR_STATUS);
+  }
+  for (let position = done; position != end; position++) {
+    if (load<u32>(descriptorAt(position), DESCRIPTOR_WORKED) == 0) workSession(position, end);
+  }
+  atomic.store<u32>(RING_DONE, end);
+  return count;
+}
+
+/** Works on all slots from `first` to `end` that are of the session of the first one. */
+function workSession(first: u32, end: u32): void {
+  const session = load<u32>(descriptorAt(first), DESCRIPTOR_SESSION);
+  let spans: u32 = 0;
+  for (let position = first; position != end; position++) {
+    const descriptor = descriptorAt(position);
+    if (load<u32>(descriptor, DESCRIPTOR_SESSION) != session) continue;
+    store<u32>(descriptor, 1, DESCRIPTOR_WORKED);
+    const span = descriptor + DESCRIPTOR_ADDRESS;
+    let status = load<u32>(descriptor, DESCRIPTOR_STATUS);
+    if (load<u32>(descriptor, DESCRIPTOR_OP) == OP_OPEN) {
+      status = classicOpen(session, span);
+      store<u32>(descriptor, status, DESCRIPTOR_STATUS);
+    } else if (status == STATUS_OK) {
+      spans = classicQueue(spans, span);
+    }
     if (status != STATUS_OK) store<u32>(descriptor, 0, DESCRIPTOR_LENGTH);
     const tally = sessionAt(session) + SESSION_STATUS + ((<usize>status) << 3);
     store<u64>(tally, load<u64>(tally) + 1);
   }
-  atomic.store<u32>(RING_DONE, done + count);
-  return count;
+  classicEncrypt(session, spans);
 }

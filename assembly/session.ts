@@ -3,6 +3,8 @@ import { blowfishExpand } from './blowfish';
 import {
   ACTIVE_SESSION,
   KEY_P,
+  LANE_BARRIER,
+  LANE_SPANS,
   SCHEDULE_BYTES,
   SESSION_BYTES,
   SESSION_HELD,
@@ -55,6 +57,7 @@ export function sessionUnkey(session: u32): void {
   store<u32>(record, SUITE_NONE, SESSION_SUITE);
   memory.fill(record + SESSION_SCHEDULE, 0, SCHEDULE_BYTES);
   store<u64>(record, 0, SESSION_IV);
+  memory.fill(LANE_BARRIER, 0, LANE_SPANS - LANE_BARRIER); // what the last blocks left there
   if (load<u32>(ACTIVE_SESSION) == session + 1) {
     memory.fill(KEY_P, 0, SCHEDULE_BYTES);
     store<u32>(ACTIVE_SESSION, 0);

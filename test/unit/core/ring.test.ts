@@ -549,7 +549,8 @@ describe('a slot is worked on in itself', () => {
     memory.fill(0, descriptor, descriptor + layout.DESCRIPTOR_BYTES);
     for (const index of [layout.RING_HEAD, layout.RING_DONE, layout.RING_TAIL])
       memory.fill(0, index, index + 4);
-    memory.fill(0, layout.SEND_COUNTER, layout.SEND_COUNTER + 8);
+    // The counter, and where the lanes of the cipher keep their state.
+    memory.fill(0, layout.SEND_COUNTER, layout.DESCRIPTORS);
     // The stage by which the frame came; the session's counts and window, not its schedule.
     memory.fill(0, layout.STAGE_IN, layout.STAGE_IN + layout.STAGE_IN_BYTES);
     memory.fill(0, record, record + 2048);

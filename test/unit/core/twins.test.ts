@@ -92,6 +92,30 @@ describe('the core and its slow twins', () => {
       expect([opened.status, hex(opened.bytes)]).toEqual(['ok', hex(frame)]);
     }
   });
+
+  // Four lanes at a time, refilled as datagrams end; of lengths alike and unlike.
+  it.each([
+    [1, 1514],
+    [9, 1514],
+    [9216, 9216],
+  ])('DATA: batches of frames whose lengths differ by less than %d', async (spread, longest) => {
+    const { session, pushFrames, drain, setNextCounter } = await makeCore();
+    const { bytes, below } = randomness();
+    const cables = [new Cable(bytes(24)), new Cable(bytes(24))] as const;
+    const numbers = cables.map(({ key }) => session(key));
+    let counter = 1n;
+    setNextCounter(counter);
+    for (const count of [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 31, 64]) {
+      const most = 14 + below(longest - 14 + 1);
+      const frames = Array.from({ length: count }, () => bytes(Math.max(14, most - below(spread))));
+      const expected = frames.map((frame) => {
+        const which = below(8) === 0 ? 1 : 0;
+        pushFrames(numbers[which] as number, frame);
+        return hex((cables[which] as Cable).data(frame, counter++));
+      });
+      expect(drain().map((result) => hex(result.bytes))).toEqual(expected);
+    }
+  });
 });
 
 describe('the replay window and its slow twin', () => {
