@@ -8,14 +8,14 @@ export default defineConfig({
       {
         test: {
           name: 'quick',
-          include: ['test/{unit,vectors,protocol,fuzz,cable}/**/*.test.ts'],
+          include: ['test/{unit,vectors,protocol,fuzz}/**/*.test.ts'],
           testTimeout: 20_000,
         },
       },
       {
         test: {
           name: 'system',
-          include: ['test/{interop,netns,command}/**/*.test.ts'],
+          include: ['test/{cable,interop,netns,command}/**/*.test.ts'],
           testTimeout: 90_000,
           hookTimeout: 90_000,
           fileParallelism: false,

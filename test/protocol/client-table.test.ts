@@ -1,0 +1,670 @@
+import { describe, expect, test } from 'vitest';
+import {
+  CLIENT_EVENTS,
+  CLIENT_STATES,
+  CLIENT_TABLE,
+  type ClientEvent,
+  type ClientMode,
+  type ClientState,
+} from '../../src/protocol/classic-client.js';
+import { authOk, challenge, loginId, MESSAGES, type Message } from '../../src/protocol/messages.js';
+import { newId } from '../../src/protocol/session-key.js';
+import { randomness } from '../seed.js';
+import { CHALLENGE, ClientBench, DENY, type Happening, keyText } from './client-bench.js';
+import { EXAMPLES, numbered } from './examples.js';
+
+type Input = Message | ClientEvent;
+/** The next state, then the effects; 'nothing' when all stays as it was. */
+type Cell = 'nothing' | readonly [ClientState, ...string[]];
+
+// What classic-protocol §2 and §5 want of a client that answers keepalives and has a pre-shared key (in
+// `enrolling`, where only the others come, one with a random key). Each state's time: closed between two
+// LOGINs, up when the second KEEPALIVE has just been sent, the others as soon as they are reached.
+const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
+  closed: {
+    login: 'nothing',
+    challenge: 'nothing',
+    response: 'nothing',
+    authOk: 'nothing',
+    deny: 'nothing',
+    keepalive: 'nothing',
+    data: 'nothing',
+    other: 'nothing',
+    start: ['resolving', 'resolve'],
+    resolved: 'nothing',
+    resolveFailed: 'nothing',
+    enrolled: 'nothing',
+    enrolFailed: 'nothing',
+    unreachable: 'nothing',
+    timer: ['opening', 'send login'],
+  },
+  resolving: {
+    login: 'nothing',
+    challenge: 'nothing',
+    response: 'nothing',
+    authOk: 'nothing',
+    deny: 'nothing',
+    keepalive: 'nothing',
+    data: 'nothing',
+    other: 'nothing',
+    start: 'nothing',
+    resolved: ['opening', 'send login'],
+    resolveFailed: ['closed', 'fail no such host'],
+    enrolled: 'nothing',
+    enrolFailed: 'nothing',
+    unreachable: 'nothing',
+    timer: 'nothing',
+  },
+  enrolling: {
+    login: 'nothing',
+    challenge: 'nothing',
+    response: 'nothing',
+    authOk: 'nothing',
+    deny: 'nothing',
+    keepalive: 'nothing',
+    data: 'nothing',
+    other: 'nothing',
+    start: 'nothing',
+    resolved: 'nothing',
+    resolveFailed: 'nothing',
+    enrolled: ['opening', 'send login'],
+    enrolFailed: ['closed', 'fail key not carried'],
+    unreachable: 'nothing',
+    timer: 'nothing',
+  },
+  opening: {
+    login: 'nothing',
+    challenge: ['waiting', 'send response'],
+    response: 'nothing',
+    authOk: 'nothing',
+    deny: ['closed', 'denied no key at server'],
+    keepalive: 'nothing',
+    data: 'nothing',
+    other: 'nothing',
+    start: 'nothing',
+    resolved: 'nothing',
+    resolveFailed: 'nothing',
+    enrolled: 'nothing',
+    enrolFailed: 'nothing',
+    unreachable: ['opening'], // there is one candidate; its timer is due sooner
+    timer: ['resolving', 'unanswered', 'resolve'],
+  },
+  waiting: {
+    login: 'nothing',
+    challenge: 'nothing',
+    response: 'nothing',
+    authOk: ['up', 'up', 'send keepalive'],
+    deny: ['closed', 'denied wrong key'],
+    keepalive: 'nothing',
+    data: 'nothing',
+    other: 'nothing',
+    start: 'nothing',
+    resolved: 'nothing',
+    resolveFailed: 'nothing',
+    enrolled: 'nothing',
+    enrolFailed: 'nothing',
+    unreachable: 'nothing',
+    timer: ['waiting', 'send response'],
+  },
+  up: {
+    login: 'nothing',
+    challenge: 'nothing',
+    response: 'nothing',
+    authOk: 'nothing',
+    deny: ['opening', 'down', 'send login'],
+    keepalive: 'nothing',
+    data: 'nothing',
+    other: 'nothing',
+    start: 'nothing',
+    resolved: 'nothing',
+    resolveFailed: 'nothing',
+    enrolled: 'nothing',
+    enrolFailed: 'nothing',
+    unreachable: 'nothing',
+    timer: ['up', 'send keepalive'],
+  },
+};
+
+/** With a pre-shared key no client ever comes to carry one. */
+const modeFor = (state: ClientState): ClientMode =>
+  state === 'enrolling' ? { kind: 'random' } : { kind: 'preshared', key: numbered(24) };
+
+/** Brings a new machine into a state by what would bring it there. */
+function inState(state: ClientState, mode = modeFor(state)): ClientBench {
+  const bench = new ClientBench({ keepalive: true, mode });
+  switch (state) {
+    case 'closed':
+      bench.logIn().wait(100).tell(DENY);
+      break;
+    case 'resolving':
+      bench.tell('start');
+      break;
+    case 'enrolling':
+    case 'opening':
+      bench.logIn();
+      break;
+    case 'waiting':
+      bench.logIn().tell(CHALLENGE);
+      break;
+    case 'up':
+      bench.logIn().authenticate().timer();
+  }
+  expect(bench.state).toBe(state);
+  return bench;
+}
+
+/** What leads from each state to up, and through everything that comes after it. */
+const ONWARD: Record<ClientState, readonly (Happening | 'wait')[]> = {
+  closed: ['timer', CHALLENGE, 'timer', authOk(), 'timer'],
+  resolving: ['resolved', CHALLENGE, 'timer', authOk(), 'timer'],
+  enrolling: ['enrolled', CHALLENGE, 'timer', authOk(), 'timer'],
+  opening: [CHALLENGE, 'timer', authOk(), 'timer'],
+  waiting: ['timer', authOk(), 'timer'],
+  up: [DENY, CHALLENGE, 'timer', authOk(), 'timer'],
+};
+
+/** Everything that a machine says on its way, with the bytes, the keys and the times. */
+function onward(bench: ClientBench, from: ClientState): unknown {
+  const steps: unknown[] = [];
+  for (const happening of ONWARD[from]) {
+    if (happening === 'timer') bench.timer();
+    else bench.tell(happening as Happening);
+    steps.push([bench.state, bench.client.deadline]);
+  }
+  expect(bench.state).toBe('up');
+  return { steps, log: bench.log, sealed: bench.sealed };
+}
+
+const isMessage = (input: Input): input is Message => (MESSAGES as readonly string[]).includes(input);
+
+describe('the table of the client', () => {
+  test('is expected in every cell', () => {
+    const inputs = [...MESSAGES, ...CLIENT_EVENTS].sort();
+    expect(Object.keys(EXPECTED).sort()).toEqual([...CLIENT_STATES].sort());
+    expect(Object.keys(CLIENT_TABLE).sort()).toEqual([...CLIENT_STATES].sort());
+    for (const state of CLIENT_STATES) {
+      expect(Object.keys(EXPECTED[state]).sort()).toEqual(inputs);
+      expect(Object.keys(CLIENT_TABLE[state]).sort()).toEqual(inputs);
+    }
+  });
+
+  const cells = CLIENT_STATES.flatMap((state) =>
+    [...MESSAGES, ...CLIENT_EVENTS].map((input) => [state, input] as const),
+  );
+  test.each(cells)('%s: %s', (state, input) => {
+    const expected = EXPECTED[state][input];
+    const ways: readonly Happening[] = isMessage(input) ? EXAMPLES[input] : [input];
+    for (const happening of ways) {
+      const bench = inState(state);
+      const before = bench.client.deadline;
+      if (input === 'timer') bench.now = before === Infinity ? bench.now + 600_000 : before;
+      const effects = bench.tell(happening);
+      if (expected === 'nothing') {
+        expect([bench.state, bench.client.deadline, effects]).toEqual([state, before, []]);
+        // Nor has anything changed that does not show yet: it goes on as one to whom nothing happened.
+        const other = inState(state);
+        other.now = bench.now;
+        expect(onward(bench, state)).toEqual(onward(other, state));
+      } else {
+        expect([bench.state, ...effects]).toEqual(expected);
+      }
+    }
+  });
+
+  // Each state's timer, in ms after it was reached.
+  test.each([
+    ['closed', 4_900], // 5 s after the LOGIN
+    ['resolving', Infinity],
+    ['enrolling', Infinity],
+    ['opening', 5_000],
+    ['waiting', 1_000],
+    ['up', 30_000],
+  ] as const)('%s: the timer is due in %d ms', (state, due) => {
+    expect(inState(state).due).toBe(due);
+  });
+});
+
+describe('a client with a random key', () => {
+  const bench = () => new ClientBench({ mode: { kind: 'random' } });
+
+  test('carries its key first, and logs in under the id that it was carried for', () => {
+    const b = bench();
+    expect(b.tellAll('start', 'resolved')).toEqual(['resolve', 'enrol']);
+    const { id, key } = b.last('enrol');
+    expect(key).toHaveLength(24);
+    const carried = Buffer.from(key).toString('hex');
+    key.fill(0); // the host wipes what it was given; the client still has its own
+    expect(b.tell('enrolled')).toEqual(['send login']);
+    expect(loginId(b.last('send').datagram)).toBe(id);
+    expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up']);
+    expect(b.sealed).toEqual([{ suite: 'blowfish', key: carried, challenge: CHALLENGE.slice(1) }]);
+    expect(keyText(b.last('up').keying)).toBe(carried);
+  });
+
+  test.each([
+    ['LOGIN', [], 'denied no key at server'],
+    ['RESPONSE', [CHALLENGE], 'denied wrong key'],
+  ] as const)('makes another key and another id when its %s is denied', (_, before, denied) => {
+    const b = bench().logIn();
+    b.tellAll('enrolled', ...before);
+    const first = b.last('enrol');
+    expect(b.tell(DENY)).toEqual([denied, 'enrol']);
+    const second = b.last('enrol');
+    expect(second.id).not.toBe(first.id);
+    expect(second.key).not.toEqual(first.key);
+    b.tell('enrolled');
+    expect(loginId(b.last('send').datagram)).toBe(second.id);
+    b.tell(CHALLENGE);
+    expect(b.sealed.at(-1)?.key).toBe(Buffer.from(second.key).toString('hex'));
+  });
+
+  test('does not carry a key that was carried already', () => {
+    const carried = { id: newId(randomness(1).bytes), key: numbered(24, 50) };
+    const b = new ClientBench({ mode: { kind: 'random', carried } });
+    expect(b.tellAll('start', 'resolved')).toEqual(['resolve', 'send login']);
+    expect(loginId(b.last('send').datagram)).toBe(carried.id);
+    b.authenticate();
+    expect(b.sealed[0]?.key).toBe(Buffer.from(numbered(24, 50)).toString('hex'));
+  });
+
+  test('carries a new one after a DENY of one that was carried already', () => {
+    const carried = { id: 'vde_carried', key: numbered(24, 50) };
+    const b = new ClientBench({ mode: { kind: 'random', carried } }).logIn();
+    expect(b.tell(DENY)).toEqual(['denied no key at server', 'enrol']);
+    expect(b.last('enrol').id).not.toBe('vde_carried');
+    expect(b.last('enrol').key).not.toEqual(numbered(24, 50));
+    expect(carried.key).toEqual(new Uint8Array(24)); // the old one is wiped
+  });
+
+  test('logs in again under the same id when a repeated LOGIN is denied', () => {
+    const b = bench().logIn();
+    b.tell('enrolled');
+    const { id } = b.last('enrol');
+    expect(b.timer()).toEqual(['unanswered', 'resolve']);
+    expect(b.tell('resolved')).toEqual(['send login']);
+    // A C server denies what it gets twice, although it has the key.
+    expect(b.wait(100).tell(DENY)).toEqual(['denied no key at server']);
+    expect([b.state, b.due]).toEqual(['closed', 4_900]);
+    expect(b.timer()).toEqual(['send login']);
+    expect(b.all('send').map(({ datagram }) => loginId(datagram))).toEqual([id, id, id]);
+  });
+});
+
+describe('a client without encryption', () => {
+  const bench = () => new ClientBench({ mode: { kind: 'plain' } });
+
+  test('carries no key', () => {
+    const b = bench();
+    expect(b.tellAll('start', 'resolved', CHALLENGE, authOk())).toEqual([
+      'resolve',
+      'send login',
+      'send response',
+      'up',
+    ]);
+    expect(b.last('up').keying).toEqual({ suite: 'plain' });
+    expect(b.sealed[0]?.suite).toBe('plain');
+  });
+
+  test('carries one when the server asks for it, and still encrypts nothing', () => {
+    const b = bench().logIn();
+    expect(b.tell(DENY)).toEqual(['enrol']);
+    const { id, key } = b.last('enrol');
+    expect(key).toHaveLength(24);
+    expect(b.tell('enrolled')).toEqual(['send login']);
+    expect(loginId(b.last('send').datagram)).toBe(id);
+    expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up']);
+    expect(b.last('up').keying).toEqual({ suite: 'plain' });
+  });
+
+  test('says so when the server denies it all the same', () => {
+    const b = bench().logIn();
+    expect(b.tellAll(DENY, 'enrolled', DENY)).toEqual([
+      'enrol',
+      'send login',
+      'denied no key at server',
+      'enrol',
+    ]);
+    expect(b.tellAll('enrolled', DENY)).toEqual([
+      'send login',
+      'denied no key at server',
+      'fail no key at server',
+    ]);
+  });
+
+  test('says that the server wants encryption when its RESPONSE is denied; no key would help', () => {
+    const b = bench().logIn();
+    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response', 'denied wants encryption']);
+    expect([b.state, b.due]).toEqual(['closed', 5_000]);
+    b.timer();
+    expect(b.tellAll(CHALLENGE, DENY)).toEqual([
+      'send response',
+      'denied wants encryption',
+      'fail wants encryption',
+    ]);
+  });
+});
+
+describe('LOGIN', () => {
+  test('is repeated every 5 s while there is no answer, to an address that is looked up anew', () => {
+    const b = new ClientBench().logIn();
+    for (let i = 0; i < 4; i++) {
+      expect(b.timer()).toEqual(['unanswered', 'resolve']);
+      b.tell('resolved');
+    }
+    expect(b.gaps('send login')).toEqual([5_000, 5_000, 5_000, 5_000]);
+  });
+
+  test('waits for its time when the address is there sooner', () => {
+    const b = new ClientBench().logIn();
+    b.tell(DENY);
+    b.wait(1_000).tellAll('start', 'resolved');
+    expect([b.state, b.due]).toEqual(['closed', 4_000]);
+    b.run(5_000);
+    expect(b.gaps('send login')).toEqual([5_000]);
+  });
+
+  // Not sooner than 5 s after the last; than 1 s where that one was answered, or reached nobody.
+  test.each(['answers', 'unreachable'] as const)('keeps its distance, whatever happens: %s', (what) => {
+    const random = randomness();
+    const pick = <T>(all: readonly T[]) => all[random.below(all.length)] as T;
+    const not = what === 'answers' ? ['timer', 'start', 'unreachable'] : ['timer', 'start'];
+    const events = CLIENT_EVENTS.filter((event) => !not.includes(event));
+    const messages = MESSAGES.flatMap((message) => EXAMPLES[message].slice(0, 3));
+    // Once it has been up it never gives up.
+    const b = new ClientBench({ keepalive: true }).logIn().authenticate();
+    for (let i = 0; i < 4_000; i++) {
+      if (random.below(4) === 0) b.data();
+      if (random.below(3) === 0) b.run(random.below(3_000));
+      else if (random.below(2) === 0) b.tell(pick(events));
+      else b.tell(pick(messages));
+    }
+    const ups = b.times('up');
+    const logins = b.times('send login');
+    expect(logins.length).toBeGreaterThan(20);
+    for (const [i, at] of logins.slice(1).entries()) {
+      const last = logins[i] as number;
+      const excused = what === 'unreachable' || ups.some((up) => up >= last && up <= at);
+      expect(at - last).toBeGreaterThanOrEqual(excused ? 1_000 : 5_000);
+    }
+  });
+
+  test('is sent at once to each other address where nobody listens, then to the first one after 1 s', () => {
+    const b = new ClientBench();
+    b.candidates = 3;
+    b.logIn();
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 2; i++) {
+        expect(b.wait(10).tell('unreachable')).toEqual(['resolve']);
+        expect(b.tell('resolved')).toEqual(['send login']);
+      }
+      expect(b.wait(10).tell('unreachable')).toEqual([]);
+      expect([b.state, b.due]).toEqual(['opening', 1_000]);
+      expect(b.timer()).toEqual(['unanswered', 'resolve']);
+      expect(b.tell('resolved')).toEqual(['send login']);
+    }
+    expect(b.gaps('send login')).toEqual([10, 10, 1_010, 10, 10, 1_010, 10, 10, 1_010]);
+  });
+
+  test('that reached nobody is no first one: the next is the first, and its DENY asks for another key', () => {
+    const b = new ClientBench({ mode: { kind: 'random' } }).logIn();
+    b.tellAll('enrolled', 'unreachable');
+    b.timer();
+    expect(b.tellAll('resolved', DENY)).toEqual(['send login', 'denied no key at server', 'enrol']);
+  });
+});
+
+describe('RESPONSE', () => {
+  test('is repeated each second, the same bytes and not encrypted again, until it is time for a LOGIN', () => {
+    const b = new ClientBench().logIn().wait(1_300);
+    b.tell(CHALLENGE);
+    for (let i = 0; i < 3; i++) expect(b.timer()).toEqual(['send response']);
+    expect(b.due).toBe(700); // 5 s after the LOGIN
+    expect(b.timer()).toEqual(['unanswered', 'resolve']);
+    expect(b.gaps('send response')).toEqual([1_000, 1_000, 1_000]);
+    const sent = b.all('send').filter(({ datagram }) => datagram.length === 137);
+    expect(sent).toHaveLength(4);
+    for (const { datagram } of sent) expect(datagram).toEqual(sent[0]?.datagram);
+    expect(b.sealed).toHaveLength(1);
+    expect(b.sealed[0]?.challenge).toEqual(CHALLENGE.slice(1));
+  });
+
+  test('is made for one CHALLENGE of each LOGIN, and for none where there is no LOGIN', () => {
+    const b = new ClientBench();
+    expect(b.tellAll(CHALLENGE, 'start', CHALLENGE)).toEqual(['resolve']);
+    b.tellAll('resolved', CHALLENGE);
+    expect(b.tellAll(CHALLENGE, challenge(numbered(128, 9)))).toEqual([]);
+    b.tell(authOk());
+    expect(b.tell(CHALLENGE)).toEqual([]);
+    expect(b.sealed).toHaveLength(1);
+    b.wait(6_000).data().tell(DENY);
+    expect(b.tell(challenge(numbered(128, 9)))).toEqual(['send response']);
+    expect(b.sealed[1]?.challenge).toEqual(numbered(128, 9));
+  });
+});
+
+describe('DENY', () => {
+  // Once for each thing sent: whatever it does, the client has then left the state that believed it.
+  test.each([
+    ['LOGIN', []],
+    ['RESPONSE', [CHALLENGE]],
+  ] as const)('of a %s is believed once', (_, before) => {
+    const b = new ClientBench().logIn();
+    b.tellAll(...before);
+    expect(b.tell(DENY)).toHaveLength(1);
+    expect(b.tellAll(DENY, DENY)).toEqual([]);
+    b.timer();
+    expect(b.tell(DENY)).toHaveLength(1);
+  });
+
+  test.each([
+    [5_000, ['denied no key at server']],
+    [5_001, []],
+  ])('of a LOGIN that is %d ms old: %j', (age, effects) => {
+    // The host's timer may be late; until it rings, the state is the same.
+    expect(new ClientBench().logIn().wait(age).tell(DENY)).toEqual(effects);
+  });
+
+  test.each([
+    [5_000, ['denied wrong key']],
+    [5_001, []],
+  ])('of a RESPONSE that is %d ms old: %j', (age, effects) => {
+    const b = new ClientBench().logIn().wait(2_000);
+    b.tell(CHALLENGE);
+    expect(b.wait(age).tell(DENY)).toEqual(effects);
+  });
+
+  test.each([
+    [5_000, ['down', 'send login']],
+    [5_001, []],
+  ])('while up, of DATA that is %d ms old: %j', (age, effects) => {
+    expect(new ClientBench().logIn().authenticate().wait(60_000).data().wait(age).tell(DENY)).toEqual(
+      effects,
+    );
+  });
+
+  test('while up is passed over sooner than 1 s after the LOGIN, and believed when it comes again', () => {
+    const b = new ClientBench().logIn().wait(500).authenticate().wait(499).data();
+    expect(b.tell(DENY)).toEqual([]);
+    expect(b.state).toBe('up');
+    expect(b.wait(1).tell(DENY)).toEqual(['down', 'send login']);
+  });
+
+  test('while up, when nothing was sent, is nobody’s answer', () => {
+    expect(new ClientBench().logIn().authenticate().wait(60_000).tell(DENY)).toEqual([]);
+  });
+
+  test('again and again costs one handshake each second', () => {
+    const b = new ClientBench().logIn().authenticate();
+    for (let i = 0; i < 600; i++) {
+      b.wait(100).data().tell(DENY);
+      if (b.state === 'opening') b.authenticate();
+    }
+    expect(b.gaps('send login')).toEqual(Array.from({ length: 60 }, () => 1_000));
+  });
+});
+
+describe('giving up', () => {
+  test('a third denied LOGIN is the last', () => {
+    const b = new ClientBench().logIn();
+    expect(b.tell(DENY)).toEqual(['denied no key at server']);
+    expect([...b.timer(), ...b.tell(DENY)]).toEqual(['send login', 'denied no key at server']);
+    expect([...b.timer(), ...b.tell(DENY)]).toEqual([
+      'send login',
+      'denied no key at server',
+      'fail no key at server',
+    ]);
+    expect([b.state, b.due]).toEqual(['closed', Infinity]);
+  });
+
+  test('a second denied RESPONSE is the last', () => {
+    const b = new ClientBench().logIn();
+    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response', 'denied wrong key']);
+    b.timer();
+    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response', 'denied wrong key', 'fail wrong key']);
+    expect([b.state, b.due]).toEqual(['closed', Infinity]);
+  });
+
+  test('never once it has been up', () => {
+    const b = new ClientBench().logIn().authenticate().wait(10_000).data();
+    b.tell(DENY);
+    for (let i = 0; i < 20; i++) {
+      if (i % 2 === 0) b.tell(CHALLENGE);
+      expect(b.tell(DENY)).toHaveLength(1);
+      expect(b.timer()).toEqual(['send login']);
+    }
+    expect(
+      b
+        .gaps('send login')
+        .slice(1)
+        .every((gap) => gap === 5_000),
+    ).toBe(true);
+  });
+
+  test('never for want of an answer', () => {
+    const b = new ClientBench().logIn();
+    for (let i = 0; i < 1_000; i++) {
+      b.timer();
+      b.tell('resolved');
+    }
+    expect(b.all('fail')).toEqual([]);
+    expect(b.state).toBe('opening');
+  });
+
+  test('a name that was found once is looked for again after 5 s', () => {
+    const b = new ClientBench().logIn();
+    b.timer();
+    expect(b.tell('resolveFailed')).toEqual([]);
+    expect([b.state, b.due]).toEqual(['closed', 5_000]);
+    expect(b.timer()).toEqual(['send login']); // to the address that is known
+    expect(b.timer()).toEqual(['unanswered', 'resolve']);
+  });
+});
+
+describe('backing off, with a random key after having been up', () => {
+  const lost = () => {
+    const b = new ClientBench({ mode: { kind: 'random' } }).logIn();
+    b.tell('enrolled');
+    b.authenticate().wait(10_000).data();
+    b.tell(DENY); // a restarted server
+    return b;
+  };
+  const GROWING = [10_000, 20_000, 40_000, 60_000, 60_000, 60_000];
+
+  test('a key that cannot be carried is tried again at once, then ever more seldom', () => {
+    const b = lost();
+    expect(b.tell(DENY)).toEqual(['denied no key at server', 'enrol']);
+    const waits = GROWING.map(() => {
+      expect(b.tell('enrolFailed')).toEqual([]);
+      const { due } = b;
+      expect(b.timer()).toEqual(['enrol']);
+      return due;
+    });
+    expect(waits).toEqual(GROWING);
+    expect(new Set(b.all('enrol').map(({ id }) => id)).size).toBe(2); // the first, and the one after the DENY
+  });
+
+  test('so is a key that is denied', () => {
+    const b = lost();
+    expect(b.tell(DENY)).toEqual(['denied no key at server', 'enrol']);
+    const waits = GROWING.map(() => {
+      expect(b.tellAll('enrolled', DENY)).toEqual(['send login', 'denied no key at server']);
+      const { due } = b;
+      expect(b.timer()).toEqual(['enrol']);
+      return due;
+    });
+    expect(waits).toEqual(GROWING);
+    expect(new Set(b.all('enrol').map(({ id }) => id)).size).toBe(2 + GROWING.length);
+  });
+
+  test('begins anew once it is up again', () => {
+    const b = lost();
+    for (const happening of [DENY, 'enrolFailed', 'timer', 'enrolFailed', 'timer', 'enrolled'] as const) {
+      if (happening === 'timer') b.timer();
+      else b.tell(happening);
+    }
+    b.authenticate().wait(10_000).data();
+    expect(b.tellAll(DENY, DENY)).toEqual(['down', 'send login', 'denied no key at server', 'enrol']);
+    b.tell('enrolFailed');
+    expect(b.due).toBe(10_000);
+  });
+});
+
+describe('KEEPALIVE', () => {
+  test('follows AUTH_OK, and each 30 s of silence', () => {
+    const b = new ClientBench({ keepalive: true }).logIn().authenticate();
+    b.run(95_000);
+    expect(b.gaps('send keepalive')).toEqual([30_000, 30_000, 30_000]);
+    expect(b.times('send keepalive')[0]).toBe(b.times('send response')[0]);
+  });
+
+  test('waits while DATA is sent', () => {
+    const b = new ClientBench({ keepalive: true }).logIn().authenticate();
+    for (let i = 0; i < 10; i++) {
+      b.run(20_000);
+      b.data();
+    }
+    expect(b.gaps('send keepalive')).toEqual([]);
+    b.run(29_999);
+    expect(b.gaps('send keepalive')).toEqual([]);
+    expect(b.run(1)).toEqual(['send keepalive']);
+  });
+
+  test('is not sent unless asked for', () => {
+    const b = new ClientBench().logIn().authenticate();
+    expect(b.due).toBe(Infinity);
+    expect(b.run(600_000)).toEqual([]);
+  });
+});
+
+describe('the key', () => {
+  const wiped = new Uint8Array(24);
+
+  test.each(CLIENT_STATES)('is wiped at the end, in %s', (state) => {
+    const key = numbered(24);
+    const mode: ClientMode = state === 'enrolling' ? { kind: 'random' } : { kind: 'preshared', key };
+    const bench = inState(state, mode);
+    if (state === 'up') expect(bench.last('up').keying).toEqual({ suite: 'blowfish', key: numbered(24) });
+    if (mode.kind === 'preshared') expect(key).toEqual(numbered(24));
+    bench.client.end();
+    if (mode.kind === 'preshared') expect(key).toEqual(wiped);
+    expect([bench.state, bench.client.deadline, bench.client.take()]).toEqual(['closed', Infinity, []]);
+  });
+
+  test('is wiped when the client gives up', () => {
+    const key = numbered(24);
+    const b = new ClientBench({ mode: { kind: 'preshared', key } });
+    expect(b.tellAll('start', 'resolveFailed')).toEqual(['resolve', 'fail no such host']);
+    expect(key).toEqual(wiped);
+  });
+
+  test('of an earlier attempt is wiped when there is another', () => {
+    const b = new ClientBench({ mode: { kind: 'random' } }).logIn();
+    b.tell('enrolled');
+    b.authenticate().wait(10_000).data();
+    const { keying } = b.last('up');
+    b.tell(DENY);
+    expect(keyText(keying)).not.toBe(keyText({ suite: 'blowfish', key: wiped })); // the server may have it yet
+    b.tell(DENY);
+    expect(keying).toEqual({ suite: 'blowfish', key: wiped });
+  });
+});

@@ -1,0 +1,302 @@
+import { resolve } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Answer, parseOptions, type Settings, UsageError } from '../../src/cli/options.js';
+import { seed } from '../seed.js';
+
+const parse = (...argv: string[]) => parseOptions('cable', '9.8.7', argv);
+
+/** What makes a command line none. */
+function fault(...argv: string[]): Error {
+  try {
+    parse(...argv);
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error(`taken for good: ${argv.join(' ')}`);
+}
+
+const NONE: Settings = {
+  socket: '/tmp/vde.ctl',
+  port: 7667,
+  connect: undefined,
+  keyFile: undefined,
+  plain: false,
+  keepalive: false,
+  daemon: false,
+  pidFile: undefined,
+  logFile: undefined,
+  verbosity: 0,
+};
+const HOST = { user: undefined, host: 'h', port: 7667 };
+
+describe('options', () => {
+  test.each<[string, Partial<Settings>]>([
+    ['', {}],
+    ['-s /run/switch', { socket: '/run/switch' }],
+    ['-s/run/switch', { socket: '/run/switch' }],
+    ['--sock /run/switch', { socket: '/run/switch' }],
+    ['--sock=/run/switch', { socket: '/run/switch' }],
+    ['--vdesock /run/switch', { socket: '/run/switch' }],
+    ['--vdesock=/run/switch', { socket: '/run/switch' }],
+    ['--unix /run/switch', { socket: '/run/switch' }],
+    ['--unix=/run/switch', { socket: '/run/switch' }],
+    ['-p 8000', { port: 8000 }],
+    ['-p8000', { port: 8000 }],
+    ['--localport 8000', { port: 8000 }],
+    ['--localport=8000', { port: 8000 }],
+    ['-p 1', { port: 1 }],
+    ['-p 65535', { port: 65535 }],
+    ['-c h', { connect: HOST }],
+    ['-ch', { connect: HOST }],
+    ['--connect h', { connect: HOST }],
+    ['--connect=h', { connect: HOST }],
+    ['-c h -p 0', { connect: HOST, port: 0 }],
+    ['-P key', { keyFile: 'key' }],
+    ['-Pkey', { keyFile: 'key' }],
+    ['--preshared key', { keyFile: 'key' }],
+    ['--preshared=key', { keyFile: 'key' }],
+    ['-x', { plain: true }],
+    ['--noencrypt', { plain: true }],
+    ['-c h -k', { connect: HOST, keepalive: true }],
+    ['--keepalive -c h', { connect: HOST, keepalive: true }],
+    ['-d', { daemon: true }],
+    ['--daemon', { daemon: true }],
+    ['--pidfile /run/pid', { pidFile: '/run/pid' }],
+    ['--log-file /var/log/cable', { logFile: '/var/log/cable' }],
+    [
+      '-s /s -p 1 -c h -P k -k -d -v',
+      { socket: '/s', port: 1, connect: HOST, keyFile: 'k', keepalive: true, daemon: true, verbosity: 1 },
+    ],
+    ['-kxdvc h', { connect: HOST, keepalive: true, plain: true, daemon: true, verbosity: 1 }],
+  ])('%s', (line, settings) => {
+    expect(parse(...line.split(' ').filter(Boolean))).toEqual({ ...NONE, ...settings });
+  });
+
+  test.each([
+    ['-s /a --vdesock /b', '/b'],
+    ['--vdesock /b -s /a', '/a'],
+    ['-s /a --unix /b --vdesock /c', '/c'],
+    ['--vdesock /c --unix /b', '/b'],
+    ['--unix /b --sock /a', '/a'],
+    ['-s /a -s /b', '/b'],
+  ])('of %s the last counts', (line, socket) => {
+    expect(parse(...line.split(' ')).socket).toBe(socket);
+  });
+
+  test.each<[string, number]>([
+    ['-v', 1],
+    ['-vv', 2],
+    ['-vvv', 3],
+    ['-vvvv', 4],
+    ['-vvvvv', 5],
+    ['-v -v -v', 3],
+    ['-vv -v', 3],
+    ['--verbose', 1],
+    ['--verbose --verbose', 2],
+    ['--verbose=v', 1],
+    ['--verbose=vvv', 3],
+    ['--verbose=vvvv -v', 5],
+    ['-kv -c h', 1],
+    ['-vk -c h', 1],
+    ['-kvvv -c h', 3],
+    ['-vvdx', 2],
+    ['-xv -dv', 2],
+  ])('%s is verbose %d times', (line, verbosity) => {
+    expect(parse(...line.split(' ')).verbosity).toBe(verbosity);
+  });
+
+  test('one parse leaves nothing for the next', () => {
+    parse('-vvv', '-s', '/x', '-x');
+    expect(parse()).toEqual(NONE);
+  });
+
+  test.each([
+    ['switch', resolve('switch')],
+    ['./switch', resolve('switch')],
+    ['../switch', resolve('../switch')],
+    ['/a/../switch', '/switch'],
+    ['tap://tap0', 'tap://tap0'],
+    ['vxvde://239.1.2.3', 'vxvde://239.1.2.3'],
+    ['cmd://ssh host vde_plug', 'cmd://ssh host vde_plug'],
+  ])('a switch at %s is one at %s', (path, socket) => {
+    // A daemon changes its directory; a locator is not a path.
+    expect(parse('-s', path).socket).toBe(socket);
+  });
+
+  test('the files that a daemon writes are found from where it was started', () => {
+    expect(parse('--pidfile', 'pid', '--log-file', 'log')).toMatchObject({
+      pidFile: resolve('pid'),
+      logFile: resolve('log'),
+    });
+  });
+});
+
+describe('-c', () => {
+  test.each<[string, string | undefined, string, number]>([
+    ['host', undefined, 'host', 7667],
+    ['host.example.org', undefined, 'host.example.org', 7667],
+    ['host:99', undefined, 'host', 99],
+    ['host:65535', undefined, 'host', 65535],
+    ['user@host', 'user', 'host', 7667],
+    ['user@host:99', 'user', 'host', 99],
+    ['me@example.org@host', 'me@example.org', 'host', 7667], // ssh takes the last @ as well
+    ['192.0.2.1', undefined, '192.0.2.1', 7667],
+    ['192.0.2.1:99', undefined, '192.0.2.1', 99],
+    ['2001:db8::1', undefined, '2001:db8::1', 7667],
+    ['::1', undefined, '::1', 7667],
+    ['fe80::1%eth0', undefined, 'fe80::1%eth0', 7667],
+    ['user@2001:db8::1', 'user', '2001:db8::1', 7667],
+    ['[2001:db8::1]', undefined, '2001:db8::1', 7667],
+    ['[2001:db8::1]:99', undefined, '2001:db8::1', 99],
+    ['user@[2001:db8::1]', 'user', '2001:db8::1', 7667],
+    ['user@[2001:db8::1]:99', 'user', '2001:db8::1', 99],
+    ['[192.0.2.1]:99', undefined, '192.0.2.1', 99],
+  ])('%s', (text, user, host, port) => {
+    expect(parse('-c', text).connect).toEqual({ user, host, port });
+  });
+
+  test.each([
+    '',
+    ' ',
+    '@',
+    '@host',
+    'user@',
+    ':99',
+    'host:',
+    'host:0',
+    'host:65536',
+    'host:99999999',
+    'host:-1',
+    'host:1e3',
+    'host:0x10',
+    'host:9 9',
+    'host: 99',
+    'host name',
+    'host\n',
+    'us er@host',
+    '-oProxyCommand=x',
+    '-host',
+    '-user@host',
+    'user@-host',
+    '[::1',
+    '::1]',
+    '[::1]x',
+    '[::1]99',
+    '[::1]:',
+    '[::1]:0',
+    '[]',
+    '[]:99',
+    '[[::1]]',
+    'user@[-oX]:1',
+  ])('%j is refused', (text) => {
+    const error = fault('-c', text);
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error.message).toMatch(/^-c .*[^.]$/);
+  });
+
+  test('takes any text, or refuses it as a UsageError; and never for an option of ssh', () => {
+    const part = fc.constantFrom('@', ':', '[', ']', '-', ' ', '::1', '7667', '0', 'host', '\n', '\0', '%');
+    const texts = fc.oneof(
+      fc.string(),
+      fc.array(fc.nat(0xffff)).map((codes) => String.fromCharCode(...codes)),
+      fc.array(part).map((all) => all.join('')),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        try {
+          const { connect } = parse('-c', text);
+          expect(connect?.host).toMatch(/^[^-\s\][]\S*$/u);
+          expect(connect?.user ?? 'none').toMatch(/^[^-\s]\S*$/u);
+          expect(connect?.port).toBeGreaterThan(0);
+          expect(connect?.port).toBeLessThanOrEqual(65535);
+        } catch (error) {
+          if (!(error instanceof UsageError)) throw error;
+          expect(error.message).not.toMatch(/[\r\n]/);
+        }
+      }),
+      { seed, numRuns: 300 },
+    );
+  });
+});
+
+describe('what is no command line', () => {
+  // The whole message: one line, which says what to do.
+  test.each([
+    ['-p', "option '-p, --localport <port>' argument missing (see cable --help)"],
+    ['-p x', "-p 'x' is not a UDP port: give a number from 1 to 65535"],
+    ['-p 65536', "-p '65536' is not a UDP port: give a number from 1 to 65535"],
+    ['-p -1', "-p '-1' is not a UDP port: give a number from 1 to 65535"],
+    ['-p 1.5', "-p '1.5' is not a UDP port: give a number from 1 to 65535"],
+    ['-p 0', 'a server needs a port that its clients know: give -p a number from 1 to 65535'],
+    ['-c h:x', "-c 'x' is not a UDP port: give a number from 1 to 65535"],
+    ['-c h:0', "-c port 0 is nobody's: give the server's UDP port"],
+    ['-c @h', "-c '@h' is not [user@]host[:port]: an IPv6 address with a port is written [address]:port"],
+    ['-k', '-k is for clients: name the server with -c, or leave -k away'],
+    ['-P key -x', '-P and -x exclude each other: encrypt with the key file, or not at all'],
+    ['-x -P key', '-P and -x exclude each other: encrypt with the key file, or not at all'],
+    ['-c h -xP key', '-P and -x exclude each other: encrypt with the key file, or not at all'],
+    ['--sock=', '-s is empty: name the switch to plug into'],
+    ['--unix=', '-s is empty: name the switch to plug into'],
+    ['host', 'too many arguments: everything is an option (see cable --help)'],
+    ['-- host', 'too many arguments: everything is an option (see cable --help)'],
+    ['--verbose vvv', 'too many arguments: everything is an option (see cable --help)'],
+    ['--nonsense', "unknown option '--nonsense' (see cable --help)"],
+    ['-q', "unknown option '-q' (see cable --help)"],
+    ['-kq', "unknown option '-q' (see cable --help)"],
+    ['--socks /x', "unknown option '--socks' (Did you mean --sock?) (see cable --help)"],
+    ['--verbose=w', "unknown option '--verbose=w' (Did you mean --verbose?) (see cable --help)"],
+  ])('%s', (line, message) => {
+    const error = fault(...line.split(' '));
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error.message).toBe(message);
+  });
+
+  test.each([
+    '-s',
+    '-c',
+    '-P',
+    '--sock',
+    '--vdesock',
+    '--unix',
+    '--connect',
+    '--preshared',
+    '--pidfile',
+    '--log-file',
+  ])('%s without its argument', (option) => {
+    const error = fault(option);
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error.message).toMatch(/^option '.*' argument missing \(see cable --help\)$/);
+  });
+});
+
+describe('what is asked for', () => {
+  test.each(['-h', '--help', '-v -h', '-p 1 --help -x'])('%s: the usage', (line) => {
+    const answer = fault(...line.split(' '));
+    expect(answer).toBeInstanceOf(Answer);
+    expect(answer.message).toMatch(/^Usage: cable \[/);
+    for (const option of [
+      '-s, --sock',
+      '-p, --localport',
+      '-c, --connect',
+      '-P, --preshared',
+      '-x, --noencrypt',
+      '-k, --keepalive',
+      '-d, --daemon',
+      '-v, --verbose',
+      '-h, --help',
+      '--version',
+      '--pidfile',
+      '--log-file',
+      'SCP_EXTRA_OPTIONS',
+    ]) {
+      expect(answer.message).toContain(option);
+    }
+  });
+
+  test('--version: the version', () => {
+    const answer = fault('--version');
+    expect(answer).toBeInstanceOf(Answer);
+    expect(answer.message).toBe('9.8.7\n');
+  });
+});
