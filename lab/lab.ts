@@ -32,6 +32,13 @@ function sweep(): void {
   }
 }
 
+/** Key files where the C program leaves them: a client its copy of a shared one, a server what came by scp. */
+function originalKeyFiles(): string[] {
+  return readdirSync('/tmp')
+    .filter((name) => /^\.?vde_\w+\.key$/.test(name))
+    .map((name) => join('/tmp', name));
+}
+
 /** One host: a network namespace. */
 export class Host {
   readonly namespace: string;
@@ -103,6 +110,7 @@ export class Host {
   /** Starts the C program here; it needs OpenSSL's legacy provider. */
   original(args: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
     // It prints through a buffer when its output is no terminal: stdbuf shows what it says as it says it.
+    this.#lab.keepOriginalTidy();
     return this.start(['stdbuf', '-oL', 'vde_cryptcab', '-s', this.switchPath, ...args], {
       OPENSSL_CONF: this.#lab.legacyProvider,
       ...env,
@@ -146,6 +154,8 @@ export class Lab {
   readonly hosts: Host[] = [];
   readonly legacyProvider = join(this.directory, 'openssl.cnf');
   readonly #processes = new Set<Process>();
+  /** Key files that were there before the C program was started. */
+  #keyFilesBefore: string[] | undefined;
   readonly #atExit = () => this.#abandon();
 
   /** Makes hosts; each but the first is joined to the first. Needs root. */
@@ -196,6 +206,11 @@ export class Lab {
     return process_;
   }
 
+  /** Takes away, at the end, what the C program leaves behind. */
+  keepOriginalTidy(): void {
+    this.#keyFilesBefore ??= originalKeyFiles();
+  }
+
   /** Makes a key file. */
   keyFile(name: string, bytes: Uint8Array): string {
     const path = join(this.directory, name);
@@ -213,6 +228,10 @@ export class Lab {
     process.off('exit', this.#atExit);
     for (const process_ of this.#processes) process_.signal('SIGKILL');
     for (const host of this.hosts.splice(0)) run('ip', 'netns', 'delete', host.namespace);
+    if (this.#keyFilesBefore !== undefined) {
+      for (const path of originalKeyFiles())
+        if (!this.#keyFilesBefore.includes(path)) rmSync(path, { force: true });
+    }
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -287,6 +287,8 @@ describe('a client with a random key', () => {
     expect([b.state, b.due]).toEqual(['closed', 4_900]);
     expect(b.timer()).toEqual(['send login']);
     expect(b.all('send').map(({ datagram }) => loginId(datagram))).toEqual([id, id, id]);
+    // Whereas a denied RESPONSE tells of another key, however often the LOGIN was sent.
+    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response', 'denied wrong key', 'enrol']);
   });
 });
 
@@ -310,10 +312,16 @@ describe('a client without encryption', () => {
     expect(b.tell(DENY)).toEqual(['enrol']);
     const { id, key } = b.last('enrol');
     expect(key).toHaveLength(24);
+    expect(key).not.toEqual(new Uint8Array(24));
     expect(b.tell('enrolled')).toEqual(['send login']);
     expect(loginId(b.last('send').datagram)).toBe(id);
     expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up']);
     expect(b.last('up').keying).toEqual({ suite: 'plain' });
+    // After its restart the server asks again.
+    b.wait(10_000).data();
+    expect(b.tell(DENY)).toEqual(['down', 'send login']);
+    expect(b.wait(100).tell(DENY)).toEqual(['enrol']);
+    expect(b.last('enrol').id).not.toBe(id);
   });
 
   test('says so when the server denies it all the same', () => {
@@ -405,6 +413,15 @@ describe('LOGIN', () => {
     expect(b.gaps('send login')).toEqual([10, 10, 1_010, 10, 10, 1_010, 10, 10, 1_010]);
   });
 
+  test('goes to each address again after the cable was up', () => {
+    const b = new ClientBench();
+    b.candidates = 2;
+    b.logIn().tellAll('unreachable', 'resolved');
+    b.authenticate().wait(10_000).data();
+    b.tell(DENY);
+    expect(b.tell('unreachable')).toEqual(['resolve']);
+  });
+
   test('that reached nobody is no first one: the next is the first, and its DENY asks for another key', () => {
     const b = new ClientBench({ mode: { kind: 'random' } }).logIn();
     b.tellAll('enrolled', 'unreachable');
@@ -487,6 +504,14 @@ describe('DENY', () => {
     expect(b.tell(DENY)).toEqual([]);
     expect(b.state).toBe('up');
     expect(b.wait(1).tell(DENY)).toEqual(['down', 'send login']);
+  });
+
+  test('after the state that waited for it is nobody’s answer', () => {
+    const b = new ClientBench().logIn();
+    b.timer();
+    b.tell('resolveFailed');
+    expect([b.state, b.due]).toEqual(['closed', 5_000]);
+    expect([b.tell(DENY), b.state, b.due]).toEqual([[], 'closed', 5_000]);
   });
 
   test('while up, when nothing was sent, is nobody’s answer', () => {

@@ -386,6 +386,8 @@ describe('refusals', () => {
     bench.login();
     expect(bench.receive(bench.response())).toEqual(['refused wrong key', 'send deny']);
     bench.login();
+    expect(bench.receive(typed(TYPE.RESPONSE, 128))).toEqual(['refused wrong key', 'send deny']);
+    bench.login();
     expect(bench.receive(bench.plainResponse())).toEqual(['plug', 'send authOk']);
     expect(bench.last('plug').keying).toEqual({ suite: 'plain' });
   });
@@ -421,6 +423,16 @@ describe('bounds', () => {
     const known = Array.from({ length: 3_000 }, (_, n) => bench.state(peerOf(n)) === 'challenged');
     expect(known.filter(Boolean)).toHaveLength(1024);
     expect(known.indexOf(true)).toBe(3_000 - 1024);
+  });
+
+  test('of all sessions: 4096', () => {
+    const bench = new ServerBench();
+    const come = (n: number) => bench.wait(10).logIn(peerOf(n), `id${n}`).at(-1);
+    for (let n = 0; n < 4096; n++) come(n);
+    expect([4095, 4096].map((n) => [come(n), bench.state(peerOf(n))])).toEqual([
+      ['send authOk', 'up'],
+      ['send deny', 'unknown'],
+    ]);
   });
 
   test('of the sessions: no more are let in until one ends', () => {
@@ -459,7 +471,9 @@ describe('rates', () => {
     expect(answers(bench, 100, datagram, one)).toBe(10);
     bench.wait(60_000);
     expect(answers(bench, 100, datagram, one)).toBe(20);
-    expect(answers(bench, 1, datagram, peerOf)).toBe(1); // another one is not held back
+    // Another one is not held back, and a thousand others do not make it forgotten.
+    expect(answers(bench, 900, datagram, peerOf)).toBe(900);
+    expect(answers(bench, 1, datagram, one)).toBe(0);
   });
 
   test.each([

@@ -101,7 +101,7 @@ class End {
         write: (frames) => {
           for (let at = 0; this.takes && at < frames.length; ) {
             const length = ((frames[at] as number) << 8) | (frames[at + 1] as number);
-            this.frames.push(frames.slice(at + 2, at + 2 + length));
+            this.frames.push(frames.subarray(at + 2, at + 2 + length)); // the plug's to keep
             at += 2 + length;
           }
           return this.takes;
@@ -191,6 +191,12 @@ describe('two cables joined', () => {
     expect([left.sent.length, ...left.log]).toEqual([40, 'sent']);
     await carry(left, right);
     expect([right.frames.length, ...right.log]).toEqual([40, 'heard']);
+    right.feed(numbered(60));
+    await carry(right, left);
+    expect([left.log, right.log]).toEqual([
+      ['sent', 'heard'],
+      ['heard', 'sent'],
+    ]);
   });
 
   test('show each datagram to a tap, as it is on the wire', async () => {
@@ -285,6 +291,19 @@ describe('a full ring', () => {
     expect(plug).not.toBe(left.plug);
   });
 
+  test('takes an answer from within even when it is the only thing to send', async () => {
+    const { left, right } = await joined();
+    const push = right.frames.push.bind(right.frames);
+    right.frames.push = (...all) => {
+      if (right.frames.length === 0) right.feed(numbered(60));
+      return push(...all);
+    };
+    left.feed(...frames.slice(0, right.cable.core.ring.slots)); // so many that the answer has to wait
+    await carry(left, right);
+    expect([right.frames.length, right.sent.length]).toEqual([right.cable.core.ring.slots, 1]);
+    expect(right.log.slice(-2)).toEqual(['resume', 'sent']);
+  });
+
   test('takes a plug that answers at once, from within', async () => {
     const { left, right } = await joined();
     // A switch that sends each frame back as soon as it has it.
@@ -317,6 +336,10 @@ describe('what does not pass', () => {
     await carry(left, right);
     expect(right.frames).toHaveLength(1);
     expect(right.cable.counts(right.link).droppedBySwitch).toBe(7n);
+    right.takes = false;
+    left.feed(numbered(60), numbered(60));
+    await carry(left, right);
+    expect(right.cable.counts(right.link).droppedBySwitch).toBe(9n);
   });
 
   test('a datagram longer than any frame sealed is refused', async () => {
@@ -402,6 +425,8 @@ describe('taking a cable down', () => {
     left.cable.lower(left.link);
     left.feed(numbered(60));
     expect(left.log).toEqual(['sent', 'refused no key']);
+    left.feed(...Array.from({ length: 1_000 }, () => numbered(60)));
+    expect([left.sent.length, left.cable.core.ring.room]).toEqual([1, left.cable.core.ring.slots]);
     await carry(left, right);
     expect(right.frames).toHaveLength(1);
     right.feed(numbered(60));

@@ -52,6 +52,15 @@ describe('a thing that happens often', () => {
     expect(said.map(([kind]) => kind)).toEqual(['a', 'b', 'c']);
   });
 
+  test('and is known already does not make the others forgotten', () => {
+    const { said, note } = bench();
+    note(0, 'first');
+    for (let i = 1; i < 256; i++) note(1_000, `kind ${i}`);
+    note(MINUTE, 'first');
+    note(MINUTE, 'kind 1');
+    expect(said.slice(256)).toEqual([['first', 1]]);
+  });
+
   test('is forgotten when there are too many different things, rather than kept for ever', () => {
     const { said, note } = bench();
     for (let i = 0; i < 256; i++) note(0, `kind ${i}`);

@@ -92,6 +92,7 @@ describe('loginId', () => {
     expect(loginId(text(0x42, 'a'.padEnd(16, '\0')))).toBeUndefined();
     for (const length of [0, 1, 15, 17, 100]) {
       expect(loginId(text(0x41, 'a'.repeat(length)))).toBeUndefined();
+      expect(loginId(text(0x41, 'a'.padEnd(length, '\0')))).toBeUndefined();
     }
     expect(loginId(new Uint8Array())).toBeUndefined();
   });

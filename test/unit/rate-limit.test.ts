@@ -44,8 +44,9 @@ describe('a rate limit', () => {
   test('gives nothing for a clock that stands still or goes back', () => {
     const limit = new RateLimit(SOURCE, NO_BOUND, 10);
     expect(allowed(limit, 1_000, 'a')).toBe(5);
+    expect(allowed(limit, 1_000, 'a')).toBe(0);
     expect(allowed(limit, 500, 'a')).toBe(0);
-    expect(allowed(limit, 500, 'a')).toBe(0);
+    expect(allowed(limit, 600, 'a')).toBe(1); // and takes nothing
   });
 
   test('forgets the source that was quiet longest when there are too many', () => {
