@@ -86,7 +86,9 @@ export function debianPackages(programs) {
   console.log(`setup: ${what}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const apt = (...args) =>
-    run(asRoot('env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-o', 'Dpkg::Use-Pty=0', ...args), { env });
+    run(asRoot('env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-o', 'Dpkg::Use-Pty=0', ...args), {
+      env,
+    });
   try {
     apt('update');
     apt('install', '-y', '--no-install-recommends', ...packages);

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_PORT } from '../protocol/constants.js';
@@ -48,7 +49,8 @@ function parseTarget(text: string): Target {
     /^(?<host>[^:\][]+)(?::(?<port>.*))?$/.exec(rest);
   const host = parts?.groups?.host;
   const word = /^[^-\s][^\s]*$/;
-  if (host === undefined || !word.test(host) || (user !== undefined && !word.test(user))) {
+  const notSix = host?.includes(':') && !isIPv6(host);
+  if (host === undefined || notSix || !word.test(host) || (user !== undefined && !word.test(user))) {
     throw new InvalidArgumentError(
       `'${text}' is not [user@]host[:port]: an IPv6 address with a port is written [address]:port.`,
     );
@@ -59,10 +61,13 @@ function parseTarget(text: string): Target {
   return { user, host, port };
 }
 
-/** `--verbose=vvv` is three times `-v`. */
-function spreadVerbose(argument: string): string[] {
-  const letters = /^--verbose=(v+)$/.exec(argument)?.[1];
-  return letters === undefined ? [argument] : Array.from(letters, () => '--verbose');
+/** `--verbose=vvv` is three times `-v`; not where it is an option's argument. */
+function spreadVerbose(argv: readonly string[], takeArgument: readonly (string | undefined)[]): string[] {
+  return argv.flatMap((argument, i) => {
+    const letters = /^--verbose=(v+)$/.exec(argument)?.[1];
+    if (letters === undefined || (i > 0 && takeArgument.includes(argv[i - 1]))) return [argument];
+    return Array.from(letters, () => '--verbose');
+  });
 }
 
 interface Raw {
@@ -126,11 +131,14 @@ export function parseOptions(name: string, version: string, argv: readonly strin
   // The other names of --sock: whichever comes last counts.
   for (const alias of ['vdesock', 'unix'])
     command.on(`option:${alias}`, (path: string) => command.setOptionValue('sock', path));
+  const takeArgument = command.options
+    .filter(({ required }) => required)
+    .flatMap(({ short, long }) => [short, long]);
   // commander keeps that -v was given, not how often.
   let verbosity = 0;
   command.on('option:verbose', () => verbosity++);
   try {
-    command.parse(argv.flatMap(spreadVerbose), { from: 'user' });
+    command.parse(spreadVerbose(argv, takeArgument), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) throw new Answer(out);
@@ -141,6 +149,9 @@ export function parseOptions(name: string, version: string, argv: readonly strin
     throw new UsageError(why);
   };
   if (raw.sock === '') refuse('-s is empty: name the switch to plug into');
+  if (raw.preshared === '') refuse('-P is empty: name the key file');
+  if (raw.pidfile === '') refuse('--pidfile is empty: name the file to write');
+  if (raw.logFile === '') refuse('--log-file is empty: name the file to write');
   if (raw.preshared !== undefined && raw.noencrypt)
     refuse('-P and -x exclude each other: encrypt with the key file, or not at all');
   if (raw.keepalive && raw.connect === undefined)

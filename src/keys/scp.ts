@@ -14,20 +14,33 @@ export interface ScpTarget {
   readonly extra: readonly string[];
 }
 
+// `$` and `#` stand for themselves: the shell that set the variable has already expanded what it wanted to,
+// and begins no comment in the middle of a word. They are hidden from the library, which thinks otherwise; no
+// environment variable holds a NUL.
+const HIDDEN = { $: '\0d', '#': '\0h' } as const;
+
+function hide(text: string): string {
+  return text.replace(/\$|(?<=\S)#/g, (character) => HIDDEN[character as keyof typeof HIDDEN]);
+}
+
+function show(text: string): string {
+  return text.replaceAll(HIDDEN.$, '$').replaceAll(HIDDEN['#'], '#');
+}
+
 /**
  * Splits SCP_EXTRA_OPTIONS as a shell would: quotes and backslashes, no expansion.
  * @throws CryptcabError when it holds what only a shell could run
  */
 export function splitOptions(text: string): string[] {
-  const quotes = text.replace(/\\./gs, '').replace(/'[^']*'|"[^"]*"/gs, '');
-  if (/['"]/.test(quotes))
+  // What is left when all that is quoted is taken out.
+  const bare = text.replace(/\\.|'[^']*'|"(?:\\.|[^"\\])*"/gs, '');
+  if (/['"]/.test(bare))
     throw new CryptcabError('SCP_EXTRA_OPTIONS has a quote that is not closed: close it');
-  // A `$` stands for itself: the shell that set the variable has already expanded what it wanted to.
-  return parse(text, (name) => `$${name}`).map((entry: ParseEntry) => {
-    if (typeof entry === 'string') return entry;
-    if ('pattern' in entry) return entry.pattern;
+  return parse(hide(text)).map((entry: ParseEntry) => {
+    if (typeof entry === 'string') return show(entry);
+    if ('pattern' in entry) return show(entry.pattern);
     throw new CryptcabError(
-      `SCP_EXTRA_OPTIONS holds ${'op' in entry ? `'${entry.op}'` : "'#'"}, which scp does not know: put it in quotes`,
+      `SCP_EXTRA_OPTIONS holds '${'op' in entry ? entry.op : '#'}', which scp does not know: put it in quotes`,
     );
   });
 }

@@ -112,7 +112,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientState, Readonly<Record<Message 
     }),
     ...events({
       unreachable: (client, now) => client.tryOther(now),
-      timer: (client) => client.unanswered(),
+      timer: (client, now) => client.unanswered(now),
     }),
   },
   waiting: {
@@ -175,8 +175,12 @@ class Machine {
   #responseAt = -Infinity;
   #response: Uint8Array = new Uint8Array();
   #sentAt = -Infinity;
-  /** Nothing was sent since the last DENY that it could be an answer to. */
-  #answered = true;
+  /** This LOGIN took the place of a cable that was up: older DATA may still be answered with DENY. */
+  #relogin = false;
+  /** Such an answer came, or the true one. */
+  #deniedEarly = false;
+  /** A LOGIN under an id that was denied is tried again once. */
+  #triedAgain = false;
   #denials = { login: 0, response: 0 };
   #retries = 0;
   #unreachable = 0;
@@ -221,8 +225,13 @@ class Machine {
   }
 
   enrolFailed(now: number): void {
-    if (this.#everUp) this.#pause(now + this.#backOff());
-    else this.#fail('key not carried');
+    if (!this.#everUp) {
+      this.#fail('key not carried');
+      return;
+    }
+    // Where nothing is encrypted, the server may do without after all.
+    if (this.#options.mode.kind === 'plain') this.#enrolled = true;
+    this.#pause(now + this.#backOff());
   }
 
   /**
@@ -235,7 +244,12 @@ class Machine {
     else this.deadline = now + RELOGIN_INTERVAL;
   }
 
-  unanswered(): void {
+  unanswered(now: number): void {
+    if (this.#deniedEarly) {
+      this.#relogin = false;
+      this.denied(now, 'login');
+      return;
+    }
     this.effects.push({ do: 'unanswered' });
     this.#unreachable = 0;
     this.resolve();
@@ -250,7 +264,7 @@ class Machine {
 
   /** The RESPONSE or its answer was lost; a C server that already accepted it says AUTH_OK again (§2). */
   repeatResponse(now: number): void {
-    if (now >= this.#loginAt + LOGIN_INTERVAL) this.unanswered();
+    if (now >= this.#loginAt + LOGIN_INTERVAL) this.unanswered(now);
     else this.#sendResponse(now);
   }
 
@@ -260,6 +274,7 @@ class Machine {
     this.#denials = { login: 0, response: 0 };
     this.#retries = 0;
     this.#logins = 0;
+    this.#triedAgain = false;
     this.#unreachable = 0;
     this.effects.push({ do: 'up', keying: this.#keying });
     this.deadline = Infinity;
@@ -267,10 +282,15 @@ class Machine {
   }
 
   denied(now: number, what: 'login' | 'response'): void {
-    if (this.#answered || now > Math.max(this.#loginAt, this.#responseAt) + DENY_WINDOW) return;
-    this.#answered = true;
+    if (now > Math.max(this.#loginAt, this.#responseAt) + DENY_WINDOW) return;
+    if (what === 'login' && this.#relogin && now < this.#loginAt + RELOGIN_INTERVAL) {
+      // It may answer DATA that was on its way before this LOGIN: a CHALLENGE will tell, or time.
+      this.#deniedEarly = true;
+      this.deadline = this.#loginAt + RELOGIN_INTERVAL;
+      return;
+    }
     const { kind } = this.#options.mode;
-    if (kind === 'plain' && what === 'login' && this.#enrolled && this.#denials.login === 0) {
+    if (kind === 'plain' && what === 'login' && this.#denials.login === 0) {
       // A C server: it wants the key file although nothing is encrypted (§3).
       this.#denials.login = 1;
       this.#renew();
@@ -284,9 +304,10 @@ class Machine {
       return;
     }
     // Another key does not help; or it may: a C server denies a LOGIN that it gets twice, so that one
-    // under the same id deserves another try.
-    const repeated = what === 'login' && this.#logins > 1;
-    if (kind === 'preshared' || repeated || why === 'wants encryption') {
+    // under the same id deserves one more try.
+    const again = what === 'login' && this.#logins > 1 && !this.#triedAgain;
+    if (again) this.#triedAgain = true;
+    if (kind === 'preshared' || again || why === 'wants encryption') {
       this.#pause(Math.max(this.#loginAt + LOGIN_INTERVAL, now));
       return;
     }
@@ -304,10 +325,10 @@ class Machine {
    * RELOGIN_INTERVAL; one that is too early is passed over, as a true one comes again.
    */
   lost(now: number): void {
-    if (this.#answered || now > this.#sentAt + DENY_WINDOW || now < this.#loginAt + RELOGIN_INTERVAL) return;
-    this.#answered = true;
+    if (now > this.#sentAt + DENY_WINDOW || now < this.#loginAt + RELOGIN_INTERVAL) return;
     this.effects.push({ do: 'down' });
     this.#login(now);
+    this.#relogin = true;
   }
 
   keepAlive(now: number): void {
@@ -318,7 +339,6 @@ class Machine {
   /** DATA was sent. */
   sent(now: number): void {
     this.#sentAt = now;
-    this.#answered = false;
   }
 
   /** Wipes the key. */
@@ -330,16 +350,16 @@ class Machine {
 
   #login(now: number): void {
     this.state = 'opening';
+    this.#relogin = false;
+    this.#deniedEarly = false;
     this.#logins++;
     this.#loginAt = now;
-    this.#answered = false;
     this.deadline = now + LOGIN_INTERVAL;
     this.effects.push({ do: 'send', datagram: login(this.#id) });
   }
 
   #sendResponse(now: number): void {
     this.#responseAt = now;
-    this.#answered = false;
     this.deadline = Math.min(now + RESPONSE_INTERVAL, this.#loginAt + LOGIN_INTERVAL);
     this.effects.push({ do: 'send', datagram: this.#response });
   }
@@ -355,6 +375,7 @@ class Machine {
     const { mode, random } = this.#options;
     this.#id = newId(random);
     this.#logins = 0;
+    this.#triedAgain = false;
     this.#enrolled = false;
     if (mode.kind === 'random') {
       wipe(this.#keying);

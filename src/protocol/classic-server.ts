@@ -66,7 +66,7 @@ interface Peer {
   /** A challenge that it has not answered yet. */
   pending: Pending | undefined;
   /** What it has proved. */
-  session: { readonly id: string; readonly keying: Keying } | undefined;
+  session: { readonly id: string; readonly keying: Keying; readonly response: Uint8Array } | undefined;
   /** When the session ends unless something is heard. */
   expires: number;
 }
@@ -130,6 +130,10 @@ export const SERVER_TABLE: Readonly<Record<PeerState, Readonly<Record<Message | 
     expiry: (server, now, from) => server.expire(now, from),
   },
 };
+
+function equal(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
+}
 
 class Machine {
   readonly effects: ServerEffect[] = [];
@@ -201,11 +205,17 @@ class Machine {
     const key = remoteKey(from);
     const peer = this.#peers.get(key) as Peer;
     const pending = peer.pending as Pending;
+    // The RESPONSE that brought it up, once more and late: it is no answer to this challenge.
+    if (peer.session !== undefined && equal(peer.session.response, datagram)) return;
     if (!this.#options.verifyResponse(pending.keying, datagram, pending.challenge)) {
       const plain = pending.keying.suite !== 'plain' && datagram.length === 1 + CHALLENGE_BYTES;
       this.dropPending(from);
       this.refuse(now, from, datagram, plain ? 'not encrypted' : 'wrong key');
       return;
+    }
+    // A client whose address changed: what it had under the old one is nobody's now.
+    for (const other of this.#peers.values()) {
+      if (other !== peer && other.session?.id === pending.id) this.unplug(other.remote, 'moved');
     }
     const again = peer.session !== undefined;
     if (!again && this.up >= (this.#options.peersMax ?? PEERS_MAX)) {
@@ -213,15 +223,11 @@ class Machine {
       this.refuse(now, from, datagram, 'table full');
       return;
     }
-    // A client whose address changed: what it had under the old one is nobody's now.
-    for (const other of this.#peers.values()) {
-      if (other !== peer && other.session?.id === pending.id) this.unplug(other.remote, 'moved');
-    }
     const old = peer.session?.keying;
     const { id, keying } = pending;
     peer.pending = undefined;
     this.#pending.delete(key);
-    peer.session = { id, keying };
+    peer.session = { id, keying, response: datagram.slice() };
     if (old !== undefined && old !== keying) this.#wipeUnlessUsed(old);
     this.hear(now, from);
     this.effects.push({ do: again ? 'rekey' : 'plug', peer: peer.remote, id, keying });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { CLIENT_STATES, type ClientState } from '../../src/protocol/classic-client.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import { authOk, classify, login, loginId, MESSAGES } from '../../src/protocol/messages.js';
-import { CHALLENGE, ClientBench, DENY } from '../protocol/client-bench.js';
+import { CHALLENGE, ClientFixture, DENY } from '../protocol/client-fixture.js';
 import { randomness, seed } from '../seed.js';
 import { COUNT, datagrams } from './datagrams.js';
 
@@ -18,13 +18,14 @@ const TAKES: Partial<Record<ClientState, string[]>> = {
 };
 
 /** Brings a client with a random key, that never gives up, into a state. */
-function inState(state: ClientState): ClientBench {
-  const b = new ClientBench({ mode: { kind: 'random' }, keepalive: true });
+function inState(state: ClientState): ClientFixture {
+  const b = new ClientFixture({ mode: { kind: 'random' }, keepalive: true });
   b.candidates = 3;
   b.tellAll('start', 'resolved', 'enrolled', CHALLENGE, authOk());
   b.wait(30_000).data();
   if (state === 'up') return b;
   b.tell(DENY);
+  b.wait(1_000); // what comes now is no answer to older DATA
   if (state === 'waiting') b.tell(CHALLENGE);
   else if (state === 'resolving') b.timer();
   else if (state === 'enrolling') b.tell(DENY);
@@ -34,7 +35,7 @@ function inState(state: ClientState): ClientBench {
 }
 
 /** Does what the host would, and answers as a server would, until it is up. */
-function bringUp(b: ClientBench): void {
+function bringUp(b: ClientFixture): void {
   for (let steps = 0; b.state !== 'up'; steps++) {
     expect(steps).toBeLessThan(10);
     if (b.state === 'closed') b.timer();

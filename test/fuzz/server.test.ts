@@ -3,7 +3,7 @@ import { PEER_STATES, type PeerState } from '../../src/protocol/classic-server.j
 import { CHALLENGE_BYTES, TYPE } from '../../src/protocol/constants.js';
 import { classify, login } from '../../src/protocol/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
-import { ID, PEER, peerOf, ServerBench } from '../protocol/server-bench.js';
+import { ID, PEER, peerOf, ServerFixture } from '../protocol/server-fixture.js';
 import { randomness } from '../seed.js';
 import { COUNT, datagrams } from './datagrams.js';
 
@@ -21,8 +21,8 @@ const SAID: Record<PeerState, [said: string[], taken: string[]]> = {
   rechallenged: [['', 'refused not encrypted,send deny', 'refused wrong key,send deny'], ['response']],
 };
 
-function inState(state: PeerState): ServerBench {
-  const b = new ServerBench();
+function inState(state: PeerState): ServerFixture {
+  const b = new ServerFixture();
   if (state === 'up' || state === 'rechallenged') b.logIn();
   if (state === 'challenged' || state === 'rechallenged') b.login();
   expect(b.state()).toBe(state);
@@ -60,7 +60,7 @@ describe('a server', () => {
   test('keeps its bounds under junk and messages from everywhere, and lets a client in afterwards', () => {
     const random = randomness();
     const bounds = { peersMax: 20, unprovenMax: 30 };
-    const b = new ServerBench(bounds);
+    const b = new ServerFixture(bounds);
     const sources: Remote[] = Array.from({ length: 300 }, (_, n) => ({
       ...peerOf(n),
       port: 1 + random.below(3),

@@ -10,7 +10,7 @@ import {
 import { authOk, challenge, loginId, MESSAGES, type Message } from '../../src/protocol/messages.js';
 import { newId } from '../../src/protocol/session-key.js';
 import { randomness } from '../seed.js';
-import { CHALLENGE, ClientBench, DENY, type Happening, keyText } from './client-bench.js';
+import { CHALLENGE, ClientFixture, DENY, type Happening, keyText } from './client-fixture.js';
 import { EXAMPLES, numbered } from './examples.js';
 
 type Input = Message | ClientEvent;
@@ -130,8 +130,8 @@ const modeFor = (state: ClientState): ClientMode =>
   state === 'enrolling' ? { kind: 'random' } : { kind: 'preshared', key: numbered(24) };
 
 /** Brings a new machine into a state by what would bring it there. */
-function inState(state: ClientState, mode = modeFor(state)): ClientBench {
-  const bench = new ClientBench({ keepalive: true, mode });
+function inState(state: ClientState, mode = modeFor(state)): ClientFixture {
+  const bench = new ClientFixture({ keepalive: true, mode });
   switch (state) {
     case 'closed':
       bench.logIn().wait(100).tell(DENY);
@@ -164,7 +164,7 @@ const ONWARD: Record<ClientState, readonly (Happening | 'wait')[]> = {
 };
 
 /** Everything that a machine says on its way, with the bytes, the keys and the times. */
-function onward(bench: ClientBench, from: ClientState): unknown {
+function onward(bench: ClientFixture, from: ClientState): unknown {
   const steps: unknown[] = [];
   for (const happening of ONWARD[from]) {
     if (happening === 'timer') bench.timer();
@@ -225,7 +225,7 @@ describe('the table of the client', () => {
 });
 
 describe('a client with a random key', () => {
-  const bench = () => new ClientBench({ mode: { kind: 'random' } });
+  const bench = () => new ClientFixture({ mode: { kind: 'random' } });
 
   test('carries its key first, and logs in under the id that it was carried for', () => {
     const b = bench();
@@ -260,7 +260,7 @@ describe('a client with a random key', () => {
 
   test('does not carry a key that was carried already', () => {
     const carried = { id: newId(randomness(1).bytes), key: numbered(24, 50) };
-    const b = new ClientBench({ mode: { kind: 'random', carried } });
+    const b = new ClientFixture({ mode: { kind: 'random', carried } });
     expect(b.tellAll('start', 'resolved')).toEqual(['resolve', 'send login']);
     expect(loginId(b.last('send').datagram)).toBe(carried.id);
     b.authenticate();
@@ -269,7 +269,7 @@ describe('a client with a random key', () => {
 
   test('carries a new one after a DENY of one that was carried already', () => {
     const carried = { id: 'vde_carried', key: numbered(24, 50) };
-    const b = new ClientBench({ mode: { kind: 'random', carried } }).logIn();
+    const b = new ClientFixture({ mode: { kind: 'random', carried } }).logIn();
     expect(b.tell(DENY)).toEqual(['denied no key at server', 'enrol']);
     expect(b.last('enrol').id).not.toBe('vde_carried');
     expect(b.last('enrol').key).not.toEqual(numbered(24, 50));
@@ -293,7 +293,7 @@ describe('a client with a random key', () => {
 });
 
 describe('a client without encryption', () => {
-  const bench = () => new ClientBench({ mode: { kind: 'plain' } });
+  const bench = () => new ClientFixture({ mode: { kind: 'plain' } });
 
   test('carries no key', () => {
     const b = bench();
@@ -320,8 +320,10 @@ describe('a client without encryption', () => {
     // After its restart the server asks again.
     b.wait(10_000).data();
     expect(b.tell(DENY)).toEqual(['down', 'send login']);
-    expect(b.wait(100).tell(DENY)).toEqual(['enrol']);
+    expect([b.wait(100).tell(DENY), b.timer()]).toEqual([[], ['enrol']]);
     expect(b.last('enrol').id).not.toBe(id);
+    // Where scp cannot work, a LOGIN is tried without.
+    expect([b.tell('enrolFailed'), b.timer()]).toEqual([[], ['send login']]);
   });
 
   test('says so when the server denies it all the same', () => {
@@ -354,7 +356,7 @@ describe('a client without encryption', () => {
 
 describe('LOGIN', () => {
   test('is repeated every 5 s while there is no answer, to an address that is looked up anew', () => {
-    const b = new ClientBench().logIn();
+    const b = new ClientFixture().logIn();
     for (let i = 0; i < 4; i++) {
       expect(b.timer()).toEqual(['unanswered', 'resolve']);
       b.tell('resolved');
@@ -363,7 +365,7 @@ describe('LOGIN', () => {
   });
 
   test('waits for its time when the address is there sooner', () => {
-    const b = new ClientBench().logIn();
+    const b = new ClientFixture().logIn();
     b.tell(DENY);
     b.wait(1_000).tellAll('start', 'resolved');
     expect([b.state, b.due]).toEqual(['closed', 4_000]);
@@ -379,7 +381,7 @@ describe('LOGIN', () => {
     const events = CLIENT_EVENTS.filter((event) => !not.includes(event));
     const messages = MESSAGES.flatMap((message) => EXAMPLES[message].slice(0, 3));
     // Once it has been up it never gives up.
-    const b = new ClientBench({ keepalive: true }).logIn().authenticate();
+    const b = new ClientFixture({ keepalive: true }).logIn().authenticate();
     for (let i = 0; i < 4_000; i++) {
       if (random.below(4) === 0) b.data();
       if (random.below(3) === 0) b.run(random.below(3_000));
@@ -397,7 +399,7 @@ describe('LOGIN', () => {
   });
 
   test('is sent at once to each other address where nobody listens, then to the first one after 1 s', () => {
-    const b = new ClientBench();
+    const b = new ClientFixture();
     b.candidates = 3;
     b.logIn();
     for (let round = 0; round < 3; round++) {
@@ -414,7 +416,7 @@ describe('LOGIN', () => {
   });
 
   test('goes to each address again after the cable was up', () => {
-    const b = new ClientBench();
+    const b = new ClientFixture();
     b.candidates = 2;
     b.logIn().tellAll('unreachable', 'resolved');
     b.authenticate().wait(10_000).data();
@@ -423,7 +425,7 @@ describe('LOGIN', () => {
   });
 
   test('that reached nobody is no first one: the next is the first, and its DENY asks for another key', () => {
-    const b = new ClientBench({ mode: { kind: 'random' } }).logIn();
+    const b = new ClientFixture({ mode: { kind: 'random' } }).logIn();
     b.tellAll('enrolled', 'unreachable');
     b.timer();
     expect(b.tellAll('resolved', DENY)).toEqual(['send login', 'denied no key at server', 'enrol']);
@@ -432,7 +434,7 @@ describe('LOGIN', () => {
 
 describe('RESPONSE', () => {
   test('is repeated each second, the same bytes and not encrypted again, until it is time for a LOGIN', () => {
-    const b = new ClientBench().logIn().wait(1_300);
+    const b = new ClientFixture().logIn().wait(1_300);
     b.tell(CHALLENGE);
     for (let i = 0; i < 3; i++) expect(b.timer()).toEqual(['send response']);
     expect(b.due).toBe(700); // 5 s after the LOGIN
@@ -446,7 +448,7 @@ describe('RESPONSE', () => {
   });
 
   test('is made for one CHALLENGE of each LOGIN, and for none where there is no LOGIN', () => {
-    const b = new ClientBench();
+    const b = new ClientFixture();
     expect(b.tellAll(CHALLENGE, 'start', CHALLENGE)).toEqual(['resolve']);
     b.tellAll('resolved', CHALLENGE);
     expect(b.tellAll(CHALLENGE, challenge(numbered(128, 9)))).toEqual([]);
@@ -465,7 +467,7 @@ describe('DENY', () => {
     ['LOGIN', []],
     ['RESPONSE', [CHALLENGE]],
   ] as const)('of a %s is believed once', (_, before) => {
-    const b = new ClientBench().logIn();
+    const b = new ClientFixture().logIn();
     b.tellAll(...before);
     expect(b.tell(DENY)).toHaveLength(1);
     expect(b.tellAll(DENY, DENY)).toEqual([]);
@@ -478,14 +480,14 @@ describe('DENY', () => {
     [5_001, []],
   ])('of a LOGIN that is %d ms old: %j', (age, effects) => {
     // The host's timer may be late; until it rings, the state is the same.
-    expect(new ClientBench().logIn().wait(age).tell(DENY)).toEqual(effects);
+    expect(new ClientFixture().logIn().wait(age).tell(DENY)).toEqual(effects);
   });
 
   test.each([
     [5_000, ['denied wrong key']],
     [5_001, []],
   ])('of a RESPONSE that is %d ms old: %j', (age, effects) => {
-    const b = new ClientBench().logIn().wait(2_000);
+    const b = new ClientFixture().logIn().wait(2_000);
     b.tell(CHALLENGE);
     expect(b.wait(age).tell(DENY)).toEqual(effects);
   });
@@ -494,20 +496,20 @@ describe('DENY', () => {
     [5_000, ['down', 'send login']],
     [5_001, []],
   ])('while up, of DATA that is %d ms old: %j', (age, effects) => {
-    expect(new ClientBench().logIn().authenticate().wait(60_000).data().wait(age).tell(DENY)).toEqual(
+    expect(new ClientFixture().logIn().authenticate().wait(60_000).data().wait(age).tell(DENY)).toEqual(
       effects,
     );
   });
 
   test('while up is passed over sooner than 1 s after the LOGIN, and believed when it comes again', () => {
-    const b = new ClientBench().logIn().wait(500).authenticate().wait(499).data();
+    const b = new ClientFixture().logIn().wait(500).authenticate().wait(499).data();
     expect(b.tell(DENY)).toEqual([]);
     expect(b.state).toBe('up');
     expect(b.wait(1).tell(DENY)).toEqual(['down', 'send login']);
   });
 
   test('after the state that waited for it is nobody’s answer', () => {
-    const b = new ClientBench().logIn();
+    const b = new ClientFixture().logIn();
     b.timer();
     b.tell('resolveFailed');
     expect([b.state, b.due]).toEqual(['closed', 5_000]);
@@ -515,11 +517,11 @@ describe('DENY', () => {
   });
 
   test('while up, when nothing was sent, is nobody’s answer', () => {
-    expect(new ClientBench().logIn().authenticate().wait(60_000).tell(DENY)).toEqual([]);
+    expect(new ClientFixture().logIn().authenticate().wait(60_000).tell(DENY)).toEqual([]);
   });
 
   test('again and again costs one handshake each second', () => {
-    const b = new ClientBench().logIn().authenticate();
+    const b = new ClientFixture().logIn().authenticate();
     for (let i = 0; i < 600; i++) {
       b.wait(100).data().tell(DENY);
       if (b.state === 'opening') b.authenticate();
@@ -530,7 +532,7 @@ describe('DENY', () => {
 
 describe('giving up', () => {
   test('a third denied LOGIN is the last', () => {
-    const b = new ClientBench().logIn();
+    const b = new ClientFixture().logIn();
     expect(b.tell(DENY)).toEqual(['denied no key at server']);
     expect([...b.timer(), ...b.tell(DENY)]).toEqual(['send login', 'denied no key at server']);
     expect([...b.timer(), ...b.tell(DENY)]).toEqual([
@@ -542,7 +544,7 @@ describe('giving up', () => {
   });
 
   test('a second denied RESPONSE is the last', () => {
-    const b = new ClientBench().logIn();
+    const b = new ClientFixture().logIn();
     expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response', 'denied wrong key']);
     b.timer();
     expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response', 'denied wrong key', 'fail wrong key']);
@@ -550,7 +552,7 @@ describe('giving up', () => {
   });
 
   test('never once it has been up', () => {
-    const b = new ClientBench().logIn().authenticate().wait(10_000).data();
+    const b = new ClientFixture().logIn().authenticate().wait(10_000).data();
     b.tell(DENY);
     for (let i = 0; i < 20; i++) {
       if (i % 2 === 0) b.tell(CHALLENGE);
@@ -566,7 +568,7 @@ describe('giving up', () => {
   });
 
   test('never for want of an answer', () => {
-    const b = new ClientBench().logIn();
+    const b = new ClientFixture().logIn();
     for (let i = 0; i < 1_000; i++) {
       b.timer();
       b.tell('resolved');
@@ -576,7 +578,7 @@ describe('giving up', () => {
   });
 
   test('a name that was found once is looked for again after 5 s', () => {
-    const b = new ClientBench().logIn();
+    const b = new ClientFixture().logIn();
     b.timer();
     expect(b.tell('resolveFailed')).toEqual([]);
     expect([b.state, b.due]).toEqual(['closed', 5_000]);
@@ -587,7 +589,7 @@ describe('giving up', () => {
 
 describe('backing off, with a random key after having been up', () => {
   const lost = () => {
-    const b = new ClientBench({ mode: { kind: 'random' } }).logIn();
+    const b = new ClientFixture({ mode: { kind: 'random' } }).logIn();
     b.tell('enrolled');
     b.authenticate().wait(10_000).data();
     b.tell(DENY); // a restarted server
@@ -597,7 +599,7 @@ describe('backing off, with a random key after having been up', () => {
 
   test('a key that cannot be carried is tried again at once, then ever more seldom', () => {
     const b = lost();
-    expect(b.tell(DENY)).toEqual(['denied no key at server', 'enrol']);
+    expect([b.tell(DENY), b.timer()]).toEqual([[], ['denied no key at server', 'enrol']]);
     const waits = GROWING.map(() => {
       expect(b.tell('enrolFailed')).toEqual([]);
       const { due } = b;
@@ -610,7 +612,7 @@ describe('backing off, with a random key after having been up', () => {
 
   test('so is a key that is denied', () => {
     const b = lost();
-    expect(b.tell(DENY)).toEqual(['denied no key at server', 'enrol']);
+    expect([b.tell(DENY), b.timer()]).toEqual([[], ['denied no key at server', 'enrol']]);
     const waits = GROWING.map(() => {
       expect(b.tellAll('enrolled', DENY)).toEqual(['send login', 'denied no key at server']);
       const { due } = b;
@@ -623,27 +625,54 @@ describe('backing off, with a random key after having been up', () => {
 
   test('begins anew once it is up again', () => {
     const b = lost();
-    for (const happening of [DENY, 'enrolFailed', 'timer', 'enrolFailed', 'timer', 'enrolled'] as const) {
+    for (const happening of [
+      DENY,
+      'timer',
+      'enrolFailed',
+      'timer',
+      'enrolFailed',
+      'timer',
+      'enrolled',
+    ] as const) {
       if (happening === 'timer') b.timer();
       else b.tell(happening);
     }
     b.authenticate().wait(10_000).data();
-    expect(b.tellAll(DENY, DENY)).toEqual(['down', 'send login', 'denied no key at server', 'enrol']);
+    expect(b.tellAll(DENY, DENY)).toEqual(['down', 'send login']);
+    expect(b.timer()).toEqual(['denied no key at server', 'enrol']);
     b.tell('enrolFailed');
     expect(b.due).toBe(10_000);
+  });
+
+  test('an older DENY that comes after the LOGIN does no harm', () => {
+    const b = lost();
+    expect(b.wait(20).tellAll(DENY, DENY, DENY)).toEqual([]);
+    expect(b.wait(20).tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up']);
+  });
+
+  test('a LOGIN that was denied is tried again once under its id, then under another', () => {
+    const b = lost();
+    b.timer(); // no answer
+    const { id } = b.last('enrol');
+    expect(b.tell('resolved')).toEqual(['send login']);
+    expect(b.tell(DENY)).toEqual(['denied no key at server']);
+    expect(b.timer()).toEqual(['send login']);
+    expect(loginId(b.last('send').datagram)).toBe(id);
+    expect(b.tell(DENY)).toEqual(['denied no key at server', 'enrol']);
+    expect(b.last('enrol').id).not.toBe(id);
   });
 });
 
 describe('KEEPALIVE', () => {
   test('follows AUTH_OK, and each 30 s of silence', () => {
-    const b = new ClientBench({ keepalive: true }).logIn().authenticate();
+    const b = new ClientFixture({ keepalive: true }).logIn().authenticate();
     b.run(95_000);
     expect(b.gaps('send keepalive')).toEqual([30_000, 30_000, 30_000]);
     expect(b.times('send keepalive')[0]).toBe(b.times('send response')[0]);
   });
 
   test('waits while DATA is sent', () => {
-    const b = new ClientBench({ keepalive: true }).logIn().authenticate();
+    const b = new ClientFixture({ keepalive: true }).logIn().authenticate();
     for (let i = 0; i < 10; i++) {
       b.run(20_000);
       b.data();
@@ -655,7 +684,7 @@ describe('KEEPALIVE', () => {
   });
 
   test('is not sent unless asked for', () => {
-    const b = new ClientBench().logIn().authenticate();
+    const b = new ClientFixture().logIn().authenticate();
     expect(b.due).toBe(Infinity);
     expect(b.run(600_000)).toEqual([]);
   });
@@ -677,19 +706,20 @@ describe('the key', () => {
 
   test('is wiped when the client gives up', () => {
     const key = numbered(24);
-    const b = new ClientBench({ mode: { kind: 'preshared', key } });
+    const b = new ClientFixture({ mode: { kind: 'preshared', key } });
     expect(b.tellAll('start', 'resolveFailed')).toEqual(['resolve', 'fail no such host']);
     expect(key).toEqual(wiped);
   });
 
   test('of an earlier attempt is wiped when there is another', () => {
-    const b = new ClientBench({ mode: { kind: 'random' } }).logIn();
+    const b = new ClientFixture({ mode: { kind: 'random' } }).logIn();
     b.tell('enrolled');
     b.authenticate().wait(10_000).data();
     const { keying } = b.last('up');
     b.tell(DENY);
     expect(keyText(keying)).not.toBe(keyText({ suite: 'blowfish', key: wiped })); // the server may have it yet
     b.tell(DENY);
+    b.timer();
     expect(keying).toEqual({ suite: 'blowfish', key: wiped });
   });
 });

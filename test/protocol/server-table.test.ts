@@ -4,7 +4,7 @@ import { TYPE } from '../../src/protocol/constants.js';
 import { classify, deny, login, MESSAGES, type Message } from '../../src/protocol/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import { EXAMPLES, numbered, typed } from './examples.js';
-import { ID, PEER, peerOf, ServerBench } from './server-bench.js';
+import { ID, PEER, peerOf, ServerFixture } from './server-fixture.js';
 
 type Input = Message | 'expiry';
 /**
@@ -71,8 +71,8 @@ const LIFE: Record<PeerState, number> = {
 };
 
 /** A server to whom PEER is in a state. */
-function inState(state: PeerState, bounds = {}): ServerBench {
-  const bench = new ServerBench(bounds);
+function inState(state: PeerState, bounds = {}): ServerFixture {
+  const bench = new ServerFixture(bounds);
   if (state === 'up' || state === 'rechallenged') bench.logIn();
   if (state === 'challenged' || state === 'rechallenged') bench.login();
   expect(bench.state()).toBe(state);
@@ -80,11 +80,11 @@ function inState(state: PeerState, bounds = {}): ServerBench {
 }
 
 /** The datagrams of an input; a RESPONSE as it would be right. */
-const datagrams = (bench: ServerBench, message: Message) =>
+const datagrams = (bench: ServerFixture, message: Message) =>
   message === 'response' ? [bench.response()] : EXAMPLES[message];
 
 /** Everything that happens as time passes: [ms, state, effects] for each change. */
-function future(bench: ServerBench): unknown[] {
+function future(bench: ServerFixture): unknown[] {
   const changes: unknown[] = [];
   const end = bench.now + 200_000;
   for (let state = bench.state(); bench.now < end; ) {
@@ -196,7 +196,7 @@ describe('lifetimes', () => {
   });
 
   test('many peers end each at its own time', () => {
-    const bench = new ServerBench();
+    const bench = new ServerFixture();
     for (let n = 0; n < 100; n++) {
       bench.logIn(peerOf(n), `id${n}`);
       bench.wait(1_000);
@@ -248,7 +248,7 @@ describe('answers', () => {
   });
 
   test('DENY has its text where that is no longer than the question, and is bare otherwise', () => {
-    const bench = new ServerBench();
+    const bench = new ServerFixture();
     bench.receive(typed(TYPE.DATA, 14));
     expect(bench.last('send').datagram).toEqual(Uint8Array.of(TYPE.DENY));
     bench.receive(typed(TYPE.DATA, 15));
@@ -259,7 +259,7 @@ describe('answers', () => {
   });
 
   test('go to who asked', () => {
-    const bench = new ServerBench();
+    const bench = new ServerFixture();
     for (const datagram of [login(ID), typed(TYPE.DATA, 20)]) {
       bench.receive(datagram, peerOf(1));
       expect(bench.last('send').to).toEqual(peerOf(1));
@@ -310,7 +310,7 @@ describe('LOGIN', () => {
   });
 
   test('asks for the key of an id once, as long as somebody has it', () => {
-    const bench = new ServerBench();
+    const bench = new ServerFixture();
     for (let i = 0; i < 4; i++) bench.wait(5_000).login();
     bench.receive(bench.response());
     bench.logIn();
@@ -325,7 +325,7 @@ describe('LOGIN', () => {
 describe('a client that comes again', () => {
   test('is keyed anew, with its key of then', () => {
     const keys: Record<string, Uint8Array> = { first: numbered(24, 1), second: numbered(24, 99) };
-    const bench = new ServerBench({ keyFor: (id) => keys[id] });
+    const bench = new ServerFixture({ keyFor: (id) => keys[id] });
     expect(bench.logIn(PEER, 'first')).toEqual(['send challenge', 'plug', 'send authOk']);
     expect(bench.last('plug')).toMatchObject({ peer: PEER, id: 'first', keying: { key: numbered(24, 1) } });
     expect(bench.logIn(PEER, 'second', numbered(24, 99))).toEqual(['send challenge', 'rekey', 'send authOk']);
@@ -348,6 +348,26 @@ describe('a client that comes again', () => {
     expect(bench.given[0]).toEqual(numbered(24)); // in use, there instead of here
   });
 
+  test('that moved gets in although the table is full: what it leaves makes room', () => {
+    const bench = new ServerFixture({ peersMax: 1 });
+    bench.logIn();
+    const moved: Remote = { address: PEER.address, port: PEER.port + 1 };
+    bench.login(moved);
+    expect(bench.receive(bench.response(moved), moved)).toEqual(['unplug moved', 'plug', 'send authOk']);
+  });
+
+  test('is not sent away when its LOGIN, and then its RESPONSE, arrive a second time and late', () => {
+    const bench = new ServerFixture();
+    bench.login();
+    const response = bench.response();
+    expect(bench.receive(response)).toEqual(['plug', 'send authOk']);
+    bench.login();
+    expect(bench.state()).toBe('rechallenged');
+    expect(bench.receive(response)).toEqual([]);
+    expect(bench.state()).toBe('rechallenged');
+    expect(bench.receive(bench.response())).toEqual(['rekey', 'send authOk']);
+  });
+
   test('is another one when its id is', () => {
     const bench = inState('up');
     bench.logIn(peerOf(1), 'another');
@@ -364,8 +384,8 @@ describe('a client that comes again', () => {
 
 describe('refusals', () => {
   test.each([
-    ['with another key', (b: ServerBench) => b.response(PEER, numbered(24, 77)), 'wrong key'],
-    ['in clear', (b: ServerBench) => b.plainResponse(), 'not encrypted'],
+    ['with another key', (b: ServerFixture) => b.response(PEER, numbered(24, 77)), 'wrong key'],
+    ['in clear', (b: ServerFixture) => b.plainResponse(), 'not encrypted'],
     ['to another challenge', () => typed(TYPE.RESPONSE, 136), 'wrong key'],
   ])('a RESPONSE %s: %s', (_, make, why) => {
     for (const state of ['challenged', 'rechallenged'] as const) {
@@ -382,7 +402,7 @@ describe('refusals', () => {
   });
 
   test('where nothing is encrypted, a RESPONSE in clear is right and an encrypted one is wrong', () => {
-    const bench = new ServerBench({ keyFor: () => 'plain' });
+    const bench = new ServerFixture({ keyFor: () => 'plain' });
     bench.login();
     expect(bench.receive(bench.response())).toEqual(['refused wrong key', 'send deny']);
     bench.login();
@@ -395,7 +415,7 @@ describe('refusals', () => {
 
 describe('bounds', () => {
   test('of the peers that have proved nothing: the oldest is given up', () => {
-    const bench = new ServerBench({ unprovenMax: 3 });
+    const bench = new ServerFixture({ unprovenMax: 3 });
     for (const n of [0, 1, 2]) bench.login(peerOf(n), `id${n}`);
     bench.login(peerOf(0), 'id0'); // again: it is the newest now
     bench.login(peerOf(3), 'id3');
@@ -409,7 +429,7 @@ describe('bounds', () => {
   });
 
   test('of the peers that have proved nothing: a session is not given up with its challenge', () => {
-    const bench = new ServerBench({ unprovenMax: 1 });
+    const bench = new ServerFixture({ unprovenMax: 1 });
     bench.logIn();
     bench.login();
     expect(bench.state()).toBe('rechallenged');
@@ -418,7 +438,7 @@ describe('bounds', () => {
   });
 
   test('of all that log in and never answer: 1024', () => {
-    const bench = new ServerBench();
+    const bench = new ServerFixture();
     for (let n = 0; n < 3_000; n++) bench.wait(10).login(peerOf(n), `id${n}`);
     const known = Array.from({ length: 3_000 }, (_, n) => bench.state(peerOf(n)) === 'challenged');
     expect(known.filter(Boolean)).toHaveLength(1024);
@@ -426,7 +446,7 @@ describe('bounds', () => {
   });
 
   test('of all sessions: 4096', () => {
-    const bench = new ServerBench();
+    const bench = new ServerFixture();
     const come = (n: number) => bench.wait(10).logIn(peerOf(n), `id${n}`).at(-1);
     for (let n = 0; n < 4096; n++) come(n);
     expect([4095, 4096].map((n) => [come(n), bench.state(peerOf(n))])).toEqual([
@@ -436,7 +456,7 @@ describe('bounds', () => {
   });
 
   test('of the sessions: no more are let in until one ends', () => {
-    const bench = new ServerBench({ peersMax: 2 });
+    const bench = new ServerFixture({ peersMax: 2 });
     const come = (n: number) => bench.logIn(peerOf(n), `id${n}`);
     come(0);
     bench.wait(1_000);
@@ -451,7 +471,7 @@ describe('bounds', () => {
 
 describe('rates', () => {
   /** How many of these are answered, at one time. */
-  const answers = (bench: ServerBench, count: number, datagram: Uint8Array, from: (n: number) => Remote) =>
+  const answers = (bench: ServerFixture, count: number, datagram: Uint8Array, from: (n: number) => Remote) =>
     Array.from({ length: count }, (_, n) => bench.receive(datagram, from(n))).filter((effects) =>
       effects.some((effect) => effect.startsWith('send')),
     ).length;
@@ -461,7 +481,7 @@ describe('rates', () => {
     ['CHALLENGEs', login(ID)],
     ['DENYs', typed(TYPE.DATA, 100)],
   ])('%s to one source: 20 at once, then 10 a second, whatever port it uses', (_, datagram) => {
-    const bench = new ServerBench();
+    const bench = new ServerFixture();
     expect(answers(bench, 100, datagram, one)).toBe(20);
     bench.wait(99);
     expect(answers(bench, 100, datagram, one)).toBe(0);
@@ -480,14 +500,14 @@ describe('rates', () => {
     ['CHALLENGEs', login(ID)],
     ['DENYs', typed(TYPE.DATA, 100)],
   ])('%s to all: 1000 at once, then 500 a second', (_, datagram) => {
-    const bench = new ServerBench();
+    const bench = new ServerFixture();
     expect(answers(bench, 2_000, datagram, peerOf)).toBe(1_000);
     bench.wait(1_000);
     expect(answers(bench, 2_000, datagram, peerOf)).toBe(500);
   });
 
   test('a LOGIN too many is told to the log, and costs no record and no key', () => {
-    const bench = new ServerBench();
+    const bench = new ServerFixture();
     answers(bench, 20, login(ID), one);
     const asked = bench.asked.length;
     const late = one(500);
@@ -497,10 +517,10 @@ describe('rates', () => {
   });
 
   test('many LOGINs hold back no DENY, and many DENYs no LOGIN', () => {
-    const bench = new ServerBench();
+    const bench = new ServerFixture();
     answers(bench, 100, login(ID), one);
     expect(answers(bench, 1, typed(TYPE.DATA, 100), (n) => one(900 + n))).toBe(1);
-    const other = new ServerBench();
+    const other = new ServerFixture();
     answers(other, 100, typed(TYPE.DATA, 100), one);
     expect(answers(other, 1, login(ID), one)).toBe(1);
   });
@@ -515,9 +535,9 @@ describe('rates', () => {
 describe('keys', () => {
   const wiped = new Uint8Array(24);
   /** A server that gives each id, each time, a key array of its own; all of the same bytes. */
-  const bench = (bounds = {}) => new ServerBench({ keyFor: () => numbered(24), ...bounds });
+  const bench = (bounds = {}) => new ServerFixture({ keyFor: () => numbered(24), ...bounds });
 
-  test.each<[string, (b: ServerBench) => void]>([
+  test.each<[string, (b: ServerFixture) => void]>([
     ['its challenge was not answered', (b) => b.tick(20_000)],
     ['its RESPONSE was wrong', (b) => b.receive(typed(TYPE.RESPONSE, 136))],
     ['the peer comes with another id', (b) => b.login(PEER, 'another')],
@@ -531,7 +551,7 @@ describe('keys', () => {
     expect(b.given[0]).toEqual(wiped);
   });
 
-  test.each<[string, (b: ServerBench) => void]>([
+  test.each<[string, (b: ServerFixture) => void]>([
     ['its session has expired', (b) => b.tick(120_000)],
     ['it has logged in under another id', (b) => b.logIn(PEER, 'another')],
     ['the server ends', (b) => b.server.end()],
@@ -553,7 +573,7 @@ describe('keys', () => {
     expect(b.given).toEqual([numbered(24), wiped]);
   });
 
-  test.each<[string, (b: ServerBench) => void]>([
+  test.each<[string, (b: ServerFixture) => void]>([
     ['a challenge of its own has run out', (b) => [b.login(), b.tick(20_000)]],
     ['a RESPONSE to that was wrong', (b) => [b.login(), b.receive(typed(TYPE.RESPONSE, 136))]],
     ['it has logged in again', (b) => b.logIn()],

@@ -106,6 +106,10 @@ describe('options', () => {
     expect(parse(...line.split(' ')).verbosity).toBe(verbosity);
   });
 
+  test('--verbose=vv is left alone where it is an argument', () => {
+    expect(parse('-P', '--verbose=vv', '-v')).toMatchObject({ keyFile: '--verbose=vv', verbosity: 1 });
+  });
+
   test('one parse leaves nothing for the next', () => {
     parse('-vvv', '-s', '/x', '-x');
     expect(parse()).toEqual(NONE);
@@ -236,6 +240,13 @@ describe('what is no command line', () => {
     ['-P key -x', '-P and -x exclude each other: encrypt with the key file, or not at all'],
     ['-x -P key', '-P and -x exclude each other: encrypt with the key file, or not at all'],
     ['-c h -xP key', '-P and -x exclude each other: encrypt with the key file, or not at all'],
+    [
+      '-c h:1:2',
+      "-c 'h:1:2' is not [user@]host[:port]: an IPv6 address with a port is written [address]:port",
+    ],
+    ['--preshared=', '-P is empty: name the key file'],
+    ['--pidfile=', '--pidfile is empty: name the file to write'],
+    ['--log-file=', '--log-file is empty: name the file to write'],
     ['--sock=', '-s is empty: name the switch to plug into'],
     ['--unix=', '-s is empty: name the switch to plug into'],
     ['host', 'too many arguments: everything is an option (see cable --help)'],

@@ -32,6 +32,9 @@ describe('SCP_EXTRA_OPTIONS', () => {
     ['"$HOME" \'$HOME\' \\$HOME', ['$HOME', '$HOME', '$HOME']],
     ['a$ $1 $$ $? $@', ['a$', '$1', '$$', '$?', '$@']],
     ['`id`', ['`id`']],
+    ['${HOME} ${ ${} "${a b}"', ['${HOME}', '${', '${}', '${a b}']],
+    ['-i /x#1 a#b#', ['-i', '/x#1', 'a#b#']],
+    ["'a\\' b", ['a\\', 'b']],
   ])('%j', (text, words) => {
     expect(splitOptions(text)).toEqual(words);
   });

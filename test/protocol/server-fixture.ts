@@ -32,7 +32,7 @@ function seal(key: Uint8Array, challenge: Uint8Array): Uint8Array {
 const same = (a: Uint8Array, b: Uint8Array) => Buffer.from(a).equals(Buffer.from(b));
 
 /** A server machine with a clock of its own, and what its peers would do. */
-export class ServerBench {
+export class ServerFixture {
   readonly server: ClassicServer;
   now = 100_000;
   /** All effects so far. */

@@ -20,7 +20,7 @@ export function kindOf(effect: ClientEffect): string {
 }
 
 /** A client machine with a clock of its own; keeps what it said and when. */
-export class ClientBench {
+export class ClientFixture {
   readonly client: ClassicClient;
   readonly mode: ClientMode;
   now = 100_000;
