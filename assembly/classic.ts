@@ -1,24 +1,29 @@
-// Sealing and opening of the classic datagrams, Blowfish generation (classic-protocol §3).
+// Sealing and opening of the classic datagrams (classic-protocol §3); counter is a u64, crc a u32.
 //
-//     DATA      0x20 ‖ CBC(frame ‖ counter ‖ crc)     counter u64, crc u32 of frame ‖ counter
-//     RESPONSE  0x44 ‖ CBC(challenge)
-//     with -x   the type byte and the bare frame, or challenge
+//     Blowfish  DATA      0x20 ‖ CBC(frame ‖ counter ‖ crc of frame ‖ counter)
+//               RESPONSE  0x44 ‖ CBC(challenge)
+//     ChaCha20  either    type ‖ ChaCha20(frame or challenge) ‖ crc of frame or challenge ‖ counter;
+//                         these last 12 bytes are the nonce as well
+//     with -x   either    type ‖ frame or challenge
 import { cbcEncryptSpans, cbcOpen, cbcPad, cbcSeal } from './cbc';
+import { chacha20 } from './chacha20';
 import { crc32 } from './crc32';
 import {
   FRAME_MAX,
   FRAME_MIN,
   LANE_SPANS,
   SEND_COUNTER,
+  SESSION_BLOCK,
   SESSION_IV,
   SESSION_OPENED,
   SESSION_OPENED_BYTES,
+  SESSION_SCHEDULE,
   SESSION_SEALED,
   SESSION_SEALED_BYTES,
   sessionAt,
 } from './layout';
 import { FRESH, replayAccept, SEEN } from './replay';
-import { SUITE_BLOWFISH, SUITE_NONE, SUITE_PLAIN, sessionActivate, suiteOf } from './session';
+import { SUITE_BLOWFISH, SUITE_CHACHA20, SUITE_NONE, SUITE_PLAIN, sessionActivate, suiteOf } from './session';
 import {
   STATUS_CRC,
   STATUS_EXHAUSTED,
@@ -43,8 +48,29 @@ function count(record: usize, datagrams: usize, bytes: usize, length: u32): void
   store<u64>(record + bytes, load<u64>(record + bytes) + length);
 }
 
+/** The counter of the next datagram, or 0 when there are no more. */
+function nextCounter(): u64 {
+  const counter = load<u64>(SEND_COUNTER) + 1;
+  if (counter != 0) store<u64>(SEND_COUNTER, counter);
+  return counter;
+}
+
+/** Encrypts `length` bytes in place, and puts the tail behind them; returns the length with it. */
+function sealChaCha20(session: u32, at: usize, length: u32, counter: u64): u32 {
+  store<u32>(at + length, crc32(at, length));
+  store<u64>(at + length, counter, 4);
+  cryptChaCha20(session, at, length);
+  return length + TAIL;
+}
+
+/** Encrypts or decrypts `length` bytes in place; the tail behind them is the nonce. */
+function cryptChaCha20(session: u32, at: usize, length: u32): void {
+  const record = sessionAt(session);
+  chacha20(at, length, record + SESSION_SCHEDULE, at + length, load<u32>(record, SESSION_BLOCK));
+}
+
 /**
- * Makes a datagram of a frame in place, all but the encryption: it begins one byte before the frame and ends
+ * Makes a datagram of a frame in place, all but Blowfish's encryption, which wants company: it begins one byte before the frame and ends
  * at most 20 bytes after it.
  * @param span address of two u32, address and length: of the frame before, of the datagram after
  * @returns STATUS_*
@@ -56,13 +82,16 @@ export function classicPrepare(session: u32, span: usize): u32 {
   const length = load<u32>(span, 4);
   if (length < FRAME_MIN || length > FRAME_MAX) return STATUS_FRAME;
   let body = length;
-  if (suite == SUITE_BLOWFISH) {
-    const counter = load<u64>(SEND_COUNTER) + 1;
+  if (suite != SUITE_PLAIN) {
+    const counter = nextCounter();
     if (counter == 0) return STATUS_EXHAUSTED;
-    store<u64>(SEND_COUNTER, counter);
-    store<u64>(frame + length, counter);
-    store<u32>(frame + length, crc32(frame, length + 8), 8);
-    body = cbcPad(frame, length + TAIL);
+    if (suite == SUITE_BLOWFISH) {
+      store<u64>(frame + length, counter);
+      store<u32>(frame + length, crc32(frame, length + 8), 8);
+      body = cbcPad(frame, length + TAIL);
+    } else {
+      body = sealChaCha20(session, frame, length, counter);
+    }
   }
   store<u8>(frame - 1, TYPE_DATA);
   store<u32>(span, <u32>(frame - 1));
@@ -102,10 +131,13 @@ export function classicOpen(session: u32, span: usize): u32 {
     status = STATUS_NO_KEY;
   } else if (suite == SUITE_PLAIN) {
     if (length < FRAME_MIN || length > FRAME_MAX) status = STATUS_LENGTH;
-  } else {
+  } else if (suite == SUITE_BLOWFISH) {
     status = openBlowfish(session, body, length);
     // The padding has been checked, so that its last byte tells its length.
     if (status == STATUS_OK) frame = length - load<u8>(body + length - 1) - TAIL;
+  } else {
+    status = openChaCha20(session, body, length);
+    frame = length - TAIL;
   }
   if (status != STATUS_OK) {
     memory.fill(body, 0, length);
@@ -127,22 +159,44 @@ function openBlowfish(session: u32, body: usize, length: u32): u32 {
   const frame = plain - <i32>TAIL;
   if (frame < <i32>FRAME_MIN || frame > <i32>FRAME_MAX) return STATUS_LENGTH;
   if (crc32(body, frame + 8) != load<u32>(body + frame, 8)) return STATUS_CRC;
-  const fresh = replayAccept(record, load<u64>(body + frame));
+  return acceptCounter(record, load<u64>(body + frame));
+}
+
+function openChaCha20(session: u32, body: usize, length: u32): u32 {
+  if (length < FRAME_MIN + TAIL || length > FRAME_MAX + TAIL) return STATUS_LENGTH;
+  const frame = length - TAIL;
+  cryptChaCha20(session, body, frame);
+  if (crc32(body, frame) != load<u32>(body + frame)) return STATUS_CRC;
+  return acceptCounter(sessionAt(session), load<u64>(body + frame, 4));
+}
+
+function acceptCounter(record: usize, counter: u64): u32 {
+  const fresh = replayAccept(record, counter);
   return fresh == FRESH ? STATUS_OK : fresh == SEEN ? STATUS_REPLAYED : STATUS_TOO_OLD;
 }
 
 /**
  * Makes the RESPONSE to a challenge, in place.
- * @param at address of a byte for the type, then the 128 bytes of the challenge, then 8 bytes of room
- * @returns the length of the RESPONSE at `at`; 0 when the session has no key
+ * @param at address of a byte for the type, then the 128 bytes of the challenge, then 12 bytes of room
+ * @returns the length of the RESPONSE at `at`; 0 when the session has no key, or counters have run out
  */
 export function responseSeal(session: u32, at: usize): u32 {
   const suite = suiteOf(session);
   if (suite == SUITE_NONE) return 0;
   store<u8>(at, TYPE_RESPONSE);
   if (suite == SUITE_PLAIN) return 1 + CHALLENGE_BYTES;
+  if (suite == SUITE_CHACHA20) {
+    const counter = nextCounter();
+    return counter == 0 ? 0 : 1 + sealChaCha20(session, at + 1, CHALLENGE_BYTES, counter);
+  }
   sessionActivate(session);
   return 1 + cbcSeal(at + 1, CHALLENGE_BYTES, sessionAt(session) + SESSION_IV);
+}
+
+/** The one length that a RESPONSE can have, its type byte included. */
+function responseLength(suite: u32): u32 {
+  if (suite == SUITE_PLAIN) return 1 + CHALLENGE_BYTES;
+  return 1 + (suite == SUITE_BLOWFISH ? SEALED_CHALLENGE_BYTES : CHALLENGE_BYTES + TAIL);
 }
 
 /**
@@ -154,12 +208,15 @@ export function responseOpen(session: u32, at: usize, length: u32): u32 {
   let status = STATUS_OK;
   if (suite == SUITE_NONE) {
     status = STATUS_NO_KEY;
-  } else if (length != 1 + (suite == SUITE_PLAIN ? CHALLENGE_BYTES : SEALED_CHALLENGE_BYTES)) {
+  } else if (length != responseLength(suite)) {
     status = STATUS_LENGTH;
   } else if (suite == SUITE_BLOWFISH) {
     sessionActivate(session);
     const plain = cbcOpen(at + 1, length - 1, sessionAt(session) + SESSION_IV);
     if (plain != <i32>CHALLENGE_BYTES) status = STATUS_PADDING;
+  } else if (suite == SUITE_CHACHA20) {
+    cryptChaCha20(session, at + 1, CHALLENGE_BYTES);
+    if (crc32(at + 1, CHALLENGE_BYTES) != load<u32>(at + 1 + CHALLENGE_BYTES)) status = STATUS_CRC;
   }
   if (status != STATUS_OK) memory.fill(at, 0, length);
   return status;

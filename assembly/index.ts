@@ -8,6 +8,7 @@ export function initialise(): void {
 
 export { blowfishDecrypt, blowfishEncrypt } from './blowfish';
 export { cbcOpen, cbcSeal } from './cbc';
+export { chacha20 } from './chacha20';
 export { responseOpen, responseSeal } from './classic';
 export { crc32 } from './crc32';
 export {
@@ -51,11 +52,13 @@ export {
 } from './ring';
 export {
   SUITE_BLOWFISH,
+  SUITE_CHACHA20,
   SUITE_NONE,
   SUITE_PLAIN,
   sessionActivate,
   sessionClear,
   sessionKeyBlowfish,
+  sessionKeyChaCha20,
   sessionKeyPlain,
   sessionResetStream,
   sessionUnkey,

@@ -9,7 +9,7 @@
 //   0x000400   static data: the digits of pi (asconfig.json)   the module's data segment
 //   0x002000   CRC-32 tables, 8 × 256 × u32                    initialise()
 //   0x004fb8   the active key schedule, P then S0..S3          the core
-//   0x006000   ring indices, send counter, lanes (below)       see each
+//   0x006000   ring indices, send counter, scratch (below)     see each
 //   0x008000   ring descriptors, 256 × 32 bytes                see ring.ts
 //   0x010000   stage in: 64 KiB, bytes for the core            the host
 //   0x020000   stage out: 640 KiB, bytes for the host          the core
@@ -48,6 +48,11 @@ export const LANE_BARRIER: usize = 0x6100;
 export const LANES: usize = 0x6140;
 /** Spans, u32 address and u32 length each; RING_BATCH at most. */
 export const LANE_SPANS: usize = 0x6200;
+
+/** Key stream of ChaCha20, 256 bytes. */
+export const CHACHA_STREAM: usize = 0x6400;
+/** End of what ciphers leave behind, from LANE_BARRIER on. */
+export const SCRATCH_END: usize = 0x6500;
 
 /** Slots in the ring; a power of two. */
 export const RING_SLOTS: u32 = 256;
@@ -91,6 +96,8 @@ export const SESSION_HIGHEST: usize = 16;
 export const SESSION_HELD: usize = 24;
 /** u32: bytes of an unacceptable frame still to be skipped in the stream. */
 export const SESSION_SKIP: usize = 28;
+/** u32: number of the first block of key stream. */
+export const SESSION_BLOCK: usize = 32;
 /** u64 each: frames and frame bytes sealed, frames and frame bytes opened. */
 export const SESSION_SEALED: usize = 64;
 export const SESSION_SEALED_BYTES: usize = 72;
@@ -100,7 +107,7 @@ export const SESSION_OPENED_BYTES: usize = 88;
 export const SESSION_STATUS: usize = 96;
 /** Bitmap of counters seen, 1024 bytes (replay.ts). */
 export const SESSION_WINDOW: usize = 1024;
-/** The session's key schedule, SCHEDULE_BYTES. */
+/** The session's key schedule, SCHEDULE_BYTES; or its ChaCha20 key, 32 bytes. */
 export const SESSION_SCHEDULE: usize = 2048;
 /** A frame of the stream that has not wholly arrived: 2 + FRAME_MAX bytes. */
 export const SESSION_PARTIAL: usize = 6656;

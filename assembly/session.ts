@@ -4,8 +4,9 @@ import {
   ACTIVE_SESSION,
   KEY_P,
   LANE_BARRIER,
-  LANE_SPANS,
   SCHEDULE_BYTES,
+  SCRATCH_END,
+  SESSION_BLOCK,
   SESSION_BYTES,
   SESSION_HELD,
   SESSION_IV,
@@ -16,12 +17,17 @@ import {
 } from './layout';
 import { replayReset } from './replay';
 
+const CHACHA20_KEY_BYTES: usize = 32;
+
 /** No key yet, or no more: whatever comes is refused. */
 export const SUITE_NONE: u32 = 0;
 /** `-x`: the frame alone, neither encrypted nor counted (classic-protocol §3). */
 export const SUITE_PLAIN: u32 = 1;
 /** Blowfish-CBC, CRC-32 and counter (classic-protocol §3). */
 export const SUITE_BLOWFISH: u32 = 2;
+
+/** ChaCha20, CRC-32 and counter (classic-protocol §3). */
+export const SUITE_CHACHA20: u32 = 3;
 
 /** The suite of a session, one of SUITE_*. */
 export function suiteOf(session: u32): u32 {
@@ -45,6 +51,22 @@ export function sessionKeyBlowfish(session: u32, key: usize, length: u32): void 
   store<u32>(record, SUITE_BLOWFISH, SESSION_SUITE);
 }
 
+/**
+ * Keys a session with ChaCha20. The replay window starts anew; the stream from its plug goes on.
+ * The key at `key` is wiped.
+ * @param key address of the 32-byte key
+ * @param block number of the first block of each key stream
+ */
+export function sessionKeyChaCha20(session: u32, key: usize, block: u32): void {
+  sessionUnkey(session);
+  const record = sessionAt(session);
+  memory.copy(record + SESSION_SCHEDULE, key, CHACHA20_KEY_BYTES);
+  memory.fill(key, 0, CHACHA20_KEY_BYTES);
+  store<u32>(record, block, SESSION_BLOCK);
+  replayReset(record);
+  store<u32>(record, SUITE_CHACHA20, SESSION_SUITE);
+}
+
 /** Opens a session without a key (`-x`). */
 export function sessionKeyPlain(session: u32): void {
   sessionUnkey(session);
@@ -57,7 +79,7 @@ export function sessionUnkey(session: u32): void {
   store<u32>(record, SUITE_NONE, SESSION_SUITE);
   memory.fill(record + SESSION_SCHEDULE, 0, SCHEDULE_BYTES);
   store<u64>(record, 0, SESSION_IV);
-  memory.fill(LANE_BARRIER, 0, LANE_SPANS - LANE_BARRIER); // what the last blocks left there
+  memory.fill(LANE_BARRIER, 0, SCRATCH_END - LANE_BARRIER); // what the last blocks left there
   if (load<u32>(ACTIVE_SESSION) == session + 1) {
     memory.fill(KEY_P, 0, SCHEDULE_BYTES);
     store<u32>(ACTIVE_SESSION, 0);

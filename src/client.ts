@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { Cable, type Link, type WireTap } from './cable.js';
-import { Core } from './core/core.js';
+import { Core, keyingText } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
 import { type Log, SeldomLog } from './log.js';
 import type { OpenPlug } from './plug/plug.js';
@@ -12,6 +12,7 @@ import {
   type ClientMode,
 } from './protocol/classic-client.js';
 import { type Remote, remoteText } from './protocol/remote.js';
+import type { Cipher } from './protocol/session-key.js';
 import { deferred, type Running } from './running.js';
 import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
@@ -29,6 +30,8 @@ export interface ClientConfiguration {
   /** Name or address of the server, and its UDP port. */
   readonly server: { readonly host: string; readonly port: number };
   readonly mode: ClientMode;
+  /** Blowfish when undefined. */
+  readonly cipher?: Cipher;
   readonly keepalive: boolean;
   readonly carryKey: CarryKey;
   readonly plug: OpenPlug;
@@ -72,6 +75,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
 
   const machine = new ClassicClient({
     mode,
+    ...(configuration.cipher && { cipher: configuration.cipher }),
     keepalive: configuration.keepalive,
     random: randomBytes,
     sealResponse: (keying, challenge) => core.sealResponse(keying, challenge),
@@ -136,7 +140,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         core.keySession(link.session, effect.keying);
         cable.raise(link);
         warnOfWeakness(log, remoteText(remote), effect.keying.suite);
-        log.info({ server: remoteText(remote), cipher: effect.keying.suite }, 'the cable is up');
+        log.info({ server: remoteText(remote), cipher: keyingText(effect.keying) }, 'the cable is up');
         up.resolve();
         break;
       case 'down':
@@ -177,7 +181,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
           ? `${who} denied the login: start the server with -P and the same key file`
           : `${who} denied the login, it found no key: start the server without -P, and let it read the key files of the user who sends them`;
       case 'wrong key':
-        return `${who} denied the key: both ends need the same key file`;
+        return `${who} denied the key: both ends need the same key file${configuration.cipher === 'chacha20' ? ', of 44 bytes' : ''}`;
       case 'wants encryption':
         return `${who} wants encryption: start both ends with -x, or neither`;
     }

@@ -20,6 +20,7 @@ export {
 export { ClassicServer, type ServerEffect, type ServerOptions } from './protocol/classic-server.js';
 export { DEFAULT_PORT, KEY_FILE_BYTES } from './protocol/constants.js';
 export type { Remote } from './protocol/remote.js';
+export type { Cipher } from './protocol/session-key.js';
 export type { PeerStatistics, Running } from './running.js';
 export { type ServerConfiguration, type ServerKeys, startServer } from './server.js';
 export { openDgram } from './udp/dgram.js';

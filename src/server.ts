@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Cable, type Link, type WireTap } from './cable.js';
-import { Core, type Keying } from './core/core.js';
+import { Core, type Keying, keyingText } from './core/core.js';
 import { takeSessionKey } from './keys/key-file.js';
 import { type Log, SeldomLog } from './log.js';
 import type { OpenPlug } from './plug/plug.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
 import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
-import { copyKey } from './protocol/session-key.js';
+import { copyKey, type Secret } from './protocol/session-key.js';
 import { deferred, type Running } from './running.js';
 import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
@@ -37,6 +37,8 @@ const REFUSALS: Record<ServerRefusal, string> = {
   'wrong key': 'refused a client with another key: both ends need the same key file',
   'not encrypted': 'refused a client that does not encrypt: start both ends with -x, or neither',
   'not logged in': 'told a client that is not known (any more) to log in',
+  'short key':
+    'refused a client of the ChaCha generation: its key file has 44 bytes, and the one here has fewer',
   'table full': 'refused a client: there are as many as there can be',
   'too many logins': 'passed over logins that came too fast',
 };
@@ -56,14 +58,14 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     verifyResponse: (keying, response, challenge) => core.verifyResponse(keying, response, challenge),
   });
 
-  function keyFor(id: string): Keying | undefined {
-    if (keys.kind === 'preshared') return { suite: 'blowfish', key: copyKey(keys.key) };
+  function keyFor(id: string): Secret | undefined {
+    if (keys.kind === 'preshared') return copyKey(keys.key);
     const taken = takeSessionKey(id); // also with -x: a C client leaves one
     if (keys.kind === 'plain') {
       if (typeof taken !== 'string') taken.fill(0);
-      return { suite: 'plain' };
+      return 'none';
     }
-    if (typeof taken !== 'string') return { suite: 'blowfish', key: taken };
+    if (typeof taken !== 'string') return taken;
     seldom.note(performance.now(), `key ${taken.replace(id, '')}`, () =>
       log.debug({ id }, `no session key: ${taken}`),
     );
@@ -140,7 +142,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     core.keySession(link.session, keying);
     cable.raise(link);
     warnOfWeakness(log, remoteText(peer), keying.suite);
-    log.info({ peer: remoteText(peer), id, cipher: keying.suite }, 'client is up');
+    log.info({ peer: remoteText(peer), id, cipher: keyingText(keying) }, 'client is up');
   }
 
   function unplug(peer: Remote, why: string): void {

@@ -1,7 +1,8 @@
+import type { Keying } from './core/core.js';
 import type { Log } from './log.js';
 
 /** Said once per session, at its start (classic-protocol §5): people should know what this cable does not give. */
-export function warnOfWeakness(log: Log, peer: string, suite: 'plain' | 'blowfish'): void {
+export function warnOfWeakness(log: Log, peer: string, suite: Keying['suite']): void {
   log.warn(
     { peer },
     suite === 'plain'

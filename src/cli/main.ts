@@ -12,7 +12,7 @@ import { vdePlug } from '../plug/vde-plug.js';
 import type { ClientMode } from '../protocol/classic-client.js';
 import { classify } from '../protocol/messages.js';
 import { remoteText } from '../protocol/remote.js';
-import { newId, newKey } from '../protocol/session-key.js';
+import { type Cipher, newId, newKey } from '../protocol/session-key.js';
 import { deferred, type Running } from '../running.js';
 import { startServer } from '../server.js';
 import { type Carried, detach, handedOver, isDaemonChild, releaseParent, tellParent } from './daemon.js';
@@ -57,8 +57,8 @@ function scpOptions(settings: Settings): string[] {
   return settings.keyFile === undefined ? splitOptions(process.env.SCP_EXTRA_OPTIONS ?? '') : [];
 }
 
-function presharedKey(path: string, log: Log): Uint8Array {
-  const { key, exposed } = readPresharedKey(path);
+function presharedKey(path: string, cipher: Cipher, log: Log): Uint8Array {
+  const { key, exposed } = readPresharedKey(path, cipher);
   if (exposed) log.warn({ file: path }, 'the key file can be read by other users: chmod 600 it');
   return key;
 }
@@ -73,7 +73,7 @@ async function startAsServer(settings: Settings, log: Log): Promise<Started> {
     port: settings.port,
     keys:
       settings.keyFile !== undefined
-        ? { kind: 'preshared', key: presharedKey(settings.keyFile, log) }
+        ? { kind: 'preshared', key: presharedKey(settings.keyFile, settings.cipher, log) }
         : { kind: settings.plain ? 'plain' : 'scp' },
     plug: vdePlug(settings.socket),
     log,
@@ -91,7 +91,7 @@ async function startAsClient(
 ): Promise<Started> {
   const mode: ClientMode =
     settings.keyFile !== undefined
-      ? { kind: 'preshared', key: presharedKey(settings.keyFile, log) }
+      ? { kind: 'preshared', key: presharedKey(settings.keyFile, settings.cipher, log) }
       : settings.plain
         ? { kind: 'plain' }
         : { kind: 'random', ...(carried && { carried }) };
@@ -99,6 +99,7 @@ async function startAsClient(
     port: settings.port,
     server: target,
     mode,
+    cipher: settings.cipher,
     keepalive: settings.keepalive,
     carryKey: carrier(target, scpOptions(settings)),
     plug: vdePlug(settings.socket),
@@ -166,7 +167,7 @@ async function runAsDaemon(settings: Settings): Promise<number> {
   let carried: Carried | undefined;
   if (settings.connect !== undefined && settings.keyFile === undefined && !settings.plain) {
     await resolveHost(settings.connect.host);
-    carried = { id: newId(randomBytes), key: newKey(randomBytes) };
+    carried = { id: newId(randomBytes), key: newKey(randomBytes, settings.cipher) };
     const abort = new AbortController();
     const stop = () => abort.abort();
     process.once('SIGINT', stop).once('SIGTERM', stop);

@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_PORT } from '../protocol/constants.js';
+import { CIPHERS, type Cipher } from '../protocol/session-key.js';
 
 /** What the command line asks for. */
 export interface Settings {
@@ -11,6 +12,8 @@ export interface Settings {
   readonly connect: Target | undefined;
   readonly keyFile: string | undefined;
   readonly plain: boolean;
+  /** Of a client; a server serves both. */
+  readonly cipher: Cipher;
   readonly keepalive: boolean;
   readonly daemon: boolean;
   readonly pidFile: string | undefined;
@@ -76,6 +79,7 @@ interface Raw {
   connect?: Target;
   preshared?: string;
   noencrypt?: true;
+  cipher?: Cipher;
   keepalive?: true;
   daemon?: true;
   pidfile?: string;
@@ -109,6 +113,12 @@ export function parseOptions(name: string, version: string, argv: readonly strin
       'both ends read the same key file (24 bytes); nothing is sent by ssh',
     )
     .option('-x, --noencrypt', 'no encryption: for controlled networks only')
+    .addOption(
+      new Option(
+        '--cipher <name>',
+        'with -c: chacha20 for a server from 2.3.3 on (default: blowfish)',
+      ).choices(CIPHERS),
+    )
     .option('-k, --keepalive', 'with -c: keep a quiet link from timing out')
     .option('-d, --daemon', 'run in the background; returns when the cable works, or says why not')
     .option('--pidfile <file>', 'write the process id there while it runs')
@@ -154,6 +164,11 @@ export function parseOptions(name: string, version: string, argv: readonly strin
   if (raw.logFile === '') refuse('--log-file is empty: name the file to write');
   if (raw.preshared !== undefined && raw.noencrypt)
     refuse('-P and -x exclude each other: encrypt with the key file, or not at all');
+  if (raw.cipher !== undefined && raw.connect === undefined) {
+    refuse('--cipher is for clients: a server serves both; name the server with -c, or leave --cipher away');
+  }
+  if (raw.cipher !== undefined && raw.noencrypt)
+    refuse('--cipher and -x exclude each other: encrypt, or do not');
   if (raw.keepalive && raw.connect === undefined)
     refuse('-k is for clients: name the server with -c, or leave -k away');
   if (raw.localport === 0 && raw.connect === undefined)
@@ -164,6 +179,7 @@ export function parseOptions(name: string, version: string, argv: readonly strin
     connect: raw.connect,
     keyFile: raw.preshared,
     plain: raw.noencrypt === true,
+    cipher: raw.cipher ?? 'blowfish',
     keepalive: raw.keepalive === true,
     daemon: raw.daemon === true,
     pidFile: raw.pidfile === undefined ? undefined : resolve(raw.pidfile),
@@ -175,8 +191,10 @@ export function parseOptions(name: string, version: string, argv: readonly strin
 /** What commander says, as one line of ours. */
 function plainMessage(message: string, name: string): string {
   const said = message.replace(/^error: /, '').replace(/\s+/g, ' ');
-  const invalid = /^option '(-\w).*' argument '.*' is invalid\. (.*?)\.?$/.exec(said);
-  if (invalid) return `${invalid[1]} ${invalid[2]}`;
+  const invalid = /^option '(-\w|--[\w-]+).*' argument '(.*)' is invalid\. (.*?)\.?$/.exec(said);
+  if (invalid?.[3]?.startsWith('Allowed choices'))
+    return `${invalid[1]} '${invalid[2]}' is not known: give ${CIPHERS.join(' or ')}`;
+  if (invalid) return `${invalid[1]} ${invalid[3]}`;
   if (/^too many arguments/.test(said))
     return `too many arguments: everything is an option (see ${name} --help)`;
   return `${said} (see ${name} --help)`;

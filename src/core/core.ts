@@ -11,12 +11,25 @@ export interface SessionCounts {
   readonly refused: Readonly<Partial<Record<Refusal, bigint>>>;
 }
 
-/** How a session seals: Blowfish with the 24 bytes of a key file (classic-protocol §3), or not at all (`-x`). */
-export type Keying = { readonly suite: 'plain' } | { readonly suite: 'blowfish'; readonly key: Uint8Array };
+/**
+ * How a session seals (classic-protocol §3): not at all (`-x`), Blowfish with the 24 bytes of a key file, or
+ * ChaCha20 with the first 32 of one, from the block of key stream on that the C program's build begins with.
+ */
+export type Keying =
+  | { readonly suite: 'plain' }
+  | { readonly suite: 'blowfish'; readonly key: Uint8Array }
+  | { readonly suite: 'chacha20'; readonly key: Uint8Array; readonly block: 0 | 12 };
+
+/** A keying's name, for people. */
+export function keyingText(keying: Keying): string {
+  if (keying.suite === 'plain') return 'none';
+  return keying.suite === 'blowfish' ? 'blowfish' : `chacha20, block counter ${keying.block}`;
+}
 
 const CHALLENGE_BYTES = 128;
-const KEY_BYTES = 16;
+const BLOWFISH_KEY_BYTES = 16;
 const IV_BYTES = 8;
+const CHACHA20_KEY_BYTES = 32;
 /** Kept out of the numbers given out: handshakes of unproven peers borrow it. */
 const SCRATCH_SESSION = 0;
 
@@ -75,17 +88,20 @@ export class Core {
 
   /**
    * Keys a session; its replay window starts anew.
-   * @throws RangeError for a key of fewer than 24 bytes
+   * @throws RangeError for too short a key
    */
   keySession(session: number, keying: Keying): void {
     const { functions, layout } = this.#wasm;
     if (keying.suite === 'plain') {
       functions.sessionKeyPlain(session);
-    } else {
-      if (keying.key.length < KEY_BYTES + IV_BYTES) throw new RangeError('a key has 16 bytes, and 8 of IV');
-      this.ring.bytes.set(keying.key.subarray(0, KEY_BYTES + IV_BYTES), layout.STAGE_IN);
-      functions.sessionKeyBlowfish(session, layout.STAGE_IN, KEY_BYTES);
+      return;
     }
+    const bytes = keying.suite === 'blowfish' ? BLOWFISH_KEY_BYTES + IV_BYTES : CHACHA20_KEY_BYTES;
+    if (keying.key.length < bytes) throw new RangeError(`a key for ${keying.suite} has ${bytes} bytes`);
+    this.ring.bytes.set(keying.key.subarray(0, bytes), layout.STAGE_IN);
+    if (keying.suite === 'blowfish')
+      functions.sessionKeyBlowfish(session, layout.STAGE_IN, BLOWFISH_KEY_BYTES);
+    else functions.sessionKeyChaCha20(session, layout.STAGE_IN, keying.block);
   }
 
   /** Takes a session's key away and wipes it. */
@@ -146,7 +162,7 @@ export class Core {
   /**
    * The RESPONSE to a challenge (classic-protocol §3).
    * @param challenge 128 bytes
-   * @returns 137 bytes; 129 when plain
+   * @returns 137 bytes with Blowfish, 141 with ChaCha20, 129 when plain
    * @throws RangeError for a challenge of another length, or too short a key
    */
   sealResponse(keying: Keying, challenge: Uint8Array): Uint8Array {

@@ -46,6 +46,7 @@ export interface Functions {
   blowfishDecrypt(address: number, blocks: number): void;
   cbcSeal(address: number, length: number, iv: number): number;
   cbcOpen(address: number, length: number, iv: number): number;
+  chacha20(address: number, length: number, key: number, nonce: number, counter: number): void;
   crc32(address: number, length: number): number;
   responseSeal(session: number, at: number): number;
   responseOpen(session: number, at: number, length: number): number;
@@ -54,6 +55,7 @@ export interface Functions {
   sessionActivate(session: number): void;
   sessionClear(session: number): void;
   sessionKeyBlowfish(session: number, key: number, length: number): void;
+  sessionKeyChaCha20(session: number, key: number, block: number): void;
   sessionKeyPlain(session: number): void;
   sessionResetStream(session: number): void;
   sessionUnkey(session: number): void;

@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync } from 
 import { join } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { KEY_FILE_BYTES } from '../protocol/constants.js';
+import type { Cipher } from '../protocol/session-key.js';
 
 /** Where a key that came by scp lies (classic-protocol §4). */
 export const SESSION_KEY_DIRECTORY = '/tmp';
@@ -11,7 +12,8 @@ export function sessionKeyPath(id: string): string {
   return join(SESSION_KEY_DIRECTORY, `.${id}.key`);
 }
 
-interface KeyFile {
+export interface KeyFile {
+  /** 24 bytes, or 44 where the file has as many: enough for either cipher. */
   readonly key: Uint8Array;
   /** Whether users other than the owner may read it. */
   readonly exposed: boolean;
@@ -23,13 +25,14 @@ function readKey(path: string, flags: number): KeyFile | 'no file' | 'short' {
   try {
     const stat = fstatSync(file);
     if (!stat.isFile()) return 'no file';
-    const key = new Uint8Array(KEY_FILE_BYTES);
+    const bytes = new Uint8Array(KEY_FILE_BYTES.chacha20);
     let have = 0;
-    while (have < KEY_FILE_BYTES) {
-      const got = readSync(file, key, have, KEY_FILE_BYTES - have, null);
-      if (got === 0) return 'short';
-      have += got;
+    for (let got = -1; got !== 0 && have < bytes.length; have += got) {
+      got = readSync(file, bytes, have, bytes.length - have, null);
     }
+    if (have < KEY_FILE_BYTES.blowfish) return 'short';
+    const key = bytes.slice(0, have < bytes.length ? KEY_FILE_BYTES.blowfish : bytes.length);
+    bytes.fill(0);
     return { key, exposed: (stat.mode & 0o077) !== 0 };
   } finally {
     closeSync(file);
@@ -38,18 +41,20 @@ function readKey(path: string, flags: number): KeyFile | 'no file' | 'short' {
 
 /**
  * Reads a pre-shared key.
+ * @param cipher that the key has to do for
  * @throws CryptcabError that says what is wrong with the file
  */
-export function readPresharedKey(path: string): KeyFile {
-  const make = `make one with: head -c ${KEY_FILE_BYTES} /dev/urandom > FILE, and give it to both ends`;
+export function readPresharedKey(path: string, cipher: Cipher = 'blowfish'): KeyFile {
+  const bytes = KEY_FILE_BYTES[cipher];
+  const make = `make one with: head -c ${bytes} /dev/urandom > FILE, and give it to both ends`;
   try {
     const read = readKey(path, 0);
     if (read === 'no file')
+      throw new CryptcabError(`key file ${path} is not a regular file: name a file of ${bytes} bytes`);
+    if (read === 'short' || read.key.length < bytes)
       throw new CryptcabError(
-        `key file ${path} is not a regular file: name a file of ${KEY_FILE_BYTES} bytes`,
+        `key file ${path} is too short: a key for ${cipher} has ${bytes} bytes; ${make}`,
       );
-    if (read === 'short')
-      throw new CryptcabError(`key file ${path} is too short: a key has ${KEY_FILE_BYTES} bytes; ${make}`);
     return read;
   } catch (error) {
     if (error instanceof CryptcabError) throw error;

@@ -9,7 +9,7 @@ import {
   RETRY_MAX,
 } from './constants.js';
 import { classify, keepalive, login, type Message } from './messages.js';
-import { copyKey, newId, newKey, type Random, wipe } from './session-key.js';
+import { type Cipher, copyKey, newId, newKey, type Random, type Secret, wipe } from './session-key.js';
 
 /**
  * - closed: nothing is under way; the timer, if any, goes on
@@ -74,6 +74,8 @@ export type ClientMode =
 
 export interface ClientOptions {
   readonly mode: ClientMode;
+  /** Blowfish when undefined; of no account where nothing is encrypted. */
+  readonly cipher?: Cipher;
   /** Send KEEPALIVEs (`-k`). */
   readonly keepalive: boolean;
   readonly random: Random;
@@ -165,7 +167,9 @@ class Machine {
 
   readonly #options: ClientOptions;
   #id: string;
-  #keying: Keying;
+  #secret: Secret;
+  /** The block of key stream that a server of the ChaCha generation may begin with: it depends on its build. */
+  #block: 0 | 12 = 12;
   /** Whether the server has, or is not expected to need, a key of ours under #id. */
   #enrolled: boolean;
   #everUp = false;
@@ -191,10 +195,23 @@ class Machine {
     const carried = mode.kind === 'random' ? mode.carried : undefined;
     this.#id = carried?.id ?? newId(random);
     this.#enrolled = mode.kind !== 'random' || carried !== undefined;
-    this.#keying =
+    this.#secret =
       mode.kind === 'plain'
-        ? { suite: 'plain' }
-        : { suite: 'blowfish', key: mode.kind === 'preshared' ? mode.key : (carried?.key ?? newKey(random)) };
+        ? 'none'
+        : mode.kind === 'preshared'
+          ? mode.key
+          : (carried?.key ?? newKey(random, this.#cipher));
+  }
+
+  get #cipher(): Cipher {
+    return this.#options.cipher ?? 'blowfish';
+  }
+
+  get #keying(): Keying {
+    if (this.#secret === 'none') return { suite: 'plain' };
+    return this.#cipher === 'blowfish'
+      ? { suite: 'blowfish', key: this.#secret }
+      : { suite: 'chacha20', key: this.#secret, block: this.#block };
   }
 
   resolve(): void {
@@ -278,7 +295,8 @@ class Machine {
     this.#unreachable = 0;
     this.effects.push({ do: 'up', keying: this.#keying });
     this.deadline = Infinity;
-    if (this.#options.keepalive) this.#sendKeepalive(now);
+    // A C server of the ChaCha generation does not count DATA as a sign of life (§2).
+    if (this.#options.keepalive || this.#cipher === 'chacha20') this.#sendKeepalive(now);
   }
 
   denied(now: number, what: 'login' | 'response'): void {
@@ -296,6 +314,13 @@ class Machine {
       this.#renew();
       this.#enrol();
       return;
+    }
+    if (what === 'response' && kind !== 'plain' && this.#cipher === 'chacha20') {
+      this.#block = this.#block === 12 ? 0 : 12;
+      if (this.#block === 0) {
+        this.#tryOtherBlock();
+        return;
+      }
     }
     const why = what === 'login' ? 'no key at server' : kind === 'plain' ? 'wants encryption' : 'wrong key';
     this.effects.push({ do: 'denied', why });
@@ -317,6 +342,17 @@ class Machine {
       this.#enrol();
     } else {
       this.#pause(now + this.#backOff());
+    }
+  }
+
+  /** A server of the other build denies a RESPONSE whose key is right: the next one begins elsewhere (§3). */
+  #tryOtherBlock(): void {
+    if (this.#options.mode.kind === 'random') {
+      this.#renew();
+      this.#enrol();
+    } else {
+      this.#logins = 0; // answered, so that the next LOGIN is no repetition
+      this.#pause(this.#loginAt + RELOGIN_INTERVAL);
     }
   }
 
@@ -345,7 +381,7 @@ class Machine {
   end(): void {
     this.state = 'closed';
     this.deadline = Infinity;
-    wipe(this.#keying);
+    wipe(this.#secret);
   }
 
   #login(now: number): void {
@@ -378,8 +414,8 @@ class Machine {
     this.#triedAgain = false;
     this.#enrolled = false;
     if (mode.kind === 'random') {
-      wipe(this.#keying);
-      this.#keying = { suite: 'blowfish', key: newKey(random) };
+      wipe(this.#secret);
+      this.#secret = newKey(random, this.#cipher);
     }
   }
 
@@ -387,7 +423,7 @@ class Machine {
     this.state = 'enrolling';
     this.deadline = Infinity;
     // Where nothing is encrypted the key is a password for the handshake that nobody looks at.
-    const key = this.#keying.suite === 'plain' ? newKey(this.#options.random) : copyKey(this.#keying.key);
+    const key = this.#secret === 'none' ? newKey(this.#options.random, this.#cipher) : copyKey(this.#secret);
     this.effects.push({ do: 'enrol', id: this.#id, key });
   }
 

@@ -4,6 +4,7 @@ import {
   CHALLENGE_BYTES,
   CHALLENGE_LIFETIME,
   PEERS_MAX,
+  RESPONSE_BYTES,
   SESSION_LIFETIME,
   SOURCES_MAX,
   UNPROVEN_MAX,
@@ -11,7 +12,7 @@ import {
 import { authOk, challenge, classify, deny, loginId, type Message } from './messages.js';
 import { RateLimit } from './rate-limit.js';
 import { type Remote, remoteKey } from './remote.js';
-import { type Random, wipe } from './session-key.js';
+import { keyingsFor, type Random, type Secret, wipe } from './session-key.js';
 
 /**
  * - unknown: no record is kept of such a peer
@@ -28,6 +29,7 @@ export type ServerRefusal =
   | 'no key'
   | 'wrong key'
   | 'not encrypted'
+  | 'short key'
   | 'not logged in'
   | 'table full'
   | 'too many logins';
@@ -46,8 +48,8 @@ export type ServerEffect =
 
 export interface ServerOptions {
   readonly random: Random;
-  /** The keying of a session id, as far as the server has it: the machine's own, which it wipes. */
-  readonly keyFor: (id: string) => Keying | undefined;
+  /** The secret of a session id, as far as the server has it: the machine's own, which it wipes. */
+  readonly keyFor: (id: string) => Secret | undefined;
   /** Whether a RESPONSE, its type byte included, answers a challenge. */
   readonly verifyResponse: (keying: Keying, response: Uint8Array, challenge: Uint8Array) => boolean;
   readonly peersMax?: number;
@@ -56,7 +58,7 @@ export interface ServerOptions {
 
 interface Pending {
   readonly id: string;
-  readonly keying: Keying;
+  readonly secret: Secret;
   readonly challenge: Uint8Array;
   readonly expires: number;
 }
@@ -66,7 +68,7 @@ interface Peer {
   /** A challenge that it has not answered yet. */
   pending: Pending | undefined;
   /** What it has proved. */
-  session: { readonly id: string; readonly keying: Keying; readonly response: Uint8Array } | undefined;
+  session: { readonly id: string; readonly secret: Secret; readonly response: Uint8Array } | undefined;
   /** When the session ends unless something is heard. */
   expires: number;
 }
@@ -135,6 +137,14 @@ function equal(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 
+/** What is wrong with a RESPONSE of this length, none of whose keyings held. */
+function whyRefused(secret: Secret, length: number): ServerRefusal {
+  if (secret !== 'none' && length === RESPONSE_BYTES.plain) return 'not encrypted';
+  return length === RESPONSE_BYTES.chacha20 && keyingsFor(secret, length).length === 0
+    ? 'short key'
+    : 'wrong key';
+}
+
 class Machine {
   readonly effects: ServerEffect[] = [];
   readonly #options: ServerOptions;
@@ -177,8 +187,8 @@ class Machine {
       return;
     }
     const id = loginId(datagram) as string;
-    const keying = this.#keyOf(id);
-    if (keying === undefined) {
+    const secret = this.#secretOf(id);
+    if (secret === undefined) {
       this.refuse(now, from, datagram, 'no key');
       return;
     }
@@ -193,10 +203,10 @@ class Machine {
       this.#peers.set(key, peer);
     }
     const old = peer.pending;
-    peer.pending = { id, keying, challenge: bytes, expires: now + CHALLENGE_LIFETIME };
+    peer.pending = { id, secret, challenge: bytes, expires: now + CHALLENGE_LIFETIME };
     this.#pending.delete(key);
     this.#pending.set(key, peer);
-    if (old !== undefined) this.#wipeUnlessUsed(old.keying);
+    if (old !== undefined) this.#wipeUnlessUsed(old.secret);
     this.#boundPending();
     this.effects.push({ do: 'send', to: from, datagram: challenge(bytes) });
   }
@@ -207,10 +217,13 @@ class Machine {
     const pending = peer.pending as Pending;
     // The RESPONSE that brought it up, once more and late: it is no answer to this challenge.
     if (peer.session !== undefined && equal(peer.session.response, datagram)) return;
-    if (!this.#options.verifyResponse(pending.keying, datagram, pending.challenge)) {
-      const plain = pending.keying.suite !== 'plain' && datagram.length === 1 + CHALLENGE_BYTES;
+    const { id, secret } = pending;
+    const keying = keyingsFor(secret, datagram.length).find((candidate) =>
+      this.#options.verifyResponse(candidate, datagram, pending.challenge),
+    );
+    if (keying === undefined) {
       this.dropPending(from);
-      this.refuse(now, from, datagram, plain ? 'not encrypted' : 'wrong key');
+      this.refuse(now, from, datagram, whyRefused(secret, datagram.length));
       return;
     }
     // A client whose address changed: what it had under the old one is nobody's now.
@@ -223,12 +236,11 @@ class Machine {
       this.refuse(now, from, datagram, 'table full');
       return;
     }
-    const old = peer.session?.keying;
-    const { id, keying } = pending;
+    const old = peer.session?.secret;
     peer.pending = undefined;
     this.#pending.delete(key);
-    peer.session = { id, keying, response: datagram.slice() };
-    if (old !== undefined && old !== keying) this.#wipeUnlessUsed(old);
+    peer.session = { id, secret, response: datagram.slice() };
+    if (old !== undefined) this.#wipeUnlessUsed(old);
     this.hear(now, from);
     this.effects.push({ do: again ? 'rekey' : 'plug', peer: peer.remote, id, keying });
     this.confirm(from);
@@ -269,17 +281,17 @@ class Machine {
     const peer = this.#peers.get(key) as Peer;
     this.#peers.delete(key);
     this.#forgetPending(peer);
-    const keying = peer.session?.keying;
+    const secret = peer.session?.secret;
     peer.session = undefined;
-    if (keying !== undefined) this.#wipeUnlessUsed(keying);
+    if (secret !== undefined) this.#wipeUnlessUsed(secret);
     this.effects.push({ do: 'unplug', peer: from, why });
   }
 
   /** Wipes all keys. */
   end(): void {
     for (const { session, pending } of this.#peers.values()) {
-      if (session) wipe(session.keying);
-      if (pending) wipe(pending.keying);
+      if (session) wipe(session.secret);
+      if (pending) wipe(pending.secret);
     }
     this.#peers.clear();
     this.#pending.clear();
@@ -290,10 +302,10 @@ class Machine {
   }
 
   /** A key that came by scp is read once and its file removed (§4): after that, those who logged in have it. */
-  #keyOf(id: string): Keying | undefined {
+  #secretOf(id: string): Secret | undefined {
     for (const { session, pending } of this.#peers.values()) {
-      if (session?.id === id) return session.keying;
-      if (pending?.id === id) return pending.keying;
+      if (session?.id === id) return session.secret;
+      if (pending?.id === id) return pending.secret;
     }
     return this.#options.keyFor(id);
   }
@@ -303,14 +315,14 @@ class Machine {
     if (pending === undefined) return;
     peer.pending = undefined;
     this.#pending.delete(remoteKey(peer.remote));
-    this.#wipeUnlessUsed(pending.keying);
+    this.#wipeUnlessUsed(pending.secret);
   }
 
-  #wipeUnlessUsed(keying: Keying): void {
+  #wipeUnlessUsed(secret: Secret): void {
     for (const { session, pending } of this.#peers.values()) {
-      if (session?.keying === keying || pending?.keying === keying) return;
+      if (session?.secret === secret || pending?.secret === secret) return;
     }
-    wipe(keying);
+    wipe(secret);
   }
 
   #boundPending(): void {

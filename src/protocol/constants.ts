@@ -13,12 +13,12 @@ export const TYPE = {
 
 export const ID_BYTES = 16;
 export const CHALLENGE_BYTES = 128;
-/** Length of a RESPONSE: sealed with Blowfish, and in clear (`-x`). */
-export const RESPONSE_BYTES = { sealed: 137, plain: 129 } as const;
+/** Length of a RESPONSE, by how it is sealed (§3). */
+export const RESPONSE_BYTES = { plain: 129, blowfish: 137, chacha20: 141 } as const;
 export const DENY_TEXT = 'Access Denied.\0';
 
-/** Key file of the Blowfish generation: 16 bytes of key, 8 of IV (§3). */
-export const KEY_FILE_BYTES = 24;
+/** Key files (§3): 16 bytes of key and 8 of IV; 32 bytes of key and 12 that are never used. */
+export const KEY_FILE_BYTES = { blowfish: 24, chacha20: 44 } as const;
 
 // Both ends (§2).
 export const DEFAULT_PORT = 7667;

@@ -26,7 +26,7 @@ export function classify(datagram: Uint8Array): Message {
     case TYPE.CHALLENGE:
       return length === 1 + CHALLENGE_BYTES ? 'challenge' : 'other';
     case TYPE.RESPONSE:
-      return length === RESPONSE_BYTES.sealed || length === RESPONSE_BYTES.plain ? 'response' : 'other';
+      return Object.values<number>(RESPONSE_BYTES).includes(length) ? 'response' : 'other';
     case TYPE.AUTH_OK:
       return length === 1 ? 'authOk' : 'other';
     case TYPE.DENY:

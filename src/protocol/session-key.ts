@@ -1,8 +1,15 @@
 import type { Keying } from '../core/core.js';
-import { KEY_FILE_BYTES } from './constants.js';
+import { KEY_FILE_BYTES, RESPONSE_BYTES } from './constants.js';
 
 /** Draws random bytes; the host hands in the runtime's own. */
 export type Random = (bytes: number) => Uint8Array;
+
+/** The ciphers of the two generations. */
+export const CIPHERS = ['blowfish', 'chacha20'] as const;
+export type Cipher = (typeof CIPHERS)[number];
+
+/** What a key file holds, 24 or 44 bytes; 'none' where nothing is encrypted (`-x`). */
+export type Secret = Uint8Array | 'none';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 /** With `vde_` before them. One NUL is left in the 16 bytes: the C server reads them as a string. */
@@ -21,8 +28,22 @@ export function newId(random: Random): string {
 }
 
 /** The content of a fresh key file. */
-export function newKey(random: Random): Uint8Array {
-  return random(KEY_FILE_BYTES);
+export function newKey(random: Random, cipher: Cipher): Uint8Array {
+  return random(KEY_FILE_BYTES[cipher]);
+}
+
+/**
+ * The ways in which a RESPONSE of this length can have been sealed (§3): the length tells the generation, and
+ * nothing but the CRC which block counter a build of the ChaCha generation begins with.
+ */
+export function keyingsFor(secret: Secret, responseLength: number): Keying[] {
+  if (secret === 'none') return responseLength === RESPONSE_BYTES.plain ? [{ suite: 'plain' }] : [];
+  if (responseLength === RESPONSE_BYTES.blowfish) return [{ suite: 'blowfish', key: secret }];
+  if (responseLength !== RESPONSE_BYTES.chacha20 || secret.length < KEY_FILE_BYTES.chacha20) return [];
+  return [
+    { suite: 'chacha20', key: secret, block: 12 },
+    { suite: 'chacha20', key: secret, block: 0 },
+  ];
 }
 
 /** A copy of a key, to be wiped on its own. (`slice` would not do: a Node Buffer's shares its memory.) */
@@ -31,6 +52,6 @@ export function copyKey(key: Uint8Array): Uint8Array {
 }
 
 /** Overwrites a key that is needed no more. */
-export function wipe(keying: Keying): void {
-  if (keying.suite === 'blowfish') keying.key.fill(0);
+export function wipe(secret: Secret): void {
+  if (secret !== 'none') secret.fill(0);
 }

@@ -14,11 +14,20 @@ const EFFECTS_MAX = 3;
 const SAID: Record<PeerState, [said: string[], taken: string[]]> = {
   unknown: [['', 'refused not logged in,send deny'], []],
   challenged: [
-    ['', 'refused not encrypted,send deny', 'refused not logged in,send deny', 'refused wrong key,send deny'],
+    [
+      '',
+      'refused not encrypted,send deny',
+      'refused not logged in,send deny',
+      'refused short key,send deny',
+      'refused wrong key,send deny',
+    ],
     ['response'],
   ],
   up: [['', 'send authOk'], []],
-  rechallenged: [['', 'refused not encrypted,send deny', 'refused wrong key,send deny'], ['response']],
+  rechallenged: [
+    ['', 'refused not encrypted,send deny', 'refused short key,send deny', 'refused wrong key,send deny'],
+    ['response'],
+  ],
 };
 
 function inState(state: PeerState): ServerFixture {

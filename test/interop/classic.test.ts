@@ -34,7 +34,7 @@ async function scene(clients: number, ssh: boolean): Promise<Scene> {
   return {
     lab,
     hub,
-    keyFile: lab.keyFile('key', random.bytes(24)),
+    keyFile: lab.keyFile('key', random.bytes(44)), // the first 24 of them for Blowfish
     sshd: ssh ? await startSshd(lab, hub) : undefined,
   };
 }
@@ -61,9 +61,15 @@ async function startClient(
   kind: Kind,
   keys: Keys,
   server = host.link.hub4,
+  more: readonly string[] = [],
 ): Promise<Process> {
   const target = server.includes(':') ? `[${server}]:${PORT}` : `${server}:${PORT}`;
-  const options = ['-c', keys === 'preshared' ? target : `root@${target}`, ...keyOptions(keys, keyFile)];
+  const options = [
+    '-c',
+    keys === 'preshared' ? target : `root@${target}`,
+    ...keyOptions(keys, keyFile),
+    ...more,
+  ];
   if (kind === 'C') {
     const client = host.original([...options, '-vvvv', '-k'], {
       SCP_EXTRA_OPTIONS: sshd?.singleOption ?? '',
@@ -108,6 +114,17 @@ for (const [clientKind, serverKind] of pairs) {
       await check(client, stage.hub);
     });
   }
+}
+
+for (const keys of ['preshared', 'scp'] as const) {
+  test(`ours and ours with ChaCha20, ${keys} key`, async () => {
+    const stage = await scene(1, keys === 'scp');
+    const server = await startServer(stage, 'ours', keys);
+    const client = stage.lab.host(1);
+    await startClient(stage, client, 'ours', keys, client.link.hub4, ['--cipher', 'chacha20']);
+    expect(server.output).toContain('"cipher":"chacha20, block counter 12"');
+    await check(client, stage.hub);
+  });
 }
 
 test('ours and ours over IPv6', async () => {

@@ -8,6 +8,7 @@ import {
 } from '../../src/protocol/classic-client.js';
 import { CHALLENGE_BYTES, TYPE } from '../../src/protocol/constants.js';
 import { authOk, challenge, classify, deny } from '../../src/protocol/messages.js';
+import type { Cipher } from '../../src/protocol/session-key.js';
 import { randomness } from '../seed.js';
 import { numbered } from './examples.js';
 
@@ -34,6 +35,7 @@ export class ClientFixture {
   constructor({
     mode = { kind: 'preshared', key: numbered(24) } as ClientMode,
     keepalive = false,
+    cipher = 'blowfish' as Cipher,
     seed = 7,
   } = {}) {
     this.mode = mode;
@@ -41,9 +43,11 @@ export class ClientFixture {
     this.client = new ClassicClient({
       mode,
       keepalive,
+      cipher,
       random: random.bytes,
       sealResponse: (keying, challenge) => {
-        this.sealed.push({ suite: keying.suite, key: keyText(keying), challenge: challenge.slice() });
+        const block = 'block' in keying ? ` ${keying.block}` : '';
+        this.sealed.push({ suite: keying.suite + block, key: keyText(keying), challenge: challenge.slice() });
         // Another one each time: bytes that are sent twice were kept, not made again.
         return Uint8Array.of(TYPE.RESPONSE, ...random.bytes(keying.suite === 'plain' ? 128 : 136));
       },

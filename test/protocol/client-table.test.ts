@@ -723,3 +723,70 @@ describe('the key', () => {
     expect(keying).toEqual({ suite: 'blowfish', key: wiped });
   });
 });
+
+describe('ChaCha20', () => {
+  const make = (kind: 'preshared' | 'random') =>
+    new ClientFixture({
+      cipher: 'chacha20',
+      mode: kind === 'random' ? { kind } : { kind, key: numbered(44) },
+    });
+  const blocks = (b: ClientFixture) => b.sealed.map(({ suite }) => suite);
+
+  test('begins with block 12; after a DENY with block 0, at once and without a word', () => {
+    const b = make('preshared').logIn();
+    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response']);
+    expect([b.state, b.due]).toEqual(['closed', 1_000]);
+    expect(b.timer()).toEqual(['send login']);
+    expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up', 'send keepalive']);
+    expect(blocks(b)).toEqual(['chacha20 12', 'chacha20 0']);
+  });
+
+  test('stays with the block that held, after a restart of the server too', () => {
+    const b = make('preshared').logIn();
+    b.tellAll(CHALLENGE, DENY);
+    b.timer();
+    b.authenticate().wait(10_000).data();
+    expect(b.tell(DENY)).toEqual(['down', 'send login']);
+    expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up', 'send keepalive']);
+    expect(blocks(b)).toEqual(['chacha20 12', 'chacha20 0', 'chacha20 0']);
+  });
+
+  test('a wrong key is told after both were denied, and given up after both twice', () => {
+    const b = make('preshared').logIn();
+    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response']);
+    expect([...b.timer(), ...b.tellAll(CHALLENGE, DENY)]).toEqual([
+      'send login',
+      'send response',
+      'denied wrong key',
+    ]);
+    expect([...b.timer(), ...b.tellAll(CHALLENGE, DENY)]).toEqual(['send login', 'send response']);
+    expect([...b.timer(), ...b.tellAll(CHALLENGE, DENY)]).toEqual([
+      'send login',
+      'send response',
+      'denied wrong key',
+      'fail wrong key',
+    ]);
+  });
+
+  test('carries a key of 44 bytes, and another one for the other block', () => {
+    const b = make('random');
+    b.tellAll('start', 'resolved');
+    const first = b.last('enrol');
+    expect(first.key).toHaveLength(44);
+    expect(b.tellAll('enrolled', CHALLENGE, DENY)).toEqual(['send login', 'send response', 'enrol']);
+    expect(b.last('enrol').id).not.toBe(first.id);
+    expect(b.tellAll('enrolled', CHALLENGE, authOk())).toEqual([
+      'send login',
+      'send response',
+      'up',
+      'send keepalive',
+    ]);
+    expect(blocks(b)).toEqual(['chacha20 12', 'chacha20 0']);
+  });
+
+  test('sends KEEPALIVEs without being asked to', () => {
+    const b = make('preshared').logIn().authenticate();
+    b.run(65_000);
+    expect(b.gaps('send keepalive')).toEqual([30_000, 30_000]);
+  });
+});

@@ -60,7 +60,7 @@ export class ServerFixture {
         this.asked.push(id);
         const key = keyFor(id);
         if (key instanceof Uint8Array) this.given.push(key);
-        return key === 'plain' ? { suite: 'plain' } : key && { suite: 'blowfish', key };
+        return key === 'plain' ? 'none' : key;
       },
       verifyResponse: (keying: Keying, response, challenge) =>
         keying.suite === 'plain'

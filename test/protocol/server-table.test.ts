@@ -1,8 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { PEER_STATES, type PeerState, SERVER_TABLE } from '../../src/protocol/classic-server.js';
+import type { Keying } from '../../src/core/core.js';
+import {
+  ClassicServer,
+  PEER_STATES,
+  type PeerState,
+  SERVER_TABLE,
+} from '../../src/protocol/classic-server.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import { classify, deny, login, MESSAGES, type Message } from '../../src/protocol/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
+import { copyKey } from '../../src/protocol/session-key.js';
+import { randomness } from '../seed.js';
 import { EXAMPLES, numbered, typed } from './examples.js';
 import { ID, PEER, peerOf, ServerFixture } from './server-fixture.js';
 
@@ -610,5 +618,47 @@ describe('keys', () => {
     b.server.end();
     expect(b.given).toEqual([wiped, wiped]);
     expect([b.state(), b.state(peerOf(1)), ...b.tick(200_000)]).toEqual(['unknown', 'unknown']);
+  });
+});
+
+describe('both generations on one port', () => {
+  /** A server whose verifyResponse believes one keying alone. */
+  function serverThat(believes: (keying: Keying) => boolean, secret: Uint8Array): ClassicServer {
+    return new ClassicServer({
+      random: randomness(3).bytes,
+      keyFor: () => copyKey(secret),
+      verifyResponse: (keying) => believes(keying),
+    });
+  }
+  const respond = (server: ClassicServer, length: number) => {
+    server.receive(0, PEER, login(ID));
+    server.take();
+    server.receive(0, PEER, typed(TYPE.RESPONSE, length - 1));
+    return server.take();
+  };
+
+  test.each([
+    ['blowfish', 137, { suite: 'blowfish' }],
+    ['chacha20 of one build', 141, { suite: 'chacha20', block: 12 }],
+    ['chacha20 of the other build', 141, { suite: 'chacha20', block: 0 }],
+  ] as const)('%s is told by its RESPONSE', (_, length, keying) => {
+    const server = serverThat(
+      (given) =>
+        given.suite === keying.suite &&
+        (!('block' in given) || given.block === (keying as { block: number }).block),
+      numbered(44),
+    );
+    const [plug, ok] = respond(server, length);
+    expect(plug).toMatchObject({ do: 'plug', keying: { ...keying, key: numbered(44) } });
+    expect(ok).toMatchObject({ do: 'send' });
+  });
+
+  test('a key file of 24 bytes does for Blowfish alone, and the log says so', () => {
+    const server = serverThat(() => true, numbered(24));
+    expect(respond(server, 141).map((effect) => ('why' in effect ? effect.why : effect.do))).toEqual([
+      'short key',
+      'send',
+    ]);
+    expect(respond(server, 137)[0]).toMatchObject({ do: 'plug', keying: { suite: 'blowfish' } });
   });
 });

@@ -152,7 +152,7 @@ export class SimulatedServer implements Node {
       keyFor: (id) => {
         const key = this.#preshared ? copyKey(this.#preshared) : this.keyFiles.get(id);
         this.keyFiles.delete(id);
-        return key && { suite: 'blowfish', key };
+        return key;
       },
       verifyResponse: (keying, response, challenge) => serverCore.verifyResponse(keying, response, challenge),
     });

@@ -35,17 +35,32 @@ describe('a pre-shared key', () => {
     return at(name);
   }
 
-  test.each([24, 25, 44, 4_096, 100_000])('is the first 24 of %d bytes', (length) => {
+  test.each([
+    [24, 24],
+    [24, 25],
+    [24, 43],
+    [44, 44],
+    [44, 45],
+    [44, 100_000],
+  ])('is the first %d of %d bytes', (bytes, length) => {
     const { key, exposed } = readPresharedKey(write('key', numbered(length)));
-    expect(key).toEqual(numbered(24));
+    expect(key).toEqual(numbered(bytes));
     expect(exposed).toBe(false);
+  });
+
+  test('that is too short for ChaCha20 is refused where that is wanted', () => {
+    const path = write('short', numbered(43));
+    expect(() => readPresharedKey(path, 'chacha20')).toThrow(
+      `${path} is too short: a key for chacha20 has 44 bytes`,
+    );
+    expect(readPresharedKey(write('long', numbered(44)), 'chacha20').key).toEqual(numbered(44));
   });
 
   test.each([0, 1, 16, 23])('is refused when it has %d bytes', (length) => {
     const path = write('short', numbered(length));
     expect(() => readPresharedKey(path)).toThrow(CryptcabError);
     expect(() => readPresharedKey(path)).toThrow(
-      `key file ${path} is too short: a key has 24 bytes; make one with`,
+      `key file ${path} is too short: a key for blowfish has 24 bytes; make one with`,
     );
   });
 
@@ -122,9 +137,9 @@ describe('a key that came by scp', () => {
     expect(takeSessionKey(id)).toBe(`there is no ${path}`);
   });
 
-  test('of the other generation is cut to what is needed', () => {
+  test('of the ChaCha generation is taken whole', () => {
     writeFileSync(fresh(), numbered(44));
-    expect(takeSessionKey(id)).toEqual(numbered(24));
+    expect(takeSessionKey(id)).toEqual(numbered(44));
   });
 
   test.each([0, 23])('of %d bytes is refused, and gone', (length) => {

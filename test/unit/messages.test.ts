@@ -23,7 +23,7 @@ describe('classify', () => {
   test.each([
     [0x41, 'login', []], // see loginId; zeros are no id
     [0x42, 'challenge', [129]],
-    [0x44, 'response', [129, 137]],
+    [0x44, 'response', [129, 137, 141]],
     [0x48, 'authOk', [1]],
     [0x4a, 'deny', [1, 16]],
     [0x4f, 'keepalive', [1]],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { login, loginId } from '../../src/protocol/messages.js';
-import { copyKey, newId, newKey, wipe } from '../../src/protocol/session-key.js';
+import { copyKey, keyingsFor, newId, newKey, type Secret, wipe } from '../../src/protocol/session-key.js';
 import { randomness } from '../seed.js';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -51,20 +51,35 @@ describe('an id', () => {
 });
 
 describe('a key', () => {
-  test('is 24 bytes as they are drawn', () => {
-    expect(newKey(randomness(5).bytes)).toEqual(randomness(5).bytes(24));
+  test.each([
+    ['blowfish', 24],
+    ['chacha20', 44],
+  ] as const)('for %s is %d bytes as they are drawn', (cipher, bytes) => {
+    expect(newKey(randomness(5).bytes, cipher)).toEqual(randomness(5).bytes(bytes));
+  });
+
+  test('does for the ciphers that its length and that of the RESPONSE allow', () => {
+    const suites = (secret: Secret, length: number) =>
+      keyingsFor(secret, length).map((keying) => ('block' in keying ? keying.block : keying.suite));
+    const [short, long] = [new Uint8Array(24), new Uint8Array(44)];
+    for (const secret of [short, long]) {
+      expect(suites(secret, 137)).toEqual(['blowfish']);
+      expect(suites(secret, 129)).toEqual([]); // in clear
+    }
+    expect([suites(short, 141), suites(long, 141)]).toEqual([[], [12, 0]]);
+    expect([129, 137, 141].map((length) => suites('none', length))).toEqual([['plain'], [], []]);
   });
 
   test('is overwritten when it is wiped; a copy is not', () => {
-    for (const key of [newKey(randomness(5).bytes), Buffer.from(newKey(randomness(5).bytes))]) {
+    for (const key of [randomness(5).bytes(24), Buffer.from(randomness(5).bytes(24))]) {
       const copy = copyKey(key);
-      wipe({ suite: 'blowfish', key });
+      wipe(key);
       expect([...key]).toEqual([...new Uint8Array(24)]);
       expect(copy).toEqual(randomness(5).bytes(24));
     }
   });
 
   test('where there is none, nothing is wiped', () => {
-    expect(() => wipe({ suite: 'plain' })).not.toThrow();
+    expect(() => wipe('none')).not.toThrow();
   });
 });

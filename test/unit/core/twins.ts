@@ -218,3 +218,57 @@ export function withTail(frame: Uint8Array, counter: bigint): Buffer {
   tail.writeUInt32LE(crc32(Buffer.concat([frame, tail.subarray(0, 8)])), 8);
   return Buffer.concat([frame, tail]);
 }
+
+/** ChaCha20 (RFC 8439 §2.1 to §2.4), word by word, one block after the other. */
+export function chacha20(key: Uint8Array, nonce: Uint8Array, counter: number, data: Uint8Array): Buffer {
+  const word = (bytes: Uint8Array, i: number) => Buffer.from(bytes).readUInt32LE(4 * i);
+  const rotate = (x: number, by: number) => ((x << by) | (x >>> (32 - by))) >>> 0;
+  const block = (number: number): Buffer => {
+    const start = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574];
+    for (let i = 0; i < 8; i++) start.push(word(key, i));
+    start.push(number >>> 0);
+    for (let i = 0; i < 3; i++) start.push(word(nonce, i));
+    const state = [...start];
+    const at = (i: number) => state[i] as number;
+    const step = (to: number, add: number, mix: number, by: number) => {
+      state[to] = (at(to) + at(add)) >>> 0;
+      state[mix] = rotate(at(mix) ^ at(to), by);
+    };
+    const quarter = (a: number, b: number, c: number, d: number) => {
+      step(a, b, d, 16);
+      step(c, d, b, 12);
+      step(a, b, d, 8);
+      step(c, d, b, 7);
+    };
+    for (let round = 0; round < 10; round++) {
+      for (let i = 0; i < 4; i++) quarter(i, 4 + i, 8 + i, 12 + i);
+      for (let i = 0; i < 4; i++) quarter(i, 4 + ((i + 1) & 3), 8 + ((i + 2) & 3), 12 + ((i + 3) & 3));
+    }
+    const stream = Buffer.alloc(64);
+    for (let i = 0; i < 16; i++) stream.writeUInt32LE((at(i) + (start[i] as number)) >>> 0, 4 * i);
+    return stream;
+  };
+  const out = Buffer.from(data);
+  for (let i = 0; i < out.length; i += 64) {
+    const stream = block(counter + i / 64);
+    for (let k = i; k < Math.min(i + 64, out.length); k++)
+      out[k] = (out[k] as number) ^ (stream[k - i] as number);
+  }
+  return out;
+}
+
+/** One end of a ChaCha20 cable, by its key file and the number of the first block of key stream. */
+export class ChaChaCable {
+  constructor(
+    readonly key: Uint8Array,
+    readonly block: 0 | 12,
+  ) {}
+
+  /** DATA (0x20) or RESPONSE (0x44). */
+  seal(type: number, plain: Uint8Array, counter: bigint): Buffer {
+    const tail = Buffer.alloc(12);
+    tail.writeUInt32LE(crc32(plain));
+    tail.writeBigUInt64LE(counter, 4);
+    return Buffer.concat([Buffer.of(type), chacha20(this.key, tail, this.block, plain), tail]);
+  }
+}
