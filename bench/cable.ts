@@ -16,6 +16,19 @@ interface Cable {
   lay(lab: Lab, server: Host, client: Host, keyFile: string): Promise<Process[]>;
 }
 
+function ours(cipher: string, options: readonly string[]): Cable {
+  return {
+    name: `cryptcab, ${cipher}`,
+    async lay(_lab, server, client, keyFile) {
+      const listening = server.cryptcab(['-P', keyFile, '-v']);
+      await listening.prints(/waiting for clients/);
+      const connecting = client.cryptcab(['-P', keyFile, '-c', client.link.hub4, '-v', ...options]);
+      await connecting.prints(/the cable is up/);
+      return [listening, connecting];
+    },
+  };
+}
+
 const CABLES: readonly Cable[] = [
   {
     name: 'plain cable (dpipe vde_plug = vde_plug)',
@@ -33,16 +46,8 @@ const CABLES: readonly Cable[] = [
       return [listening, connecting];
     },
   },
-  {
-    name: 'cryptcab, Blowfish',
-    async lay(_lab, server, client, keyFile) {
-      const listening = server.cryptcab(['-P', keyFile, '-v']);
-      await listening.prints(/waiting for clients/);
-      const connecting = client.cryptcab(['-P', keyFile, '-c', client.link.hub4, '-v']);
-      await connecting.prints(/the cable is up/);
-      return [listening, connecting];
-    },
-  },
+  ours('Blowfish', []),
+  ours('ChaCha20', ['--cipher', 'chacha20']),
 ];
 
 function median(values: readonly number[]): number {
@@ -59,7 +64,7 @@ async function measure(cable: Cable, seconds: number): Promise<number> {
   try {
     const [server, client] = lab.hosts as [Host, Host];
     await Promise.all(lab.hosts.map((host) => host.startSwitch(INNER_MTU)));
-    await cable.lay(lab, server, client, lab.keyFile('key', randomBytes(24)));
+    await cable.lay(lab, server, client, lab.keyFile('key', randomBytes(44)));
     await client.reaches(server.inner, 20_000);
     const receiver = server.start(['iperf3', '-s', '-1', '--forceflush']);
     await receiver.prints(/listening/);
@@ -93,12 +98,14 @@ async function main(): Promise<void> {
       console.log(`  round ${round + 1}  ${cable.name.padEnd(42)} ${mbit.toFixed(0).padStart(5)} Mbit/s`);
     }
   }
-  const [plain, original, ours] = CABLES.map(({ name }) => median(results[name] ?? []));
-  console.log(
-    `\nmedians: plain ${plain?.toFixed(0)}, C ${original?.toFixed(0)}, ours ${ours?.toFixed(0)} Mbit/s`,
-  );
-  console.log(`ours ÷ C: ${((ours ?? 0) / (original ?? 1)).toFixed(2)}`);
-  console.log(`ours ÷ plain cable: ${((ours ?? 0) / (plain ?? 1)).toFixed(2)}`);
+  const medians = CABLES.map(({ name }) => median(results[name] ?? []));
+  const [plain = Number.NaN, original = Number.NaN] = medians;
+  console.log(`\n${'median'.padStart(49)} Mbit/s   ÷ C   ÷ plain`);
+  for (const [i, { name }] of CABLES.entries()) {
+    const mbit = medians[i] as number;
+    const ratios = `${(mbit / original).toFixed(2).padStart(5)} ${(mbit / plain).toFixed(2).padStart(9)}`;
+    console.log(`  ${name.padEnd(42)} ${mbit.toFixed(0).padStart(5)} Mbit/s ${ratios}`);
+  }
   if (values.json !== undefined) {
     writeFileSync(
       values.json,

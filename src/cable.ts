@@ -1,7 +1,7 @@
-import type { Core, SessionCounts } from './core/core.js';
+import type { Core, Keying, SessionCounts } from './core/core.js';
 import { STATUS, type Status } from './core/status.js';
 import type { OpenPlug, Plug } from './plug/plug.js';
-import { TYPE } from './protocol/constants.js';
+import { TYPE, WEAR_BYTES } from './protocol/constants.js';
 import { type Remote, remoteKey } from './protocol/remote.js';
 import type { OpenUdp, Udp } from './udp/udp.js';
 
@@ -20,6 +20,8 @@ export interface CableEvents {
   sent(link: Link): void;
   /** A link's datagram or frame was refused. */
   refused(link: Link, why: Status): void;
+  /** A link has carried WEAR_BYTES under one Blowfish key. */
+  worn(link: Link): void;
   plugLost(link: Link, why: string): void;
   plugBack(link: Link): void;
   /** The connected remote has nobody who listens. */
@@ -49,6 +51,8 @@ class LinkState implements Link {
   up = false;
   /** What was read from the plug and found no room in the ring. */
   backlog: Uint8Array | undefined;
+  /** Bytes under one Blowfish key; NaN with other ciphers, and when worn() has been said. */
+  wear = Number.NaN;
   /** Frames opened in the batch at hand. */
   opened = 0;
   /** Whether a datagram was sent in the batch at hand. */
@@ -71,6 +75,7 @@ export class Cable {
   readonly #udp: Udp;
   readonly #events: CableEvents;
   readonly #tap: WireTap | undefined;
+  readonly #wearBytes: number;
   readonly #bySession: (LinkState | undefined)[] = [];
   readonly #byRemote = new Map<string, LinkState>();
   /** One for each slot, made once: gives the slot back when its datagram has been sent. */
@@ -83,21 +88,32 @@ export class Cable {
   /** Datagrams dropped because the ring was full, or because they were longer than any frame sealed. */
   #dropped = 0n;
 
-  private constructor(core: Core, udp: Udp, events: CableEvents, tap: WireTap | undefined) {
+  private constructor(
+    core: Core,
+    udp: Udp,
+    events: CableEvents,
+    tap: WireTap | undefined,
+    wearBytes: number,
+  ) {
     this.core = core;
     this.#udp = udp;
     this.#events = events;
     this.#tap = tap;
+    this.#wearBytes = wearBytes;
     this.#releases = Array.from({ length: core.ring.slots }, (_, index) => () => this.#release(index));
   }
 
-  /** @param port the local port; 0 for any */
+  /**
+   * @param port the local port; 0 for any
+   * @param wearBytes after which worn() is said
+   */
   static async open(
     core: Core,
     openUdp: OpenUdp,
     port: number,
     events: CableEvents,
     tap: WireTap | undefined,
+    wearBytes = WEAR_BYTES,
   ): Promise<Cable> {
     let receive = (_bytes: Uint8Array, _from: Remote) => {}; // what comes before there is a cable
     const udp = await openUdp(port, {
@@ -105,7 +121,7 @@ export class Cable {
       unreachable: () => events.unreachable(),
       failed: (why) => events.sendFailed(why),
     });
-    const cable = new Cable(core, udp, events, tap);
+    const cable = new Cable(core, udp, events, tap, wearBytes);
     receive = (bytes, from) => cable.#receive(bytes, from);
     return cable;
   }
@@ -150,10 +166,12 @@ export class Cable {
     return link;
   }
 
-  /** Lets frames flow between a link and its remote; its session has been keyed. */
-  raise(link: Link): void {
+  /** Keys a link's session, anew if it was up, and lets frames flow between the link and its remote. */
+  raise(link: Link, keying: Keying): void {
     const state = link as LinkState;
+    this.core.keySession(state.session, keying);
     state.up = true;
+    state.wear = keying.suite === 'blowfish' ? 0 : Number.NaN;
     this.#byRemote.set(remoteKey(state.remote), state);
   }
 
@@ -280,10 +298,12 @@ export class Cable {
         this.#tap?.('out', link.remote, ring.bytes.slice(slot.address, slot.address + slot.length));
         const release = this.#releases[slot.index] as () => void;
         link.sealed = true;
+        link.wear += slot.length;
         this.#touched.add(link);
         this.#udp.send(ring.bytes, slot.address, slot.length, link.remote, release);
       } else {
         link.opened++;
+        link.wear += slot.length;
         this.#touched.add(link);
       }
     }
@@ -295,6 +315,10 @@ export class Cable {
           link.droppedBySwitch += BigInt(link.opened);
         }
         this.#events.heard(link);
+      }
+      if (link.wear >= this.#wearBytes) {
+        link.wear = Number.NaN;
+        this.#events.worn(link);
       }
       link.sealed = false;
       link.opened = 0;

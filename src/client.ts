@@ -16,7 +16,7 @@ import type { Cipher } from './protocol/session-key.js';
 import { deferred, type Running } from './running.js';
 import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
-import { warnOfWeakness } from './weakness.js';
+import { warnOfWeakness, warnOfWear } from './weakness.js';
 
 /**
  * Carries a key to the server, for the session of that id.
@@ -93,6 +93,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         if (why === 'no key') return; // not up: frames from the switch have nowhere to go yet
         seldom.note(now(), why, (times) => log.info({ times }, `dropped: ${why}`));
       },
+      worn: () => warnOfWear(log, remoteText(remote)),
       plugLost: (_link, why) =>
         seldom.note(now(), 'plug', () => log.warn({}, `lost the switch, trying again: ${why}`)),
       plugBack: () => log.info({}, 'plugged into the switch again'),
@@ -137,8 +138,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         break;
       case 'up':
         link.remote = remote;
-        core.keySession(link.session, effect.keying);
-        cable.raise(link);
+        cable.raise(link, effect.keying);
         warnOfWeakness(log, remoteText(remote), effect.keying.suite);
         log.info({ server: remoteText(remote), cipher: keyingText(effect.keying) }, 'the cable is up');
         up.resolve();

@@ -10,7 +10,7 @@ import { copyKey, type Secret } from './protocol/session-key.js';
 import { deferred, type Running } from './running.js';
 import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
-import { warnOfWeakness } from './weakness.js';
+import { warnOfWeakness, warnOfWear } from './weakness.js';
 
 /** How a server knows its clients' keys: from a file that both ends have, by scp, or not at all (`-x`). */
 export type ServerKeys =
@@ -89,6 +89,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
           log.info({ peer: textOf(link), times }, `dropped: ${why}`),
         );
       },
+      worn: (link) => warnOfWear(log, textOf(link)),
       plugLost(link, why) {
         seldom.note(performance.now(), `plug ${textOf(link)}`, () =>
           log.warn({ peer: textOf(link) }, `lost the switch, trying again: ${why}`),
@@ -114,7 +115,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       case 'rekey': {
         const link = links.get(remoteKey(effect.peer));
         if (link === undefined) return;
-        core.keySession(link.session, effect.keying);
+        cable.raise(link, effect.keying);
         log.info({ peer: textOf(link), id: effect.id }, 'client logged in again');
         break;
       }
@@ -139,8 +140,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       return;
     }
     links.set(remoteKey(peer), link);
-    core.keySession(link.session, keying);
-    cable.raise(link);
+    cable.raise(link, keying);
     warnOfWeakness(log, remoteText(peer), keying.suite);
     log.info({ peer: remoteText(peer), id, cipher: keyingText(keying) }, 'client is up');
   }

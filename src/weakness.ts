@@ -10,3 +10,11 @@ export function warnOfWeakness(log: Log, peer: string, suite: Keying['suite']): 
       : 'the classic protocol hides frames from a casual eye only: no forward secrecy, no proof of who sent them (see SECURITY.md)',
   );
 }
+
+/** Said once per session, when as much has gone under one key as a cipher with blocks of 64 bits bears (§5). */
+export function warnOfWear(log: Log, peer: string): void {
+  log.warn(
+    { peer },
+    '32 GiB have gone under one Blowfish key, and equal blocks begin to tell: restart this cable with a new key',
+  );
+}

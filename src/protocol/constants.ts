@@ -39,6 +39,9 @@ export const RETRY_MAX = 60_000;
 /** Denials of a LOGIN, and of a RESPONSE, after which a client that was never up gives up. */
 export const DENIALS_MAX = { login: 3, response: 2 } as const;
 
+/** Bytes under one Blowfish key, 2^32 blocks, after which equal blocks begin to tell (§5). */
+export const WEAR_BYTES = 2 ** 35;
+
 // Server (§2, §5).
 /** A peer that has not answered its challenge is forgotten. */
 export const CHALLENGE_LIFETIME = 20_000;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Cable, type Link } from '../../src/cable.js';
 import { Core, type Keying } from '../../src/core/core.js';
 import type { PlugEvents } from '../../src/plug/plug.js';
+import { WEAR_BYTES } from '../../src/protocol/constants.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import type { UdpEvents } from '../../src/udp/udp.js';
 import { numbered } from '../protocol/examples.js';
@@ -51,7 +52,7 @@ class End {
   /** Whether the switch takes frames. */
   takes = true;
 
-  static async open(local: Remote): Promise<End> {
+  static async open(local: Remote, wearBytes = WEAR_BYTES): Promise<End> {
     const end = new End(local);
     end.cable = await Cable.open(
       await Core.load(),
@@ -80,8 +81,10 @@ class End {
         plugBack: () => end.log.push('plug back'),
         unreachable: () => end.log.push('unreachable'),
         sendFailed: (why) => end.log.push(`failed ${why}`),
+        worn: () => end.log.push('worn'),
       },
       (direction, remote, datagram) => end.tapped.push(`${direction} ${remote.address} ${hex(datagram)}`),
+      wearBytes,
     );
     return end;
   }
@@ -113,8 +116,7 @@ class End {
         },
       };
     }) as Link;
-    this.cable.core.keySession(this.link.session, keying);
-    this.cable.raise(this.link);
+    this.cable.raise(this.link, keying);
     return this.link;
   }
 
@@ -435,14 +437,45 @@ describe('taking a cable down', () => {
     expect(left.log.at(-1)).toBe('control 81 192.0.2.2'); // its owner answers
   });
 
+  test.each([
+    ['blowfish', 1],
+    ['chacha20', 0],
+    ['plain', 0],
+  ] as const)(
+    'tells once that the key of %s is worn, when both directions together wear it',
+    async (suite, times) => {
+      const key = numbered(44);
+      const keying: Keying =
+        suite === 'chacha20' ? { suite, key, block: 12 } : suite === 'plain' ? { suite } : { suite, key };
+      // A datagram of 81 bytes out, and a frame of 60 in.
+      const [left, right] = await Promise.all([End.open(LEFT, 3 * 81 + 2 * 60), End.open(RIGHT)]);
+      left.raise(RIGHT, keying);
+      right.raise(LEFT, keying);
+      const told: number[] = [];
+      for (let i = 0; i < 5; i++) {
+        left.feed(numbered(60));
+        right.feed(numbered(60));
+        await carry(right, left);
+        told.push(left.count('worn'));
+      }
+      expect(told).toEqual([0, 0, times, times, times]);
+      left.cable.raise(left.link, keying); // another key, or a new session at least
+      for (let i = 0; i < 3; i++) {
+        left.feed(numbered(60));
+        right.feed(numbered(60));
+        await carry(right, left);
+      }
+      expect(left.count('worn')).toBe(2 * times);
+    },
+  );
+
   test('raise() lets them flow again, from a new address too', async () => {
     const { left, right } = await joined();
     left.feed(numbered(60));
     await carry(left, right);
     right.cable.lower(right.link);
     right.link.remote = { ...LEFT, port: 5 };
-    right.cable.core.keySession(right.link.session, KEYING);
-    right.cable.raise(right.link);
+    right.cable.raise(right.link, KEYING);
     left.feed(numbered(62));
     const [{ bytes }] = left.sent as [Sent];
     right.socket.datagram(bytes, LEFT);
