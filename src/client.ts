@@ -5,12 +5,8 @@ import { Core, keyingText } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
 import { type Log, SeldomLog } from './log.js';
 import type { OpenPlug } from './plug/plug.js';
-import {
-  ClassicClient,
-  type ClientEffect,
-  type ClientFailure,
-  type ClientMode,
-} from './protocol/classic-client.js';
+import { ClassicClient } from './protocol/classic-client.js';
+import type { ClientEffect, ClientFailure, ClientMode } from './protocol/client-terms.js';
 import { type Remote, remoteText } from './protocol/remote.js';
 import type { Cipher } from './protocol/session-key.js';
 import { deferred, type Running } from './running.js';

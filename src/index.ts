@@ -11,13 +11,9 @@ export type { Log } from './log.js';
 export { type MemoryPort, memoryPort } from './plug/memory-plug.js';
 export type { OpenPlug, Plug, PlugEvents } from './plug/plug.js';
 export { vdePlug } from './plug/vde-plug.js';
-export {
-  ClassicClient,
-  type ClientEffect,
-  type ClientMode,
-  type ClientOptions,
-} from './protocol/classic-client.js';
+export { ClassicClient } from './protocol/classic-client.js';
 export { ClassicServer, type ServerEffect, type ServerOptions } from './protocol/classic-server.js';
+export type { ClientEffect, ClientMode, ClientOptions } from './protocol/client-terms.js';
 export { DEFAULT_PORT, KEY_FILE_BYTES } from './protocol/constants.js';
 export type { Remote } from './protocol/remote.js';
 export type { Cipher } from './protocol/session-key.js';

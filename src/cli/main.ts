@@ -9,7 +9,7 @@ import { readPresharedKey } from '../keys/key-file.js';
 import { carryKey, splitOptions } from '../keys/scp.js';
 import type { Log } from '../log.js';
 import { vdePlug } from '../plug/vde-plug.js';
-import type { ClientMode } from '../protocol/classic-client.js';
+import type { ClientMode } from '../protocol/client-terms.js';
 import { classify } from '../protocol/messages.js';
 import { remoteText } from '../protocol/remote.js';
 import { type Cipher, newId, newKey } from '../protocol/session-key.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CLIENT_STATES, type ClientState } from '../../src/protocol/classic-client.js';
+import { CLIENT_STATES, type ClientState } from '../../src/protocol/client-terms.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import { authOk, classify, login, loginId, MESSAGES } from '../../src/protocol/messages.js';
 import { CHALLENGE, ClientFixture, DENY } from '../protocol/client-fixture.js';

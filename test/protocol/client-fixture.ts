@@ -1,11 +1,6 @@
 import type { Keying } from '../../src/core/core.js';
-import {
-  ClassicClient,
-  type ClientEffect,
-  type ClientEvent,
-  type ClientMode,
-  type ClientState,
-} from '../../src/protocol/classic-client.js';
+import { ClassicClient } from '../../src/protocol/classic-client.js';
+import type { ClientEffect, ClientEvent, ClientMode, ClientState } from '../../src/protocol/client-terms.js';
 import { CHALLENGE_BYTES, TYPE } from '../../src/protocol/constants.js';
 import { authOk, challenge, classify, deny } from '../../src/protocol/messages.js';
 import type { Cipher } from '../../src/protocol/session-key.js';

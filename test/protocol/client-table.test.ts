@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { CLIENT_TABLE } from '../../src/protocol/classic-client.js';
 import {
   CLIENT_EVENTS,
   CLIENT_STATES,
-  CLIENT_TABLE,
   type ClientEvent,
   type ClientMode,
   type ClientState,
-} from '../../src/protocol/classic-client.js';
+} from '../../src/protocol/client-terms.js';
 import { authOk, challenge, loginId, MESSAGES, type Message } from '../../src/protocol/messages.js';
 import { newId } from '../../src/protocol/session-key.js';
 import { randomness } from '../seed.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ClientMode } from '../../src/protocol/classic-client.js';
+import type { ClientMode } from '../../src/protocol/client-terms.js';
 import { classify, MESSAGES, type Message } from '../../src/protocol/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import { randomness, seed } from '../seed.js';

@@ -1,6 +1,7 @@
 import { Core, type Keying } from '../../src/core/core.js';
-import { ClassicClient, type ClientEffect, type ClientMode } from '../../src/protocol/classic-client.js';
+import { ClassicClient } from '../../src/protocol/classic-client.js';
 import { ClassicServer, type ServerEffect } from '../../src/protocol/classic-server.js';
+import type { ClientEffect, ClientMode } from '../../src/protocol/client-terms.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import { type Remote, remoteKey } from '../../src/protocol/remote.js';
 import { copyKey } from '../../src/protocol/session-key.js';

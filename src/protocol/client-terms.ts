@@ -1,0 +1,76 @@
+import type { Keying } from '../core/core.js';
+import type { Cipher, Random } from './session-key.js';
+
+// What a client of the classic protocol is told, and what it answers: the terms of classic-client.ts.
+
+/**
+ * - closed: nothing is under way; the timer, if any, goes on
+ * - resolving: the host looks for the server's address
+ * - enrolling: the host carries the key to the server
+ * - opening: LOGIN is sent
+ * - waiting: RESPONSE is sent
+ * - up: frames flow
+ */
+export const CLIENT_STATES = ['closed', 'resolving', 'enrolling', 'opening', 'waiting', 'up'] as const;
+export type ClientState = (typeof CLIENT_STATES)[number];
+
+/** What can happen to a client besides a datagram of the server's. */
+export const CLIENT_EVENTS = [
+  'start',
+  'resolved',
+  'resolveFailed',
+  'enrolled',
+  'enrolFailed',
+  /** The network says that nobody listens there. */
+  'unreachable',
+  /** The time that `deadline` names has come. */
+  'timer',
+] as const;
+export type ClientEvent = (typeof CLIENT_EVENTS)[number];
+
+export type ClientFailure =
+  | 'no such host'
+  | 'key not carried'
+  | 'no key at server'
+  | 'wrong key'
+  | 'wants encryption';
+
+/** What the host is to do, in order. */
+export type ClientEffect =
+  | { readonly do: 'send'; readonly datagram: Uint8Array }
+  /** Find the server's address, another one if there is; then say resolved or resolveFailed. */
+  | { readonly do: 'resolve' }
+  /** Carry this key to the server under this id, and wipe it; then say enrolled or enrolFailed. */
+  | { readonly do: 'enrol'; readonly id: string; readonly key: Uint8Array }
+  /** The cable is up: key its session. The key stays the client's. */
+  | { readonly do: 'up'; readonly keying: Keying }
+  /** The cable is down: take the session's key away. */
+  | { readonly do: 'down' }
+  /** The server said no. It is tried again, unless 'fail' follows. */
+  | { readonly do: 'denied'; readonly why: ClientFailure }
+  /** A LOGIN stays without an answer. */
+  | { readonly do: 'unanswered' }
+  /** It is no use to try again. */
+  | { readonly do: 'fail'; readonly why: ClientFailure };
+
+/**
+ * - preshared: both ends have the key
+ * - random: a new key for each attempt, carried by the host (§4)
+ * - plain: no encryption; a key is carried only if the server asks for one (§3)
+ */
+export type ClientMode =
+  | { readonly kind: 'preshared'; readonly key: Uint8Array }
+  /** `carried`: a key that the server already has under this id. */
+  | { readonly kind: 'random'; readonly carried?: { readonly id: string; readonly key: Uint8Array } }
+  | { readonly kind: 'plain' };
+
+export interface ClientOptions {
+  readonly mode: ClientMode;
+  /** Blowfish when undefined; of no account where nothing is encrypted. */
+  readonly cipher?: Cipher;
+  /** Send KEEPALIVEs (`-k`). */
+  readonly keepalive: boolean;
+  readonly random: Random;
+  /** The RESPONSE to a challenge. */
+  readonly sealResponse: (keying: Keying, challenge: Uint8Array) => Uint8Array;
+}
