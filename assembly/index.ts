@@ -16,7 +16,6 @@ export {
   DESCRIPTOR_BYTES,
   DESCRIPTORS,
   FRAME_MAX,
-  FRAME_MIN,
   RING_BATCH,
   RING_DONE,
   RING_HEAD,
@@ -37,7 +36,6 @@ export {
   STAGE_IN,
   STAGE_IN_BYTES,
   STAGE_OUT,
-  STAGE_OUT_BYTES,
 } from './layout';
 export {
   DESCRIPTOR_ADDRESS,
@@ -51,18 +49,12 @@ export {
   ringProcess,
 } from './ring';
 export {
-  SUITE_BLOWFISH,
-  SUITE_CHACHA20,
-  SUITE_NONE,
-  SUITE_PLAIN,
-  sessionActivate,
   sessionClear,
   sessionKeyBlowfish,
   sessionKeyChaCha20,
   sessionKeyPlain,
   sessionResetStream,
   sessionUnkey,
-  suiteOf,
 } from './session';
 export { STATUS_COUNT } from './status';
 export { vdestreamRead, vdestreamWrite } from './vdestream';

@@ -99,7 +99,24 @@ export function debianPackages(programs) {
   if (still.length > 0) throw new SetupError(`still missing after the installation: ${still.join(', ')}`);
 }
 
-/** Builds what is not built yet, or all of it. */
+/** Builds all of it. */
 export function build() {
   run([process.execPath, 'scripts/build.mjs']);
+}
+
+/**
+ * All that has to be there before a script can do its work.
+ * @param {string} who the script, for what it says
+ * @returns whether it is there now; if not, it has been said why
+ */
+export function prepare(who, programs) {
+  try {
+    npmPackages();
+    debianPackages(programs);
+    build();
+    return true;
+  } catch (error) {
+    console.error(error instanceof SetupError ? `${who}: ${error.message}` : error);
+    return false;
+  }
 }

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { asRoot, build, debianPackages, npmPackages, root, SetupError, TEST_PROGRAMS } from './setup.mjs';
+import { asRoot, prepare, root, TEST_PROGRAMS } from './setup.mjs';
 
 const REPORT = join(root, 'build/test-report.json');
 
@@ -18,14 +18,7 @@ function step(name, command) {
   return status === 0;
 }
 
-try {
-  npmPackages();
-  debianPackages(TEST_PROGRAMS);
-  build();
-} catch (error) {
-  console.error(error instanceof SetupError ? `test: ${error.message}` : error);
-  end(0, 1);
-}
+if (!prepare('test', TEST_PROGRAMS)) end(0, 1);
 
 const bin = (module) => [process.execPath, join(root, 'node_modules', module)];
 const checks = [

@@ -41,14 +41,14 @@ export interface Link {
 export interface LinkCounts extends SessionCounts {
   /** Frames dropped because the switch did not take them. */
   readonly droppedBySwitch: bigint;
+  /** Datagrams dropped because the ring was full, or because they were longer than any frame sealed. */
+  readonly droppedUnopened: bigint;
 }
 
 class LinkState implements Link {
   readonly session: number;
   readonly plug: Plug;
   remote: Remote;
-  /** Whether frames flow. */
-  up = false;
   /** What was read from the plug and found no room in the ring. */
   backlog: Uint8Array | undefined;
   /** Bytes under one Blowfish key; NaN with other ciphers, and when worn() has been said. */
@@ -58,6 +58,7 @@ class LinkState implements Link {
   /** Whether a datagram was sent in the batch at hand. */
   sealed = false;
   droppedBySwitch = 0n;
+  droppedUnopened = 0n;
 
   constructor(session: number, remote: Remote, open: (link: LinkState) => Plug) {
     this.session = session;
@@ -85,8 +86,6 @@ export class Cable {
   #scheduled = false;
   #pumping = false;
   #closed = false;
-  /** Datagrams dropped because the ring was full, or because they were longer than any frame sealed. */
-  #dropped = 0n;
 
   private constructor(
     core: Core,
@@ -130,10 +129,6 @@ export class Cable {
     return this.#udp.local;
   }
 
-  get dropped(): bigint {
-    return this.#dropped;
-  }
-
   /** Sends to, and receives from, this remote alone; see Udp. */
   connect(to: Remote): Promise<Remote> {
     return this.#udp.connect(to);
@@ -170,7 +165,6 @@ export class Cable {
   raise(link: Link, keying: Keying): void {
     const state = link as LinkState;
     this.core.keySession(state.session, keying);
-    state.up = true;
     state.wear = keying.suite === 'blowfish' ? 0 : Number.NaN;
     this.#byRemote.set(remoteKey(state.remote), state);
   }
@@ -179,7 +173,6 @@ export class Cable {
   lower(link: Link): void {
     const state = link as LinkState;
     this.#pump();
-    state.up = false;
     this.#byRemote.delete(remoteKey(state.remote));
     this.core.unkeySession(state.session);
   }
@@ -196,7 +189,8 @@ export class Cable {
   }
 
   counts(link: Link): LinkCounts {
-    return { ...this.core.counts(link.session), droppedBySwitch: (link as LinkState).droppedBySwitch };
+    const { droppedBySwitch, droppedUnopened } = link as LinkState;
+    return { ...this.core.counts(link.session), droppedBySwitch, droppedUnopened };
   }
 
   /** Closes the socket; the links have been unplugged. */
@@ -213,14 +207,14 @@ export class Cable {
       return;
     }
     if (datagram.length > this.core.datagramMax) {
-      this.#dropped++;
+      link.droppedUnopened++;
       this.#events.refused(link, 'bad length');
       return;
     }
     if (!this.core.ring.push(link.session, datagram)) {
       this.#pump();
       if (!this.core.ring.push(link.session, datagram)) {
-        this.#dropped++;
+        link.droppedUnopened++;
         return;
       }
     }
@@ -278,9 +272,13 @@ export class Cable {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    for (let count = this.core.ring.process(); count > 0; count = this.core.ring.process())
-      this.#deliver(count);
-    this.#pumping = false;
+    try {
+      for (let count = this.core.ring.process(); count > 0; count = this.core.ring.process()) {
+        this.#deliver(count);
+      }
+    } finally {
+      this.#pumping = false; // what a plug throws must not stop the others for good
+    }
     this.#readOn();
   }
 

@@ -65,6 +65,8 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   let timer: NodeJS.Timeout | undefined;
   let addresses: string[] = [];
   let tried = -1;
+  /** Before that, a plug that fails ends the client, which says so itself. */
+  let pluggedIn = false;
   let remote: Remote = { address: server.host, port: server.port };
   let carryFailure = '';
   let resolveFailure = '';
@@ -90,8 +92,10 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         seldom.note(now(), why, (times) => log.info({ times }, `dropped: ${why}`));
       },
       worn: () => warnOfWear(log, remoteText(remote)),
-      plugLost: (_link, why) =>
-        seldom.note(now(), 'plug', () => log.warn({}, `lost the switch, trying again: ${why}`)),
+      plugLost(_link, why) {
+        if (!pluggedIn) return;
+        seldom.note(now(), 'plug', () => log.warn({}, `lost the switch, trying again: ${why}`));
+      },
       plugBack: () => log.info({}, 'plugged into the switch again'),
       unreachable() {
         seldom.note(now(), 'unreachable', (times) =>
@@ -106,7 +110,12 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   );
 
   const link = cable.plugIn(remote, configuration.plug) as Link; // the first session of a fresh core
-  link.plug.settled.catch((error: Error) => ended.reject(error));
+  link.plug.settled.then(
+    () => {
+      pluggedIn = true;
+    },
+    (error: Error) => ended.reject(error),
+  );
 
   /** Tells the machine something, does what it says, and sets the clock for it. */
   function step(tell: () => void): void {

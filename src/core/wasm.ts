@@ -11,7 +11,6 @@ const LAYOUT = [
   'DESCRIPTOR_STATUS',
   'DESCRIPTORS',
   'FRAME_MAX',
-  'FRAME_MIN',
   'OP_OPEN',
   'OP_SEAL',
   'RING_BATCH',
@@ -52,7 +51,6 @@ export interface Functions {
   responseOpen(session: number, at: number, length: number): number;
   ringCommit(session: number, op: number, length: number): void;
   ringProcess(): number;
-  sessionActivate(session: number): void;
   sessionClear(session: number): void;
   sessionKeyBlowfish(session: number, key: number, length: number): void;
   sessionKeyChaCha20(session: number, key: number, block: number): void;

@@ -60,7 +60,8 @@ export class ClientMachine {
   }
 
   get #cipher(): Cipher {
-    return this.#options.cipher ?? 'blowfish';
+    // `-x` is of the Blowfish generation alone (§3).
+    return (this.#options.mode.kind !== 'plain' && this.#options.cipher) || 'blowfish';
   }
 
   get #keying(): Keying {
@@ -171,7 +172,7 @@ export class ClientMachine {
       this.#enrol();
       return;
     }
-    if (what === 'response' && kind !== 'plain' && this.#cipher === 'chacha20') {
+    if (what === 'response' && this.#cipher === 'chacha20') {
       this.#block = this.#block === 12 ? 0 : 12;
       if (this.#block === 0) {
         this.#tryOtherBlock();

@@ -51,6 +51,7 @@ class End {
   readonly log: string[] = [];
   /** Whether the switch takes frames. */
   takes = true;
+  throws = false;
 
   static async open(local: Remote, wearBytes = WEAR_BYTES): Promise<End> {
     const end = new End(local);
@@ -102,6 +103,7 @@ class End {
       return {
         settled: Promise.resolve(),
         write: (frames) => {
+          if (this.throws) throw new Error('no switch');
           for (let at = 0; this.takes && at < frames.length; ) {
             const length = ((frames[at] as number) << 8) | (frames[at + 1] as number);
             this.frames.push(frames.subarray(at + 2, at + 2 + length)); // the plug's to keep
@@ -118,6 +120,10 @@ class End {
     }) as Link;
     this.cable.raise(this.link, keying);
     return this.link;
+  }
+
+  get dropped(): bigint {
+    return this.cable.counts(this.link).droppedUnopened;
   }
 
   /** Frames come from the switch, in one piece. */
@@ -170,7 +176,7 @@ describe('two cables joined', () => {
       expect(from.cable.counts(from.link)).toMatchObject({ sealed: 80n, refused: {} });
       expect(to.cable.counts(to.link)).toMatchObject({ opened: 80n, refused: {}, droppedBySwitch: 0n });
     }
-    expect([left.count('refused'), left.cable.dropped, right.cable.dropped]).toEqual([0, 0n, 0n]);
+    expect([left.count('refused'), left.dropped, right.dropped]).toEqual([0, 0n, 0n]);
   });
 
   test('carry a stream that is cut anywhere', async () => {
@@ -264,16 +270,16 @@ describe('a full ring', () => {
     const { left, right } = await joined();
     left.feed(...frames);
     await carry(left, right); // 1000 at once: more than the ring has, and none is held
-    expect([right.frames.length, right.cable.dropped]).toEqual([1_000, 0n]);
+    expect([right.frames.length, right.dropped]).toEqual([1_000, 0n]);
     right.hold = true;
     right.feed(...frames); // all of the ring waits for the socket
     left.feed(...frames.slice(0, 10));
     await carry(left, right);
-    expect([right.frames.length, right.cable.dropped]).toEqual([1_000, 10n]);
+    expect([right.frames.length, right.dropped]).toEqual([1_000, 10n]);
     while (right.held.length > 0) right.release();
     left.feed(...frames.slice(0, 10));
     await carry(left, right);
-    expect([right.frames.length, right.cable.dropped]).toEqual([1_010, 10n]);
+    expect([right.frames.length, right.dropped]).toEqual([1_010, 10n]);
   });
 
   test('is read from by one plug after the other', async () => {
@@ -350,10 +356,10 @@ describe('what does not pass', () => {
     for (const length of [datagramMax + 1, 65_507]) {
       right.socket.datagram(Uint8Array.of(0x20, ...new Uint8Array(length - 1)), left.local);
     }
-    expect([...right.log, right.cable.dropped]).toEqual(['refused bad length', 'refused bad length', 2n]);
+    expect([...right.log, right.dropped]).toEqual(['refused bad length', 'refused bad length', 2n]);
     right.socket.datagram(Uint8Array.of(0x20, ...new Uint8Array(datagramMax - 1)), left.local);
     await batch();
-    expect([right.log.length, right.cable.dropped, right.frames.length]).toEqual([3, 2n, 0]);
+    expect([right.log.length, right.dropped, right.frames.length]).toEqual([3, 2n, 0]);
   });
 
   test.each<[string, (sent: Uint8Array) => Uint8Array, string]>([
@@ -469,6 +475,19 @@ describe('taking a cable down', () => {
     },
   );
 
+  test('a plug that throws does not stop the cable', async () => {
+    const { left, right } = await joined();
+    right.throws = true;
+    right.feed(numbered(60)); // so that the cable is at work from within a call that can fail
+    left.feed(numbered(60));
+    for (const { bytes } of left.sent.splice(0)) right.socket.datagram(bytes, LEFT);
+    expect(() => right.feed(numbered(62))).toThrow('no switch');
+    right.throws = false;
+    left.feed(numbered(64));
+    await carry(left, right);
+    expect(hexes(right.frames)).toEqual(hexes([numbered(64)]));
+  });
+
   test('raise() lets them flow again, from a new address too', async () => {
     const { left, right } = await joined();
     left.feed(numbered(60));
@@ -516,6 +535,7 @@ describe('taking a cable down', () => {
       openedBytes: 0n,
       refused: {},
       droppedBySwitch: 0n,
+      droppedUnopened: 0n,
     });
   });
 

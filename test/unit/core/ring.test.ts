@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { STATUS } from '../../../src/core/status.js';
 import { newMemory } from '../../../src/core/wasm.js';
 import { randomness } from '../../seed.js';
 import { hex, layout, makeCore, type Result, type TestCore } from './harness.js';
@@ -556,6 +557,10 @@ describe('a slot is worked on in itself', () => {
     memory.fill(0, record, record + 2048);
     return memory;
   }
+
+  it('the host has a name for each status', () => {
+    expect(STATUS).toHaveLength(layout.STATUS_COUNT);
+  });
 
   it('the memory map has room for the largest of everything', () => {
     expect(layout.SLOT_BODY - 1 + DATAGRAM_MAX).toBeLessThanOrEqual(layout.SLOT_BYTES);
