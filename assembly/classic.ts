@@ -14,6 +14,7 @@ import {
   LANE_SPANS,
   SEND_COUNTER,
   SESSION_BLOCK,
+  SESSION_FRAME_MAX,
   SESSION_IV,
   SESSION_OPENED,
   SESSION_OPENED_BYTES,
@@ -27,7 +28,8 @@ import { SUITE_BLOWFISH, SUITE_CHACHA20, SUITE_NONE, SUITE_PLAIN, sessionActivat
 import {
   STATUS_CRC,
   STATUS_EXHAUSTED,
-  STATUS_FRAME,
+  STATUS_FRAME_LONG,
+  STATUS_FRAME_SHORT,
   STATUS_LENGTH,
   STATUS_NO_KEY,
   STATUS_OK,
@@ -80,7 +82,9 @@ export function classicPrepare(session: u32, span: usize): u32 {
   if (suite == SUITE_NONE) return STATUS_NO_KEY;
   const frame: usize = load<u32>(span);
   const length = load<u32>(span, 4);
-  if (length < FRAME_MIN || length > FRAME_MAX) return STATUS_FRAME;
+  if (length < FRAME_MIN) return STATUS_FRAME_SHORT;
+  const most = load<u32>(sessionAt(session), SESSION_FRAME_MAX);
+  if (length > (most == 0 ? FRAME_MAX : most)) return STATUS_FRAME_LONG;
   let body = length;
   if (suite != SUITE_PLAIN) {
     const counter = nextCounter();

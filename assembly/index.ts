@@ -53,6 +53,7 @@ export {
   sessionKeyBlowfish,
   sessionKeyChaCha20,
   sessionKeyPlain,
+  sessionLimit,
   sessionResetStream,
   sessionUnkey,
 } from './session';

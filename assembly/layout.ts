@@ -98,6 +98,8 @@ export const SESSION_HELD: usize = 24;
 export const SESSION_SKIP: usize = 28;
 /** u32: number of the first block of key stream. */
 export const SESSION_BLOCK: usize = 32;
+/** u32: the longest frame that the peer takes; 0 when it takes all. */
+export const SESSION_FRAME_MAX: usize = 36;
 /** u64 each: frames and frame bytes sealed, frames and frame bytes opened. */
 export const SESSION_SEALED: usize = 64;
 export const SESSION_SEALED_BYTES: usize = 72;

@@ -8,6 +8,7 @@ import {
   SCRATCH_END,
   SESSION_BLOCK,
   SESSION_BYTES,
+  SESSION_FRAME_MAX,
   SESSION_HELD,
   SESSION_IV,
   SESSION_SCHEDULE,
@@ -71,6 +72,14 @@ export function sessionKeyChaCha20(session: u32, key: usize, block: u32): void {
 export function sessionKeyPlain(session: u32): void {
   sessionUnkey(session);
   store<u32>(sessionAt(session), SUITE_PLAIN, SESSION_SUITE);
+}
+
+/**
+ * Bounds the frames that a session seals.
+ * @param bytes of the longest one; 0 for FRAME_MAX
+ */
+export function sessionLimit(session: u32, bytes: u32): void {
+  store<u32>(sessionAt(session), bytes, SESSION_FRAME_MAX);
 }
 
 /** Takes a session's key away and wipes it; the counts and the stream from its plug stay. */

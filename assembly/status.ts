@@ -15,6 +15,8 @@ export const STATUS_REPLAYED: u32 = 5;
 export const STATUS_TOO_OLD: u32 = 6;
 /** The process has sealed 2^64 - 1 datagrams. */
 export const STATUS_EXHAUSTED: u32 = 7;
-/** The frame from the plug is shorter than FRAME_MIN or longer than FRAME_MAX. */
-export const STATUS_FRAME: u32 = 8;
-export const STATUS_COUNT: u32 = 9;
+/** The frame from the plug is shorter than FRAME_MIN. */
+export const STATUS_FRAME_SHORT: u32 = 8;
+/** The frame from the plug is longer than FRAME_MAX, or than what the peer takes. */
+export const STATUS_FRAME_LONG: u32 = 9;
+export const STATUS_COUNT: u32 = 10;

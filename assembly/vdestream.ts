@@ -8,7 +8,6 @@ import {
   SESSION_HELD,
   SESSION_PARTIAL,
   SESSION_SKIP,
-  SESSION_STATUS,
   SLOT_BODY,
   STAGE_IN,
   STAGE_OUT,
@@ -27,7 +26,7 @@ import {
   ringHasRoom,
   slotAt,
 } from './ring';
-import { STATUS_FRAME, STATUS_OK } from './status';
+import { STATUS_OK } from './status';
 
 const HEADER: u32 = 2;
 
@@ -40,13 +39,18 @@ function nextFrame(): usize {
   return slotAt(atomic.load<u32>(RING_HEAD)) + SLOT_BODY;
 }
 
-/** Whether a frame of this length is carried; one that is not is counted, and skipped in the stream. */
-function accepted(record: usize, length: u32): bool {
-  if (length >= FRAME_MIN && length <= FRAME_MAX) return true;
-  const tally = record + SESSION_STATUS + ((<usize>STATUS_FRAME) << 3);
-  store<u64>(tally, load<u64>(tally) + 1);
+/** Whether a frame of this length fits a slot. */
+function fits(length: u32): bool {
+  return length >= FRAME_MIN && length <= FRAME_MAX;
+}
+
+/**
+ * Skips a frame in the stream that does not fit. It gets a slot without its bytes: sealing refuses and counts
+ * it, as it does all that cannot be carried, and the host hears of it.
+ */
+function skip(session: u32, record: usize, length: u32): void {
+  ringCommit(session, OP_SEAL, length);
   store<u32>(record, length, SESSION_SKIP);
-  return false;
 }
 
 /**
@@ -61,16 +65,18 @@ export function vdestreamRead(session: u32, length: u32): u32 {
   let at = STAGE_IN;
   while (at < end) {
     const left = <u32>(end - at);
-    const skip = load<u32>(record, SESSION_SKIP);
-    if (skip > 0) {
-      const step = min(skip, left);
-      store<u32>(record, skip - step, SESSION_SKIP);
+    const skipped = load<u32>(record, SESSION_SKIP);
+    if (skipped > 0) {
+      const step = min(skipped, left);
+      store<u32>(record, skipped - step, SESSION_SKIP);
       at += step;
       continue;
     }
     if (held == 0 && left >= HEADER) {
       const frame = loadLength(at);
-      if (!accepted(record, frame)) {
+      if (!fits(frame)) {
+        if (!ringHasRoom()) break;
+        skip(session, record, frame);
         at += HEADER;
         continue;
       }
@@ -83,8 +89,15 @@ export function vdestreamRead(session: u32, length: u32): u32 {
       }
     }
     if (held < HEADER) {
-      store<u8>(partial + held, load<u8>(at++));
-      if (++held == HEADER && !accepted(record, loadLength(partial))) held = 0;
+      store<u8>(partial + held, load<u8>(at));
+      if (held + 1 == HEADER && !fits(loadLength(partial))) {
+        if (!ringHasRoom()) break;
+        skip(session, record, loadLength(partial));
+        held = 0;
+      } else {
+        held++;
+      }
+      at++;
       continue;
     }
     const frame = loadLength(partial);

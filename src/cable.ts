@@ -1,7 +1,7 @@
 import type { Core, Keying, SessionCounts } from './core/core.js';
 import { STATUS, type Status } from './core/status.js';
 import type { OpenPlug, Plug } from './plug/plug.js';
-import { TYPE, WEAR_BYTES } from './protocol/constants.js';
+import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from './protocol/constants.js';
 import { type Remote, remoteKey } from './protocol/remote.js';
 import type { OpenUdp, Udp } from './udp/udp.js';
 
@@ -20,6 +20,10 @@ export interface CableEvents {
   sent(link: Link): void;
   /** A link's datagram or frame was refused. */
   refused(link: Link, why: Status): void;
+  /** A datagram was sent that a C program would cut. */
+  large(link: Link): void;
+  /** The first frame from its switch that was longer than the link carries was dropped. */
+  tooLong(link: Link, frameMax: number): void;
   /** A link has carried WEAR_BYTES under one Blowfish key. */
   worn(link: Link): void;
   plugLost(link: Link, why: string): void;
@@ -51,6 +55,11 @@ class LinkState implements Link {
   remote: Remote;
   /** What was read from the plug and found no room in the ring. */
   backlog: Uint8Array | undefined;
+  /** Whether a datagram of more than ORIGINAL_DATAGRAM_MAX bytes was sent in the batch at hand. */
+  large = false;
+  /** The longest frame carried, bytes; and whether a longer one has been told of. */
+  frameMax = 0;
+  toldLong = false;
   /** Bytes under one Blowfish key; NaN with other ciphers, and when worn() has been said. */
   wear = Number.NaN;
   /** Frames opened in the batch at hand. */
@@ -165,8 +174,17 @@ export class Cable {
   raise(link: Link, keying: Keying): void {
     const state = link as LinkState;
     this.core.keySession(state.session, keying);
+    this.limit(state, this.core.frameMax);
     state.wear = keying.suite === 'blowfish' ? 0 : Number.NaN;
     this.#byRemote.set(remoteKey(state.remote), state);
+  }
+
+  /** Refuses longer frames from a link's switch, until it is raised again. */
+  limit(link: Link, frameMax: number): void {
+    const state = link as LinkState;
+    this.core.limitSession(state.session, frameMax);
+    state.frameMax = frameMax;
+    state.toldLong = false;
   }
 
   /** Stops the frames of a link, and takes its session's key away. */
@@ -282,6 +300,15 @@ export class Cable {
     this.#readOn();
   }
 
+  #refused(link: LinkState, why: Status): void {
+    if (why !== 'frame too long') {
+      this.#events.refused(link, why);
+    } else if (!link.toldLong) {
+      link.toldLong = true;
+      this.#events.tooLong(link, link.frameMax);
+    }
+  }
+
   #deliver(count: number): void {
     const { ring } = this.core;
     for (let back = count - 1; back >= 0; back--) {
@@ -291,11 +318,12 @@ export class Cable {
         if (slot.sealed) ring.release(slot.index);
       } else if (slot.status !== 0) {
         if (slot.sealed) ring.release(slot.index);
-        this.#events.refused(link, STATUS[slot.status] as Status);
+        this.#refused(link, STATUS[slot.status] as Status);
       } else if (slot.sealed) {
         this.#tap?.('out', link.remote, ring.bytes.slice(slot.address, slot.address + slot.length));
         const release = this.#releases[slot.index] as () => void;
         link.sealed = true;
+        if (slot.length > ORIGINAL_DATAGRAM_MAX) link.large = true;
         link.wear += slot.length;
         this.#touched.add(link);
         this.#udp.send(ring.bytes, slot.address, slot.length, link.remote, release);
@@ -307,6 +335,7 @@ export class Cable {
     }
     for (const link of this.#touched) {
       if (link.sealed) this.#events.sent(link);
+      if (link.large) this.#events.large(link);
       if (link.opened > 0) {
         // A copy: the pipe may keep it for a while. One for each batch and peer.
         if (!link.plug.write(this.core.writeStream(link.session, count).slice())) {
@@ -319,6 +348,7 @@ export class Cable {
         this.#events.worn(link);
       }
       link.sealed = false;
+      link.large = false;
       link.opened = 0;
     }
     this.#touched.clear();

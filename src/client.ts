@@ -1,18 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { Cable, type Link, type WireTap } from './cable.js';
-import { Core, keyingText } from './core/core.js';
+import { Core, type Keying, keyingText } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
 import { type Log, SeldomLog } from './log.js';
 import type { OpenPlug } from './plug/plug.js';
 import { ClassicClient } from './protocol/classic-client.js';
 import type { ClientEffect, ClientFailure, ClientMode } from './protocol/client-terms.js';
+import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
 import { type Remote, remoteText } from './protocol/remote.js';
 import type { Cipher } from './protocol/session-key.js';
+import { longestFrame } from './protocol/sizes.js';
 import { deferred, type Running } from './running.js';
 import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
-import { warnOfWeakness, warnOfWear } from './weakness.js';
+import { warnOfLength, warnOfWeakness, warnOfWear } from './warnings.js';
 
 /**
  * Carries a key to the server, for the session of that id.
@@ -63,6 +65,9 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   const now = () => performance.now();
   let tasks: Promise<unknown>[] = [];
   let timer: NodeJS.Timeout | undefined;
+  /** When the timer rings. */
+  let armed = Infinity;
+  let suite: Keying['suite'] = 'plain';
   let addresses: string[] = [];
   let tried = -1;
   /** Before that, a plug that fails ends the client, which says so itself. */
@@ -85,8 +90,13 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     configuration.port,
     {
       control: (datagram) => step(() => machine.receive(now(), datagram)),
-      heard() {},
-      sent: () => machine.sent(now()),
+      heard: () => machine.heard(),
+      sent() {
+        machine.sent(now());
+        if (machine.deadline < armed) arm();
+      },
+      large: () => step(() => machine.happen(now(), 'large')),
+      tooLong: (_link, frameMax) => warnOfLength(log, remoteText(remote), frameMax, frameMax < core.frameMax),
       refused(_link, why) {
         if (why === 'no key') return; // not up: frames from the switch have nowhere to go yet
         seldom.note(now(), why, (times) => log.info({ times }, `dropped: ${why}`));
@@ -103,8 +113,10 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         );
         step(() => machine.happen(now(), 'unreachable'));
       },
-      sendFailed: (why) =>
-        seldom.note(now(), `send ${why}`, (times) => log.warn({ times }, `cannot send: ${why}`)),
+      sendFailed(why) {
+        seldom.note(now(), `send ${why}`, (times) => log.warn({ times }, `cannot send: ${why}`));
+        step(() => machine.happen(now(), 'sendFailed'));
+      },
     },
     configuration.tap,
   );
@@ -122,12 +134,14 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     if (abort.signal.aborted) return;
     tell();
     for (const effect of machine.take()) act(effect);
+    arm();
+  }
+
+  function arm(): void {
     clearTimeout(timer);
-    if (machine.deadline === Infinity) return;
-    timer = setTimeout(
-      () => step(() => machine.happen(now(), 'timer')),
-      Math.max(0, machine.deadline - now()),
-    );
+    armed = machine.deadline;
+    if (armed === Infinity) return;
+    timer = setTimeout(() => step(() => machine.happen(now(), 'timer')), Math.max(0, armed - now()));
   }
 
   function act(effect: ClientEffect): void {
@@ -144,6 +158,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       case 'up':
         link.remote = remote;
         cable.raise(link, effect.keying);
+        suite = effect.keying.suite;
         warnOfWeakness(log, remoteText(remote), effect.keying.suite);
         log.info({ server: remoteText(remote), cipher: keyingText(effect.keying) }, 'the cable is up');
         up.resolve();
@@ -152,8 +167,16 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         cable.lower(link);
         log.info(
           { server: remoteText(remote) },
-          'the server does not know this client any more: logging in again',
+          effect.why === 'unknown'
+            ? 'the server does not know this client any more: logging in again'
+            : 'nothing comes from the server any more: looking it up, and logging in again',
         );
+        break;
+      case 'reconnect':
+        run(reconnect());
+        break;
+      case 'cut':
+        cable.limit(link, longestFrame(suite, ORIGINAL_DATAGRAM_MAX));
         break;
       case 'denied':
         seldom.note(now(), effect.why, () =>
@@ -215,6 +238,18 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       return;
     }
     log.debug({ server: remoteText(remote) }, 'logging in');
+    step(() => machine.resolved(now(), addresses.length));
+  }
+
+  /** To the same address, from whatever address this end now has. */
+  async function reconnect(): Promise<void> {
+    try {
+      await cable.connect(remote);
+    } catch (error) {
+      seldom.note(now(), 'reconnect', () => log.info({}, messageOf(error)));
+      step(() => machine.happen(now(), 'resolveFailed'));
+      return;
+    }
     step(() => machine.resolved(now(), addresses.length));
   }
 

@@ -5,12 +5,14 @@ import { takeSessionKey } from './keys/key-file.js';
 import { type Log, SeldomLog } from './log.js';
 import type { OpenPlug } from './plug/plug.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
+import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
 import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
-import { copyKey, type Secret } from './protocol/session-key.js';
+import { copyKey, isOriginalId, type Secret } from './protocol/session-key.js';
+import { longestFrame } from './protocol/sizes.js';
 import { deferred, type Running } from './running.js';
 import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
-import { warnOfWeakness, warnOfWear } from './weakness.js';
+import { warnOfLength, warnOfWeakness, warnOfWear } from './warnings.js';
 
 /** How a server knows its clients' keys: from a file that both ends have, by scp, or not at all (`-x`). */
 export type ServerKeys =
@@ -89,6 +91,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
           log.info({ peer: textOf(link), times }, `dropped: ${why}`),
         );
       },
+      large() {},
+      tooLong: (link, frameMax) => warnOfLength(log, textOf(link), frameMax, frameMax < core.frameMax),
       worn: (link) => warnOfWear(log, textOf(link)),
       plugLost(link, why) {
         seldom.note(performance.now(), `plug ${textOf(link)}`, () =>
@@ -115,7 +119,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       case 'rekey': {
         const link = links.get(remoteKey(effect.peer));
         if (link === undefined) return;
-        cable.raise(link, effect.keying);
+        raise(link, effect.id, effect.keying);
         log.info({ peer: textOf(link), id: effect.id }, 'client logged in again');
         break;
       }
@@ -140,9 +144,14 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       return;
     }
     links.set(remoteKey(peer), link);
-    cable.raise(link, keying);
+    raise(link, id, keying);
     warnOfWeakness(log, remoteText(peer), keying.suite);
     log.info({ peer: remoteText(peer), id, cipher: keyingText(keying) }, 'client is up');
+  }
+
+  function raise(link: Link, id: string, keying: Keying): void {
+    cable.raise(link, keying);
+    if (isOriginalId(id)) cable.limit(link, longestFrame(keying.suite, ORIGINAL_DATAGRAM_MAX));
   }
 
   function unplug(peer: Remote, why: string): void {

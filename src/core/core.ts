@@ -104,6 +104,14 @@ export class Core {
     else functions.sessionKeyChaCha20(session, layout.STAGE_IN, keying.block);
   }
 
+  /**
+   * Bounds what a session seals: a longer frame is refused. As long as the session lasts, whatever its key.
+   * @param frameMax bytes of the longest frame
+   */
+  limitSession(session: number, frameMax: number): void {
+    this.#wasm.functions.sessionLimit(session, Math.min(frameMax, this.frameMax));
+  }
+
   /** Takes a session's key away and wipes it. */
   unkeySession(session: number): void {
     this.#wasm.functions.sessionUnkey(session);

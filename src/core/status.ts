@@ -8,7 +8,8 @@ export const STATUS = [
   'replayed',
   'too old',
   'counter exhausted',
-  'frame too short or too long',
+  'frame too short',
+  'frame too long',
 ] as const;
 
 export type Status = (typeof STATUS)[number];

@@ -55,6 +55,7 @@ export interface Functions {
   sessionKeyBlowfish(session: number, key: number, length: number): void;
   sessionKeyChaCha20(session: number, key: number, block: number): void;
   sessionKeyPlain(session: number): void;
+  sessionLimit(session: number, bytes: number): void;
   sessionResetStream(session: number): void;
   sessionUnkey(session: number): void;
   vdestreamRead(session: number, length: number): number;

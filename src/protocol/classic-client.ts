@@ -1,6 +1,7 @@
 import { ClientMachine } from './client-machine.js';
 import type { ClientEffect, ClientEvent, ClientOptions, ClientState } from './client-terms.js';
 import { classify, type Message } from './messages.js';
+import { SteadyClock } from './steady-clock.js';
 
 type Action = (client: ClientMachine, now: number, datagram: Uint8Array) => void;
 
@@ -33,6 +34,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientState, Readonly<Record<Message 
     }),
     ...events({
       unreachable: (client, now) => client.tryOther(now),
+      sendFailed: (client, now) => client.tryOther(now),
       timer: (client, now) => client.unanswered(now),
     }),
   },
@@ -44,8 +46,16 @@ export const CLIENT_TABLE: Readonly<Record<ClientState, Readonly<Record<Message 
     ...events({ timer: (client, now) => client.repeatResponse(now) }),
   },
   up: {
-    ...messages({ deny: (client, now) => client.lost(now) }),
-    ...events({ timer: (client, now) => client.keepAlive(now) }),
+    ...messages({
+      authOk: (client, now) => client.answered(now),
+      deny: (client, now) => client.lost(now),
+    }),
+    ...events({
+      resolved: (client, now) => client.ask(now),
+      sendFailed: (client, now) => client.reconnect(now),
+      large: (client, now) => client.probe(now),
+      timer: (client, now) => client.watch(now),
+    }),
   },
 };
 
@@ -71,6 +81,8 @@ function events(known: Partial<Record<ClientEvent, Action>>): Record<ClientEvent
     enrolled: ignore,
     enrolFailed: ignore,
     unreachable: ignore,
+    sendFailed: ignore,
+    large: ignore,
     timer: ignore,
     ...known,
   };
@@ -78,11 +90,12 @@ function events(known: Partial<Record<ClientEvent, Action>>): Record<ClientEvent
 
 /**
  * The client's side of the 4-way handshake and its timers (classic-protocol §2), without I/O: it is told
- * what happened and when, and `take` tells what to do about it. Times are milliseconds of any clock that
- * does not jump.
+ * what happened and when, and `take` tells what to do about it. Times are milliseconds of any clock; should it
+ * jump, the cable comes back by itself.
  */
 export class ClassicClient {
   readonly #machine: ClientMachine;
+  readonly #clock = new SteadyClock();
 
   constructor(options: ClientOptions) {
     this.#machine = new ClientMachine(options);
@@ -94,28 +107,33 @@ export class ClassicClient {
 
   /** When to say 'timer', ms; Infinity for never. */
   get deadline(): number {
-    return this.#machine.deadline;
+    return this.#clock.outside(this.#machine.deadline);
   }
 
   /** A datagram came from the server's address and port. */
   receive(now: number, datagram: Uint8Array): void {
-    CLIENT_TABLE[this.state][classify(datagram)](this.#machine, now, datagram);
+    CLIENT_TABLE[this.state][classify(datagram)](this.#machine, this.#clock.inside(now), datagram);
   }
 
   /** Something else happened. */
   happen(now: number, event: Exclude<ClientEvent, 'resolved'>): void {
-    CLIENT_TABLE[this.state][event](this.#machine, now, new Uint8Array());
+    CLIENT_TABLE[this.state][event](this.#machine, this.#clock.inside(now), new Uint8Array());
   }
 
   /** @param candidates how many addresses the server's name stands for, at least 1 */
   resolved(now: number, candidates: number): void {
     this.#machine.candidates = candidates;
-    CLIENT_TABLE[this.state].resolved(this.#machine, now, new Uint8Array());
+    CLIENT_TABLE[this.state].resolved(this.#machine, this.#clock.inside(now), new Uint8Array());
   }
 
   /** DATA was sent. */
   sent(now: number): void {
-    this.#machine.sent(now);
+    this.#machine.sent(this.#clock.inside(now));
+  }
+
+  /** Authentic DATA came. */
+  heard(): void {
+    this.#machine.heard();
   }
 
   /** What is to be done now. */

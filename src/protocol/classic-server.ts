@@ -13,6 +13,7 @@ import { authOk, challenge, classify, deny, loginId, type Message } from './mess
 import { RateLimit } from './rate-limit.js';
 import { type Remote, remoteKey } from './remote.js';
 import { keyingsFor, type Random, type Secret, wipe } from './session-key.js';
+import { SteadyClock } from './steady-clock.js';
 
 /**
  * - unknown: no record is kept of such a peer
@@ -336,11 +337,12 @@ class Machine {
 
 /**
  * The server's side of the 4-way handshake and its timers (classic-protocol §2), without I/O: it is told
- * what happened and when, and `take` tells what to do about it. Times are milliseconds of any clock that
- * does not jump.
+ * what happened and when, and `take` tells what to do about it. Times are milliseconds of any clock; should it
+ * jump, the cables come back by themselves.
  */
 export class ClassicServer {
   readonly #machine: Machine;
+  readonly #clock = new SteadyClock();
 
   constructor(options: ServerOptions) {
     this.#machine = new Machine(options);
@@ -353,18 +355,20 @@ export class ClassicServer {
 
   /** A datagram came. */
   receive(now: number, from: Remote, datagram: Uint8Array): void {
-    SERVER_TABLE[this.stateOf(from)][classify(datagram)](this.#machine, now, from, datagram);
+    const inside = this.#clock.inside(now);
+    SERVER_TABLE[this.stateOf(from)][classify(datagram)](this.#machine, inside, from, datagram);
   }
 
   /** Authentic DATA came from a peer that is up. */
   heard(now: number, from: Remote): void {
-    this.#machine.hear(now, from);
+    this.#machine.hear(this.#clock.inside(now), from);
   }
 
   /** Time has passed: to be said every second or so. */
   tick(now: number): void {
-    for (const remote of this.#machine.expired(now)) {
-      SERVER_TABLE[this.stateOf(remote)].expiry(this.#machine, now, remote, new Uint8Array());
+    const inside = this.#clock.inside(now);
+    for (const remote of this.#machine.expired(inside)) {
+      SERVER_TABLE[this.stateOf(remote)].expiry(this.#machine, inside, remote, new Uint8Array());
     }
   }
 

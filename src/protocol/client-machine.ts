@@ -1,27 +1,31 @@
 import type { Keying } from '../core/core.js';
 import type { ClientEffect, ClientFailure, ClientOptions, ClientState } from './client-terms.js';
 import {
+  ASK_AFTER,
+  ASK_INTERVAL,
+  ASKS_MAX,
   DENIALS_MAX,
   DENY_WINDOW,
   KEEPALIVE_INTERVAL,
   LOGIN_INTERVAL,
+  PROBES_MAX,
   RELOGIN_INTERVAL,
   RESPONSE_INTERVAL,
   RETRY_MAX,
 } from './constants.js';
-import { keepalive, login } from './messages.js';
+import { keepalive, login, probe } from './messages.js';
 import { type Cipher, copyKey, newId, newKey, type Secret, wipe } from './session-key.js';
 
 /** What a client can do; classic-client.ts says when. */
 export class ClientMachine {
   state: ClientState = 'closed';
   readonly effects: ClientEffect[] = [];
-  /** When the timer is due, ms; Infinity for never. */
-  deadline = Infinity;
   /** Addresses of the server that the host knows; 0 before it looked. */
   candidates = 0;
 
   readonly #options: ClientOptions;
+  /** When the timer is due, but for a cable that is up. */
+  #deadline = Infinity;
   #id: string;
   #secret: Secret;
   /** The block of key stream that a server of the ChaCha generation may begin with: it depends on its build. */
@@ -35,6 +39,14 @@ export class ClientMachine {
   #responseAt = -Infinity;
   #response: Uint8Array = new Uint8Array();
   #sentAt = -Infinity;
+  /** When to ask whether the server still knows us: Infinity when it was heard after all that was sent. */
+  #askAt = Infinity;
+  #asked = 0;
+  #reconnectAt = -Infinity;
+  #probedAt = -Infinity;
+  #probes = 0;
+  /** The cable was up until just now. */
+  #fell = false;
   /** This LOGIN took the place of a cable that was up: older DATA may still be answered with DENY. */
   #relogin = false;
   /** Such an answer came, or the true one. */
@@ -59,6 +71,17 @@ export class ClientMachine {
           : (carried?.key ?? newKey(random, this.#cipher));
   }
 
+  /** When the timer is due, ms; Infinity for never. */
+  get deadline(): number {
+    if (this.state !== 'up') return this.#deadline;
+    return Math.min(this.#askAt, this.#keepsAlive ? this.#sentAt + KEEPALIVE_INTERVAL : Infinity);
+  }
+
+  /** A C server of the ChaCha generation does not count DATA as a sign of life (§2). */
+  get #keepsAlive(): boolean {
+    return this.#options.keepalive || this.#cipher === 'chacha20';
+  }
+
   get #cipher(): Cipher {
     // `-x` is of the Blowfish generation alone (§3).
     return (this.#options.mode.kind !== 'plain' && this.#options.cipher) || 'blowfish';
@@ -73,7 +96,7 @@ export class ClientMachine {
 
   resolve(): void {
     this.state = 'resolving';
-    this.deadline = Infinity;
+    this.#deadline = Infinity;
     this.effects.push({ do: 'resolve' });
   }
 
@@ -115,7 +138,7 @@ export class ClientMachine {
   tryOther(now: number): void {
     this.#logins = 0;
     if (++this.#unreachable < this.candidates) this.resolve();
-    else this.deadline = now + RELOGIN_INTERVAL;
+    else this.#deadline = now + RELOGIN_INTERVAL;
   }
 
   unanswered(now: number): void {
@@ -150,10 +173,12 @@ export class ClientMachine {
     this.#logins = 0;
     this.#triedAgain = false;
     this.#unreachable = 0;
+    this.#askAt = Infinity;
+    this.#asked = 0;
+    this.#probedAt = -Infinity;
+    this.#probes = 0;
     this.effects.push({ do: 'up', keying: this.#keying });
-    this.deadline = Infinity;
-    // A C server of the ChaCha generation does not count DATA as a sign of life (§2).
-    if (this.#options.keepalive || this.#cipher === 'chacha20') this.#sendKeepalive(now);
+    if (this.#keepsAlive) this.#sendKeepalive(now);
   }
 
   denied(now: number, what: 'login' | 'response'): void {
@@ -161,7 +186,7 @@ export class ClientMachine {
     if (what === 'login' && this.#relogin && now < this.#loginAt + RELOGIN_INTERVAL) {
       // It may answer DATA that was on its way before this LOGIN: a CHALLENGE will tell, or time.
       this.#deniedEarly = true;
-      this.deadline = this.#loginAt + RELOGIN_INTERVAL;
+      this.#deadline = this.#loginAt + RELOGIN_INTERVAL;
       return;
     }
     const { kind } = this.#options.mode;
@@ -218,48 +243,106 @@ export class ClientMachine {
    * RELOGIN_INTERVAL; one that is too early is passed over, as a true one comes again.
    */
   lost(now: number): void {
-    if (now > this.#sentAt + DENY_WINDOW || now < this.#loginAt + RELOGIN_INTERVAL) return;
-    this.effects.push({ do: 'down' });
+    const sentAt = Math.max(this.#sentAt, this.#responseAt);
+    if (now > sentAt + DENY_WINDOW || now < this.#loginAt + RELOGIN_INTERVAL) return;
+    this.effects.push({ do: 'down', why: 'unknown' });
+    this.#fell = true;
     this.#login(now);
-    this.#relogin = true;
   }
 
-  keepAlive(now: number): void {
-    if (now >= this.#sentAt + KEEPALIVE_INTERVAL) this.#sendKeepalive(now);
-    else this.deadline = this.#sentAt + KEEPALIVE_INTERVAL;
+  /** The time of a cable that is up. */
+  watch(now: number): void {
+    if (now >= this.#askAt) this.ask(now);
+    else if (now >= this.deadline) this.#sendKeepalive(now);
+  }
+
+  /**
+   * Asks whether the server still knows us, by the RESPONSE that it accepted: it answers with AUTH_OK, or with
+   * DENY when it has forgotten (§2). What stays without an answer may be due to an address that has changed:
+   * the server's name is looked up, and the socket bound, anew.
+   */
+  ask(now: number): void {
+    if (this.#asked === ASKS_MAX) {
+      this.effects.push({ do: 'down', why: 'silent' });
+      this.#fell = true;
+      this.resolve();
+      return;
+    }
+    this.#asked++;
+    this.#askAt = now + ASK_INTERVAL;
+    this.#responseAt = now;
+    this.effects.push({ do: 'send', datagram: this.#response });
+  }
+
+  /** AUTH_OK while up: the answer to a question; or to a probe, which a server of ours does not answer. */
+  answered(now: number): void {
+    if (this.#probedAt > this.#responseAt) {
+      if (this.#probes > PROBES_MAX || now > this.#probedAt + DENY_WINDOW) return;
+      this.#probes = PROBES_MAX + 1;
+      this.effects.push({ do: 'cut' });
+    } else if (now <= this.#responseAt + DENY_WINDOW) {
+      this.heard();
+    }
+  }
+
+  /**
+   * A datagram was sent that a C server cuts, and it is not known yet whether this is one. A C server says
+   * AUTH_OK to whatever it does not understand (§2); just now it could be the answer to a RESPONSE as well.
+   */
+  probe(now: number): void {
+    if (this.#probes >= PROBES_MAX || now < this.#probedAt + RELOGIN_INTERVAL) return;
+    if (now <= this.#responseAt + DENY_WINDOW) return;
+    this.#probes++;
+    this.#probedAt = now;
+    this.effects.push({ do: 'send', datagram: probe() });
+  }
+
+  /** The system could not send, perhaps because our address has changed: then the server has to know. */
+  reconnect(now: number): void {
+    if (now < this.#reconnectAt + RELOGIN_INTERVAL) return;
+    this.#reconnectAt = now;
+    this.#asked = 0;
+    this.effects.push({ do: 'reconnect' });
   }
 
   /** DATA was sent. */
   sent(now: number): void {
     this.#sentAt = now;
+    if (this.#askAt === Infinity) this.#askAt = now + ASK_AFTER;
+  }
+
+  /** The server gave a sign of life. */
+  heard(): void {
+    this.#askAt = Infinity;
+    this.#asked = 0;
   }
 
   /** Wipes the key. */
   end(): void {
     this.state = 'closed';
-    this.deadline = Infinity;
+    this.#deadline = Infinity;
     wipe(this.#secret);
   }
 
   #login(now: number): void {
     this.state = 'opening';
-    this.#relogin = false;
+    this.#relogin = this.#fell;
+    this.#fell = false;
     this.#deniedEarly = false;
     this.#logins++;
     this.#loginAt = now;
-    this.deadline = now + LOGIN_INTERVAL;
+    this.#deadline = now + LOGIN_INTERVAL;
     this.effects.push({ do: 'send', datagram: login(this.#id) });
   }
 
   #sendResponse(now: number): void {
     this.#responseAt = now;
-    this.deadline = Math.min(now + RESPONSE_INTERVAL, this.#loginAt + LOGIN_INTERVAL);
+    this.#deadline = Math.min(now + RESPONSE_INTERVAL, this.#loginAt + LOGIN_INTERVAL);
     this.effects.push({ do: 'send', datagram: this.#response });
   }
 
   #sendKeepalive(now: number): void {
     this.sent(now);
-    this.deadline = now + KEEPALIVE_INTERVAL;
     this.effects.push({ do: 'send', datagram: keepalive() });
   }
 
@@ -278,7 +361,7 @@ export class ClientMachine {
 
   #enrol(): void {
     this.state = 'enrolling';
-    this.deadline = Infinity;
+    this.#deadline = Infinity;
     // Where nothing is encrypted the key is a password for the handshake that nobody looks at.
     const key = this.#secret === 'none' ? newKey(this.#options.random, this.#cipher) : copyKey(this.#secret);
     this.effects.push({ do: 'enrol', id: this.#id, key });
@@ -286,7 +369,7 @@ export class ClientMachine {
 
   #pause(until: number): void {
     this.state = 'closed';
-    this.deadline = until;
+    this.#deadline = until;
   }
 
   #backOff(): number {

@@ -23,6 +23,10 @@ export const CLIENT_EVENTS = [
   'enrolFailed',
   /** The network says that nobody listens there. */
   'unreachable',
+  /** The system could not send a datagram. */
+  'sendFailed',
+  /** A datagram of more than ORIGINAL_DATAGRAM_MAX bytes was sent. */
+  'large',
   /** The time that `deadline` names has come. */
   'timer',
 ] as const;
@@ -44,8 +48,12 @@ export type ClientEffect =
   | { readonly do: 'enrol'; readonly id: string; readonly key: Uint8Array }
   /** The cable is up: key its session. The key stays the client's. */
   | { readonly do: 'up'; readonly keying: Keying }
-  /** The cable is down: take the session's key away. */
-  | { readonly do: 'down' }
+  /** The cable is down, the server does not know us or is silent: take the session's key away. */
+  | { readonly do: 'down'; readonly why: 'unknown' | 'silent' }
+  /** Bind the socket anew, to whatever address this end now has; then say resolved or resolveFailed. */
+  | { readonly do: 'reconnect' }
+  /** The server is a C program: it cuts datagrams at ORIGINAL_DATAGRAM_MAX bytes. */
+  | { readonly do: 'cut' }
   /** The server said no. It is tried again, unless 'fail' follows. */
   | { readonly do: 'denied'; readonly why: ClientFailure }
   /** A LOGIN stays without an answer. */

@@ -32,12 +32,22 @@ export const RELOGIN_INTERVAL = 1_000;
 export const RESPONSE_INTERVAL = 1_000;
 /** With `-k`: silence after which a KEEPALIVE is sent. */
 export const KEEPALIVE_INTERVAL = 30_000;
+/** Silence, after something was sent, that makes the client ask whether the server still knows it. */
+export const ASK_AFTER = 10_000;
+/** A question is repeated after this, and so often; then the cable is down. */
+export const ASK_INTERVAL = 2_000;
+export const ASKS_MAX = 3;
 /** A DENY is believed only this long after something was sent that it can be the answer to (§5). */
 export const DENY_WINDOW = 5_000;
 /** Wait before a key is carried again, doubled each time, at most. */
 export const RETRY_MAX = 60_000;
 /** Denials of a LOGIN, and of a RESPONSE, after which a client that was never up gives up. */
 export const DENIALS_MAX = { login: 3, response: 2 } as const;
+
+/** The C program cuts what it reads, datagrams and frames, at so many bytes (§6). */
+export const ORIGINAL_DATAGRAM_MAX = 2_000;
+/** Whether a server is one is asked so often, when a datagram was sent that it would cut. */
+export const PROBES_MAX = 3;
 
 /** Bytes under one Blowfish key, 2^32 blocks, after which equal blocks begin to tell (§5). */
 export const WEAR_BYTES = 2 ** 35;

@@ -67,6 +67,11 @@ export function keepalive(): Uint8Array {
   return Uint8Array.of(TYPE.KEEPALIVE);
 }
 
+/** Nothing that anybody knows: see ClientMachine.probe. */
+export function probe(): Uint8Array {
+  return Uint8Array.of(0);
+}
+
 /**
  * The refusal of a datagram: never longer than what it answers (§5), so that the text is left away where
  * it would be. The C client looks at the first byte alone.

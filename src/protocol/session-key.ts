@@ -27,6 +27,11 @@ export function newId(random: Random): string {
   return id;
 }
 
+/** Whether a C client made this id (§1). */
+export function isOriginalId(id: string): boolean {
+  return /^vde_[A-Za-z0-9]{6}$/.test(id);
+}
+
 /** The content of a fresh key file. */
 export function newKey(random: Random, cipher: Cipher): Uint8Array {
   return random(KEY_FILE_BYTES[cipher]);

@@ -84,11 +84,15 @@ export class ClientFixture {
     return this.tell('timer');
   }
 
-  /** Goes on for so long; the timer rings where it is due. */
+  /** Goes on for so long; the timer rings where it is due, and questions of a cable that is up are answered. */
   run(ms: number): string[] {
     const end = this.now + ms;
     const kinds: string[] = [];
-    while (this.client.deadline <= end) kinds.push(...this.timer());
+    while (this.client.deadline <= end) {
+      const effects = this.timer();
+      if (this.state === 'up' && effects.includes('send response')) this.tell(authOk());
+      else kinds.push(...effects);
+    }
     this.now = end;
     return kinds;
   }
@@ -96,6 +100,12 @@ export class ClientFixture {
   /** DATA was sent. */
   data(): this {
     this.client.sent(this.now);
+    return this;
+  }
+
+  /** Authentic DATA came. */
+  heard(): this {
+    this.client.heard();
     return this;
   }
 

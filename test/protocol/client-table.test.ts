@@ -36,6 +36,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: 'nothing',
+    sendFailed: 'nothing',
+    large: 'nothing',
     timer: ['opening', 'send login'],
   },
   resolving: {
@@ -53,6 +55,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: 'nothing',
+    sendFailed: 'nothing',
+    large: 'nothing',
     timer: 'nothing',
   },
   enrolling: {
@@ -70,6 +74,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     enrolled: ['opening', 'send login'],
     enrolFailed: ['closed', 'fail key not carried'],
     unreachable: 'nothing',
+    sendFailed: 'nothing',
+    large: 'nothing',
     timer: 'nothing',
   },
   opening: {
@@ -87,6 +93,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: ['opening'], // there is one candidate; its timer is due sooner
+    sendFailed: ['opening'],
+    large: 'nothing',
     timer: ['resolving', 'unanswered', 'resolve'],
   },
   waiting: {
@@ -104,6 +112,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: 'nothing',
+    sendFailed: 'nothing',
+    large: 'nothing',
     timer: ['waiting', 'send response'],
   },
   up: {
@@ -111,17 +121,19 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     challenge: 'nothing',
     response: 'nothing',
     authOk: 'nothing',
-    deny: ['opening', 'down', 'send login'],
+    deny: ['opening', 'down unknown', 'send login'],
     keepalive: 'nothing',
     data: 'nothing',
     other: 'nothing',
     start: 'nothing',
-    resolved: 'nothing',
+    resolved: ['up', 'send response'],
     resolveFailed: 'nothing',
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: 'nothing',
-    timer: ['up', 'send keepalive'],
+    sendFailed: ['up', 'reconnect'],
+    large: ['up', 'send other'],
+    timer: ['up', 'send response'],
   },
 };
 
@@ -147,7 +159,7 @@ function inState(state: ClientState, mode = modeFor(state)): ClientFixture {
       bench.logIn().tell(CHALLENGE);
       break;
     case 'up':
-      bench.logIn().authenticate().timer();
+      bench.logIn().authenticate().heard().timer();
   }
   expect(bench.state).toBe(state);
   return bench;
@@ -218,7 +230,7 @@ describe('the table of the client', () => {
     ['enrolling', Infinity],
     ['opening', 5_000],
     ['waiting', 1_000],
-    ['up', 30_000],
+    ['up', 10_000],
   ] as const)('%s: the timer is due in %d ms', (state, due) => {
     expect(inState(state).due).toBe(due);
   });
@@ -319,7 +331,7 @@ describe('a client without encryption', () => {
     expect(b.last('up').keying).toEqual({ suite: 'plain' });
     // After its restart the server asks again.
     b.wait(10_000).data();
-    expect(b.tell(DENY)).toEqual(['down', 'send login']);
+    expect(b.tell(DENY)).toEqual(['down unknown', 'send login']);
     expect([b.wait(100).tell(DENY), b.timer()]).toEqual([[], ['enrol']]);
     expect(b.last('enrol').id).not.toBe(id);
     // Where scp cannot work, a LOGIN is tried without.
@@ -377,7 +389,8 @@ describe('LOGIN', () => {
   test.each(['answers', 'unreachable'] as const)('keeps its distance, whatever happens: %s', (what) => {
     const random = randomness();
     const pick = <T>(all: readonly T[]) => all[random.below(all.length)] as T;
-    const not = what === 'answers' ? ['timer', 'start', 'unreachable'] : ['timer', 'start'];
+    const nobody = what === 'answers' ? ['unreachable', 'sendFailed'] : [];
+    const not = ['timer', 'start', ...nobody];
     const events = CLIENT_EVENTS.filter((event) => !not.includes(event));
     const messages = MESSAGES.flatMap((message) => EXAMPLES[message].slice(0, 3));
     // Once it has been up it never gives up.
@@ -493,7 +506,7 @@ describe('DENY', () => {
   });
 
   test.each([
-    [5_000, ['down', 'send login']],
+    [5_000, ['down unknown', 'send login']],
     [5_001, []],
   ])('while up, of DATA that is %d ms old: %j', (age, effects) => {
     expect(new ClientFixture().logIn().authenticate().wait(60_000).data().wait(age).tell(DENY)).toEqual(
@@ -505,7 +518,7 @@ describe('DENY', () => {
     const b = new ClientFixture().logIn().wait(500).authenticate().wait(499).data();
     expect(b.tell(DENY)).toEqual([]);
     expect(b.state).toBe('up');
-    expect(b.wait(1).tell(DENY)).toEqual(['down', 'send login']);
+    expect(b.wait(1).tell(DENY)).toEqual(['down unknown', 'send login']);
   });
 
   test('after the state that waited for it is nobody’s answer', () => {
@@ -638,7 +651,7 @@ describe('backing off, with a random key after having been up', () => {
       else b.tell(happening);
     }
     b.authenticate().wait(10_000).data();
-    expect(b.tellAll(DENY, DENY)).toEqual(['down', 'send login']);
+    expect(b.tellAll(DENY, DENY)).toEqual(['down unknown', 'send login']);
     expect(b.timer()).toEqual(['denied no key at server', 'enrol']);
     b.tell('enrolFailed');
     expect(b.due).toBe(10_000);
@@ -669,6 +682,7 @@ describe('KEEPALIVE', () => {
     b.run(95_000);
     expect(b.gaps('send keepalive')).toEqual([30_000, 30_000, 30_000]);
     expect(b.times('send keepalive')[0]).toBe(b.times('send response')[0]);
+    expect(b.state).toBe('up');
   });
 
   test('waits while DATA is sent', () => {
@@ -746,7 +760,7 @@ describe('ChaCha20', () => {
     b.tellAll(CHALLENGE, DENY);
     b.timer();
     b.authenticate().wait(10_000).data();
-    expect(b.tell(DENY)).toEqual(['down', 'send login']);
+    expect(b.tell(DENY)).toEqual(['down unknown', 'send login']);
     expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up', 'send keepalive']);
     expect(blocks(b)).toEqual(['chacha20 12', 'chacha20 0', 'chacha20 0']);
   });

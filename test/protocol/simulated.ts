@@ -134,6 +134,8 @@ export class SimulatedServer implements Node {
   readonly sessions = new Map<string, Keying>();
   machine!: ClassicServer;
   deadline = 0;
+  /** How far its clock is ahead of the network's, ms. */
+  #ahead = 0;
 
   /** @param preshared its key file; keys are sent to it when undefined */
   constructor(network: Network, preshared: Uint8Array | undefined, address = '198.51.100.1') {
@@ -161,15 +163,24 @@ export class SimulatedServer implements Node {
 
   timer(): void {
     this.deadline = this.#network.now + 1_000;
-    this.machine.tick(this.#network.now);
+    this.machine.tick(this.#now);
     this.#act();
   }
 
   receive(datagram: Uint8Array, from: Remote): void {
     const keying = datagram[0] === TYPE.DATA ? this.sessions.get(remoteKey(from)) : undefined;
-    if (keying === undefined) this.machine.receive(this.#network.now, from, datagram);
-    else if (same(datagram, data(keying))) this.machine.heard(this.#network.now, from);
+    if (keying === undefined) this.machine.receive(this.#now, from, datagram);
+    else if (same(datagram, data(keying))) this.machine.heard(this.#now, from);
     this.#act();
+  }
+
+  get #now(): number {
+    return this.#network.now + this.#ahead;
+  }
+
+  /** Sets its clock forward, or back. */
+  jump(ms: number): void {
+    this.#ahead += ms;
   }
 
   #act(): void {
@@ -200,6 +211,9 @@ export class SimulatedClient implements Node {
   readonly server: FarEnd;
   readonly machine: ClassicClient;
   readonly #network: Network;
+  /** When the timer rings, by the network's clock. */
+  deadline = Infinity;
+  #ahead = 0;
   keying: Keying | undefined;
   /** Why it has given up. */
   failed: string | undefined;
@@ -221,7 +235,7 @@ export class SimulatedClient implements Node {
       sealResponse: (keying, challenge) => clientCore.sealResponse(keying, challenge),
     });
     network.attach(this);
-    this.#tell(() => this.machine.happen(network.now, 'start'));
+    this.#tell(() => this.machine.happen(this.#now, 'start'));
   }
 
   /** Whether both ends are up, with the same key. */
@@ -230,34 +244,45 @@ export class SimulatedClient implements Node {
     return this.keying !== undefined && theirs !== undefined && same(data(this.keying), data(theirs));
   }
 
-  get deadline(): number {
-    return this.machine.deadline;
+  get #now(): number {
+    return this.#network.now + this.#ahead;
+  }
+
+  /** Sets its clock forward, or back. A timer that runs is none of the clock's. */
+  jump(ms: number): void {
+    this.#ahead += ms;
+  }
+
+  #arm(): void {
+    this.deadline = this.machine.deadline - this.#ahead;
   }
 
   timer(): void {
-    this.#tell(() => this.machine.happen(this.#network.now, 'timer'));
+    this.#tell(() => this.machine.happen(this.#now, 'timer'));
   }
 
   unreachable(): void {
-    this.#tell(() => this.machine.happen(this.#network.now, 'unreachable'));
+    this.#tell(() => this.machine.happen(this.#now, 'unreachable'));
   }
 
   receive(datagram: Uint8Array, from: Remote): void {
     if (remoteKey(from) !== remoteKey(this.server.remote)) return; // as a connected socket
     if (datagram[0] === TYPE.DATA && this.keying !== undefined) return;
-    this.#tell(() => this.machine.receive(this.#network.now, datagram));
+    this.#tell(() => this.machine.receive(this.#now, datagram));
   }
 
   /** Sends DATA, if the cable is up. */
   data(): void {
     if (this.keying === undefined) return;
     this.#network.send(data(this.keying), this.remote, this.server.remote);
-    this.machine.sent(this.#network.now);
+    this.machine.sent(this.#now);
+    if (this.machine.deadline - this.#ahead < this.deadline) this.#arm();
   }
 
   #tell(what: () => void): void {
     what();
     for (const effect of this.machine.take()) this.#do(effect);
+    this.#arm();
   }
 
   #do(effect: ClientEffect): void {
@@ -266,12 +291,12 @@ export class SimulatedClient implements Node {
         this.#network.send(effect.datagram, this.remote, this.server.remote);
         break;
       case 'resolve':
-        this.#network.after(5, () => this.#tell(() => this.machine.resolved(this.#network.now, 1)));
+        this.#network.after(5, () => this.#tell(() => this.machine.resolved(this.#now, 1)));
         break;
       case 'enrol':
         this.#network.after(300, () => {
           this.server.keyFiles.set(effect.id, effect.key);
-          this.#tell(() => this.machine.happen(this.#network.now, 'enrolled'));
+          this.#tell(() => this.machine.happen(this.#now, 'enrolled'));
         });
         break;
       case 'up':
@@ -280,6 +305,9 @@ export class SimulatedClient implements Node {
         break;
       case 'down':
         this.keying = undefined;
+        break;
+      case 'reconnect':
+        this.#network.after(5, () => this.#tell(() => this.machine.resolved(this.#now, 1)));
         break;
       case 'fail':
         this.failed = effect.why;

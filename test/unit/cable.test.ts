@@ -82,6 +82,8 @@ class End {
         plugBack: () => end.log.push('plug back'),
         unreachable: () => end.log.push('unreachable'),
         sendFailed: (why) => end.log.push(`failed ${why}`),
+        large: () => end.log.push('large'),
+        tooLong: (_link, frameMax) => end.log.push(`too long ${frameMax}`),
         worn: () => end.log.push('worn'),
       },
       (direction, remote, datagram) => end.tapped.push(`${direction} ${remote.address} ${hex(datagram)}`),
@@ -404,7 +406,51 @@ describe('what does not pass', () => {
     left.feed(numbered(60), numbered(13), new Uint8Array(), numbered(9_217), numbered(65_535), numbered(61));
     await carry(left, right);
     expect(hexes(right.frames)).toEqual(hexes([numbered(60), padded(numbered(61))]));
-    expect(left.cable.counts(left.link).refused).toEqual({ 'frame too short or too long': 4n });
+    expect(left.cable.counts(left.link).refused).toEqual({
+      'frame too short': 2n,
+      'frame too long': 2n,
+    });
+  });
+
+  test('frames too long are told of once, and again when the link is raised again', async () => {
+    const { left, right } = await joined();
+    left.feed(numbered(9_217), numbered(9_216));
+    left.feed(numbered(9_217));
+    await carry(left, right);
+    expect(left.log.filter((entry) => entry.startsWith('too long'))).toEqual(['too long 9216']);
+    left.cable.raise(left.link, KEYING);
+    left.feed(numbered(9_217));
+    expect(left.count('too long 9216')).toBe(2);
+    expect(left.log.filter((entry) => entry.startsWith('refused'))).toEqual([]);
+    expect(left.cable.counts(left.link).refused).toEqual({ 'frame too long': 3n });
+  });
+
+  test('frames longer than a peer takes are dropped, until the link is raised again', async () => {
+    const { left, right } = await joined();
+    left.cable.limit(left.link, 1_979);
+    left.feed(numbered(1_979), numbered(1_980), numbered(9_217), numbered(60));
+    await carry(left, right);
+    expect(hexes(right.frames)).toEqual(hexes([padded(numbered(1_979)), numbered(60)]));
+    expect(left.log).toEqual(['too long 1979', 'sent']);
+    // The peer may send what it likes.
+    right.feed(numbered(3_000));
+    await carry(right, left);
+    expect(hexes(left.frames)).toEqual(hexes([numbered(3_000)]));
+    left.cable.raise(left.link, KEYING);
+    right.cable.raise(right.link, KEYING);
+    left.feed(numbered(1_980));
+    await carry(left, right);
+    expect(right.frames).toHaveLength(3);
+  });
+
+  test('datagrams that a C program would cut are told of, once for each batch', async () => {
+    const { left } = await joined();
+    left.feed(numbered(1_979), numbered(1_979)); // datagrams of 1993 bytes
+    expect(left.log).toEqual(['sent']);
+    left.feed(numbered(1_980), numbered(60), numbered(9_216)); // 2001 and 9233
+    expect(left.log).toEqual(['sent', 'sent', 'large']);
+    left.feed(numbered(60));
+    expect(left.count('large')).toBe(1);
   });
 
   test('what a lost plug had begun is no part of what the next one says', async () => {

@@ -11,6 +11,18 @@ export function warnOfWeakness(log: Log, peer: string, suite: Keying['suite']): 
   );
 }
 
+/** Ethernet header: what a frame has besides the MTU. */
+const HEADER_BYTES = 14;
+
+/** Said once per session, when a frame from the switch was too long to be carried (§6). */
+export function warnOfLength(log: Log, peer: string, frameMax: number, cut: boolean): void {
+  const why = cut ? 'the C program there would cut them' : 'no cable carries them';
+  log.warn(
+    { peer },
+    `dropped a frame of more than ${frameMax} bytes, ${why}: set the MTU of what is behind the switch to ${frameMax - HEADER_BYTES} at most`,
+  );
+}
+
 /** Said once per session, when as much has gone under one key as a cipher with blocks of 64 bits bears (§5). */
 export function warnOfWear(log: Log, peer: string): void {
   log.warn(

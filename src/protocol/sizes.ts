@@ -1,0 +1,17 @@
+import type { Keying } from '../core/core.js';
+
+/**
+ * The longest frame whose sealed form is a datagram of at most so many bytes (classic-protocol §6).
+ * @param datagram bytes of UDP payload, at least 32
+ */
+export function longestFrame(suite: Keying['suite'], datagram: number): number {
+  switch (suite) {
+    case 'plain':
+      return datagram - 1;
+    case 'blowfish':
+      // Counter and CRC are 12 bytes; at least one byte of padding fills the last block of 8.
+      return 8 * Math.floor((datagram - 1) / 8) - 12 - 1;
+    case 'chacha20':
+      return datagram - 1 - 12;
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * Makes of a clock that jumps one that never goes back: time inside goes on from where it stood. A jump
+ * ahead is let through, as nobody can tell it from a long sleep; all that was due in between is due at once.
+ */
+export class SteadyClock {
+  #behind = 0;
+  #last = -Infinity;
+
+  /** The time inside, ms, when the clock outside shows `now`. */
+  inside(now: number): number {
+    this.#behind = Math.max(this.#behind, this.#last - now);
+    this.#last = now + this.#behind;
+    return this.#last;
+  }
+
+  /** What the clock outside will show at a time inside, unless it jumps again. */
+  outside(time: number): number {
+    return time - this.#behind;
+  }
+}
