@@ -59,7 +59,7 @@ function scpOptions(settings: Settings): string[] {
 
 function presharedKey(path: string, cipher: Cipher, log: Log): Uint8Array {
   const { key, exposed } = readPresharedKey(path, cipher);
-  if (exposed) log.warn({ file: path }, 'the key file can be read by other users: chmod 600 it');
+  if (exposed !== undefined) log.warn({ file: path }, `the key file ${exposed}`);
   return key;
 }
 

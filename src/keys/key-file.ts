@@ -15,8 +15,18 @@ export function sessionKeyPath(id: string): string {
 export interface KeyFile {
   /** 24 bytes, or 44 where the file has as many: enough for either cipher. */
   readonly key: Uint8Array;
-  /** Whether users other than the owner may read it. */
-  readonly exposed: boolean;
+  /** Who besides the user of this program, and root, can read or change it, in words; undefined: nobody. */
+  readonly exposed: string | undefined;
+}
+
+/** @param user that the program runs as; undefined where the system has no such numbers */
+export function exposure(
+  file: { mode: number; uid: number },
+  user = process.geteuid?.(),
+): KeyFile['exposed'] {
+  const { mode, uid } = file;
+  if (uid !== 0 && user !== undefined && uid !== user) return `belongs to another user (${uid}): chown it`;
+  return (mode & 0o077) === 0 ? undefined : 'can be read by other users: chmod 600 it';
 }
 
 /** Reads a key from an open file; undefined when it is too short. Never blocks on what is no regular file. */
@@ -33,7 +43,7 @@ function readKey(path: string, flags: number): KeyFile | 'no file' | 'short' {
     if (have < KEY_FILE_BYTES.blowfish) return 'short';
     const key = bytes.slice(0, have < bytes.length ? KEY_FILE_BYTES.blowfish : bytes.length);
     bytes.fill(0);
-    return { key, exposed: (stat.mode & 0o077) !== 0 };
+    return { key, exposed: exposure(stat) };
   } finally {
     closeSync(file);
   }

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CryptcabError } from '../../src/error.js';
-import { readPresharedKey, sessionKeyPath, takeSessionKey } from '../../src/keys/key-file.js';
+import { exposure, readPresharedKey, sessionKeyPath, takeSessionKey } from '../../src/keys/key-file.js';
 import { numbered } from '../protocol/examples.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -45,7 +45,7 @@ describe('a pre-shared key', () => {
   ])('is the first %d of %d bytes', (bytes, length) => {
     const { key, exposed } = readPresharedKey(write('key', numbered(length)));
     expect(key).toEqual(numbered(bytes));
-    expect(exposed).toBe(false);
+    expect(exposed).toBeUndefined();
   });
 
   test('that is too short for ChaCha20 is refused where that is wanted', () => {
@@ -73,7 +73,20 @@ describe('a pre-shared key', () => {
     [0o620, true],
     [0o666, true],
   ])('of mode %o is exposed: %s', (mode, exposed) => {
-    expect(readPresharedKey(write('mode', numbered(24), mode)).exposed).toBe(exposed);
+    expect(readPresharedKey(write('mode', numbered(24), mode)).exposed !== undefined).toBe(exposed);
+  });
+
+  const READ = 'can be read by other users: chmod 600 it';
+  test.each([
+    [1000, 0o600, 1000, undefined],
+    [0, 0o600, 1000, undefined],
+    [1000, 0o600, 0, 'belongs to another user (1000): chown it'],
+    [1001, 0o600, 1000, 'belongs to another user (1001): chown it'],
+    [1000, 0o640, 1000, READ],
+    [0, 0o644, 1000, READ],
+    [0, 0o600, undefined, undefined],
+  ])('of user %d, mode %o, read by user %d: %s', (uid, mode, user, says) => {
+    expect(exposure({ uid, mode: 0o100000 | mode }, user)).toBe(says);
   });
 
   test('may be read through a symbolic link: its owner made it', () => {
