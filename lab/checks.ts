@@ -42,9 +42,13 @@ export const FRAME_SIZES = [
 const TRIES = 3;
 
 /** The sizes of frames that do not come back. */
-export async function lostSizes(from: Host, to: Host): Promise<number[]> {
+export async function lostSizes(
+  from: Host,
+  to: Host,
+  sizes: readonly number[] = FRAME_SIZES,
+): Promise<number[]> {
   const lost: number[] = [];
-  for (const size of FRAME_SIZES) {
+  for (const size of sizes) {
     let back = false;
     // Ethernet, IPv4 and ICMP headers: 42 bytes.
     for (let i = 0; i < TRIES && !back; i++) back = await from.pings(to.inner, size - 42);
