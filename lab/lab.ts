@@ -41,6 +41,7 @@ function originalKeyFiles(): string[] {
 
 /** One host: a network namespace. */
 export class Host {
+  readonly index: number;
   readonly namespace: string;
   /** Where the first host is, seen from here, and this one, seen from there; IPv4 and IPv6. */
   readonly link: {
@@ -57,6 +58,7 @@ export class Host {
 
   constructor(lab: Lab, index: number) {
     this.#lab = lab;
+    this.index = index;
     this.namespace = `${lab.name}-${index}`;
     this.link = {
       hub4: `10.77.${index}.1`,

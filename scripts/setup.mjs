@@ -21,8 +21,10 @@ export const TEST_PROGRAMS = {
   scp: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
+  'netsniff-ng': 'netsniff-ng',
   setpriv: 'util-linux',
   stdbuf: 'coreutils',
+  trafgen: 'netsniff-ng',
   vde_cryptcab: 'vde2-cryptcab',
 };
 

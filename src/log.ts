@@ -27,7 +27,10 @@ export class SeldomLog {
       seen.more++;
       return;
     }
-    if (seen === undefined && this.#seen.size >= KINDS_MAX) this.#seen.clear();
+    if (seen === undefined && this.#seen.size >= KINDS_MAX) {
+      for (const [old, { until }] of this.#seen) if (now >= until) this.#seen.delete(old);
+      if (this.#seen.size >= KINDS_MAX) return; // more kinds than anybody reads: these are not said
+    }
     this.#seen.set(kind, { until: now + INTERVAL, more: 0 });
     say(1 + (seen?.more ?? 0));
   }

@@ -129,7 +129,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       case 'refused': {
         const { peer, why } = effect;
         const level = why === 'not logged in' || why === 'too many logins' ? 'info' : 'warn';
-        seldom.note(performance.now(), `${peer.address} ${why}`, (times) =>
+        // By reason alone: whoever can forge one source address can forge many.
+        seldom.note(performance.now(), why, (times) =>
           log[level]({ peer: remoteText(peer), times }, REFUSALS[why]),
         );
         break;

@@ -39,7 +39,7 @@ class DgramUdp implements Udp {
 
   #failed(error: Error): void {
     if (codeOf(error) === 'ECONNREFUSED') this.#events.unreachable();
-    else this.#events.failed(messageOf(error));
+    else this.#events.failed(codeOf(error) ?? messageOf(error)); // without the address, of which there may be many
   }
 
   #address(remote: Remote): string {

@@ -1,0 +1,168 @@
+// Somebody sends whatever can be sent without the key, 50 000 times a second, from forged addresses. The cable
+// carries on, nothing of it reaches the switch, and neither memory nor log grows.
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { transfer } from '../../lab/checks.js';
+import { type ForgedAddress, flood, type Payload, record } from '../../lab/flood.js';
+import { type Host, Lab } from '../../lab/lab.js';
+import { type Process, until } from '../../lab/process.js';
+import { authOk, challenge, deny, login } from '../../src/protocol/messages.js';
+import { randomness, seed } from '../seed.js';
+
+const RATE = 50_000;
+const SECONDS = 10;
+/** The measured time lies within the flood's. */
+const MEASURED = SECONDS - 2;
+const BASELINE = 5;
+const SERVER_PORT = 7667;
+const CLIENT_PORT = 7668;
+const CLOSED_PORT = 9;
+
+const random = randomness();
+let lab: Lab;
+let hub: Host;
+let host: Host;
+let server: Process;
+let client: Process;
+let keyFile: string;
+
+beforeAll(async () => {
+  lab = new Lab(2);
+  [hub, host] = lab.hosts as [Host, Host];
+  keyFile = lab.keyFile('key', random.bytes(24));
+  await Promise.all(lab.hosts.map((each) => each.startSwitch()));
+  for (const each of lab.hosts)
+    each.run('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0');
+  server = hub.cryptcab(['-p', String(SERVER_PORT), '-P', keyFile, '-v']);
+  await server.prints(/waiting for clients/);
+  client = host.cryptcab([
+    ...['-p', String(CLIENT_PORT), '-P', keyFile, '-v'],
+    ...['-c', `${host.link.hub4}:${SERVER_PORT}`],
+  ]);
+  await client.prints(/the cable is up/);
+  await host.reaches(hub.inner);
+  // Both have seen load before they are measured.
+  await carried(3);
+});
+
+afterAll(() => lab.close());
+
+/** Mbit/s that a TCP stream reaches in so many seconds. */
+async function carried(seconds: number): Promise<number> {
+  return (await transfer(host, hub, { seconds }, seed)).received.mbit;
+}
+
+/** Resident set of a process, MB. */
+function resident({ pid }: Process): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+const lines = ({ output }: Process) => output.split('\n').length;
+
+interface Counts {
+  readonly sealed: number;
+  readonly opened: number;
+  readonly refused: Record<string, number>;
+}
+
+/** What an end has carried, as it says when it is asked. */
+async function counts(end: Process): Promise<Counts> {
+  const from = end.output.length;
+  end.signal('SIGUSR2');
+  const [line] = await end.prints(/^.*"msg":"carried".*$/m, 15_000, from);
+  const said = JSON.parse(line);
+  return { ...said, sealed: Number(said.sealed), opened: Number(said.opened) };
+}
+
+interface Attack {
+  readonly name: string;
+  /** Who is attacked. */
+  readonly end: 'server' | 'client';
+  readonly from: 'the other end' | 'many';
+  payloads(): Payload[] | Promise<Payload[]>;
+}
+
+const bytes = (...values: Uint8Array[]): Payload[] => values.map((each) => ({ bytes: each }));
+const logins = () => bytes(...Array.from({ length: 50 }, (_, i) => login(`flood${i}`)));
+const junk = (): Payload[] =>
+  [0, 1, 7, 8, 16, 80, 81, 136, 500, 1000, 1399, 1400].map((length) => ({
+    bytes: Uint8Array.of(0x20),
+    random: length,
+  }));
+
+/** DATA of the cable, recorded while it carried something. */
+async function recorded(): Promise<Payload[]> {
+  const [payloads] = await Promise.all([
+    record(lab, host, hub, `udp dst port ${SERVER_PORT} and greater 1000`, 200),
+    carried(2),
+  ]);
+  return payloads;
+}
+
+const ATTACKS: readonly Attack[] = [
+  { name: 'LOGINs', end: 'server', from: 'the other end', payloads: logins },
+  { name: 'LOGINs', end: 'server', from: 'many', payloads: logins },
+  { name: 'DATA, cut and random', end: 'server', from: 'the other end', payloads: junk },
+  { name: 'DATA, cut and random', end: 'server', from: 'many', payloads: junk },
+  { name: 'DATA, replayed', end: 'server', from: 'the other end', payloads: recorded },
+  { name: 'DENYs', end: 'client', from: 'the other end', payloads: () => bytes(deny(137), deny(1)) },
+  { name: 'AUTH_OKs', end: 'client', from: 'the other end', payloads: () => bytes(authOk()) },
+  {
+    name: 'CHALLENGEs',
+    end: 'client',
+    from: 'the other end',
+    payloads: () => bytes(challenge(random.bytes(128)), challenge(random.bytes(128))),
+  },
+  { name: 'DENYs', end: 'client', from: 'many', payloads: () => bytes(deny(137)) },
+];
+
+for (const { name, end, from, payloads } of ATTACKS) {
+  test(`${name} to the ${end}, from ${from}`, async () => {
+    const sent = await payloads();
+    const [attacker, victim] = end === 'server' ? [host, hub] : [hub, host];
+    const process = end === 'server' ? server : client;
+    const [address, port, farAddress, farPort] =
+      end === 'server'
+        ? [host.link.hub4, SERVER_PORT, host.link.own4, CLIENT_PORT]
+        : [host.link.own4, CLIENT_PORT, host.link.hub4, SERVER_PORT];
+    const forged: ForgedAddress = from === 'many' ? 'many' : { address: farAddress, port: farPort };
+    const under = async (to: number, seconds: number) => {
+      const running = flood(lab, attacker, victim, forged, { address, port: to }, sent, {
+        rate: RATE,
+        seconds: seconds + 2,
+      });
+      await running.prints(/Running/);
+      const mbit = await carried(seconds);
+      expect(await running.exited).toBe(0);
+      expect(running.output).toContain(`${RATE * (seconds + 2)} packets outgoing`);
+      return mbit;
+    };
+    const closed = await under(CLOSED_PORT, BASELINE);
+    const before = { resident: resident(process), lines: lines(process) };
+    let peak = before.resident;
+    const watch = setInterval(() => {
+      peak = Math.max(peak, resident(process));
+    }, 200);
+    const open = await under(port, MEASURED).finally(() => clearInterval(watch));
+    const logged = lines(process) - before.lines;
+    const grown = peak - before.resident;
+    const [ours, theirs] = [await counts(server), await counts(client)];
+    console.log(
+      `${name} to the ${end}, from ${from}: ${open.toFixed(0)} Mbit/s, ${closed.toFixed(0)} with a closed port (${(open / closed).toFixed(2)}); ` +
+        `resident set +${grown.toFixed(1)} MB of ${before.resident.toFixed(0)}; ${logged} log lines; refused ${JSON.stringify(ours.refused)}`,
+    );
+    expect(open / closed).toBeGreaterThanOrEqual(0.5);
+    expect(grown).toBeLessThan(16);
+    expect(logged).toBeLessThan(100);
+    // Whatever an end opened, the other had sealed: nothing forged, and nothing twice.
+    expect(ours.opened).toBeLessThanOrEqual(theirs.sealed);
+    expect(theirs.opened).toBeLessThanOrEqual(ours.sealed);
+  });
+}
+
+test('when it is over, a new client comes up', async () => {
+  await client.stop();
+  client = host.cryptcab(['-P', keyFile, '-v', '-c', `${host.link.hub4}:${SERVER_PORT}`]);
+  await client.prints(/the cable is up/, 30_000);
+  await until('frames pass', () => host.pings(hub.inner));
+});
