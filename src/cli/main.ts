@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { WireTap } from '../cable.js';
 import { resolveHost, startClient } from '../client.js';
 import { CryptcabError, messageOf } from '../error.js';
@@ -21,6 +22,10 @@ import { Answer, parseOptions, type Settings, type Target, UsageError } from './
 
 /** How long -d waits for a server's answer before it goes on in the background. */
 const PATIENCE_MS = 10_000;
+
+// Of what a cable makes, all but everything is garbage at once. Node would let its young generation grow to
+// 32 MiB under load all the same; one that stays at its first size keeps a cable, and a flood, small.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const name = basename(process.argv[1] ?? 'cryptcab').replace(/^main\.js$/, 'cryptcab');
 

@@ -10,18 +10,18 @@ export interface Rate {
   readonly burst: number;
 }
 
-function take(bucket: Bucket, { rate, burst }: Rate, now: number): boolean {
+/** Whether a bucket holds a token now. */
+function holds(bucket: Bucket, { rate, burst }: Rate, now: number): boolean {
   bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) * rate) / 1000);
   bucket.at = now;
-  if (bucket.tokens < 1) return false;
-  bucket.tokens -= 1;
-  return true;
+  return bucket.tokens >= 1;
 }
 
 /**
  * Token buckets: one for each source, in a table of bounded size, and one for all together
- * (classic-protocol §5). A source that is pushed out of the table starts with a full bucket when it
- * comes again; the one for all holds then.
+ * (classic-protocol §5). The oldest source is pushed out of a full table, and starts with a full bucket when
+ * it comes again; the one for all holds then. That one is looked at first: a flood from forged addresses
+ * costs no more than that, and leaves the table alone.
  */
 export class RateLimit {
   readonly #source: Rate;
@@ -39,19 +39,23 @@ export class RateLimit {
 
   /** Whether one more event of this source may be. */
   allow(now: number, source: string): boolean {
+    if (!holds(this.#all, this.#total, now)) return false;
     let bucket = this.#buckets.get(source);
     if (bucket === undefined) {
       bucket = { tokens: this.#source.burst, at: now };
-    } else {
-      this.#buckets.delete(source);
+      this.#buckets.set(source, bucket);
+      if (this.#buckets.size > this.#sourcesMax) this.#forgetOldest();
     }
-    this.#buckets.set(source, bucket); // the newest is last, so that the first is the one to give up
-    if (this.#buckets.size > this.#sourcesMax) {
-      for (const oldest of this.#buckets.keys()) {
-        this.#buckets.delete(oldest);
-        break;
-      }
+    if (!holds(bucket, this.#source, now)) return false;
+    bucket.tokens -= 1;
+    this.#all.tokens -= 1;
+    return true;
+  }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#buckets.keys()) {
+      this.#buckets.delete(oldest);
+      return;
     }
-    return take(bucket, this.#source, now) && take(this.#all, this.#total, now);
   }
 }

@@ -49,13 +49,20 @@ describe('a rate limit', () => {
     expect(allowed(limit, 600, 'a')).toBe(1); // and takes nothing
   });
 
-  test('forgets the source that was quiet longest when there are too many', () => {
+  test('forgets the oldest source when there are too many', () => {
     const limit = new RateLimit(SOURCE, NO_BOUND, 3);
     for (const source of ['a', 'b', 'c', 'a']) allowed(limit, 0, source);
-    allowed(limit, 0, 'd'); // pushes b out
-    expect(allowed(limit, 0, 'a')).toBe(0);
+    allowed(limit, 0, 'd'); // pushes a out
+    expect(allowed(limit, 0, 'b')).toBe(0);
     expect(allowed(limit, 0, 'c')).toBe(0);
-    expect(allowed(limit, 0, 'b')).toBe(5);
+    expect(allowed(limit, 0, 'a')).toBe(5);
+  });
+
+  test('that is used up by all takes nothing from a source, nor a source that is used up from all', () => {
+    const limit = new RateLimit({ rate: 0, burst: 5 }, { rate: 10, burst: 7 }, 3);
+    expect([allowed(limit, 0, 'a'), allowed(limit, 0, 'a'), allowed(limit, 0, 'b')]).toEqual([5, 0, 2]);
+    expect(allowed(limit, 1_000, 'b')).toBe(3);
+    expect(allowed(limit, 1_000, 'c')).toBe(5);
   });
 
   test('of a source that comes in ever new clothes is the one for all', () => {
