@@ -55,26 +55,50 @@ function decryptFour(at: usize, chain: u64): u64 {
   return c3;
 }
 
-/**
- * Decrypts `length` bytes at `address` and checks the padding.
- * @param length a multiple of 8, at least 8; the caller has checked it
- * @param iv address of the 8-byte IV
- * @returns the length without the padding, or -1 when that is not PKCS#7
- */
-export function cbcOpen(address: usize, length: u32, iv: usize): i32 {
-  const end = address + length;
-  let at = address;
-  let chain = loadBlock(iv);
+/** Decrypts from `at` to `end`; `chain` is the IV, or the block of ciphertext before. */
+function decrypt(start: usize, end: usize, iv: u64): void {
+  let at = start;
+  let chain = iv;
   for (; at + 32 <= end; at += 32) chain = decryptFour(at, chain);
   for (; at < end; at += 8) {
     const sealed = loadBlock(at);
     storeBlock(at, decryptBlock(sealed) ^ chain);
     chain = sealed;
   }
+}
+
+/** What cbcOpenEnd decrypts of `length` bytes. */
+function endOf(length: u32): u32 {
+  return min(length, 32);
+}
+
+/**
+ * Decrypts the last four blocks of `length` bytes at `address`, and checks the padding. CBC can be read from
+ * anywhere, so that what is wrong at its end costs no more than that.
+ * @param length a multiple of 8, at least 8; the caller has checked it
+ * @param iv address of the 8-byte IV
+ * @returns the length without the padding, or -1 when that is not PKCS#7
+ */
+export function cbcOpenEnd(address: usize, length: u32, iv: usize): i32 {
+  const end = address + length;
+  const start = end - endOf(length);
+  decrypt(start, end, loadBlock(start == address ? iv : start - 8));
   const pad: u32 = load<u8>(end - 1);
   if (pad < 1 || pad > 8) return -1;
   for (let i: u32 = 2; i <= pad; i++) if (load<u8>(end - i) != pad) return -1;
   return length - pad;
+}
+
+/** Decrypts what cbcOpenEnd has left. */
+export function cbcOpenRest(address: usize, length: u32, iv: usize): void {
+  decrypt(address, address + length - endOf(length), loadBlock(iv));
+}
+
+/** Decrypts `length` bytes at `address`; see cbcOpenEnd. */
+export function cbcOpen(address: usize, length: u32, iv: usize): i32 {
+  const plain = cbcOpenEnd(address, length, iv);
+  cbcOpenRest(address, length, iv);
+  return plain;
 }
 
 /**

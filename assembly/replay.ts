@@ -15,18 +15,27 @@ function wordOf(record: usize, counter: u64): usize {
   return record + SESSION_WINDOW + <usize>(((counter >>> 6) & (BITS / 64 - 1)) << 3);
 }
 
+function bitOf(counter: u64): u64 {
+  return (<u64>1) << (counter & 63);
+}
+
 /** Forgets all counters: the next one may be any but 0. */
 export function replayReset(record: usize): void {
   store<u64>(record, 0, SESSION_HIGHEST);
   memory.fill(record + SESSION_WINDOW, 0, BYTES);
 }
 
-/**
- * Takes a counter if it has not been taken before.
- * @returns FRESH and the counter is now taken; SEEN (0 is never sent, so it counts as seen); or TOO_OLD
- */
-export function replayAccept(record: usize, counter: u64): u32 {
+/** Whether a counter can be taken: FRESH, SEEN (0 is never sent, so it counts as seen), or TOO_OLD. */
+export function replayCheck(record: usize, counter: u64): u32 {
   if (counter == 0) return SEEN;
+  const highest = load<u64>(record, SESSION_HIGHEST);
+  if (counter > highest) return FRESH;
+  if (highest - counter >= USABLE) return TOO_OLD;
+  return load<u64>(wordOf(record, counter)) & bitOf(counter) ? SEEN : FRESH;
+}
+
+/** Takes a counter that replayCheck has found fresh. */
+export function replayTake(record: usize, counter: u64): void {
   const highest = load<u64>(record, SESSION_HIGHEST);
   if (counter > highest) {
     // Clear the words between, at most all of them.
@@ -37,13 +46,7 @@ export function replayAccept(record: usize, counter: u64): u32 {
       for (let i: u64 = 1; i <= words; i++) store<u64>(wordOf(record, highest + (i << 6)), 0);
     }
     store<u64>(record, counter, SESSION_HIGHEST);
-  } else if (highest - counter >= USABLE) {
-    return TOO_OLD;
   }
   const word = wordOf(record, counter);
-  const bit = (<u64>1) << (counter & 63);
-  const seen = load<u64>(word);
-  if (seen & bit) return SEEN;
-  store<u64>(word, seen | bit);
-  return FRESH;
+  store<u64>(word, load<u64>(word) | bitOf(counter));
 }

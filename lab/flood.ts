@@ -78,6 +78,7 @@ const HEADERS = 14 + 20 + 8;
 
 /**
  * Records UDP over IPv4 that a host sends to another, as it is on the wire.
+ * @param during makes what is to be recorded, once the recorder is there
  * @returns what the datagrams hold
  */
 export async function record(
@@ -86,13 +87,15 @@ export async function record(
   towards: Host,
   filter: string,
   count: number,
+  during: () => Promise<unknown>,
 ): Promise<Payload[]> {
   const file = join(lab.directory, `record${files++}.pcap`);
   const recorder = at.start([
     ...['netsniff-ng', '--in', device(at, towards), '--out', file, '--num', String(count)],
     ...['--silent', '--type', 'outgoing', filter],
   ]);
-  const status = await recorder.exited;
+  await recorder.prints(/Running/);
+  const [status] = await Promise.all([recorder.exited, during()]);
   if (status !== 0) throw new Error(`netsniff-ng ended with ${status}: ${recorder.output}`);
   const pcap = readFileSync(file);
   const payloads: Payload[] = [];

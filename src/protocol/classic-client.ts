@@ -48,7 +48,7 @@ export const CLIENT_TABLE: Readonly<Record<ClientState, Readonly<Record<Message 
   up: {
     ...messages({
       authOk: (client, now) => client.answered(now),
-      deny: (client, now) => client.lost(now),
+      deny: (client, now) => client.doubt(now),
     }),
     ...events({
       resolved: (client, now) => client.ask(now),

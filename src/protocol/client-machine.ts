@@ -6,6 +6,7 @@ import {
   ASKS_MAX,
   DENIALS_MAX,
   DENY_WINDOW,
+  DOUBT_TIME,
   KEEPALIVE_INTERVAL,
   LOGIN_INTERVAL,
   PROBES_MAX,
@@ -43,6 +44,9 @@ export class ClientMachine {
   #askAt = Infinity;
   #asked = 0;
   #reconnectAt = -Infinity;
+  /** When a DENY made us doubt last, and when it is believed. */
+  #doubtedAt = -Infinity;
+  #believeAt = Infinity;
   #probedAt = -Infinity;
   #probes = 0;
   /** The cable was up until just now. */
@@ -74,7 +78,8 @@ export class ClientMachine {
   /** When the timer is due, ms; Infinity for never. */
   get deadline(): number {
     if (this.state !== 'up') return this.#deadline;
-    return Math.min(this.#askAt, this.#keepsAlive ? this.#sentAt + KEEPALIVE_INTERVAL : Infinity);
+    const keepalive = this.#keepsAlive ? this.#sentAt + KEEPALIVE_INTERVAL : Infinity;
+    return Math.min(this.#believeAt, this.#askAt, keepalive);
   }
 
   /** A C server of the ChaCha generation does not count DATA as a sign of life (§2). */
@@ -173,8 +178,7 @@ export class ClientMachine {
     this.#logins = 0;
     this.#triedAgain = false;
     this.#unreachable = 0;
-    this.#askAt = Infinity;
-    this.#asked = 0;
+    this.heard();
     this.#probedAt = -Infinity;
     this.#probes = 0;
     this.effects.push({ do: 'up', keying: this.#keying });
@@ -239,21 +243,29 @@ export class ClientMachine {
   }
 
   /**
-   * DENY while up: a restarted server does not know us. A forged one costs one handshake every
-   * RELOGIN_INTERVAL; one that is too early is passed over, as a true one comes again.
+   * DENY while up: either a restarted server does not know us, or it is forged. The server is asked, and the
+   * cable stays up until it had time to answer; so forged ones cost one question every RELOGIN_INTERVAL. One
+   * that is too early is passed over, as a true one comes again.
    */
-  lost(now: number): void {
-    const sentAt = Math.max(this.#sentAt, this.#responseAt);
-    if (now > sentAt + DENY_WINDOW || now < this.#loginAt + RELOGIN_INTERVAL) return;
-    this.effects.push({ do: 'down', why: 'unknown' });
-    this.#fell = true;
-    this.#login(now);
+  doubt(now: number): void {
+    if (now > Math.max(this.#sentAt, this.#responseAt) + DENY_WINDOW) return;
+    if (now < Math.max(this.#loginAt, this.#doubtedAt) + RELOGIN_INTERVAL) return;
+    this.#doubtedAt = now;
+    this.#believeAt = now + DOUBT_TIME;
+    this.#sendQuestion(now);
   }
 
   /** The time of a cable that is up. */
   watch(now: number): void {
-    if (now >= this.#askAt) this.ask(now);
+    if (now >= this.#believeAt) this.#lose(now);
+    else if (now >= this.#askAt) this.ask(now);
     else if (now >= this.deadline) this.#sendKeepalive(now);
+  }
+
+  #lose(now: number): void {
+    this.effects.push({ do: 'down', why: 'unknown' });
+    this.#fell = true;
+    this.#login(now);
   }
 
   /**
@@ -270,8 +282,7 @@ export class ClientMachine {
     }
     this.#asked++;
     this.#askAt = now + ASK_INTERVAL;
-    this.#responseAt = now;
-    this.effects.push({ do: 'send', datagram: this.#response });
+    this.#sendQuestion(now);
   }
 
   /** AUTH_OK while up: the answer to a question; or to a probe, which a server of ours does not answer. */
@@ -315,6 +326,7 @@ export class ClientMachine {
   heard(): void {
     this.#askAt = Infinity;
     this.#asked = 0;
+    this.#believeAt = Infinity;
   }
 
   /** Wipes the key. */
@@ -338,6 +350,11 @@ export class ClientMachine {
   #sendResponse(now: number): void {
     this.#responseAt = now;
     this.#deadline = Math.min(now + RESPONSE_INTERVAL, this.#loginAt + LOGIN_INTERVAL);
+    this.effects.push({ do: 'send', datagram: this.#response });
+  }
+
+  #sendQuestion(now: number): void {
+    this.#responseAt = now;
     this.effects.push({ do: 'send', datagram: this.#response });
   }
 

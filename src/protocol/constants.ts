@@ -37,6 +37,8 @@ export const ASK_AFTER = 10_000;
 /** A question is repeated after this, and so often; then the cable is down. */
 export const ASK_INTERVAL = 2_000;
 export const ASKS_MAX = 3;
+/** A DENY is not believed before the server had so long to say that it does know the client. */
+export const DOUBT_TIME = 500;
 /** A DENY is believed only this long after something was sent that it can be the answer to (§5). */
 export const DENY_WINDOW = 5_000;
 /** Wait before a key is carried again, doubled each time, at most. */

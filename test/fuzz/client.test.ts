@@ -14,7 +14,6 @@ const EFFECTS_MAX = 3;
 const TAKES: Partial<Record<ClientState, string[]>> = {
   opening: ['challenge', 'deny'],
   waiting: ['authOk', 'deny'],
-  up: ['deny'],
 };
 
 /** Brings a client with a random key, that never gives up, into a state. */
@@ -22,9 +21,9 @@ function inState(state: ClientState): ClientFixture {
   const b = new ClientFixture({ mode: { kind: 'random' }, keepalive: true });
   b.candidates = 3;
   b.tellAll('start', 'resolved', 'enrolled', CHALLENGE, authOk());
-  b.wait(30_000).data();
+  b.heard().wait(30_000).data();
   if (state === 'up') return b;
-  b.tell(DENY);
+  b.lose();
   b.wait(1_000); // what comes now is no answer to older DATA
   if (state === 'waiting') b.tell(CHALLENGE);
   else if (state === 'resolving') b.timer();

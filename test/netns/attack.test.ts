@@ -91,13 +91,8 @@ const junk = (): Payload[] =>
   }));
 
 /** DATA of the cable, recorded while it carried something. */
-async function recorded(): Promise<Payload[]> {
-  const [payloads] = await Promise.all([
-    record(lab, host, hub, `udp dst port ${SERVER_PORT} and greater 1000`, 200),
-    carried(2),
-  ]);
-  return payloads;
-}
+const recorded = () =>
+  record(lab, host, hub, `udp dst port ${SERVER_PORT} and greater 1000`, 200, () => carried(2));
 
 const ATTACKS: readonly Attack[] = [
   { name: 'LOGINs', end: 'server', from: 'the other end', payloads: logins },

@@ -1,7 +1,7 @@
 import type { Keying } from '../../src/core/core.js';
 import { ClassicClient } from '../../src/protocol/classic-client.js';
 import type { ClientEffect, ClientEvent, ClientMode, ClientState } from '../../src/protocol/client-terms.js';
-import { CHALLENGE_BYTES, TYPE } from '../../src/protocol/constants.js';
+import { CHALLENGE_BYTES, DOUBT_TIME, TYPE } from '../../src/protocol/constants.js';
 import { authOk, challenge, classify, deny } from '../../src/protocol/messages.js';
 import type { Cipher } from '../../src/protocol/session-key.js';
 import { randomness } from '../seed.js';
@@ -101,6 +101,11 @@ export class ClientFixture {
   data(): this {
     this.client.sent(this.now);
     return this;
+  }
+
+  /** DENY while up, and nobody who says otherwise in time: the kinds of all effects. */
+  lose(): string[] {
+    return [...this.tell(DENY), ...this.wait(DOUBT_TIME).tell('timer')];
   }
 
   /** Authentic DATA came. */

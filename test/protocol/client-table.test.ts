@@ -121,7 +121,7 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     challenge: 'nothing',
     response: 'nothing',
     authOk: 'nothing',
-    deny: ['opening', 'down unknown', 'send login'],
+    deny: ['up', 'send response'],
     keepalive: 'nothing',
     data: 'nothing',
     other: 'nothing',
@@ -172,7 +172,7 @@ const ONWARD: Record<ClientState, readonly (Happening | 'wait')[]> = {
   enrolling: ['enrolled', CHALLENGE, 'timer', authOk(), 'timer'],
   opening: [CHALLENGE, 'timer', authOk(), 'timer'],
   waiting: ['timer', authOk(), 'timer'],
-  up: [DENY, CHALLENGE, 'timer', authOk(), 'timer'],
+  up: [DENY, 'timer', CHALLENGE, 'timer', authOk(), 'timer'],
 };
 
 /** Everything that a machine says on its way, with the bytes, the keys and the times. */
@@ -331,7 +331,7 @@ describe('a client without encryption', () => {
     expect(b.last('up').keying).toEqual({ suite: 'plain' });
     // After its restart the server asks again.
     b.wait(10_000).data();
-    expect(b.tell(DENY)).toEqual(['down unknown', 'send login']);
+    expect(b.lose()).toEqual(['send response', 'down unknown', 'send login']);
     expect([b.wait(100).tell(DENY), b.timer()]).toEqual([[], ['enrol']]);
     expect(b.last('enrol').id).not.toBe(id);
     // Where scp cannot work, a LOGIN is tried without.
@@ -433,7 +433,7 @@ describe('LOGIN', () => {
     b.candidates = 2;
     b.logIn().tellAll('unreachable', 'resolved');
     b.authenticate().wait(10_000).data();
-    b.tell(DENY);
+    b.lose();
     expect(b.tell('unreachable')).toEqual(['resolve']);
   });
 
@@ -468,7 +468,7 @@ describe('RESPONSE', () => {
     b.tell(authOk());
     expect(b.tell(CHALLENGE)).toEqual([]);
     expect(b.sealed).toHaveLength(1);
-    b.wait(6_000).data().tell(DENY);
+    b.wait(6_000).data().lose();
     expect(b.tell(challenge(numbered(128, 9)))).toEqual(['send response']);
     expect(b.sealed[1]?.challenge).toEqual(numbered(128, 9));
   });
@@ -506,7 +506,7 @@ describe('DENY', () => {
   });
 
   test.each([
-    [5_000, ['down unknown', 'send login']],
+    [5_000, ['send response']],
     [5_001, []],
   ])('while up, of DATA that is %d ms old: %j', (age, effects) => {
     expect(new ClientFixture().logIn().authenticate().wait(60_000).data().wait(age).tell(DENY)).toEqual(
@@ -518,7 +518,7 @@ describe('DENY', () => {
     const b = new ClientFixture().logIn().wait(500).authenticate().wait(499).data();
     expect(b.tell(DENY)).toEqual([]);
     expect(b.state).toBe('up');
-    expect(b.wait(1).tell(DENY)).toEqual(['down unknown', 'send login']);
+    expect(b.wait(1).lose()).toEqual(['send response', 'down unknown', 'send login']);
   });
 
   test('after the state that waited for it is nobody’s answer', () => {
@@ -533,13 +533,46 @@ describe('DENY', () => {
     expect(new ClientFixture().logIn().authenticate().wait(60_000).tell(DENY)).toEqual([]);
   });
 
-  test('again and again costs one handshake each second', () => {
+  test('while up is believed when the server has not said otherwise within 0.5 s', () => {
+    const b = new ClientFixture().logIn().authenticate().wait(60_000).data();
+    const accepted = b.last('send').datagram;
+    expect(b.tell(DENY)).toEqual(['send response']);
+    expect(b.last('send').datagram).toEqual(accepted);
+    expect([b.state, b.due]).toEqual(['up', 500]);
+    expect(b.timer()).toEqual(['down unknown', 'send login']);
+  });
+
+  test.each(['AUTH_OK', 'DATA'])('while up is not believed when %s follows', (what) => {
+    const b = new ClientFixture().logIn().authenticate().wait(60_000).data();
+    b.tell(DENY);
+    b.wait(499);
+    if (what === 'DATA') b.heard();
+    else expect(b.tell(authOk())).toEqual([]);
+    expect([b.state, b.due]).toEqual(['up', Infinity]);
+  });
+
+  test('while up, again and again, costs one question each second', () => {
+    const b = new ClientFixture().logIn().authenticate().wait(60_000);
+    const from = b.log.length;
+    for (let i = 0; i < 600; i++) {
+      b.wait(100).data();
+      if (b.tell(DENY).length > 0) b.tell(authOk());
+    }
+    expect(b.state).toBe('up');
+    expect(new Set(b.log.slice(from).map(({ kind }) => kind))).toEqual(new Set(['send response']));
+    expect(b.gaps('send response').slice(1)).toEqual(Array.from({ length: 59 }, () => 1_000));
+  });
+
+  test('again and again, from a server that does not know us any more, costs one handshake each second', () => {
     const b = new ClientFixture().logIn().authenticate();
     for (let i = 0; i < 600; i++) {
       b.wait(100).data().tell(DENY);
+      if (b.due <= 0) b.tell('timer');
       if (b.state === 'opening') b.authenticate();
     }
-    expect(b.gaps('send login')).toEqual(Array.from({ length: 60 }, () => 1_000));
+    const gaps = b.gaps('send login');
+    expect(gaps.length).toBeGreaterThan(30);
+    for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(1_000);
   });
 });
 
@@ -566,7 +599,7 @@ describe('giving up', () => {
 
   test('never once it has been up', () => {
     const b = new ClientFixture().logIn().authenticate().wait(10_000).data();
-    b.tell(DENY);
+    b.lose();
     for (let i = 0; i < 20; i++) {
       if (i % 2 === 0) b.tell(CHALLENGE);
       expect(b.tell(DENY)).toHaveLength(1);
@@ -605,7 +638,7 @@ describe('backing off, with a random key after having been up', () => {
     const b = new ClientFixture({ mode: { kind: 'random' } }).logIn();
     b.tell('enrolled');
     b.authenticate().wait(10_000).data();
-    b.tell(DENY); // a restarted server
+    b.lose(); // a restarted server
     return b;
   };
   const GROWING = [10_000, 20_000, 40_000, 60_000, 60_000, 60_000];
@@ -651,7 +684,8 @@ describe('backing off, with a random key after having been up', () => {
       else b.tell(happening);
     }
     b.authenticate().wait(10_000).data();
-    expect(b.tellAll(DENY, DENY)).toEqual(['down unknown', 'send login']);
+    expect(b.lose()).toEqual(['send response', 'down unknown', 'send login']);
+    expect(b.tell(DENY)).toEqual([]);
     expect(b.timer()).toEqual(['denied no key at server', 'enrol']);
     b.tell('enrolFailed');
     expect(b.due).toBe(10_000);
@@ -730,7 +764,7 @@ describe('the key', () => {
     b.tell('enrolled');
     b.authenticate().wait(10_000).data();
     const { keying } = b.last('up');
-    b.tell(DENY);
+    b.lose();
     expect(keyText(keying)).not.toBe(keyText({ suite: 'blowfish', key: wiped })); // the server may have it yet
     b.tell(DENY);
     b.timer();
@@ -760,7 +794,7 @@ describe('ChaCha20', () => {
     b.tellAll(CHALLENGE, DENY);
     b.timer();
     b.authenticate().wait(10_000).data();
-    expect(b.tell(DENY)).toEqual(['down unknown', 'send login']);
+    expect(b.lose()).toEqual(['send response', 'down unknown', 'send login']);
     expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up', 'send keepalive']);
     expect(blocks(b)).toEqual(['chacha20 12', 'chacha20 0', 'chacha20 0']);
   });

@@ -44,7 +44,7 @@ describe('a client that hears nothing', () => {
   test('logs in again when the question is denied, whenever it sent its last DATA', () => {
     const b = up().data();
     b.timer();
-    expect(b.tell(DENY)).toEqual(['down unknown', 'send login']);
+    expect(b.lose()).toEqual(['send response', 'down unknown', 'send login']);
   });
 
   test('asks three times, 2 s apart; then the cable is down, and it looks the server up', () => {
@@ -85,7 +85,7 @@ describe('a client whose system cannot send', () => {
     const b = up().data();
     expect([b.tell('sendFailed'), b.state]).toEqual([['reconnect'], 'up']);
     expect(b.tell('resolved')).toEqual(['send response']);
-    expect(b.tell(DENY)).toEqual(['down unknown', 'send login']);
+    expect(b.lose()).toEqual(['send response', 'down unknown', 'send login']);
   });
 
   test('does so once a second at most', () => {
@@ -142,7 +142,8 @@ describe('a probe for a C server', () => {
   test('is anew for the next server', () => {
     const b = up();
     large(b);
-    b.tellAll(authOk(), DENY);
+    b.tell(authOk());
+    b.lose();
     b.authenticate().wait(6_000);
     expect(large(b)).toEqual(['send other']);
   });

@@ -364,17 +364,20 @@ describe('what does not pass', () => {
     expect([right.log.length, right.dropped, right.frames.length]).toEqual([3, 2n, 0]);
   });
 
-  test.each<[string, (sent: Uint8Array) => Uint8Array, string]>([
-    ['the same one again', (sent) => sent, 'replayed'],
-    ['a bit of it turned', (sent) => sent.with(40, (sent[40] as number) ^ 1), 'bad checksum'],
-    ['its end missing', (sent) => sent.slice(0, -1), 'bad length'],
+  test.each<[string, (old: Uint8Array, next: Uint8Array) => Uint8Array, string]>([
+    ['the same one again', (old) => old, 'replayed'],
+    ['the same one again, a bit of it turned', (old) => old.with(8, (old[8] as number) ^ 1), 'replayed'],
+    ['a bit of it turned', (_, next) => next.with(8, (next[8] as number) ^ 1), 'bad checksum'],
+    ['its end missing', (_, next) => next.slice(0, -1), 'bad length'],
     ['its type byte alone', () => Uint8Array.of(0x20), 'bad length'],
   ])('DATA with %s is refused: %s', async (_, change, why) => {
     const { left, right } = await joined();
     left.feed(numbered(60));
     const [{ bytes }] = left.sent as [Sent];
     await carry(left, right);
-    right.socket.datagram(change(bytes), left.local);
+    left.feed(numbered(60));
+    const [next] = left.sent.splice(0) as [Sent];
+    right.socket.datagram(change(bytes, next.bytes), left.local);
     await batch();
     expect(right.frames).toHaveLength(1);
     expect(right.log).toEqual(['heard', `refused ${why}`]); // and it is not heard of
