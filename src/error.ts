@@ -1,6 +1,13 @@
 /** A fault that a person can mend: its message is one line that says what to do. */
 export class CryptcabError extends Error {
   override readonly name = 'CryptcabError';
+
+  constructor(message: string) {
+    // The name of a file, or what another program said, may hold what breaks the line or drives a terminal.
+    super(
+      message.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`),
+    );
+  }
 }
 
 /** The code of a system error (`ENOENT`, …), if it is one. */

@@ -115,6 +115,12 @@ describe('a pre-shared key', () => {
     expect(() => readPresharedKey(path)).not.toThrow(/\n/);
   });
 
+  test('whose name would break the line is named all the same', () => {
+    expect(() => readPresharedKey(at('two\nlines\x1b[2J'))).toThrow(
+      `there is no key file ${at('two\\x0alines\\x1b[2J')}: make one with`,
+    );
+  });
+
   test('that nobody may read is an error, but for root', () => {
     const path = write('locked', numbered(24), 0o000);
     if (isRoot) expect(readPresharedKey(path).key).toEqual(numbered(24));
