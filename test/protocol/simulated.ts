@@ -4,7 +4,7 @@ import { ClassicServer, type ServerEffect } from '../../src/protocol/classic-ser
 import type { ClientEffect, ClientMode } from '../../src/protocol/client-terms.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import { type Remote, remoteKey } from '../../src/protocol/remote.js';
-import { copyKey } from '../../src/protocol/session-key.js';
+import { type Cipher, copyKey } from '../../src/protocol/session-key.js';
 import { randomness } from '../seed.js';
 
 export interface Faults {
@@ -223,13 +223,19 @@ export class SimulatedClient implements Node {
   constructor(
     network: Network,
     server: FarEnd,
-    { mode, keepalive = false, port = 40_000 }: { mode: ClientMode; keepalive?: boolean; port?: number },
+    {
+      mode,
+      cipher = 'blowfish',
+      keepalive = false,
+      port = 40_000,
+    }: { mode: ClientMode; cipher?: Cipher; keepalive?: boolean; port?: number },
   ) {
     this.remote = { address: '192.0.2.1', port };
     this.server = server;
     this.#network = network;
     this.machine = new ClassicClient({
       mode,
+      cipher,
       keepalive,
       random: network.random.bytes,
       sealResponse: (keying, challenge) => clientCore.sealResponse(keying, challenge),

@@ -1,8 +1,6 @@
 import { resolve } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Answer, parseOptions, type Settings, UsageError } from '../../src/cli/options.js';
-import { seed } from '../seed.js';
 
 const parse = (...argv: string[]) => parseOptions('cable', '9.8.7', argv);
 
@@ -198,30 +196,6 @@ describe('-c', () => {
     const error = fault('-c', text);
     expect(error).toBeInstanceOf(UsageError);
     expect(error.message).toMatch(/^-c .*[^.]$/);
-  });
-
-  test('takes any text, or refuses it as a UsageError; and never for an option of ssh', () => {
-    const part = fc.constantFrom('@', ':', '[', ']', '-', ' ', '::1', '7667', '0', 'host', '\n', '\0', '%');
-    const texts = fc.oneof(
-      fc.string(),
-      fc.array(fc.nat(0xffff)).map((codes) => String.fromCharCode(...codes)),
-      fc.array(part).map((all) => all.join('')),
-    );
-    fc.assert(
-      fc.property(texts, (text) => {
-        try {
-          const { connect } = parse('-c', text);
-          expect(connect?.host).toMatch(/^[^-\s\][]\S*$/u);
-          expect(connect?.user ?? 'none').toMatch(/^[^-\s]\S*$/u);
-          expect(connect?.port).toBeGreaterThan(0);
-          expect(connect?.port).toBeLessThanOrEqual(65535);
-        } catch (error) {
-          if (!(error instanceof UsageError)) throw error;
-          expect(error.message).not.toMatch(/[\r\n]/);
-        }
-      }),
-      { seed, numRuns: 300 },
-    );
   });
 });
 

@@ -1,0 +1,94 @@
+// A client and a server of ours, with somebody between them who hands on what he likes, and his own besides.
+import fc from 'fast-check';
+import { describe, expect } from 'vitest';
+import type { ClientMode } from '../../src/protocol/client-terms.js';
+import { ANSWER_RATE, CHALLENGE_BYTES } from '../../src/protocol/constants.js';
+import { classify } from '../../src/protocol/messages.js';
+import { CIPHERS } from '../../src/protocol/session-key.js';
+import { numbered } from '../protocol/examples.js';
+import { Network, SimulatedClient, SimulatedServer } from '../protocol/simulated.js';
+import { mutate, mutation } from './mutations.js';
+import { anySeed, property } from './property.js';
+
+const MINUTE = 60_000;
+
+const attack = fc.record({
+  /** When, ms after the attack began. */
+  at: fc.nat(10_000),
+  /** Changes to all that was sent so far, of which so many of the last are sent again. */
+  mutations: fc.array(mutation, { maxLength: 4 }),
+  last: fc.integer({ min: 1, max: 8 }),
+  to: fc.constantFrom('client', 'server'),
+  /** In the name of the other end, or of a stranger, whom a client does not hear. */
+  stranger: fc.boolean(),
+});
+
+const anything = fc.record({
+  mode: fc.constantFrom('preshared', 'random'),
+  cipher: fc.constantFrom(...CIPHERS),
+  attacks: fc.array(attack, { maxLength: 30 }),
+  loss: fc.constantFrom(0, 0, 0.3),
+  /** Since when the client is up, ms; before that it may believe a DENY and give up. */
+  quiet: fc.constantFrom(2_000, 30_000),
+  from: anySeed,
+});
+
+describe('a client and a server with an attacker between them', () => {
+  const seen = { forged: 0, downs: 0 };
+  property(
+    'send no more than is answered once, and are up when he is gone',
+    60,
+    fc.property(anything, ({ mode, cipher, attacks, loss, quiet, from }) => {
+      const net = new Network(from, { loss: 0, duplication: 0, delay: [1, 30] });
+      const key = mode === 'preshared' ? numbered(44) : undefined;
+      const own: ClientMode = key ? { kind: 'preshared', key: numbered(44) } : { kind: 'random' };
+      const server = new SimulatedServer(net, key);
+      const client = new SimulatedClient(net, server, { mode: own, cipher });
+      const talk = () => {
+        client.data();
+        net.after(1_000, talk);
+      };
+      talk();
+      net.run(quiet);
+      expect(client.connected).toBe(true);
+
+      let forged = 0;
+      net.faults = { loss, duplication: loss / 3, delay: [1, 300] };
+      const begun = net.sent.length;
+      const ups = client.ups;
+      for (const { at, mutations, last, to, stranger } of attacks) {
+        net.after(at, () => {
+          const known = net.sent.slice(-20).map(({ datagram }) => datagram);
+          const [here, there] = to === 'client' ? [server, client] : [client, server];
+          const source = stranger ? { address: '203.0.113.9', port: 9 } : here.remote;
+          for (const datagram of mutate(known, mutations).slice(-last)) {
+            net.deliver(datagram, source, there.remote);
+            forged++;
+          }
+        });
+      }
+      net.run(11_000);
+      const sent = net.sent.slice(begun);
+      const count = (message: string) => sent.filter(({ datagram }) => classify(datagram) === message).length;
+      const handshakes = 2 + 11_000 / 1_000;
+      // A client logs in once a second at most; each LOGIN draws one encryption, sent again each second.
+      expect(count('login')).toBeLessThanOrEqual(handshakes);
+      expect(count('response')).toBeLessThanOrEqual(2 * handshakes);
+      // A server answers each datagram once at most, whoever it is from; a source has its rate of CHALLENGEs.
+      const { rate, burst } = ANSWER_RATE.source;
+      expect(count('challenge')).toBeLessThanOrEqual(2 * (burst + 11 * rate));
+      expect(sent.length).toBeLessThanOrEqual(2 * (forged + 6 * handshakes));
+      const bytes = sent.reduce((sum, { datagram }) => sum + datagram.length, 0);
+      expect(bytes).toBeLessThanOrEqual(sent.length * (2 + CHALLENGE_BYTES + 12));
+
+      net.faults = { loss: 0, duplication: 0, delay: [1, 30] };
+      expect(net.run(3 * MINUTE, () => client.connected)).toBe(true);
+      // And it stays: nothing of the attack is left to happen.
+      net.run(MINUTE);
+      expect([client.connected, client.failed]).toEqual([true, undefined]);
+      seen.forged += forged;
+      if (client.ups > ups) seen.downs++;
+    }),
+    () => expect(Math.min(seen.forged, seen.downs)).toBeGreaterThan(3),
+  );
+});

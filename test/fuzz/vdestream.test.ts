@@ -1,0 +1,95 @@
+// The stream of a plug, of any frames, cut anywhere, through a ring with any room.
+import fc from 'fast-check';
+import { describe, expect } from 'vitest';
+import { randomness } from '../seed.js';
+import { hex, layout, makeCore, type TestCore } from '../unit/core/harness.js';
+import { parseStream, streamOf } from '../unit/core/twins.js';
+import { anySeed, property } from './property.js';
+
+const { FRAME_MAX, RING_SLOTS } = layout;
+
+const anyLength = fc.oneof(
+  { weight: 20, arbitrary: fc.nat(200) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(0, 1, 13, 14, 15, FRAME_MAX - 1, FRAME_MAX, FRAME_MAX + 1, 65_535),
+  },
+  { weight: 1, arbitrary: fc.nat(65_535) },
+);
+
+/** What one plug says, until it is lost: frames, the last of them cut short, or anything at all. */
+const anyPlug = fc.record({
+  frames: fc.array(anyLength, { maxLength: 30 }),
+  garbage: fc.uint8Array({ maxLength: 40 }),
+  cut: fc.oneof(fc.constant(0), fc.nat(300)),
+  /** Lengths of the pieces, in turn. */
+  pieces: fc.array(fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 65_536 })), {
+    minLength: 1,
+    maxLength: 8,
+  }),
+});
+
+const hexes = (frames: readonly Uint8Array[]) => frames.map(hex);
+
+/** Empties the ring: the frames of one session. The session is plain, so that each is the frame again. */
+function drained({ drain }: TestCore, session: number): string[] {
+  return drain()
+    .filter((result) => result.session === session)
+    .map(({ status, bytes: datagram }) => (status === 'ok' ? hex(datagram.subarray(1)) : status));
+}
+
+describe('a plug that is read', () => {
+  const seen = { frames: 0, refused: 0, waits: 0, resets: 0 };
+  const anything = fc.record({
+    plugs: fc.array(anyPlug, { minLength: 1, maxLength: 4 }),
+    /** Slots that others hold. */
+    held: fc.constantFrom(0, RING_SLOTS - 3, RING_SLOTS - 1, RING_SLOTS),
+    /** Whether the ring is emptied after each piece, in turn; when it is full it is emptied anyhow. */
+    empty: fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }),
+    /** Whether the session is keyed anew after each piece, in turn. */
+    rekey: fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }),
+    from: anySeed,
+  });
+  property(
+    'gives the frames that it says, however they are cut, and those of the next plug after any end',
+    60,
+    fc.asyncProperty(anything, async ({ plugs, held, empty, rekey, from }) => {
+      const { bytes } = randomness(from);
+      const pool = bytes(70_000);
+      const test = await makeCore();
+      const { core, ring } = test;
+      const [session, other] = [test.session('plain'), test.session('plain')];
+      const others = streamOf(Array<Uint8Array>(RING_SLOTS).fill(pool.subarray(0, 14)));
+      let refused = 0n;
+      let turn = 0;
+      for (const { frames, garbage, cut, pieces } of plugs) {
+        const whole = streamOf(frames.map((length, i) => pool.subarray(i, i + length)));
+        const stream = Buffer.concat([whole.subarray(0, Math.max(0, whole.length - cut)), garbage]);
+        const should = parseStream(stream);
+        const got: string[] = [];
+        core.readStream(other, others.subarray(0, 16 * held));
+        for (let at = 0; at < stream.length; turn++) {
+          const length = Math.min(pieces[turn % pieces.length] as number, core.pieceMax);
+          const piece = stream.subarray(at, at + length);
+          const taken = core.readStream(session, piece);
+          at += taken;
+          if (rekey[turn % rekey.length]) core.keySession(session, { suite: 'plain' });
+          if (taken < piece.length && ring.room > 0) expect.fail(`${taken} of ${piece.length} bytes taken`);
+          if (taken < piece.length) seen.waits++;
+          if (taken < piece.length || empty[turn % empty.length]) got.push(...drained(test, session));
+        }
+        got.push(...drained(test, session));
+        expect(got).toEqual(hexes(should.frames));
+        // What is too short or too long counts as soon as its length is known, also where it is cut short.
+        const begun = should.rest.length >= 2 ? should.rest.readUInt16BE() : 14;
+        refused += BigInt(should.refused) + (begun < 14 || begun > FRAME_MAX ? 1n : 0n);
+        expect(core.counts(session).refused['frame too short or too long'] ?? 0n).toBe(refused);
+        seen.frames += got.length;
+        seen.refused += should.refused;
+        if (should.rest.length > 0) seen.resets++;
+        core.resetStream(session);
+      }
+    }),
+    () => expect(Math.min(...Object.values(seen))).toBeGreaterThan(5),
+  );
+});
