@@ -91,7 +91,7 @@ describe('the edge of a cable', () => {
         const { bytes, below } = randomness(from);
         const [left, right] = [await openEnd(LEFT, RIGHT, keying), await openEnd(RIGHT, LEFT, keying)];
         const pool = bytes(2 * LONGEST);
-        let [data, frames] = [0, 0];
+        let [data, long, frames] = [0, 0, 0];
         for (let length = 0; length <= LONGEST; length++) {
           const at = below(LONGEST);
           const datagram = pool.subarray(at, at + length);
@@ -99,6 +99,7 @@ describe('the edge of a cable', () => {
           const stranger = below(64) === 0;
           if (datagram[0] === TYPE.DATA && !stranger) {
             data++;
+            if (length > right.cable.core.datagramMax) long++;
             if (keying.suite === 'plain' && length >= 1 + 14 && length <= 1 + 9216) frames++;
           }
           right.receive(datagram, stranger ? { ...LEFT, port: 9 } : LEFT);
@@ -112,6 +113,7 @@ describe('the edge of a cable', () => {
           BigInt(data),
           LONGEST + 1 - data,
         ]);
+        expect(droppedUnopened).toBe(BigInt(long));
         expect([opened, right.frames.length]).toEqual([BigInt(frames), frames]);
         const told = Object.values(right.refused).reduce((sum, count) => sum + count, 0);
         expect(BigInt(told)).toBe(inRing + droppedUnopened);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import type { ClientMode } from '../../src/protocol/client-terms.js';
 import { ANSWER_RATE, CHALLENGE_BYTES } from '../../src/protocol/constants.js';
-import { classify } from '../../src/protocol/messages.js';
+import { classify, deny } from '../../src/protocol/messages.js';
 import { CIPHERS } from '../../src/protocol/session-key.js';
 import { numbered } from '../protocol/examples.js';
 import { Network, SimulatedClient, SimulatedServer } from '../protocol/simulated.js';
@@ -11,13 +11,16 @@ import { mutate, mutation } from './mutations.js';
 import { anySeed, property } from './property.js';
 
 const MINUTE = 60_000;
+const ATTACK_MS = 10_000;
 
 const attack = fc.record({
-  /** When, ms after the attack began. */
-  at: fc.nat(10_000),
-  /** Changes to all that was sent so far, of which so many of the last are sent again. */
+  /** When, ms after the attack began, and how often again. */
+  at: fc.nat(ATTACK_MS),
+  every: fc.oneof(fc.constant(ATTACK_MS), fc.integer({ min: 50, max: ATTACK_MS })),
+  /** Changes to what was sent last, and to two DENYs; of these, so many from there on are sent. */
   mutations: fc.array(mutation, { maxLength: 4 }),
-  last: fc.integer({ min: 1, max: 8 }),
+  first: fc.nat(20),
+  count: fc.integer({ min: 1, max: 5 }),
   to: fc.constantFrom('client', 'server'),
   /** In the name of the other end, or of a stranger, whom a client does not hear. */
   stranger: fc.boolean(),
@@ -26,7 +29,7 @@ const attack = fc.record({
 const anything = fc.record({
   mode: fc.constantFrom('preshared', 'random'),
   cipher: fc.constantFrom(...CIPHERS),
-  attacks: fc.array(attack, { maxLength: 30 }),
+  attacks: fc.array(attack, { maxLength: 12 }),
   loss: fc.constantFrom(0, 0, 0.3),
   /** Since when the client is up, ms; before that it may believe a DENY and give up. */
   quiet: fc.constantFrom(2_000, 30_000),
@@ -56,21 +59,24 @@ describe('a client and a server with an attacker between them', () => {
       net.faults = { loss, duplication: loss / 3, delay: [1, 300] };
       const begun = net.sent.length;
       const ups = client.ups;
-      for (const { at, mutations, last, to, stranger } of attacks) {
-        net.after(at, () => {
-          const known = net.sent.slice(-20).map(({ datagram }) => datagram);
+      for (const { at, every, mutations, first, count, to, stranger } of attacks) {
+        const strike = () => {
+          const known = [deny(1), deny(137), ...net.sent.slice(-18).map(({ datagram }) => datagram)];
           const [here, there] = to === 'client' ? [server, client] : [client, server];
           const source = stranger ? { address: '203.0.113.9', port: 9 } : here.remote;
-          for (const datagram of mutate(known, mutations).slice(-last)) {
+          const changed = mutate(known, mutations);
+          const from = first % (changed.length + 1);
+          for (const datagram of changed.slice(from, from + count)) {
             net.deliver(datagram, source, there.remote);
             forged++;
           }
-        });
+        };
+        for (let when = at; when < ATTACK_MS; when += every) net.after(when, strike);
       }
-      net.run(11_000);
+      net.run(ATTACK_MS + 1_000);
       const sent = net.sent.slice(begun);
       const count = (message: string) => sent.filter(({ datagram }) => classify(datagram) === message).length;
-      const handshakes = 2 + 11_000 / 1_000;
+      const handshakes = 2 + (ATTACK_MS + 1_000) / 1_000;
       // A client logs in once a second at most; each LOGIN draws one encryption, sent again each second.
       expect(count('login')).toBeLessThanOrEqual(handshakes);
       expect(count('response')).toBeLessThanOrEqual(2 * handshakes);
