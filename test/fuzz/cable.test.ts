@@ -38,6 +38,8 @@ async function openEnd(local: Remote, remote: Remote, keying: Keying) {
     refused(_link, why) {
       refused[why] = (refused[why] ?? 0) + 1;
     },
+    large() {},
+    tooLong() {},
     worn() {},
     plugLost() {},
     plugBack() {},

@@ -77,7 +77,7 @@ describe('datagrams that were changed on the way', () => {
   });
   property(
     'are opened bit for bit as they were sealed, once, or refused and wiped',
-    40,
+    30,
     fc.asyncProperty(change, async ({ recordings, mutations, batches, astray, position }) => {
       const test = await makeCore();
       for (const index of [layout.RING_HEAD, layout.RING_DONE, layout.RING_TAIL]) {
@@ -149,7 +149,7 @@ describe('a RESPONSE that was changed on the way', () => {
   });
   property(
     'is believed only as it was made, for the challenge that it was made for',
-    100,
+    60,
     fc.asyncProperty(change, async ({ recording, mutations, challengeBit }) => {
       const { keying, challenge, response, datagrams } = recording;
       const { core, ring } = await makeCore();

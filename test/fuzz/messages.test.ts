@@ -36,7 +36,7 @@ describe('any bytes', () => {
 
   property(
     'that once were a handshake are one of the messages as well',
-    20,
+    10,
     fc.property(anyRecording, fc.array(mutation, { maxLength: 30 }), ({ datagrams }, mutations) => {
       for (const datagram of mutate(datagrams, mutations)) check(datagram);
     }),

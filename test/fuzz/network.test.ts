@@ -42,7 +42,7 @@ describe('a client and a server with an attacker between them', () => {
   const seen = { forged: 0, downs: 0 };
   property(
     'send no more than is answered once, and are up when he is gone',
-    60,
+    40,
     fc.property(anything, ({ mode, cipher, attacks, loss, slowest, quiet, from }) => {
       const net = new Network(from, { loss: 0, duplication: 0, delay: [1, 30] });
       const key = mode === 'preshared' ? numbered(44) : undefined;

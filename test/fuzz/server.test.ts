@@ -149,7 +149,7 @@ describe('a handshake that was changed on the way', () => {
   });
   property(
     'brings a server to nothing that its client could not, and the client in afterwards',
-    300,
+    200,
     fc.property(change, ({ recording, mutations, waits, strangers, from }) => {
       const { keying } = recording;
       const { bytes } = randomness(from);
