@@ -8,28 +8,54 @@ export interface Transfer {
   readonly sha256: string;
 }
 
-let port = 5000;
+/** Each check has a TCP or UDP port of its own: several run at once. */
+let lastPort = 5000;
 
-/** Moves bytes over TCP from one host to another, across the cable between them; both ends' reports. */
+/**
+ * Moves bytes over TCP from one host to another, across the cable between them; both ends' reports.
+ * @param streams how many TCP connections share the work
+ */
 export async function transfer(
   from: Host,
   to: Host,
   amount: { readonly bytes: number } | { readonly seconds: number },
   seed: number,
   ms = 60_000,
+  streams = 1,
 ): Promise<{ sent: Transfer; received: Transfer }> {
-  port++;
-  const receiver = to.start([...labProgram('transfer'), 'receive', String(port)]);
+  const port = String(++lastPort);
+  const receiver = to.start([...labProgram('transfer'), 'receive', port, String(streams)]);
   await receiver.prints(/listening/);
   const bytes = 'bytes' in amount ? amount.bytes : 0;
   const seconds = 'seconds' in amount ? amount.seconds : 0;
   const sender = from.start([
     ...labProgram('transfer'),
-    ...['send', to.inner, String(port), String(bytes), String(seed), String(seconds)],
+    ...['send', to.inner, port, ...[streams, bytes, seed, seconds].map(String)],
   ]);
   const received = JSON.parse((await receiver.prints(/^\{.*\}$/m, ms))[0]);
   const sent = JSON.parse((await sender.prints(/^\{.*\}$/m, ms))[0]);
   return { sent, received };
+}
+
+export interface Arrivals {
+  /** How many of the datagrams arrived. */
+  readonly different: number;
+  /** How many arrived besides, as one that had come before. */
+  readonly duplicates: number;
+}
+
+/** Sends numbered UDP datagrams from one host to another, across the cable between them. */
+export async function datagrams(from: Host, to: Host, count: number, rate: number): Promise<Arrivals> {
+  const port = String(++lastPort);
+  const receiver = to.start([...labProgram('datagrams'), 'receive', port]);
+  await receiver.prints(/listening/);
+  const sender = from.start([
+    ...labProgram('datagrams'),
+    ...['send', to.inner, port, ...[count, rate].map(String)],
+  ]);
+  const arrivals = JSON.parse((await receiver.prints(/^\{.*\}$/m, 60_000))[0]);
+  await sender.stop(); // or it would go on for want of an answer, were that lost
+  return arrivals;
 }
 
 /** Sizes of Ethernet frames: the smallest and largest, odd and even, around the cipher's blocks. */
