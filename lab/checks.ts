@@ -1,11 +1,20 @@
 // What a cable has to stand, whoever is at its ends.
+import type { PeerStatistics } from '../src/index.js';
 import { type Host, labProgram } from './lab.js';
+import type { Process } from './process.js';
 
 export interface Transfer {
   readonly bytes: number;
   readonly seconds: number;
   readonly mbit: number;
   readonly sha256: string;
+}
+
+/** What an end of ours has carried, as it logs it on SIGUSR2: a client, or a server with one client. */
+export async function carried(end: Process): Promise<PeerStatistics> {
+  const from = end.printed;
+  end.signal('SIGUSR2');
+  return JSON.parse((await end.prints(/^\{.*"msg":"carried"\}$/m, 5_000, from))[0]);
 }
 
 /** Each check has a TCP or UDP port of its own: several run at once. */

@@ -2,7 +2,7 @@
 // not to be had, the same cable runs between two stand-in plugs inside this process.
 import { randomBytes } from 'node:crypto';
 import { memoryPort, type PeerStatistics, startClient, startServer } from '../src/index.js';
-import { transfer } from './checks.js';
+import { carried, transfer } from './checks.js';
 import { type Host, Lab } from './lab.js';
 import type { Process } from './process.js';
 import { describe, hexdump, openDatagram } from './show.js';
@@ -39,13 +39,6 @@ async function layCable(
   const connecting = client.cryptcab(['-P', keyFile, '-c', client.link.hub4, verbosity]);
   await connecting.prints(/the cable is up/);
   return [listening, connecting];
-}
-
-/** What an end has carried, as it logs it on SIGUSR2. */
-async function carried(process: Process): Promise<PeerStatistics> {
-  const from = process.output.length;
-  process.signal('SIGUSR2');
-  return JSON.parse((await process.prints(/^\{.*"msg":"carried"\}$/m, 5_000, from))[0]);
 }
 
 async function real(lab: Lab): Promise<void> {

@@ -19,6 +19,8 @@ export class Process {
   readonly name: string;
   readonly #child: ChildProcess;
   #output = '';
+  /** Characters printed, kept or not. */
+  #printed = 0;
   readonly #watchers = new Set<() => void>();
   readonly exited: Promise<number>;
   #ended = false;
@@ -30,7 +32,9 @@ export class Process {
     this.#child = spawn(program as string, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (bytes: Buffer) => {
-        this.#output = (this.#output + bytes.toString()).slice(-OUTPUT_BYTES);
+        const text = bytes.toString();
+        this.#printed += text.length;
+        this.#output = (this.#output + text).slice(-OUTPUT_BYTES);
         this.#wake();
       });
     }
@@ -56,9 +60,14 @@ export class Process {
     return !this.#ended;
   }
 
-  /** Everything printed so far, on both streams. */
+  /** What was printed last, on both streams: all of it, unless that is a great deal. */
   get output(): string {
     return this.#output;
+  }
+
+  /** How many characters have been printed so far. */
+  get printed(): number {
+    return this.#printed;
   }
 
   #wake(): void {
@@ -70,7 +79,10 @@ export class Process {
     this.#wake();
   }
 
-  /** Waits until what was printed since `from` matches; throws when the program ends first, or time is up. */
+  /**
+   * Waits until what was printed matches; throws when the program ends first, or time is up.
+   * @param from what was printed before that many characters does not count
+   */
   async prints(pattern: RegExp, ms = 15_000, from = 0): Promise<RegExpExecArray> {
     return await new Promise((resolve, reject) => {
       const give = (result: () => void) => {
@@ -85,7 +97,9 @@ export class Process {
           ),
         );
       const look = () => {
-        const found = pattern.exec(this.#output.slice(from));
+        const found = pattern.exec(
+          this.#output.slice(Math.max(0, this.#output.length - (this.#printed - from))),
+        );
         if (found) give(() => resolve(found));
         else if (this.#ended) fail('ended');
       };

@@ -1,0 +1,173 @@
+// A network that is not kind: it loses, reorders, duplicates, delays and corrupts, each alone and all together.
+// Files get through whole all the same, and no frame is delivered twice by an end of ours.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { carried, datagrams, transfer } from '../../lab/checks.js';
+import { type Host, Lab } from '../../lab/lab.js';
+import type { Process } from '../../lab/process.js';
+import { type Faults, type Relay, startRelay } from '../../lab/rough.js';
+import { randomness, seed } from '../seed.js';
+
+const SERVER_PORT = 7667;
+const ORIGINAL_PORT = 7668;
+const RELAY_PORT = 9000;
+const BYTES = 20_000_000;
+/** One TCP stream alone would take minutes where a datagram in twenty is lost. */
+const STREAMS = 64;
+const DATAGRAMS = 2_000;
+const RATE = 500;
+/** For a cable to come up, and for a ping to get through. */
+const UP_MS = 60_000;
+const TRANSFER_MS = 150_000;
+const TEST_MS = 300_000;
+
+const LOSS: Partial<Faults> = { loss: 0.05 };
+const REORDERING: Partial<Faults> = { reordering: 0.25 };
+const DUPLICATION: Partial<Faults> = { duplication: 0.05 };
+const DELAY: Partial<Faults> = { delay: 100, jitter: 20 };
+const CORRUPTION: Partial<Faults> = { corruption: 0.01 };
+const ALL: Partial<Faults> = { ...LOSS, ...REORDERING, ...DUPLICATION, ...DELAY, ...CORRUPTION };
+
+const random = randomness();
+let lab: Lab;
+let hub: Host;
+let keyFile: string;
+
+/** A first host with a switch, and as many others. */
+async function build(others: number): Promise<void> {
+  lab = new Lab(1 + others);
+  hub = lab.host(0);
+  keyFile = lab.keyFile('key', random.bytes(24));
+  await Promise.all(lab.hosts.map((host) => host.startSwitch()));
+}
+
+/** A relay for one client alone. */
+function relayFor(client: Host, faults: Partial<Faults>, serverPort = SERVER_PORT): Promise<Relay> {
+  const index = lab.hosts.indexOf(client);
+  return startRelay(hub, RELAY_PORT + index, serverPort, seed + 1000 * index, faults);
+}
+
+const target = (client: Host) => `${client.link.hub4}:${RELAY_PORT + lab.hosts.indexOf(client)}`;
+
+async function startOurs(client: Host): Promise<Process> {
+  const process = client.cryptcab(['-c', target(client), '-P', keyFile, '-v']);
+  await process.prints(/the cable is up/, UP_MS);
+  return process;
+}
+
+async function startServer(): Promise<Process> {
+  const process = hub.cryptcab(['-p', String(SERVER_PORT), '-P', keyFile, '-v']);
+  await process.prints(/waiting for clients/);
+  return process;
+}
+
+async function moves(what: string, from: Host, to: Host): Promise<void> {
+  const { sent, received } = await transfer(from, to, { bytes: BYTES }, seed, TRANSFER_MS, STREAMS);
+  expect(received.bytes).toBe(BYTES);
+  expect(received.sha256).toBe(sent.sha256);
+  console.log(`${what}: ${BYTES / 1e6} MB in ${received.seconds.toFixed(1)} s`);
+}
+
+/** Numbered datagrams towards an end of ours: it delivers none twice. */
+async function deliversOnce(from: Host, to: Host): Promise<void> {
+  const { different, duplicates } = await datagrams(from, to, DATAGRAMS, RATE);
+  expect(duplicates).toBe(0);
+  // How many the switches drop besides is a matter of how busy the machine is.
+  expect(different).toBeGreaterThan(DATAGRAMS / 4);
+}
+
+/** The relay has done what it was to do, and an end of ours has seen through it. */
+async function wasRough(relay: Relay, faults: Partial<Faults>, end: Process): Promise<void> {
+  const { up, down } = await relay.counts();
+  for (const { lost, reordered, duplicated, corrupted } of [up, down]) {
+    expect(lost > 0).toBe(faults.loss !== undefined);
+    expect(reordered > 0).toBe(faults.reordering !== undefined);
+    expect(duplicated > 0).toBe(faults.duplication !== undefined);
+    expect(corrupted > 0).toBe(faults.corruption !== undefined);
+  }
+  // Duplicates and corrupted ones it refuses, and no others: not what comes late.
+  const { refused } = await carried(end);
+  const whys = new Set(Object.keys(refused));
+  for (const [fault, known] of [
+    ['duplication', ['replayed']],
+    ['corruption', ['bad checksum', 'bad padding', 'bad length']],
+  ] as const) {
+    expect(whys.has(known[0]), `${known[0]} in ${JSON.stringify(refused)}`).toBe(faults[fault] !== undefined);
+    for (const why of known) whys.delete(why);
+  }
+  whys.delete('no key'); // frames of its switch before it was up
+  expect([...whys]).toEqual([]);
+}
+
+describe('ours and ours', () => {
+  const cases: readonly (readonly [string, Partial<Faults>])[] = [
+    ['loss of 5 %', LOSS],
+    ['reordering of 25 %', REORDERING],
+    ['duplication of 5 %', DUPLICATION],
+    ['delay of 100 ± 20 ms', DELAY],
+    ['corruption of 1 %', CORRUPTION],
+    ['all together', ALL],
+  ];
+
+  beforeAll(async () => {
+    await build(cases.length);
+    await startServer();
+  });
+  afterAll(() => lab.close());
+
+  for (const [i, [name, faults]] of cases.entries()) {
+    test.concurrent(
+      name,
+      async () => {
+        const host = lab.host(1 + i);
+        const relay = await relayFor(host, faults);
+        const client = await startOurs(host);
+        await host.reaches(hub.inner, UP_MS);
+        await Promise.all([deliversOnce(host, hub), deliversOnce(hub, host)]);
+        await moves(name, host, hub);
+        await wasRough(relay, faults, client);
+      },
+      TEST_MS,
+    );
+  }
+});
+
+// The C program checks no CRC: what was corrupted on the way to it, it delivers. So the files go from it to
+// us, and what comes to it is TCP's to sort out. It also delivers twice what it gets twice.
+describe('with the C program, all together', () => {
+  beforeAll(() => build(2));
+  afterAll(() => lab.close());
+
+  test.concurrent(
+    'our client, C server',
+    async () => {
+      const host = lab.host(1);
+      const server = hub.original(['-p', String(ORIGINAL_PORT), '-P', keyFile, '-vvvv']);
+      await server.prints(/Verbosity: 4/);
+      const relay = await relayFor(host, ALL, ORIGINAL_PORT);
+      const client = await startOurs(host);
+      await host.reaches(hub.inner, UP_MS);
+      await deliversOnce(hub, host);
+      await moves('C server to our client', hub, host);
+      await wasRough(relay, ALL, client);
+    },
+    TEST_MS,
+  );
+
+  test.concurrent(
+    'C client, our server',
+    async () => {
+      const host = lab.host(2);
+      const server = await startServer();
+      // It waits for ever when a RESPONSE or AUTH_OK is lost (§2): so the faults begin when it is up.
+      const relay = await relayFor(host, {});
+      const client = host.original(['-c', target(host), '-P', keyFile, '-k', '-vvvv']);
+      await client.prints(/Successfully authenticated/, UP_MS);
+      await relay.set(ALL);
+      await host.reaches(hub.inner, UP_MS);
+      await deliversOnce(host, hub);
+      await moves('C client to our server', host, hub);
+      await wasRough(relay, ALL, server);
+    },
+    TEST_MS,
+  );
+});
