@@ -19,6 +19,7 @@ export default defineConfig({
           testTimeout: 90_000,
           hookTimeout: 90_000,
           fileParallelism: false,
+          maxConcurrency: 32, // of tests in one file that say so: they wait most of the time
         },
       },
     ],

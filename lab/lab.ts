@@ -1,6 +1,7 @@
-// A network in a box: hosts are network namespaces, joined to the first one by veth pairs, each with a real
-// vde_switch and a tap on it. Everything is named after the process that made it, and goes when it goes.
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+// A network in a box: hosts are network namespaces, joined to the first one by veth pairs (or to another, which
+// is then their router), each with a real vde_switch and a tap on it. Everything is named after the process that
+// made it, and goes when it goes.
+import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { Process, run, until } from './process.js';
 
 const PREFIX = 'cryptcab-lab';
+/** Files here, by namespace, take the place of those in /etc for what `ip netns exec` starts. */
+const NETNS_ETC = '/etc/netns';
 // This file runs as it is (tests) and as built (demo, bench).
 const root = fileURLToPath(
   new URL(/\/dist\/lab\/[^/]*$/.test(import.meta.url) ? '../..' : '..', import.meta.url),
@@ -28,8 +31,13 @@ function sweep(): void {
   for (const line of run('ip', 'netns', 'list').split('\n')) {
     const name = line.split(' ')[0] as string;
     const owner = new RegExp(`^${PREFIX}-(\\d+)-`).exec(name)?.[1];
-    if (owner !== undefined && !readdirSync('/proc').includes(owner)) run('ip', 'netns', 'delete', name);
+    if (owner !== undefined && !readdirSync('/proc').includes(owner)) removeNamespace(name);
   }
+}
+
+function removeNamespace(name: string): void {
+  run('ip', 'netns', 'delete', name);
+  rmSync(join(NETNS_ETC, name), { recursive: true, force: true });
 }
 
 /** Key files where the C program leaves them: a client its copy of a shared one, a server what came by scp. */
@@ -43,7 +51,12 @@ function originalKeyFiles(): string[] {
 export class Host {
   readonly index: number;
   readonly namespace: string;
-  /** Where the first host is, seen from here, and this one, seen from there; IPv4 and IPv6. */
+  /** The host that it is joined to, which is itself with the first one. */
+  readonly gateway: Host;
+  /** The devices of the veth pair that joins them, here and there. */
+  readonly device = 'v0';
+  readonly gatewayDevice: string;
+  /** Where the gateway is, seen from here, and this one, seen from there; IPv4 and IPv6. */
   readonly link: {
     readonly hub4: string;
     readonly own4: string;
@@ -54,11 +67,14 @@ export class Host {
   readonly inner: string;
   readonly switchPath: string;
   readonly #lab: Lab;
-  readonly #mac: string;
+  /** Of its tap. */
+  readonly mac: string;
 
-  constructor(lab: Lab, index: number) {
+  constructor(lab: Lab, index: number, gateway: Host | undefined) {
     this.#lab = lab;
     this.index = index;
+    this.gateway = gateway ?? this;
+    this.gatewayDevice = `v${index}`;
     this.namespace = `${lab.name}-${index}`;
     this.link = {
       hub4: `10.77.${index}.1`,
@@ -66,7 +82,7 @@ export class Host {
       hub6: `fd77:${index}::1`,
       own6: `fd77:${index}::2`,
     };
-    this.#mac = `02:63:61:62:00:${(index + 1).toString(16).padStart(2, '0')}`;
+    this.mac = `02:63:61:62:00:${(index + 1).toString(16).padStart(2, '0')}`;
     this.inner = `10.88.0.${index + 1}`;
     this.switchPath = join(lab.directory, `switch${index}`);
   }
@@ -74,6 +90,35 @@ export class Host {
   /** Runs a program here to its end. */
   run(command: string, ...args: string[]): string {
     return run('ip', 'netns', 'exec', this.namespace, command, ...args);
+  }
+
+  /** Nothing passes between this host and its gateway any more, and nobody is told. */
+  cut(): void {
+    for (const [end, device] of this.#linkEnds) {
+      const table = `inet cut-${device}`;
+      const chain = `${table} in { type filter hook input priority filter; }`;
+      end.run('nft', `add table ${table}; add chain ${chain}; add rule ${table} in iifname ${device} drop`);
+    }
+  }
+
+  mend(): void {
+    for (const [end, device] of this.#linkEnds) end.run('nft', 'delete', 'table', 'inet', `cut-${device}`);
+  }
+
+  get #linkEnds(): readonly (readonly [Host, string])[] {
+    return [
+      [this, this.device],
+      [this.gateway, this.gatewayDevice],
+    ];
+  }
+
+  /** What /etc/hosts says here: to programs that are started from now on, and to them also what it says later. */
+  knows(names: Readonly<Record<string, string>>): void {
+    const directory = join(NETNS_ETC, this.namespace);
+    this.#lab.ownsEtc(mkdirSync(directory, { recursive: true }) === NETNS_ETC);
+    const lines = Object.entries({ localhost: '127.0.0.1', ...names });
+    // Written in place: it is mounted over /etc/hosts for each program.
+    writeFileSync(join(directory, 'hosts'), lines.map(([name, address]) => `${address} ${name}\n`).join(''));
   }
 
   /** Starts a program here. */
@@ -100,7 +145,7 @@ export class Host {
 
   #configureTap(mtu: number): void {
     // The same address each time: a restarted switch must not look like another host to everybody's ARP.
-    this.run('ip', 'link', 'set', 'tap0', 'address', this.#mac, 'mtu', String(mtu), 'up');
+    this.run('ip', 'link', 'set', 'tap0', 'address', this.mac, 'mtu', String(mtu), 'up');
     this.run('ip', 'address', 'add', `${this.inner}/24`, 'dev', 'tap0');
   }
 
@@ -158,6 +203,8 @@ export class Lab {
   readonly #processes = new Set<Process>();
   /** Key files that were there before the C program was started. */
   #keyFilesBefore: string[] | undefined;
+  /** Whether NETNS_ETC was not there before. */
+  #madeEtc = false;
   readonly #atExit = () => this.#abandon();
 
   /** Makes hosts; each but the first is joined to the first. Needs root. */
@@ -169,7 +216,7 @@ export class Lab {
         this.legacyProvider,
         'openssl_conf=o\n[o]\nproviders=p\n[p]\ndefault=d\nlegacy=l\n[d]\nactivate=1\n[l]\nactivate=1\n',
       );
-      for (let i = 0; i < hosts; i++) this.#addHost(i);
+      for (let i = 0; i < hosts; i++) this.addHost();
     } catch (error) {
       this.#abandon();
       throw error;
@@ -180,25 +227,30 @@ export class Lab {
     return this.hosts[index] as Host;
   }
 
-  #addHost(index: number): void {
-    const host = new Host(this, index);
+  /**
+   * Makes one more host.
+   * @param gateway the host that it is joined to: the first one, or a router (see Nat) on the way there
+   */
+  addHost(gateway = this.hosts[0]): Host {
+    const index = this.hosts.length;
+    const host = new Host(this, index, gateway);
     run('ip', 'netns', 'add', host.namespace);
     this.hosts.push(host);
     // No frames but the tests' own on the taps: no router solicitations, no duplicate address detection.
     host.run('sysctl', '-qw', 'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0');
     host.run('ip', 'link', 'set', 'lo', 'up');
-    if (index === 0) return;
-    const hub = this.host(0);
-    const [near, far] = [`v${index}`, 'v0'];
-    host.run('ip', 'link', 'add', far, 'type', 'veth', 'peer', 'name', near, 'netns', hub.namespace);
+    if (gateway === undefined) return host;
+    const [near, far] = [host.gatewayDevice, host.device];
+    host.run('ip', 'link', 'add', far, 'type', 'veth', 'peer', 'name', near, 'netns', gateway.namespace);
     for (const [end, device, own4, own6] of [
       [host, far, host.link.own4, host.link.own6],
-      [hub, near, host.link.hub4, host.link.hub6],
+      [gateway, near, host.link.hub4, host.link.hub6],
     ] as const) {
       end.run('ip', 'address', 'add', `${own4}/24`, 'dev', device);
       end.run('ip', 'address', 'add', `${own6}/64`, 'dev', device, 'nodad');
       end.run('ip', 'link', 'set', device, 'up');
     }
+    return host;
   }
 
   start(command: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
@@ -211,6 +263,11 @@ export class Lab {
   /** Takes away, at the end, what the C program leaves behind. */
   keepOriginalTidy(): void {
     this.#keyFilesBefore ??= originalKeyFiles();
+  }
+
+  /** Takes NETNS_ETC away at the end, where it was made. */
+  ownsEtc(made: boolean): void {
+    this.#madeEtc ||= made;
   }
 
   /** Makes a key file. */
@@ -229,7 +286,8 @@ export class Lab {
   #abandon(): void {
     process.off('exit', this.#atExit);
     for (const process_ of this.#processes) process_.signal('SIGKILL');
-    for (const host of this.hosts.splice(0)) run('ip', 'netns', 'delete', host.namespace);
+    for (const host of this.hosts.splice(0)) removeNamespace(host.namespace);
+    if (this.#madeEtc && readdirSync(NETNS_ETC).length === 0) rmdirSync(NETNS_ETC);
     if (this.#keyFilesBefore !== undefined) {
       for (const path of originalKeyFiles())
         if (!this.#keyFilesBefore.includes(path)) rmSync(path, { force: true });

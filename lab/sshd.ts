@@ -29,6 +29,7 @@ export async function startSshd(lab: Lab, host: Host): Promise<Sshd> {
       'StrictModes no',
       'PermitRootLogin yes',
       'UsePAM no',
+      'MaxStartups 100', // several clients begin at once
       'PidFile none',
       'Subsystem sftp internal-sftp',
     ].join('\n'),

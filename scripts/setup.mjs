@@ -18,6 +18,8 @@ export const DEMO_PROGRAMS = {
 /** The tests need these as well. */
 export const TEST_PROGRAMS = {
   ...DEMO_PROGRAMS,
+  conntrack: 'conntrack',
+  nft: 'nftables',
   scp: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
