@@ -17,8 +17,14 @@ export async function carried(end: Process): Promise<PeerStatistics> {
   return JSON.parse((await end.prints(/^\{.*"msg":"carried"\}$/m, 5_000, from))[0]);
 }
 
+const PORTS = { first: 5_000, last: 30_000 };
+let lastPort = PORTS.last;
+
 /** Each check has a TCP or UDP port of its own: several run at once. */
-let lastPort = 5000;
+function nextPort(): string {
+  lastPort = lastPort < PORTS.last ? lastPort + 1 : PORTS.first;
+  return String(lastPort);
+}
 
 /**
  * Moves bytes over TCP from one host to another, across the cable between them; both ends' reports.
@@ -32,7 +38,7 @@ export async function transfer(
   ms = 60_000,
   streams = 1,
 ): Promise<{ sent: Transfer; received: Transfer }> {
-  const port = String(++lastPort);
+  const port = nextPort();
   const receiver = to.start([...labProgram('transfer'), 'receive', port, String(streams)]);
   await receiver.prints(/listening/);
   const bytes = 'bytes' in amount ? amount.bytes : 0;
@@ -55,7 +61,7 @@ export interface Arrivals {
 
 /** Sends numbered UDP datagrams from one host to another, across the cable between them. */
 export async function datagrams(from: Host, to: Host, count: number, rate: number): Promise<Arrivals> {
-  const port = String(++lastPort);
+  const port = nextPort();
   const receiver = to.start([...labProgram('datagrams'), 'receive', port]);
   await receiver.prints(/listening/);
   const sender = from.start([

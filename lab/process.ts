@@ -70,6 +70,11 @@ export class Process {
     return this.#printed;
   }
 
+  /** What was printed after that many characters, as far as it is kept. */
+  since(from: number): string {
+    return this.#output.slice(Math.max(0, this.#output.length - (this.#printed - from)));
+  }
+
   #wake(): void {
     for (const watcher of [...this.#watchers]) watcher();
   }
