@@ -202,19 +202,19 @@ class Soak {
 
 async function main(): Promise<void> {
   const [minutes, seed] = process.argv.slice(2).map(Number) as [number, number];
-  console.log(`soak: ${minutes} min, seed ${seed} (repeat with CRYPTCAB_SEED=${seed})`);
-  const lab = new Lab(1 + CLIENTS);
+  let lab: Lab | undefined;
   let interrupted = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
+    process.on(signal, async () => {
       if (interrupted) return;
       interrupted = true;
-      lab.close().finally(() => {
-        console.log('soak: interrupted; everything that it started is gone');
-        process.exit(130);
-      });
+      await lab?.close();
+      console.log('soak: interrupted; everything that it started is gone');
+      process.exit(130);
     });
   }
+  console.log(`soak: ${minutes} min, seed ${seed} (repeat with CRYPTCAB_SEED=${seed})`);
+  lab = new Lab(1 + CLIENTS);
   try {
     await new Soak(lab, minutes * 60_000, seed).run();
     console.log(`soak: all cables held for ${minutes} min, and nothing grew`);
