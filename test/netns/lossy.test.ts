@@ -42,11 +42,11 @@ async function build(others: number): Promise<void> {
 
 /** A relay for one client alone. */
 function relayFor(client: Host, faults: Partial<Faults>, serverPort = SERVER_PORT): Promise<Relay> {
-  const index = lab.hosts.indexOf(client);
+  const index = client.index;
   return startRelay(hub, RELAY_PORT + index, serverPort, seed + 1000 * index, faults);
 }
 
-const target = (client: Host) => `${client.link.hub4}:${RELAY_PORT + lab.hosts.indexOf(client)}`;
+const target = (client: Host) => `${client.link.hub4}:${RELAY_PORT + client.index}`;
 
 async function startOurs(client: Host): Promise<Process> {
   const process = client.cryptcab(['-c', target(client), '-P', keyFile, '-v']);
