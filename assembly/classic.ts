@@ -38,7 +38,7 @@ import {
   STATUS_TOO_OLD,
 } from './status';
 
-const TYPE_DATA: u8 = 0x20;
+export const TYPE_DATA: u8 = 0x20;
 const TYPE_RESPONSE: u8 = 0x44;
 /** Counter and CRC. */
 const TAIL: u32 = 12;

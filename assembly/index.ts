@@ -12,10 +12,15 @@ export { chacha20 } from './chacha20';
 export { responseOpen, responseSeal } from './classic';
 export { crc32 } from './crc32';
 export {
+  ARRIVAL_BYTES,
+  ARRIVALS,
+  ARRIVALS_COUNT,
   DATAGRAM_MAX,
   DESCRIPTOR_BYTES,
   DESCRIPTORS,
   FRAME_MAX,
+  LOCK_NEXT,
+  LOCK_SERVING,
   RING_BATCH,
   RING_DONE,
   RING_HEAD,
@@ -23,6 +28,8 @@ export {
   RING_TAIL,
   SEND_COUNTER,
   SESSION_BYTES,
+  SESSION_DROPPED_BY_SWITCH,
+  SESSION_DROPPED_UNOPENED,
   SESSION_OPENED,
   SESSION_OPENED_BYTES,
   SESSION_SEALED,
@@ -46,10 +53,12 @@ export {
   OP_OPEN,
   OP_SEAL,
   ringCommit,
+  ringFill,
   ringProcess,
 } from './ring';
 export {
   sessionClear,
+  sessionDropped,
   sessionKeyBlowfish,
   sessionKeyChaCha20,
   sessionKeyPlain,

@@ -14,7 +14,8 @@
 //   0x010000   stage in: 64 KiB, bytes for the core            the host
 //   0x020000   stage out: 640 KiB, bytes for the host          the core
 //   0x0c0000   ring slots, 256 × 9472 bytes                    host and core in turn, see ring.ts
-//   0x310000   session records, 16 KiB each                    the core; the memory grows with them
+//   0x310000   arrivals, 16 × 66624 bytes                      the host
+//   0x420000   session records, 16 KiB each                    the core; the memory grows with them
 //
 // Widths: message counters and statistics are 64 bits. Ring indices are 32-bit numbers that run
 // freely and are compared modulo 2^32: they are positions, not counts.
@@ -42,6 +43,10 @@ export const RING_TAIL: usize = 0x6080;
 export const SEND_COUNTER: usize = 0x60c0;
 /** u32: the session whose schedule is the active one, plus one; 0 when none is. */
 export const ACTIVE_SESSION: usize = 0x60c8;
+
+/** u32 each: ticket that is drawn next, and ticket whose turn it is (src/core/lock.ts). */
+export const LOCK_NEXT: usize = 0x60d0;
+export const LOCK_SERVING: usize = 0x60d4;
 
 // The lanes of cbc.ts: where the optimiser is held back, the state of each, and what waits for one.
 export const LANE_BARRIER: usize = 0x6100;
@@ -80,10 +85,16 @@ export const FRAME_MIN: u32 = 14;
 /** Largest datagram accepted: the sealed form of the largest frame. */
 export const DATAGRAM_MAX: u32 = 1 + FRAME_MAX + 12 + 8;
 
-export const SESSIONS: usize = 0x310000;
+/** What the kernel hands out at once may be many datagrams in one piece: it is cut here, into the slots. */
+export const ARRIVALS: usize = 0x310000;
+export const ARRIVALS_COUNT: u32 = 16;
+/** 64 KiB, and as with the slots a bit more. */
+export const ARRIVAL_BYTES: u32 = 0x10440;
+
+export const SESSIONS: usize = 0x420000;
 export const SESSION_BYTES: u32 = 0x4000;
 /** Sessions that fit the largest memory (asconfig.json, maximumMemory). */
-export const SESSIONS_MAX: u32 = (0x40000000 - 0x310000) / 0x4000;
+export const SESSIONS_MAX: u32 = (0x40000000 - 0x420000) / 0x4000;
 
 // Fields of a session record.
 /** u32: see SUITE_* in session.ts. */
@@ -107,6 +118,9 @@ export const SESSION_OPENED: usize = 80;
 export const SESSION_OPENED_BYTES: usize = 88;
 /** u64 × STATUS_COUNT: slots that ended with each status of ring.ts. */
 export const SESSION_STATUS: usize = 96;
+/** u64 each: frames that the switch did not take, datagrams dropped before they were opened; see sessionDropped. */
+export const SESSION_DROPPED_BY_SWITCH: usize = 512;
+export const SESSION_DROPPED_UNOPENED: usize = 520;
 /** Bitmap of counters seen, 1024 bytes (replay.ts). */
 export const SESSION_WINDOW: usize = 1024;
 /** The session's key schedule, SCHEDULE_BYTES; or its ChaCha20 key, 32 bytes. */

@@ -21,8 +21,9 @@
 //    20  u32  whether ringProcess has worked on it; the core's own
 // In: a frame at slot + SLOT_BODY, or a datagram at slot + SLOT_BODY - 1, so that its body is aligned.
 // Out: the other of the two, at `address`, when the status is OK; zero bytes otherwise.
-import { classicEncrypt, classicOpen, classicPrepare, classicQueue } from './classic';
+import { classicEncrypt, classicOpen, classicPrepare, classicQueue, TYPE_DATA } from './classic';
 import {
+  DATAGRAM_MAX,
   DESCRIPTOR_BYTES,
   DESCRIPTORS,
   RING_BATCH,
@@ -72,6 +73,24 @@ export function ringCommit(session: u32, op: u32, length: u32): void {
   store<u32>(descriptor, <u32>(slotAt(head) + SLOT_BODY) - (op == OP_OPEN ? 1 : 0), DESCRIPTOR_ADDRESS);
   store<u32>(descriptor, length, DESCRIPTOR_LENGTH);
   atomic.store<u32>(RING_HEAD, head + 1);
+}
+
+/**
+ * Puts datagrams into the ring, to be opened, that the kernel handed out in one piece: all of `segment` bytes, the
+ * last one perhaps of fewer. Stops before one that is no DATA, or too long for any frame, and when the ring is full.
+ * I/O side only.
+ * @returns how many bytes were taken
+ */
+export function ringFill(session: u32, at: usize, length: u32, segment: u32): u32 {
+  let taken: u32 = 0;
+  while (taken < length && ringHasRoom()) {
+    const size = min(segment, length - taken);
+    if (size > DATAGRAM_MAX || load<u8>(at + taken) != TYPE_DATA) break;
+    memory.copy(slotAt(atomic.load<u32>(RING_HEAD)) + SLOT_BODY - 1, at + taken, size);
+    ringCommit(session, OP_OPEN, size);
+    taken += size;
+  }
+  return taken;
 }
 
 /**

@@ -8,6 +8,8 @@ import {
   SCRATCH_END,
   SESSION_BLOCK,
   SESSION_BYTES,
+  SESSION_DROPPED_BY_SWITCH,
+  SESSION_DROPPED_UNOPENED,
   SESSION_FRAME_MAX,
   SESSION_HELD,
   SESSION_IV,
@@ -99,6 +101,13 @@ export function sessionUnkey(session: u32): void {
 export function sessionClear(session: u32): void {
   sessionUnkey(session);
   memory.fill(sessionAt(session), 0, SESSION_BYTES);
+}
+
+/** Counts what the host dropped: frames that the switch did not take, datagrams that were not opened. */
+export function sessionDropped(session: u32, bySwitch: u32, unopened: u32): void {
+  const record = sessionAt(session);
+  store<u64>(record, load<u64>(record, SESSION_DROPPED_BY_SWITCH) + bySwitch, SESSION_DROPPED_BY_SWITCH);
+  store<u64>(record, load<u64>(record, SESSION_DROPPED_UNOPENED) + unopened, SESSION_DROPPED_UNOPENED);
 }
 
 /** Forgets a frame of which only a part came: its plug is a new one. */

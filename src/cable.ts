@@ -42,13 +42,6 @@ export interface Link {
   readonly plug: Plug;
 }
 
-export interface LinkCounts extends SessionCounts {
-  /** Frames dropped because the switch did not take them. */
-  readonly droppedBySwitch: bigint;
-  /** Datagrams dropped because the ring was full, or because they were longer than any frame sealed. */
-  readonly droppedUnopened: bigint;
-}
-
 class LinkState implements Link {
   readonly session: number;
   readonly plug: Plug;
@@ -66,8 +59,6 @@ class LinkState implements Link {
   opened = 0;
   /** Whether a datagram was sent in the batch at hand. */
   sealed = false;
-  droppedBySwitch = 0n;
-  droppedUnopened = 0n;
 
   constructor(session: number, remote: Remote, open: (link: LinkState) => Plug) {
     this.session = session;
@@ -206,9 +197,8 @@ export class Cable {
     this.core.closeSession(state.session);
   }
 
-  counts(link: Link): LinkCounts {
-    const { droppedBySwitch, droppedUnopened } = link as LinkState;
-    return { ...this.core.counts(link.session), droppedBySwitch, droppedUnopened };
+  counts(link: Link): SessionCounts {
+    return this.core.counts(link.session);
   }
 
   /** Closes the socket; the links have been unplugged. */
@@ -225,14 +215,14 @@ export class Cable {
       return;
     }
     if (datagram.length > this.core.datagramMax) {
-      link.droppedUnopened++;
+      this.core.dropped(link.session, 0, 1);
       this.#events.refused(link, 'bad length');
       return;
     }
     if (!this.core.ring.push(link.session, datagram)) {
       this.#pump();
       if (!this.core.ring.push(link.session, datagram)) {
-        link.droppedUnopened++;
+        this.core.dropped(link.session, 0, 1);
         return;
       }
     }
@@ -339,7 +329,7 @@ export class Cable {
       if (link.opened > 0) {
         // A copy: the pipe may keep it for a while. One for each batch and peer.
         if (!link.plug.write(this.core.writeStream(link.session, count).slice())) {
-          link.droppedBySwitch += BigInt(link.opened);
+          this.core.dropped(link.session, link.opened, 0);
         }
         this.#events.heard(link);
       }

@@ -1,5 +1,5 @@
 // The library's public face.
-export type { LinkCounts, WireTap } from './cable.js';
+export type { WireTap } from './cable.js';
 export { type CarryKey, type ClientConfiguration, type RunningClient, startClient } from './client.js';
 export { Core, type Keying, type SessionCounts } from './core/core.js';
 export { type Refusal, STATUS, type Status } from './core/status.js';

@@ -1,4 +1,4 @@
-import type { LinkCounts } from './cable.js';
+import type { SessionCounts } from './core/core.js';
 import type { Remote } from './protocol/remote.js';
 
 /** A cable end that runs. */
@@ -14,7 +14,7 @@ export interface Running {
   close(): Promise<void>;
 }
 
-export interface PeerStatistics extends LinkCounts {
+export interface PeerStatistics extends SessionCounts {
   readonly peer: string;
 }
 

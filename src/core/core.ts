@@ -1,6 +1,7 @@
+import { Lock } from './lock.js';
 import { Ring } from './ring.js';
 import { type Refusal, STATUS } from './status.js';
-import { instantiate, type Wasm } from './wasm.js';
+import { instantiate, type Layout, type Wasm } from './wasm.js';
 
 /** What a session has carried so far. Frames and their bytes; refused slots by reason, in both directions. */
 export interface SessionCounts {
@@ -9,6 +10,10 @@ export interface SessionCounts {
   readonly opened: bigint;
   readonly openedBytes: bigint;
   readonly refused: Readonly<Partial<Record<Refusal, bigint>>>;
+  /** Frames dropped because the switch did not take them. */
+  readonly droppedBySwitch: bigint;
+  /** Datagrams dropped because the ring was full, or because they were longer than any frame sealed. */
+  readonly droppedUnopened: bigint;
 }
 
 /**
@@ -46,12 +51,14 @@ export class Core {
   /** Largest piece of a plug's stream that readStream takes at once, bytes. */
   readonly pieceMax: number;
   readonly #wasm: Wasm;
+  readonly #lock: Lock;
   readonly #free: number[] = [];
   #sessions = SCRATCH_SESSION + 1;
 
   private constructor(wasm: Wasm) {
     this.#wasm = wasm;
-    this.ring = new Ring(wasm);
+    this.#lock = new Lock(wasm);
+    this.ring = new Ring(wasm, this.#lock);
     this.datagramMax = wasm.layout.DATAGRAM_MAX;
     this.frameMax = wasm.layout.FRAME_MAX;
     this.pieceMax = wasm.layout.STAGE_IN_BYTES;
@@ -60,6 +67,20 @@ export class Core {
   /** @param memory a memory made by newMemory(), if another thread has to reach it as well */
   static async load(memory?: WebAssembly.Memory): Promise<Core> {
     return new Core(await instantiate(memory));
+  }
+
+  /** Whether another thread works in the same memory, with a core of its own; each tells its own core. */
+  set shared(shared: boolean) {
+    this.#lock.shared = shared;
+  }
+
+  get memory(): WebAssembly.Memory {
+    return this.#wasm.memory;
+  }
+
+  /** The numbers of the memory map. */
+  get layout(): Layout {
+    return this.#wasm.layout;
   }
 
   /**
@@ -82,7 +103,7 @@ export class Core {
 
   /** Ends a session and wipes all that it held. */
   closeSession(session: number): void {
-    this.#wasm.functions.sessionClear(session);
+    this.#locked(() => this.#wasm.functions.sessionClear(session));
     this.#free.push(session);
   }
 
@@ -91,6 +112,10 @@ export class Core {
    * @throws RangeError for too short a key
    */
   keySession(session: number, keying: Keying): void {
+    this.#locked(() => this.#key(session, keying));
+  }
+
+  #key(session: number, keying: Keying): void {
     const { functions, layout } = this.#wasm;
     if (keying.suite === 'plain') {
       functions.sessionKeyPlain(session);
@@ -109,12 +134,17 @@ export class Core {
    * @param frameMax bytes of the longest frame
    */
   limitSession(session: number, frameMax: number): void {
-    this.#wasm.functions.sessionLimit(session, Math.min(frameMax, this.frameMax));
+    this.#locked(() => this.#wasm.functions.sessionLimit(session, Math.min(frameMax, this.frameMax)));
   }
 
   /** Takes a session's key away and wipes it. */
   unkeySession(session: number): void {
-    this.#wasm.functions.sessionUnkey(session);
+    this.#locked(() => this.#wasm.functions.sessionUnkey(session));
+  }
+
+  /** Counts what was dropped: frames that the switch did not take, datagrams that were not opened. */
+  dropped(session: number, bySwitch: number, unopened: number): void {
+    this.#locked(() => this.#wasm.functions.sessionDropped(session, bySwitch, unopened));
   }
 
   /** What a session has carried. */
@@ -136,6 +166,8 @@ export class Core {
       opened: record.getBigUint64(layout.SESSION_OPENED, true),
       openedBytes: record.getBigUint64(layout.SESSION_OPENED_BYTES, true),
       refused,
+      droppedBySwitch: record.getBigUint64(layout.SESSION_DROPPED_BY_SWITCH, true),
+      droppedUnopened: record.getBigUint64(layout.SESSION_DROPPED_UNOPENED, true),
     };
   }
 
@@ -146,13 +178,15 @@ export class Core {
    */
   readStream(session: number, piece: Uint8Array): number {
     const { functions, layout } = this.#wasm;
-    this.ring.bytes.set(piece, layout.STAGE_IN);
-    return functions.vdestreamRead(session, piece.length);
+    return this.#locked(() => {
+      this.ring.bytes.set(piece, layout.STAGE_IN);
+      return functions.vdestreamRead(session, piece.length);
+    });
   }
 
   /** Forgets a frame of which only a part came: its plug is a new one. */
   resetStream(session: number): void {
-    this.#wasm.functions.sessionResetStream(session);
+    this.#locked(() => this.#wasm.functions.sessionResetStream(session));
   }
 
   /**
@@ -204,11 +238,22 @@ export class Core {
   }
 
   #borrow<T>(keying: Keying, work: () => T): T {
-    this.keySession(SCRATCH_SESSION, keying);
+    return this.#locked(() => {
+      this.#key(SCRATCH_SESSION, keying);
+      try {
+        return work();
+      } finally {
+        this.#wasm.functions.sessionUnkey(SCRATCH_SESSION);
+      }
+    });
+  }
+
+  #locked<T>(work: () => T): T {
+    this.#lock.take();
     try {
       return work();
     } finally {
-      this.unkeySession(SCRATCH_SESSION);
+      this.#lock.give();
     }
   }
 }

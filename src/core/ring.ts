@@ -1,3 +1,4 @@
+import type { Lock } from './lock.js';
 import type { Layout, Wasm } from './wasm.js';
 
 /** What a processed slot holds: a span of the ring's memory. */
@@ -22,14 +23,16 @@ export class Ring {
   /** The whole memory as bytes. */
   readonly bytes: Uint8Array;
   readonly #layout: Layout;
+  readonly #lock: Lock;
   readonly #functions: Wasm['functions'];
   readonly #words: Int32Array;
   readonly #released: Uint8Array;
   readonly #mask: number;
   readonly #slot: Slot = { index: 0, session: 0, sealed: false, status: 0, address: 0, length: 0 };
 
-  constructor(wasm: Wasm) {
+  constructor(wasm: Wasm, lock: Lock) {
     this.#layout = wasm.layout;
+    this.#lock = lock;
     this.#functions = wasm.functions;
     this.bytes = new Uint8Array(wasm.memory.buffer);
     this.#words = new Int32Array(wasm.memory.buffer);
@@ -68,9 +71,39 @@ export class Ring {
     return true;
   }
 
+  /** The slot that is filled next. */
+  get next(): number {
+    return this.#load(this.#layout.RING_HEAD) & this.#mask;
+  }
+
+  /** Where a frame stands in its slot. */
+  frameAt(slot: number): number {
+    return this.#layout.SLOTS + slot * this.#layout.SLOT_BYTES + this.#layout.SLOT_BODY;
+  }
+
+  /** Hands the next slot to the core, whose frame somebody has put in place, to be sealed. */
+  commit(session: number, length: number): void {
+    this.#functions.ringCommit(session, this.#layout.OP_SEAL, length);
+  }
+
+  /**
+   * Puts datagrams into the ring, to be opened, that came in one piece (assembly/ring.ts, ringFill).
+   * @param at where they stand in the memory
+   * @returns how many bytes were taken: up to one that is no DATA, or too long, or finds the ring full
+   */
+  fill(session: number, at: number, length: number, segment: number): number {
+    return this.#functions.ringFill(session, at, length, segment);
+  }
+
   /** Has the core work on what was filled, RING_BATCH slots at most; tells how many. */
   process(): number {
-    return this.#functions.ringProcess();
+    if (this.#load(this.#layout.RING_HEAD) === this.#load(this.#layout.RING_DONE)) return 0;
+    this.#lock.take();
+    try {
+      return this.#functions.ringProcess();
+    } finally {
+      this.#lock.give();
+    }
   }
 
   /**

@@ -2,6 +2,9 @@ import { WASM_BASE64 } from './wasm.generated.js';
 
 /** Numbers of the memory map, each an exported constant of assembly/layout.ts, ring.ts or session.ts. */
 const LAYOUT = [
+  'ARRIVAL_BYTES',
+  'ARRIVALS',
+  'ARRIVALS_COUNT',
   'DATAGRAM_MAX',
   'DESCRIPTOR_ADDRESS',
   'DESCRIPTOR_BYTES',
@@ -11,6 +14,8 @@ const LAYOUT = [
   'DESCRIPTOR_STATUS',
   'DESCRIPTORS',
   'FRAME_MAX',
+  'LOCK_NEXT',
+  'LOCK_SERVING',
   'OP_OPEN',
   'OP_SEAL',
   'RING_BATCH',
@@ -20,6 +25,8 @@ const LAYOUT = [
   'RING_TAIL',
   'SEND_COUNTER',
   'SESSION_BYTES',
+  'SESSION_DROPPED_BY_SWITCH',
+  'SESSION_DROPPED_UNOPENED',
   'SESSION_OPENED',
   'SESSION_OPENED_BYTES',
   'SESSION_SEALED',
@@ -50,8 +57,10 @@ export interface Functions {
   responseSeal(session: number, at: number): number;
   responseOpen(session: number, at: number, length: number): number;
   ringCommit(session: number, op: number, length: number): void;
+  ringFill(session: number, at: number, length: number, segment: number): number;
   ringProcess(): number;
   sessionClear(session: number): void;
+  sessionDropped(session: number, bySwitch: number, unopened: number): void;
   sessionKeyBlowfish(session: number, key: number, length: number): void;
   sessionKeyChaCha20(session: number, key: number, block: number): void;
   sessionKeyPlain(session: number): void;
@@ -69,7 +78,7 @@ export interface Wasm {
 }
 
 /** Pages of 64 KiB; as in asconfig.json, which the module repeats as its import's type. */
-const PAGES = { initial: 53, maximum: 16384 };
+const PAGES = { initial: 70, maximum: 16384 };
 
 /** A memory that the core can run in. */
 export function newMemory(): WebAssembly.Memory {
