@@ -1,5 +1,6 @@
 import type { Core, Keying, SessionCounts } from './core/core.js';
 import { STATUS, type Status } from './core/status.js';
+import type { CryptcabError } from './error.js';
 import type { OpenPlug, Plug } from './plug/plug.js';
 import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from './protocol/constants.js';
 import { type Remote, remoteKey } from './protocol/remote.js';
@@ -18,8 +19,8 @@ export interface CableEvents {
   heard(link: Link): void;
   /** DATA was sent. */
   sent(link: Link): void;
-  /** A link's datagram or frame was refused. */
-  refused(link: Link, why: Status): void;
+  /** A link's datagram or frame was refused; as often as `times` says. */
+  refused(link: Link, why: Status, times: number): void;
   /** A datagram was sent that a C program would cut. */
   large(link: Link): void;
   /** The first frame from its switch that was longer than the link carries was dropped. */
@@ -31,7 +32,9 @@ export interface CableEvents {
   /** The connected remote has nobody who listens. */
   unreachable(): void;
   /** A datagram could not be sent. */
-  sendFailed(why: string): void;
+  sendFailed(why: string, times: number): void;
+  /** The cable cannot go on. */
+  failed(error: CryptcabError): void;
 }
 
 /** One peer's end of the cable: its address, its session in the core, its port of the switch. */
@@ -39,7 +42,40 @@ export interface Link {
   readonly session: number;
   /** Where its datagrams go to and come from. */
   remote: Remote;
-  readonly plug: Plug;
+  readonly plug: Pick<Plug, 'settled'>;
+}
+
+/**
+ * Moves frames between plugs and one UDP socket, through the ring of the core. Who is connected, and
+ * with which key, is the business of its owner: a client with one link, a server with many.
+ */
+export interface Cable {
+  readonly core: Core;
+  /** How it moves them, for people. */
+  readonly io: string;
+  readonly local: Remote;
+  /** Sends to, and receives from, this remote alone; see Udp. */
+  connect(to: Remote): Promise<Remote>;
+  /** Sends a datagram of the handshake. */
+  send(datagram: Uint8Array, to: Remote): void;
+  /** Takes a port of the switch, as a link would, to see whether it can be had. */
+  probe(open: OpenPlug): Pick<Plug, 'settled' | 'close'>;
+  /**
+   * Takes a port of the switch for a peer; no frame passes before raise().
+   * @returns undefined when the core has no memory for one more session
+   */
+  plugIn(remote: Remote, open: OpenPlug): Link | undefined;
+  /** Keys a link's session, anew if it was up, and lets frames flow between the link and its remote. */
+  raise(link: Link, keying: Keying): void;
+  /** Refuses longer frames from a link's switch, until it is raised again. */
+  limit(link: Link, frameMax: number): void;
+  /** Stops the frames of a link, and takes its session's key away. */
+  lower(link: Link): void;
+  /** Gives back a link's port of the switch, and wipes its session. */
+  unplug(link: Link): Promise<void>;
+  counts(link: Link): SessionCounts;
+  /** Closes the socket; the links have been unplugged. */
+  close(): Promise<void>;
 }
 
 class LinkState implements Link {
@@ -67,12 +103,10 @@ class LinkState implements Link {
   }
 }
 
-/**
- * Moves frames between plugs and one UDP socket, through the ring of the core. Who is connected, and
- * with which key, is the business of its owner: a client with one link, a server with many.
- */
-export class Cable {
+/** A cable that works on every system, on the one thread there is: by a socket and plugs that are handed in. */
+export class PortableCable implements Cable {
   readonly core: Core;
+  readonly io: string;
   readonly #udp: Udp;
   readonly #events: CableEvents;
   readonly #tap: WireTap | undefined;
@@ -93,18 +127,20 @@ export class Cable {
     events: CableEvents,
     tap: WireTap | undefined,
     wearBytes: number,
+    why: string | undefined,
   ) {
     this.core = core;
     this.#udp = udp;
     this.#events = events;
     this.#tap = tap;
     this.#wearBytes = wearBytes;
+    this.io = why === undefined ? 'portable' : `portable (not native: ${why})`;
     this.#releases = Array.from({ length: core.ring.slots }, (_, index) => () => this.#release(index));
   }
 
   /**
    * @param port the local port; 0 for any
-   * @param wearBytes after which worn() is said
+   * @param options wearBytes: after how many worn() is said; why: what speaks against another path, for people
    */
   static async open(
     core: Core,
@@ -112,15 +148,15 @@ export class Cable {
     port: number,
     events: CableEvents,
     tap: WireTap | undefined,
-    wearBytes = WEAR_BYTES,
-  ): Promise<Cable> {
+    { wearBytes = WEAR_BYTES, why }: { wearBytes?: number; why?: string | undefined } = {},
+  ): Promise<PortableCable> {
     let receive = (_bytes: Uint8Array, _from: Remote) => {}; // what comes before there is a cable
     const udp = await openUdp(port, {
       datagram: (bytes, from) => receive(bytes, from),
       unreachable: () => events.unreachable(),
-      failed: (why) => events.sendFailed(why),
+      failed: (why) => events.sendFailed(why, 1),
     });
-    const cable = new Cable(core, udp, events, tap, wearBytes);
+    const cable = new PortableCable(core, udp, events, tap, wearBytes, why);
     receive = (bytes, from) => cable.#receive(bytes, from);
     return cable;
   }
@@ -129,21 +165,19 @@ export class Cable {
     return this.#udp.local;
   }
 
-  /** Sends to, and receives from, this remote alone; see Udp. */
   connect(to: Remote): Promise<Remote> {
     return this.#udp.connect(to);
   }
 
-  /** Sends a datagram of the handshake. */
   send(datagram: Uint8Array, to: Remote): void {
     this.#tap?.('out', to, datagram);
     this.#udp.send(datagram, 0, datagram.length, to, () => {});
   }
 
-  /**
-   * Takes a port of the switch for a peer; no frame passes before raise().
-   * @returns undefined when the core has no memory for one more session
-   */
+  probe(open: OpenPlug): Plug {
+    return open({ stream() {}, lost() {}, back() {} });
+  }
+
   plugIn(remote: Remote, open: OpenPlug): Link | undefined {
     const session = this.core.openSession();
     if (session === undefined) return undefined;
@@ -161,7 +195,6 @@ export class Cable {
     return link;
   }
 
-  /** Keys a link's session, anew if it was up, and lets frames flow between the link and its remote. */
   raise(link: Link, keying: Keying): void {
     const state = link as LinkState;
     this.core.keySession(state.session, keying);
@@ -170,7 +203,6 @@ export class Cable {
     this.#byRemote.set(remoteKey(state.remote), state);
   }
 
-  /** Refuses longer frames from a link's switch, until it is raised again. */
   limit(link: Link, frameMax: number): void {
     const state = link as LinkState;
     this.core.limitSession(state.session, frameMax);
@@ -178,7 +210,6 @@ export class Cable {
     state.toldLong = false;
   }
 
-  /** Stops the frames of a link, and takes its session's key away. */
   lower(link: Link): void {
     const state = link as LinkState;
     this.#pump();
@@ -186,7 +217,6 @@ export class Cable {
     this.core.unkeySession(state.session);
   }
 
-  /** Gives back a link's port of the switch, and wipes its session. */
   async unplug(link: Link): Promise<void> {
     const state = link as LinkState;
     this.lower(state);
@@ -201,7 +231,6 @@ export class Cable {
     return this.core.counts(link.session);
   }
 
-  /** Closes the socket; the links have been unplugged. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#udp.close();
@@ -216,7 +245,7 @@ export class Cable {
     }
     if (datagram.length > this.core.datagramMax) {
       this.core.dropped(link.session, 0, 1);
-      this.#events.refused(link, 'bad length');
+      this.#events.refused(link, 'bad length', 1);
       return;
     }
     if (!this.core.ring.push(link.session, datagram)) {
@@ -292,7 +321,7 @@ export class Cable {
 
   #refused(link: LinkState, why: Status): void {
     if (why !== 'frame too long') {
-      this.#events.refused(link, why);
+      this.#events.refused(link, why, 1);
     } else if (!link.toldLong) {
       link.toldLong = true;
       this.#events.tooLong(link, link.frameMax);

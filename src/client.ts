@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import { Cable, type Link, type WireTap } from './cable.js';
+import type { Link, WireTap } from './cable.js';
 import { Core, type Keying, keyingText } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
 import { type Log, SeldomLog } from './log.js';
+import { type Io, openCable } from './open-cable.js';
 import type { OpenPlug } from './plug/plug.js';
 import { ClassicClient } from './protocol/classic-client.js';
 import type { ClientEffect, ClientFailure, ClientMode } from './protocol/client-terms.js';
@@ -12,7 +13,6 @@ import { type Remote, remoteText } from './protocol/remote.js';
 import type { Cipher } from './protocol/session-key.js';
 import { longestFrame } from './protocol/sizes.js';
 import { deferred, type Running } from './running.js';
-import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
 import { warnOfLength, warnOfWeakness, warnOfWear } from './warnings.js';
 
@@ -35,6 +35,7 @@ export interface ClientConfiguration {
   readonly plug: OpenPlug;
   readonly log: Log;
   readonly tap?: WireTap;
+  readonly io?: Io;
   readonly openUdp?: OpenUdp;
 }
 
@@ -84,11 +85,13 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     sealResponse: (keying, challenge) => core.sealResponse(keying, challenge),
   });
 
-  const cable = await Cable.open(
+  const cable = await openCable({
     core,
-    configuration.openUdp ?? openDgram,
-    configuration.port,
-    {
+    io: configuration.io,
+    openUdp: configuration.openUdp,
+    port: configuration.port,
+    tap: configuration.tap,
+    events: {
       control: (datagram) => step(() => machine.receive(now(), datagram)),
       heard: () => machine.heard(),
       sent() {
@@ -97,9 +100,9 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       },
       large: () => step(() => machine.happen(now(), 'large')),
       tooLong: (_link, frameMax) => warnOfLength(log, remoteText(remote), frameMax, frameMax < core.frameMax),
-      refused(_link, why) {
+      refused(_link, why, times) {
         if (why === 'no key') return; // not up: frames from the switch have nowhere to go yet
-        seldom.note(now(), why, (times) => log.info({ times }, `dropped: ${why}`));
+        seldom.note(now(), why, (all) => log.info({ times: all }, `dropped: ${why}`), times);
       },
       worn: () => warnOfWear(log, remoteText(remote)),
       plugLost(_link, why) {
@@ -113,13 +116,14 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         );
         step(() => machine.happen(now(), 'unreachable'));
       },
-      sendFailed(why) {
-        seldom.note(now(), `send ${why}`, (times) => log.warn({ times }, `cannot send: ${why}`));
+      sendFailed(why, times) {
+        seldom.note(now(), `send ${why}`, (all) => log.warn({ times: all }, `cannot send: ${why}`), times);
         step(() => machine.happen(now(), 'sendFailed'));
       },
+      failed: (error) => ended.reject(error),
     },
-    configuration.tap,
-  );
+  });
+  log.info({ io: cable.io }, 'how frames and datagrams are moved');
 
   const link = cable.plugIn(remote, configuration.plug) as Link; // the first session of a fresh core
   link.plug.settled.then(
@@ -272,6 +276,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
 
   return {
     local: cable.local,
+    io: cable.io,
     ready: link.plug.settled,
     up: up.promise,
     ended: ended.promise,

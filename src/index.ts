@@ -8,6 +8,7 @@ export { CryptcabError } from './error.js';
 export { readPresharedKey } from './keys/key-file.js';
 export { carryKey, type ScpTarget, splitOptions } from './keys/scp.js';
 export type { Log } from './log.js';
+export { IO_PATHS, type Io } from './open-cable.js';
 export { type MemoryPort, memoryPort } from './plug/memory-plug.js';
 export type { OpenPlug, Plug, PlugEvents } from './plug/plug.js';
 export { vdePlug } from './plug/vde-plug.js';

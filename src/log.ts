@@ -20,11 +20,12 @@ export class SeldomLog {
   /**
    * @param kind what counts as the same thing
    * @param say called with how often it happened, this time included, when it is time to say it
+   * @param times how often it happened this time
    */
-  note(now: number, kind: string, say: (times: number) => void): void {
+  note(now: number, kind: string, say: (times: number) => void, times = 1): void {
     const seen = this.#seen.get(kind);
     if (seen !== undefined && now < seen.until) {
-      seen.more++;
+      seen.more += times;
       return;
     }
     if (seen === undefined && this.#seen.size >= KINDS_MAX) {
@@ -32,6 +33,6 @@ export class SeldomLog {
       if (this.#seen.size >= KINDS_MAX) return; // more kinds than anybody reads: these are not said
     }
     this.#seen.set(kind, { until: now + INTERVAL, more: 0 });
-    say(1 + (seen?.more ?? 0));
+    say(times + (seen?.more ?? 0));
   }
 }

@@ -4,6 +4,8 @@ import type { Remote } from './protocol/remote.js';
 /** A cable end that runs. */
 export interface Running {
   readonly local: Remote;
+  /** How it moves frames and datagrams, for people. */
+  readonly io: string;
   /** Resolves when its plug and socket are known to work; rejects with a CryptcabError otherwise. */
   readonly ready: Promise<void>;
   /** Rejects with a CryptcabError when it cannot go on; resolves after close(). */

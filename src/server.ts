@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { Cable, type Link, type WireTap } from './cable.js';
+import type { Link, WireTap } from './cable.js';
 import { Core, type Keying, keyingText } from './core/core.js';
 import { takeSessionKey } from './keys/key-file.js';
 import { type Log, SeldomLog } from './log.js';
+import { type Io, openCable } from './open-cable.js';
 import type { OpenPlug } from './plug/plug.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
 import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
@@ -10,7 +11,6 @@ import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
 import { copyKey, isOriginalId, type Secret } from './protocol/session-key.js';
 import { longestFrame } from './protocol/sizes.js';
 import { deferred, type Running } from './running.js';
-import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
 import { warnOfLength, warnOfWeakness, warnOfWear } from './warnings.js';
 
@@ -28,6 +28,7 @@ export interface ServerConfiguration {
   readonly plug: OpenPlug;
   readonly log: Log;
   readonly tap?: WireTap;
+  readonly io?: Io;
   readonly openUdp?: OpenUdp;
 }
 
@@ -75,21 +76,22 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   }
 
   const textOf = (link: Link) => remoteText(link.remote);
-  const cable = await Cable.open(
+  const cable = await openCable({
     core,
-    configuration.openUdp ?? openDgram,
-    configuration.port,
-    {
+    io: configuration.io,
+    openUdp: configuration.openUdp,
+    port: configuration.port,
+    tap: configuration.tap,
+    events: {
       control(datagram, from) {
         machine.receive(performance.now(), from, datagram);
         for (const effect of machine.take()) act(effect);
       },
       heard: (link) => machine.heard(performance.now(), link.remote),
       sent() {},
-      refused(link, why) {
-        seldom.note(performance.now(), `${textOf(link)} ${why}`, (times) =>
-          log.info({ peer: textOf(link), times }, `dropped: ${why}`),
-        );
+      refused(link, why, times) {
+        const say = (all: number) => log.info({ peer: textOf(link), times: all }, `dropped: ${why}`);
+        seldom.note(performance.now(), `${textOf(link)} ${why}`, say, times);
       },
       large() {},
       tooLong: (link, frameMax) => warnOfLength(log, textOf(link), frameMax, frameMax < core.frameMax),
@@ -101,12 +103,14 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       },
       plugBack: (link) => log.info({ peer: textOf(link) }, 'plugged into the switch again'),
       unreachable() {},
-      sendFailed(why) {
-        seldom.note(performance.now(), `send ${why}`, (times) => log.warn({ times }, `cannot send: ${why}`));
+      sendFailed(why, times) {
+        const say = (all: number) => log.warn({ times: all }, `cannot send: ${why}`);
+        seldom.note(performance.now(), `send ${why}`, say, times);
       },
+      failed: (error) => ended.reject(error),
     },
-    configuration.tap,
-  );
+  });
+  log.info({ io: cable.io }, 'how frames and datagrams are moved');
 
   function act(effect: ServerEffect): void {
     switch (effect.do) {
@@ -170,12 +174,13 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   }, TICK_MS);
 
   // A switch that is not there is told of at once, not when the first client comes.
-  const probe = configuration.plug({ stream() {}, lost() {}, back() {} });
+  const probe = cable.probe(configuration.plug);
   const ready = probe.settled.finally(() => probe.close());
   ready.catch(() => {});
 
   return {
     local: cable.local,
+    io: cable.io,
     ready,
     ended: ended.promise,
     statistics: () => [...links.values()].map((link) => ({ peer: textOf(link), ...cable.counts(link) })),

@@ -9,6 +9,7 @@ import { CryptcabError, messageOf } from '../error.js';
 import { readPresharedKey } from '../keys/key-file.js';
 import { carryKey, splitOptions } from '../keys/scp.js';
 import type { Log } from '../log.js';
+import { leave } from '../native/leave.js';
 import { vdePlug } from '../plug/vde-plug.js';
 import type { ClientMode } from '../protocol/client-terms.js';
 import { classify } from '../protocol/messages.js';
@@ -81,6 +82,7 @@ async function startAsServer(settings: Settings, log: Log): Promise<Started> {
         ? { kind: 'preshared', key: presharedKey(settings.keyFile, settings.cipher, log) }
         : { kind: settings.plain ? 'plain' : 'scp' },
     plug: vdePlug(settings.socket),
+    io: settings.io,
     log,
     ...wireTap(settings.verbosity, log),
   });
@@ -108,6 +110,7 @@ async function startAsClient(
     keepalive: settings.keepalive,
     carryKey: carrier(target, scpOptions(settings)),
     plug: vdePlug(settings.socket),
+    io: settings.io,
     log,
     ...wireTap(settings.verbosity, log),
   });
@@ -127,7 +130,7 @@ async function startAsClient(
 
 /** What was carried so far; asked for, so that it is said whatever the verbosity. */
 function sayStatistics(running: Running, log: Log): void {
-  for (const peer of running.statistics()) log.info(peer, 'carried');
+  for (const peer of running.statistics()) log.info({ ...peer, io: running.io }, 'carried');
 }
 
 /** Runs until it is told to end, or cannot go on. */
@@ -206,4 +209,4 @@ async function main(): Promise<number> {
   }
 }
 
-process.exit(await main());
+await leave(await main());

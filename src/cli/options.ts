@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { IO_PATHS, type Io } from '../open-cable.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { CIPHERS, type Cipher } from '../protocol/session-key.js';
 
@@ -15,6 +16,7 @@ export interface Settings {
   /** Of a client; a server serves both. */
   readonly cipher: Cipher;
   readonly keepalive: boolean;
+  readonly io: Io;
   readonly daemon: boolean;
   readonly pidFile: string | undefined;
   readonly logFile: string | undefined;
@@ -80,6 +82,7 @@ interface Raw {
   preshared?: string;
   noencrypt?: true;
   cipher?: Cipher;
+  io: Io;
   keepalive?: true;
   daemon?: true;
   pidfile?: string;
@@ -120,6 +123,11 @@ export function parseOptions(name: string, version: string, argv: readonly strin
       ).choices(CIPHERS),
     )
     .option('-k, --keepalive', 'with -c: keep a quiet link from timing out')
+    .addOption(
+      new Option('--io <path>', 'how frames are moved: native needs Linux and koffi')
+        .choices(IO_PATHS)
+        .default('auto'),
+    )
     .option('-d, --daemon', 'run in the background; returns when the cable works, or says why not')
     .option('--pidfile <file>', 'write the process id there while it runs')
     .option('--log-file <file>', 'append the log to this file')
@@ -181,6 +189,7 @@ export function parseOptions(name: string, version: string, argv: readonly strin
     plain: raw.noencrypt === true,
     cipher: raw.cipher ?? 'blowfish',
     keepalive: raw.keepalive === true,
+    io: raw.io,
     daemon: raw.daemon === true,
     pidFile: raw.pidfile === undefined ? undefined : resolve(raw.pidfile),
     logFile: raw.logFile === undefined ? undefined : resolve(raw.logFile),
@@ -193,7 +202,7 @@ function plainMessage(message: string, name: string): string {
   const said = message.replace(/^error: /, '').replace(/\s+/g, ' ');
   const invalid = /^option '(-\w|--[\w-]+).*' argument '(.*)' is invalid\. (.*?)\.?$/.exec(said);
   if (invalid?.[3]?.startsWith('Allowed choices'))
-    return `${invalid[1]} '${invalid[2]}' is not known: give ${CIPHERS.join(' or ')}`;
+    return `${invalid[1]} '${invalid[2]}' is not known: give ${(invalid[1] === '--io' ? IO_PATHS : CIPHERS).join(' or ')}`;
   if (invalid) return `${invalid[1]} ${invalid[3]}`;
   if (/^too many arguments/.test(said))
     return `too many arguments: everything is an option (see ${name} --help)`;

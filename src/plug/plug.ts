@@ -26,4 +26,8 @@ export interface Plug {
   close(): Promise<void>;
 }
 
-export type OpenPlug = (events: PlugEvents) => Plug;
+export interface OpenPlug {
+  (events: PlugEvents): Plug;
+  /** Of a VDE network: the cable may then plug itself in, by another way. */
+  readonly locator?: string;
+}

@@ -1,14 +1,11 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
+import { BackOff, noSwitch } from './back-off.js';
 import type { OpenPlug, Plug, PlugEvents } from './plug.js';
 
 /** A vde_plug that fails does so within a few ms; one that lives this long is in. */
 const SETTLE_MS = 300;
-/** Wait before a lost plug is tried again: doubled each time, from the first to the last. */
-const BACK_OFF_MS = { first: 100, last: 3_000 };
-/** A plug that lived this long counts as well: the next wait is the first again. */
-const HEALTHY_MS = 5_000;
 /** Bytes that may wait for the switch; past that, frames are dropped. */
 const BACKLOG_BYTES = 256 << 10;
 /** vde_plug exits at once on SIGTERM; one that does not is killed. */
@@ -24,7 +21,7 @@ class VdePlug implements Plug {
   #child: Child | undefined;
   #exited: Promise<void> = Promise.resolve();
   #respawn: NodeJS.Timeout | undefined;
-  #backOff = BACK_OFF_MS.first;
+  readonly #backOff = new BackOff();
   #closed = false;
   #paused = false;
   /** Settles `settled`, once. */
@@ -87,8 +84,7 @@ class VdePlug implements Plug {
       .split('\n')
       .at(-1)
       ?.replace(/^vde_plug: */, '');
-    const start = /^[/.\w-]+$/.test(this.#locator) ? `vde_switch -s ${this.#locator}` : 'a switch';
-    return `no switch to plug into at ${this.#locator}${last ? ` (${last})` : ''}: start ${start}, or name another with -s`;
+    return noSwitch(this.#locator, last ?? '');
   }
 
   #lost(why: string, lived: number): void {
@@ -96,9 +92,7 @@ class VdePlug implements Plug {
     this.#outcome = undefined;
     this.#events.lost(why);
     if (this.#closed) return; // whoever was told closed it
-    if (lived >= HEALTHY_MS) this.#backOff = BACK_OFF_MS.first;
-    this.#respawn = setTimeout(() => this.#spawn(), this.#backOff);
-    this.#backOff = Math.min(2 * this.#backOff, BACK_OFF_MS.last);
+    this.#respawn = setTimeout(() => this.#spawn(), this.#backOff.after(lived));
   }
 
   write(frames: Uint8Array): boolean {
@@ -138,5 +132,5 @@ class VdePlug implements Plug {
  * @param locator a switch's directory, or any VDE network locator
  */
 export function vdePlug(locator: string): OpenPlug {
-  return (events) => new VdePlug(locator, events);
+  return Object.assign((events: PlugEvents) => new VdePlug(locator, events), { locator });
 }

@@ -1,10 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
-import type { OpenUdp, Udp, UdpEvents } from './udp.js';
+import { BUFFER_BYTES, cannotOpen, type OpenUdp, type Udp, type UdpEvents } from './udp.js';
 
-/** Asked for; the kernel gives at most net.core.rmem_max and wmem_max. */
-const BUFFER_BYTES = 4 << 20;
 const MAPPED = '::ffff:';
 
 /** Addresses are given as such: no name is looked up, and no send waits for one. */
@@ -105,15 +103,6 @@ export const openDgram: OpenUdp = async (port, events) => {
       return new DgramUdp(await bind('udp4', port), events, false);
     }
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'EADDRINUSE') {
-      throw new CryptcabError(
-        `UDP port ${port} is in use: another program, or another cryptcab, has it; choose one with -p PORT`,
-      );
-    }
-    if (code === 'EACCES') {
-      throw new CryptcabError(`not allowed to use UDP port ${port}: choose one above 1023 with -p PORT`);
-    }
-    throw new CryptcabError(`cannot open UDP port ${port}: ${messageOf(error)}`);
+    throw cannotOpen(port, error);
   }
 };

@@ -1,4 +1,8 @@
+import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Remote } from '../protocol/remote.js';
+
+/** Asked for; the kernel gives at most net.core.rmem_max and wmem_max. */
+export const BUFFER_BYTES = 4 << 20;
 
 /** What a socket tells. */
 export interface UdpEvents {
@@ -28,3 +32,17 @@ export interface Udp {
 
 /** @param port the local port; 0 for any */
 export type OpenUdp = (port: number, events: UdpEvents) => Promise<Udp>;
+
+/** Why a port cannot be had, for people. */
+export function cannotOpen(port: number, error: unknown): CryptcabError {
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return new CryptcabError(
+        `UDP port ${port} is in use: another program, or another cryptcab, has it; choose one with -p PORT`,
+      );
+    case 'EACCES':
+      return new CryptcabError(`not allowed to use UDP port ${port}: choose one above 1023 with -p PORT`);
+    default:
+      return new CryptcabError(`cannot open UDP port ${port}: ${messageOf(error)}`);
+  }
+}

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Cable, type Link } from '../../src/cable.js';
+import { type Link, PortableCable } from '../../src/cable.js';
 import { Core, type Keying } from '../../src/core/core.js';
-import type { PlugEvents } from '../../src/plug/plug.js';
+import type { Plug, PlugEvents } from '../../src/plug/plug.js';
 import { WEAR_BYTES } from '../../src/protocol/constants.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import type { UdpEvents } from '../../src/udp/udp.js';
@@ -35,7 +35,7 @@ interface Sent {
 
 /** One end: a cable with a socket and a switch that are only here. */
 class End {
-  cable!: Cable;
+  cable!: PortableCable;
   link!: Link;
   plug!: PlugEvents;
   socket!: UdpEvents;
@@ -55,7 +55,7 @@ class End {
 
   static async open(local: Remote, wearBytes = WEAR_BYTES): Promise<End> {
     const end = new End(local);
-    end.cable = await Cable.open(
+    end.cable = await PortableCable.open(
       await Core.load(),
       async (_port, socket) => {
         end.socket = socket;
@@ -82,12 +82,13 @@ class End {
         plugBack: () => end.log.push('plug back'),
         unreachable: () => end.log.push('unreachable'),
         sendFailed: (why) => end.log.push(`failed ${why}`),
+        failed: (error) => end.log.push(error.message),
         large: () => end.log.push('large'),
         tooLong: (_link, frameMax) => end.log.push(`too long ${frameMax}`),
         worn: () => end.log.push('worn'),
       },
       (direction, remote, datagram) => end.tapped.push(`${direction} ${remote.address} ${hex(datagram)}`),
-      wearBytes,
+      { wearBytes },
     );
     return end;
   }
@@ -575,7 +576,7 @@ describe('taking a cable down', () => {
     plug.stream(stream([numbered(60)])); // a last word of the old plug
     expect(right.log.at(-1)).toBe('control 81 192.0.2.1');
     expect([right.frames.length, right.sent.length]).toEqual([1, 0]);
-    const next = right.cable.plugIn(LEFT, () => right.link.plug) as Link;
+    const next = right.cable.plugIn(LEFT, () => right.link.plug as Plug) as Link;
     expect(next.session).toBe(session);
     expect(right.cable.counts(next)).toEqual({
       sealed: 0n,

@@ -22,6 +22,7 @@ const NONE: Settings = {
   plain: false,
   cipher: 'blowfish',
   keepalive: false,
+  io: 'auto',
   daemon: false,
   pidFile: undefined,
   logFile: undefined,

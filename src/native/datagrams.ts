@@ -1,0 +1,329 @@
+import type { Core } from '../core/core.js';
+import { TYPE } from '../protocol/constants.js';
+import { Arena, CMSG_BYTES, Messages, MMSGHDR } from './arena.js';
+import type { FrameSide } from './frames.js';
+import { ERRNO, type Libc, MSG, SOL, UDP } from './libc.js';
+import { NAME_BYTES } from './sockaddr.js';
+
+const NAME_WORDS = NAME_BYTES / 4;
+/** Messages of one sendmmsg. */
+const OUT = 32;
+/** What the kernel takes as one piece (UDP_MAX_SEGMENTS, and an IP packet less its headers). */
+const SEGMENTS = 64;
+const PIECE_BYTES = 65_000;
+/** Shorter datagrams than this cannot be cut out of a piece, when the path says no: it says no to all. */
+const SEGMENT_MIN = 512;
+
+/** One link, as the I/O thread knows it. */
+export interface Peer {
+  readonly session: number;
+  /** Whether its link is. */
+  up: boolean;
+  /** Its struct sockaddr, and where that stands; kept until it has another one, for what waits to be sent. */
+  name: { readonly words: Uint32Array; readonly address: number } | undefined;
+  /** Whether the socket is connected to it. */
+  connected: boolean;
+  /** Longest datagram that the path lets the kernel cut out of a piece. */
+  segmentMax: number;
+  side: FrameSide | undefined;
+  /** Whether the main thread has its plug. */
+  piped: boolean;
+  /** Pieces of a piped plug's stream that found no room in the ring. */
+  backlog: Uint8Array[];
+  /** Frames opened in the batch at hand. */
+  opened: number;
+}
+
+export interface DatagramEvents {
+  /** A datagram that is not DATA of a link that is up. */
+  control(name: Uint8Array, datagram: Uint8Array): void;
+  /** A datagram of a link, before it is opened. */
+  arrives(peer: Peer, at: number, length: number): void;
+  /** The ring is full: work through it. */
+  pump(): void;
+  trouble(errno: number): void;
+}
+
+/** The UDP side of the ring: many datagrams with one call, both ways, and where the kernel can, in one piece. */
+export class Datagrams {
+  readonly #libc: Libc;
+  readonly #core: Core;
+  readonly #arena: Arena;
+  readonly #fd: number;
+  readonly #gso: boolean;
+  readonly #events: DatagramEvents;
+  readonly #peers = new Map<string, Peer>();
+  #lastPeer: Peer | undefined;
+  readonly #tapped: boolean;
+
+  // What was received and is not in the ring yet.
+  readonly #in: Messages;
+  readonly #inNames: number;
+  readonly #inControls: number;
+  #received = 0;
+  #message = 0;
+  #offset = 0;
+
+  // What waits to be sent: a queue of slots.
+  readonly #out: Messages;
+  readonly #outControls: number;
+  readonly #slots: Int32Array;
+  readonly #addresses: Int32Array;
+  readonly #lengths: Int32Array;
+  readonly #to: Peer[] = [];
+  readonly #grouped = new Int32Array(OUT);
+  readonly #mask: number;
+  readonly #memoryAt: number;
+  #head = 0;
+  #waiting = 0;
+  /** Whether the socket takes no more for now. */
+  blocked = false;
+
+  static arenaBytes(core: Core): number {
+    const { ARRIVALS_COUNT } = core.layout;
+    return (
+      Messages.bytes(ARRIVALS_COUNT, 1) +
+      ARRIVALS_COUNT * (32 + CMSG_BYTES + 8) +
+      Messages.bytes(OUT, SEGMENTS) +
+      OUT * (CMSG_BYTES + 8)
+    );
+  }
+
+  constructor(
+    libc: Libc,
+    core: Core,
+    arena: Arena,
+    socket: { readonly fd: number; readonly gso: boolean; readonly tapped: boolean },
+    events: DatagramEvents,
+  ) {
+    this.#libc = libc;
+    this.#core = core;
+    this.#arena = arena;
+    this.#fd = socket.fd;
+    this.#gso = socket.gso;
+    this.#tapped = socket.tapped;
+    this.#events = events;
+    const { ARRIVALS, ARRIVAL_BYTES, ARRIVALS_COUNT, RING_SLOTS } = core.layout;
+    this.#memoryAt = libc.address(core.ring.bytes);
+    this.#in = new Messages(arena, ARRIVALS_COUNT, 1);
+    this.#inNames = arena.take(ARRIVALS_COUNT * 32);
+    this.#inControls = arena.take(ARRIVALS_COUNT * CMSG_BYTES);
+    for (let i = 0; i < ARRIVALS_COUNT; i++) {
+      this.#in.part(i, 0, this.#memoryAt + ARRIVALS + i * ARRIVAL_BYTES, 0xffff);
+      arena.store64(this.#in.at(i) + MMSGHDR.name, arena.address(this.#inNames + i * 32));
+      arena.store64(this.#in.at(i) + MMSGHDR.control, arena.address(this.#inControls + i * CMSG_BYTES));
+      this.#makeReady(i);
+    }
+    this.#out = new Messages(arena, OUT, SEGMENTS);
+    this.#outControls = arena.take(OUT * CMSG_BYTES);
+    for (let i = 0; i < OUT; i++) {
+      const control = this.#outControls + i * CMSG_BYTES;
+      arena.store64(this.#out.at(i) + MMSGHDR.control, arena.address(control));
+      arena.store64(control, 16 + 2);
+      arena.words[(control + 8) >> 2] = SOL.UDP;
+      arena.words[(control + 12) >> 2] = UDP.SEGMENT;
+    }
+    this.#mask = RING_SLOTS - 1;
+    this.#slots = new Int32Array(RING_SLOTS);
+    this.#addresses = new Int32Array(RING_SLOTS);
+    this.#lengths = new Int32Array(RING_SLOTS);
+  }
+
+  /** From now on this peer's DATA is opened, and what is sealed for it goes to this name. */
+  raise(peer: Peer, name: Uint8Array): void {
+    this.lower(peer);
+    const arena = new Arena(this.#libc, 32);
+    arena.bytes.set(name);
+    const words = arena.words.subarray(0, NAME_WORDS);
+    peer.name = { words, address: arena.address(0) };
+    peer.up = true;
+    peer.segmentMax = this.#gso ? PIECE_BYTES : 0;
+    this.#peers.set(words.join(), peer);
+  }
+
+  lower(peer: Peer): void {
+    if (peer.up && peer.name !== undefined) this.#peers.delete(peer.name.words.join());
+    peer.up = false;
+    this.#lastPeer = undefined;
+  }
+
+  /** Whether something was received that found no room in the ring. */
+  get staged(): boolean {
+    return this.#message < this.#received;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Receives what one call gives, and puts it into the ring as far as there is room. */
+  receive(): void {
+    if (!this.staged) {
+      const { ARRIVALS_COUNT } = this.#core.layout;
+      const got = this.#libc.recvmmsg(this.#fd, this.#in.address(0), ARRIVALS_COUNT, MSG.DONTWAIT, 0);
+      if (got < 0) {
+        const errno = this.#libc.errno();
+        if (errno !== ERRNO.AGAIN && errno !== ERRNO.INTR) this.#events.trouble(errno);
+        return;
+      }
+      this.#received = got;
+      this.#message = 0;
+      this.#offset = 0;
+    }
+    while (this.#message < this.#received) {
+      if (!this.#take(this.#message)) return;
+      this.#makeReady(this.#message);
+      this.#message++;
+      this.#offset = 0;
+    }
+  }
+
+  /** What a receive changes in a header is set anew. */
+  #makeReady(message: number): void {
+    this.#in.setField(message, MMSGHDR.nameLength, NAME_BYTES);
+    this.#in.setField(message, MMSGHDR.controlLength, CMSG_BYTES);
+    this.#in.setField(message, MMSGHDR.flags, 0);
+  }
+
+  /** @returns false when the ring is full before the end of the message */
+  #take(message: number): boolean {
+    const { ARRIVALS, ARRIVAL_BYTES, DATAGRAM_MAX } = this.#core.layout;
+    const { ring } = this.#core;
+    const length = this.#in.field(message, MMSGHDR.length);
+    const segment = this.#segment(message) || length;
+    const at = ARRIVALS + message * ARRIVAL_BYTES;
+    const peer = this.#find(this.#inNames + message * 32);
+    do {
+      const from = at + this.#offset;
+      const left = length - this.#offset;
+      const size = Math.min(segment, left);
+      if (peer === undefined || size === 0 || ring.bytes[from] !== TYPE.DATA) {
+        const name = this.#inNames + message * 32;
+        this.#events.control(
+          this.#arena.bytes.slice(name, name + NAME_BYTES),
+          ring.bytes.slice(from, from + size),
+        );
+        this.#offset += size;
+      } else if (size > DATAGRAM_MAX) {
+        this.#core.dropped(peer.session, 0, 1);
+        this.#offset += size;
+      } else {
+        const taken = ring.fill(peer.session, from, left, segment);
+        if (this.#tapped) {
+          for (let i = 0; i < taken; i += segment)
+            this.#events.arrives(peer, from + i, Math.min(segment, taken - i));
+        }
+        this.#offset += taken;
+        if (taken === 0 || ring.room === 0) this.#events.pump();
+        if (taken === 0 && ring.room === 0) return false;
+      }
+    } while (this.#offset < length);
+    return true;
+  }
+
+  /** The size of the datagrams in a piece; 0 for a single one. */
+  #segment(message: number): number {
+    if (this.#in.field(message, MMSGHDR.controlLength) < CMSG_BYTES - 4) return 0;
+    const at = (this.#inControls + message * CMSG_BYTES) >> 2;
+    const { words } = this.#arena;
+    return words[at + 2] === SOL.UDP && words[at + 3] === UDP.GRO ? (words[at + 4] as number) : 0;
+  }
+
+  #find(nameAt: number): Peer | undefined {
+    const at = nameAt >> 2;
+    const { words } = this.#arena;
+    const last = this.#lastPeer?.name?.words;
+    if (last !== undefined) {
+      let same = true;
+      for (let i = 0; i < NAME_WORDS; i++) if (last[i] !== words[at + i]) same = false;
+      if (same) return this.#lastPeer;
+    }
+    const peer = this.#peers.get(words.subarray(at, at + NAME_WORDS).join());
+    if (peer !== undefined) this.#lastPeer = peer;
+    return peer;
+  }
+
+  /** Takes a sealed slot, to be sent. */
+  queue(peer: Peer, slot: number, address: number, length: number): void {
+    const at = (this.#head + this.#waiting++) & this.#mask;
+    this.#slots[at] = slot;
+    this.#addresses[at] = address;
+    this.#lengths[at] = length;
+    this.#to[at] = peer;
+  }
+
+  /** Sends what waits, as far as the socket takes it. */
+  flush(): void {
+    this.blocked = false;
+    while (this.#waiting > 0) {
+      const messages = this.#group();
+      const sent = this.#libc.sendmmsg(this.#fd, this.#out.address(0), messages, MSG.DONTWAIT);
+      if (sent > 0) {
+        let datagrams = 0;
+        for (let i = 0; i < sent; i++) datagrams += this.#grouped[i] as number;
+        this.#release(datagrams);
+        continue;
+      }
+      const errno = this.#libc.errno();
+      if (errno === ERRNO.INTR) continue;
+      if (errno === ERRNO.AGAIN) {
+        this.blocked = true;
+        return;
+      }
+      const first = this.#grouped[0] as number;
+      if (first > 1 && (errno === ERRNO.INVAL || errno === ERRNO.MSGSIZE || errno === ERRNO.IO)) {
+        // The path carries such datagrams as fragments only, or its device cannot cut: one by one.
+        const length = this.#lengths[this.#head] as number;
+        const peer = this.#to[this.#head] as Peer;
+        peer.segmentMax = errno === ERRNO.IO || length <= SEGMENT_MIN ? 0 : length - 1;
+        continue;
+      }
+      this.#events.trouble(errno);
+      this.#release(first);
+    }
+  }
+
+  #release(datagrams: number): void {
+    for (let i = 0; i < datagrams; i++) {
+      this.#core.ring.release(this.#slots[this.#head] as number);
+      this.#head = (this.#head + 1) & this.#mask;
+    }
+    this.#waiting -= datagrams;
+  }
+
+  /**
+   * Describes what waits, from the oldest on: datagrams for one peer that are all of one size, the last one perhaps
+   * shorter, are one message.
+   * @returns how many messages; #grouped tells of how many datagrams each is
+   */
+  #group(): number {
+    let message = 0;
+    let taken = 0;
+    while (message < OUT && taken < this.#waiting) {
+      const first = (this.#head + taken) & this.#mask;
+      const peer = this.#to[first] as Peer;
+      const size = this.#lengths[first] as number;
+      let parts = 0;
+      let bytes = 0;
+      for (;;) {
+        const at = (this.#head + taken) & this.#mask;
+        const length = this.#lengths[at] as number;
+        this.#out.part(message, parts++, this.#memoryAt + (this.#addresses[at] as number), length);
+        bytes += length;
+        taken++;
+        if (length < size || size > peer.segmentMax || parts === SEGMENTS || taken === this.#waiting) break;
+        const next = (this.#head + taken) & this.#mask;
+        const nextLength = this.#lengths[next] as number;
+        if (this.#to[next] !== peer || nextLength > size || bytes + nextLength > PIECE_BYTES) break;
+      }
+      const at = this.#out.at(message);
+      this.#arena.store64(at + MMSGHDR.name, peer.connected ? 0 : (peer.name?.address ?? 0));
+      this.#out.setField(message, MMSGHDR.nameLength, peer.connected ? 0 : NAME_BYTES);
+      this.#out.setField(message, MMSGHDR.iovecCount, parts);
+      this.#out.setField(message, MMSGHDR.controlLength, parts > 1 ? CMSG_BYTES : 0);
+      this.#arena.halves[(this.#outControls + message * CMSG_BYTES + 16) >> 1] = size;
+      this.#grouped[message++] = parts;
+    }
+    return message;
+  }
+}

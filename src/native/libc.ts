@@ -1,0 +1,99 @@
+import { messageOf } from '../error.js';
+
+// Numbers of Linux, the same on x64 and arm64.
+export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10 } as const;
+export const SOCK = { DGRAM: 2, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
+export const SOL = { SOCKET: 1, UDP: 17, IPV6: 41 } as const;
+export const SO = { TYPE: 3, SNDBUF: 7, RCVBUF: 8, SNDBUFFORCE: 32, RCVBUFFORCE: 33, DOMAIN: 39 } as const;
+export const IPV6_V6ONLY = 26;
+export const UDP = { SEGMENT: 103, GRO: 104 } as const;
+export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
+export const POLL = { IN: 0x1, OUT: 0x4, ERR: 0x8, HUP: 0x10, NVAL: 0x20, RDHUP: 0x2000 } as const;
+export const ERRNO = {
+  INTR: 4,
+  IO: 5,
+  AGAIN: 11,
+  INVAL: 22,
+  MSGSIZE: 90,
+  NOBUFS: 105,
+  CONNREFUSED: 111,
+} as const;
+
+/** What is used of koffi; said here, so that the program builds where the optional package is not. */
+interface Koffi {
+  load(path: string | null): Library;
+  address(bytes: ArrayBufferView): bigint;
+  errno(): number;
+  readonly os: { readonly errno: Readonly<Record<string, number>> };
+}
+
+export interface Library {
+  /** @param prototype in C; addresses are written as uint64_t, and passed as plain numbers */
+  func(prototype: string): CFunction;
+}
+
+export interface CFunction {
+  (...values: (number | string)[]): number;
+  /** On a thread of the pool; while it lasts, the process cannot exit. */
+  async(...values: [...(number | string)[], (error: Error | null, result: number) => void]): void;
+}
+
+/** The C library, as far as it is needed. */
+export type Libc = ReturnType<typeof bindLibc>;
+
+function bindLibc(koffi: Koffi) {
+  const libc = koffi.load(null);
+  const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+  return {
+    load: (path: string) => koffi.load(path),
+    /** Where bytes stand; of shared memory it may be kept, as that never moves. */
+    address: (bytes: Uint8Array) => Number(koffi.address(bytes)),
+    errno: () => koffi.errno(),
+    errorName: (errno: number) => names.get(errno) ?? `error ${errno}`,
+    socket: libc.func('int socket(int domain, int type, int protocol)'),
+    bind: libc.func('int bind(int fd, uint64_t name, uint32_t length)'),
+    connect: libc.func('int connect(int fd, uint64_t name, uint32_t length)'),
+    getsockname: libc.func('int getsockname(int fd, uint64_t name, uint64_t length)'),
+    setsockopt: libc.func('int setsockopt(int fd, int level, int name, uint64_t value, uint32_t length)'),
+    getsockopt: libc.func('int getsockopt(int fd, int level, int name, uint64_t value, uint64_t length)'),
+    sendto: libc.func(
+      'int64_t sendto(int fd, uint64_t bytes, size_t length, int flags, uint64_t name, uint32_t nameLength)',
+    ),
+    sendmmsg: libc.func('int sendmmsg(int fd, uint64_t messages, uint32_t count, int flags)'),
+    recvmmsg: libc.func(
+      'int recvmmsg(int fd, uint64_t messages, uint32_t count, int flags, uint64_t timeout)',
+    ),
+    poll: libc.func('int poll(uint64_t fds, uint64_t count, int milliseconds)'),
+    eventfd: libc.func('int eventfd(uint32_t initial, int flags)'),
+    read: libc.func('int64_t read(int fd, uint64_t bytes, size_t length)'),
+    write: libc.func('int64_t write(int fd, uint64_t bytes, size_t length)'),
+    close: libc.func('int close(int fd)'),
+    inetPton: libc.func('int inet_pton(int family, const char *text, uint64_t address)'),
+    inetNtop: libc.func('uint64_t inet_ntop(int family, uint64_t address, uint64_t text, uint32_t size)'),
+    ifNametoindex: libc.func('uint32_t if_nametoindex(const char *name)'),
+    ifIndextoname: libc.func('uint64_t if_indextoname(uint32_t index, uint64_t name)'),
+    strerror: libc.func('const char *strerror(int error)') as unknown as (errno: number) => string,
+    exit: libc.func('void _exit(int status)'),
+  };
+}
+
+/**
+ * Loads the C library.
+ * @throws Error that says in a few words why there is none
+ */
+export async function loadLibc(): Promise<Libc> {
+  const machine = `${process.platform} ${process.arch}`;
+  if (machine !== 'linux x64' && machine !== 'linux arm64') throw new Error(`it is not for ${machine}`);
+  const name = 'koffi'; // an optional package: nothing may need it to build
+  let koffi: Koffi;
+  try {
+    koffi = ((await import(name)) as { default: Koffi }).default;
+  } catch (error) {
+    throw new Error(`the npm package koffi does not load (${messageOf(error)})`);
+  }
+  try {
+    return bindLibc(koffi);
+  } catch (error) {
+    throw new Error(`the C library lacks something (${messageOf(error)})`);
+  }
+}

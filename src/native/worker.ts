@@ -1,0 +1,335 @@
+// The I/O thread: moves frames and datagrams between the sockets and the ring, and has the core work on them. It
+// never returns to the event loop: it waits in poll, where its orders reach it by an eventfd. Handshakes, timers and
+// logs are the main thread's.
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { Core } from '../core/core.js';
+import { ORIGINAL_DATAGRAM_MAX } from '../protocol/constants.js';
+import { Arena } from './arena.js';
+import { Datagrams, type Peer } from './datagrams.js';
+import { FrameSide, FrameTools } from './frames.js';
+import { ERRNO, type Libc, loadLibc, POLL } from './libc.js';
+import { CONTROL_MAX, FLOW, type Order, PIECES_MAX, type Report, type Start, TAPPED_MAX } from './talk.js';
+import { bindVdeCalls, type VdeCalls } from './vde.js';
+
+/** A thread that waits in a call cannot be ended: it waits no longer than this. */
+const POLL_MS = 500;
+/** While a switch takes nothing, or something has to be told soon. */
+const SOON_MS = 25;
+/** Troubles, and large datagrams, are told no more often. */
+const TELL_MS = 100;
+const POLLFD_BYTES = 8;
+/** Places in the table of poll: the eventfd, the socket, then two for each port. */
+const WAKE = 0;
+const UDP_SOCKET = 1;
+const PORTS = 2;
+const LOST = POLL.ERR | POLL.HUP | POLL.NVAL | POLL.RDHUP;
+
+class IoThread {
+  readonly #libc: Libc;
+  readonly #core: Core;
+  readonly #start: Start;
+  readonly #flow: Int32Array;
+  readonly #datagrams: Datagrams;
+  readonly #tools: FrameTools;
+  /** By session. */
+  readonly #peers: (Peer | undefined)[] = [];
+  readonly #counter: Arena;
+  /** struct pollfd: a word for the descriptor, half a word each for what is asked and what came of it. */
+  #table: Arena;
+  #sides: FrameSide[] = [];
+  readonly #touched = new Set<Peer>();
+  readonly #backlogged = new Set<Peer>();
+  // What is told now and then.
+  readonly #troubles = new Map<number, number>();
+  readonly #large = new Set<number>();
+  #told = 0;
+  #stopped = false;
+
+  constructor(libc: Libc, core: Core, calls: VdeCalls | undefined, start: Start) {
+    this.#libc = libc;
+    this.#core = core;
+    this.#start = start;
+    this.#flow = new Int32Array(start.flow);
+    this.#counter = new Arena(libc, 16);
+    const arena = new Arena(libc, Datagrams.arenaBytes(core) + FrameTools.arenaBytes(core));
+    this.#tools = new FrameTools(libc, core, arena, calls);
+    this.#datagrams = new Datagrams(
+      libc,
+      core,
+      arena,
+      { fd: start.udp, gso: start.gso, tapped: start.tapped },
+      {
+        control: (name, datagram) => this.#control(name, datagram),
+        arrives: (peer, at, length) => this.#tap('in', peer, at, length),
+        pump: () => this.#pump(),
+        trouble: (error) => this.#troubles.set(error, (this.#troubles.get(error) ?? 0) + 1),
+      },
+    );
+    this.#table = this.#makeTable();
+  }
+
+  run(): void {
+    this.#report({ says: 'ready' });
+    while (!this.#stopped) {
+      this.#wait();
+      if (this.#came(WAKE) !== 0) this.#obey();
+      if (this.#datagrams.waiting > 0) this.#datagrams.flush();
+      if (this.#came(UDP_SOCKET) !== 0 || this.#datagrams.staged) {
+        this.#datagrams.receive();
+        this.#pump();
+      }
+      this.#serveSides();
+      for (const peer of this.#backlogged) this.#feed(peer);
+      this.#tell();
+    }
+  }
+
+  /** Waits until something can be done; not for input where there is no room for it. */
+  #wait(): void {
+    const { halves } = this.#table;
+    const input = this.#core.ring.room > 0 ? POLL.IN : 0;
+    halves[UDP_SOCKET * 4 + 2] =
+      (this.#datagrams.staged ? 0 : input) | (this.#datagrams.blocked ? POLL.OUT : 0);
+    let soon = this.#troubles.size + this.#large.size > 0;
+    let at = PORTS * 4 + 2;
+    for (const side of this.#sides) {
+      halves[at] = input | (side.blocked ? POLL.OUT : 0);
+      soon ||= side.waits;
+      at += 8;
+    }
+    const count = PORTS + 2 * this.#sides.length;
+    const ready = this.#libc.poll(this.#table.address(0), count, soon ? SOON_MS : POLL_MS);
+    if (ready >= 0) return;
+    const errno = this.#libc.errno();
+    if (errno !== ERRNO.INTR) throw new Error(`poll ${this.#libc.errorName(errno)}`);
+    for (let i = 0; i < count; i++) halves[i * 4 + 3] = 0;
+  }
+
+  /** What poll says of a place in its table. */
+  #came(place: number): number {
+    return this.#table.halves[place * 4 + 3] as number;
+  }
+
+  #makeTable(): Arena {
+    const table = new Arena(this.#libc, (PORTS + 2 * this.#sides.length) * POLLFD_BYTES);
+    const place = (at: number, fd: number, events: number) => {
+      table.words[at * 2] = fd;
+      table.halves[at * 4 + 2] = events;
+    };
+    place(WAKE, this.#start.wake, POLL.IN);
+    place(UDP_SOCKET, this.#start.udp, POLL.IN);
+    for (const [i, { port }] of this.#sides.entries()) {
+      place(PORTS + 2 * i, port?.dataFd ?? -1, POLL.IN); // poll passes over -1
+      place(PORTS + 2 * i + 1, port?.controlFd ?? -1, POLL.RDHUP);
+    }
+    return table;
+  }
+
+  #serveSides(): void {
+    let gone = false;
+    let now = 0;
+    for (const [i, side] of this.#sides.entries()) {
+      const came = this.#came(PORTS + 2 * i);
+      if ((came & POLL.IN) !== 0 && this.#core.ring.room > 0) side.read();
+      if (side.blocked) {
+        if ((came & POLL.OUT) !== 0) side.flush();
+        now ||= performance.now();
+        side.expire(now);
+      }
+      if ((came & LOST & ~POLL.ERR) !== 0 || (this.#came(PORTS + 2 * i + 1) & LOST) !== 0) side.lost = true;
+      gone ||= side.lost;
+    }
+    this.#pump();
+    if (gone) this.#lose();
+  }
+
+  /** Lets go of ports that were lost; the main thread closes them, and opens others. */
+  #lose(): void {
+    for (const side of this.#sides) {
+      if (!side.lost) continue;
+      side.plug(undefined, side.number);
+      this.#report({ says: 'lost', session: side.session, number: side.number });
+    }
+    this.#table = this.#makeTable();
+  }
+
+  /** Has the core work through what waits in the ring, and hands out what comes of it. */
+  #pump(): void {
+    const { ring } = this.#core;
+    for (let count = ring.process(); count > 0; count = ring.process()) {
+      for (let back = count - 1; back >= 0; back--) {
+        const { index, session, sealed, status, address, length } = ring.processed(back);
+        const peer = this.#peers[session];
+        if (status !== 0 || peer === undefined) {
+          ring.release(index);
+        } else if (sealed && !peer.up) {
+          ring.release(index); // its order to rise is under way, or it has just been lowered
+        } else if (sealed) {
+          if (length > ORIGINAL_DATAGRAM_MAX) this.#large.add(session);
+          if (this.#start.tapped) this.#tap('out', peer, address, length);
+          this.#datagrams.queue(peer, index, address, length);
+        } else if (peer.side !== undefined) {
+          peer.side.queue(index, address, length);
+          this.#touched.add(peer);
+        } else if (peer.piped) {
+          peer.opened++; // its slot is given back below: the core still writes the stream
+          this.#touched.add(peer);
+        } else {
+          this.#core.dropped(session, 1, 0);
+          ring.release(index);
+        }
+      }
+      if (this.#datagrams.waiting > 0) this.#datagrams.flush();
+      for (const peer of this.#touched) {
+        if (peer.opened > 0) this.#pipe(peer, count);
+        else peer.side?.flush();
+      }
+      this.#touched.clear();
+    }
+  }
+
+  /** Hands a peer's frames among the last `count` slots to its plug on the main thread. */
+  #pipe(peer: Peer, count: number): void {
+    const { ring } = this.#core;
+    const frames = peer.opened;
+    peer.opened = 0;
+    if (Atomics.load(this.#flow, FLOW.pieces) > PIECES_MAX) {
+      this.#core.dropped(peer.session, frames, 0);
+    } else {
+      const piece = this.#core.writeStream(peer.session, count).slice();
+      Atomics.add(this.#flow, FLOW.pieces, piece.length);
+      this.#report({ says: 'piece', session: peer.session, piece, frames });
+    }
+    for (let back = count - 1; back >= 0; back--) {
+      const { index, session, sealed, status } = ring.processed(back);
+      if (session === peer.session && !sealed && status === 0) ring.release(index);
+    }
+  }
+
+  /** Reads what its plug on the main thread gave, as far as there is room. */
+  #feed(peer: Peer): void {
+    const core = this.#core;
+    for (let piece = peer.backlog.shift(); piece !== undefined; piece = peer.backlog.shift()) {
+      const part = piece.subarray(0, core.pieceMax);
+      const taken = core.readStream(peer.session, part);
+      this.#pump();
+      this.#report({ says: 'fed', session: peer.session, bytes: taken });
+      if (taken < piece.length) peer.backlog.unshift(piece.subarray(taken));
+      if (taken < part.length && core.ring.room === 0) {
+        this.#backlogged.add(peer);
+        return;
+      }
+    }
+    this.#backlogged.delete(peer);
+  }
+
+  #obey(): void {
+    this.#libc.read(this.#start.wake, this.#counter.address(0), 8);
+    for (;;) {
+      const received = receiveMessageOnPort(this.#start.orders) as { message: Order } | undefined;
+      if (received === undefined) return;
+      this.#carryOut(received.message);
+    }
+  }
+
+  #peer(session: number): Peer {
+    this.#peers[session] ??= {
+      session,
+      up: false,
+      name: undefined,
+      connected: false,
+      segmentMax: 0,
+      side: undefined,
+      piped: false,
+      backlog: [],
+      opened: 0,
+    };
+    return this.#peers[session];
+  }
+
+  #carryOut(order: Order): void {
+    if (order.do === 'stop') {
+      this.#stopped = true;
+      return;
+    }
+    const peer = this.#peer(order.session);
+    switch (order.do) {
+      case 'raise':
+        peer.connected = order.connected;
+        this.#datagrams.raise(peer, order.name);
+        break;
+      case 'lower':
+        this.#datagrams.lower(peer);
+        break;
+      case 'plug':
+        if (peer.side === undefined) {
+          peer.side = new FrameSide(this.#tools, peer.session);
+          this.#sides.push(peer.side);
+        }
+        peer.side.plug(order.port, order.number);
+        this.#table = this.#makeTable();
+        break;
+      case 'pipe':
+        peer.piped = true;
+        break;
+      case 'feed':
+        peer.backlog.push(order.piece);
+        this.#feed(peer);
+        break;
+      case 'resetStream':
+        peer.backlog = [];
+        this.#core.resetStream(peer.session);
+        break;
+      case 'open':
+        if (this.#core.ring.push(peer.session, order.datagram)) this.#pump();
+        break;
+      case 'unplug':
+        this.#datagrams.lower(peer);
+        peer.side?.drop();
+        this.#sides = this.#sides.filter((side) => side !== peer.side);
+        this.#table = this.#makeTable();
+        this.#backlogged.delete(peer);
+        this.#peers[peer.session] = undefined;
+        this.#report({ says: 'unplugged', ticket: order.ticket });
+        break;
+    }
+  }
+
+  #control(name: Uint8Array, datagram: Uint8Array): void {
+    if (Atomics.add(this.#flow, FLOW.control, 1) >= CONTROL_MAX) Atomics.sub(this.#flow, FLOW.control, 1);
+    else this.#report({ says: 'control', name, datagram });
+  }
+
+  /** A copy for the tap; waits while the main thread has so many that it must not get more. */
+  #tap(direction: 'in' | 'out', peer: Peer, at: number, length: number): void {
+    const waiting = Atomics.add(this.#flow, FLOW.tapped, 1) + 1;
+    const datagram = this.#core.ring.bytes.slice(at, at + length);
+    this.#report({ says: 'tapped', direction, session: peer.session, datagram });
+    if (waiting >= TAPPED_MAX) Atomics.wait(this.#flow, FLOW.tapped, waiting, TELL_MS);
+  }
+
+  #tell(): void {
+    if (this.#troubles.size + this.#large.size === 0) return;
+    const now = performance.now();
+    if (now - this.#told < TELL_MS) return;
+    this.#told = now;
+    for (const [error, times] of this.#troubles) this.#report({ says: 'trouble', error, times });
+    for (const session of this.#large) this.#report({ says: 'large', session });
+    this.#troubles.clear();
+    this.#large.clear();
+  }
+
+  #report(report: Report): void {
+    parentPort?.postMessage(report);
+  }
+}
+
+async function main(): Promise<void> {
+  const start = workerData as Start;
+  const libc = await loadLibc();
+  const core = await Core.load(start.memory);
+  core.shared = true;
+  new IoThread(libc, core, start.vde ? bindVdeCalls(libc) : undefined, start).run();
+}
+
+await main();
