@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // quick: no root, no network namespaces, no other programs; seconds.
@@ -13,6 +14,15 @@ export default defineConfig({
         },
       },
       {
+        // What was built is tested, threads of its own included.
+        resolve: {
+          alias: [
+            {
+              find: /^(?:\.\.\/)+src\/(.*)\.js$/,
+              replacement: fileURLToPath(new URL('dist/src/$1.js', import.meta.url)),
+            },
+          ],
+        },
         test: {
           name: 'system',
           include: ['test/{cable,interop,netns,command}/**/*.test.ts'],

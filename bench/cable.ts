@@ -16,13 +16,22 @@ interface Cable {
   lay(lab: Lab, server: Host, client: Host, keyFile: string): Promise<Process[]>;
 }
 
-function ours(cipher: string, options: readonly string[]): Cable {
+function ours(io: string, cipher: string, options: readonly string[]): Cable {
   return {
-    name: `cryptcab, ${cipher}`,
+    name: `cryptcab ${io}, ${cipher}`,
     async lay(_lab, server, client, keyFile) {
-      const listening = server.cryptcab(['-P', keyFile, '-v']);
+      const listening = server.cryptcab(['-P', keyFile, '-v', '--io', io]);
       await listening.prints(/waiting for clients/);
-      const connecting = client.cryptcab(['-P', keyFile, '-c', client.link.hub4, '-v', ...options]);
+      const connecting = client.cryptcab([
+        '-P',
+        keyFile,
+        '-c',
+        client.link.hub4,
+        '-v',
+        '--io',
+        io,
+        ...options,
+      ]);
       await connecting.prints(/the cable is up/);
       return [listening, connecting];
     },
@@ -46,8 +55,10 @@ const CABLES: readonly Cable[] = [
       return [listening, connecting];
     },
   },
-  ours('Blowfish', []),
-  ours('ChaCha20', ['--cipher', 'chacha20']),
+  ours('portable', 'Blowfish', []),
+  ours('native', 'Blowfish', []),
+  ours('portable', 'ChaCha20', ['--cipher', 'chacha20']),
+  ours('native', 'ChaCha20', ['--cipher', 'chacha20']),
 ];
 
 function median(values: readonly number[]): number {

@@ -149,9 +149,10 @@ export class Host {
     this.run('ip', 'address', 'add', `${this.inner}/24`, 'dev', 'tap0');
   }
 
-  /** Starts our program here. */
+  /** Starts our program here; on its switch, unless it is told otherwise. */
   cryptcab(args: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
-    return this.start([...cryptcab, '-s', this.switchPath, ...args], env);
+    const io = this.#lab.io === undefined ? [] : ['--io', this.#lab.io];
+    return this.start([...cryptcab, '-s', this.switchPath, ...io, ...args], env);
   }
 
   /** Starts the C program here; it needs OpenSSL's legacy provider. */
@@ -199,6 +200,8 @@ export class Lab {
   readonly name = `${PREFIX}-${process.pid}-${labs++}`;
   readonly directory = mkdtempSync(join(tmpdir(), `${PREFIX}-`));
   readonly hosts: Host[] = [];
+  /** How our program moves frames there; its own choice when undefined. */
+  readonly io: string | undefined;
   readonly legacyProvider = join(this.directory, 'openssl.cnf');
   readonly #processes = new Set<Process>();
   /** Key files that were there before the C program was started. */
@@ -208,7 +211,8 @@ export class Lab {
   readonly #atExit = () => this.#abandon();
 
   /** Makes hosts; each but the first is joined to the first. Needs root. */
-  constructor(hosts: number) {
+  constructor(hosts: number, io = process.env.CRYPTCAB_IO) {
+    this.io = io;
     process.on('exit', this.#atExit);
     try {
       sweep();

@@ -8,6 +8,7 @@ export const SO = { TYPE: 3, SNDBUF: 7, RCVBUF: 8, SNDBUFFORCE: 32, RCVBUFFORCE:
 export const IPV6_V6ONLY = 26;
 export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
+export const F = { GETFL: 3, SETFL: 4 } as const;
 export const POLL = { IN: 0x1, OUT: 0x4, ERR: 0x8, HUP: 0x10, NVAL: 0x20, RDHUP: 0x2000 } as const;
 export const ERRNO = {
   INTR: 4,
@@ -68,6 +69,7 @@ function bindLibc(koffi: Koffi) {
     read: libc.func('int64_t read(int fd, uint64_t bytes, size_t length)'),
     write: libc.func('int64_t write(int fd, uint64_t bytes, size_t length)'),
     close: libc.func('int close(int fd)'),
+    fcntl: libc.func('int fcntl(int fd, int command, int value)'),
     inetPton: libc.func('int inet_pton(int family, const char *text, uint64_t address)'),
     inetNtop: libc.func('uint64_t inet_ntop(int family, uint64_t address, uint64_t text, uint32_t size)'),
     ifNametoindex: libc.func('uint32_t if_nametoindex(const char *name)'),

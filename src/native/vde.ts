@@ -1,5 +1,5 @@
 import { Arena } from './arena.js';
-import { AF, type Libc, SO, SOCK, SOL } from './libc.js';
+import { AF, F, type Libc, SO, SOCK, SOL } from './libc.js';
 
 const LIBRARY = 'libvdeplug.so.2';
 const INTERFACE_VERSION = 1;
@@ -93,6 +93,8 @@ export class Vde {
       opening--;
       if (connection === 0) return done(errno);
       const dataFd = this.#dataFd(connection);
+      // Not every network of the library heeds MSG_DONTWAIT: a tap is no socket.
+      this.#libc.fcntl(dataFd, F.SETFL, this.#libc.fcntl(dataFd, F.GETFL, 0) | SOCK.NONBLOCK);
       const plain = !/^(?:tap|vxvde):/.test(locator) && this.#isUnixDatagram(dataFd);
       done({ connection, dataFd, controlFd: this.#controlFd(connection), plain });
     });

@@ -85,13 +85,18 @@ async function passes(one: End, other: End): Promise<void> {
   }
 }
 
-for (const attacked of ['server', 'client'] as const) {
+for (const [attacked, io] of [
+  ['server', 'portable'],
+  ['server', 'native'],
+  ['client', 'portable'],
+  ['client', 'native'],
+] as const) {
   for (const [when, type] of [
     ['before its first message', attacked === 'server' ? TYPE.LOGIN : TYPE.CHALLENGE],
     ['in the middle of the handshake', attacked === 'server' ? TYPE.RESPONSE : TYPE.AUTH_OK],
     ['when the cable is up', TYPE.DATA],
   ] as const) {
-    test(`junk of every length at the ${attacked} ${when}`, async () => {
+    test(`junk of every length at the ${io} ${attacked} ${when}`, async () => {
       const sent = { count: 0 };
       const attack = attacking(type, sent);
       const key = () => new Uint8Array(24).fill(7);
@@ -101,7 +106,7 @@ for (const attacked of ['server', 'client'] as const) {
           keys: { kind: 'preshared', key: key() },
           plug: port.open,
           log: quiet,
-          ...(attacked === 'client' && { openUdp: attack }),
+          ...(attacked === 'client' ? { openUdp: attack } : { io }),
         }),
       );
       const up: Promise<void>[] = [];
@@ -114,7 +119,7 @@ for (const attacked of ['server', 'client'] as const) {
           carryKey: () => Promise.reject(new Error('not with a pre-shared key')),
           plug: port.open,
           log: quiet,
-          ...(attacked === 'server' && { openUdp: attack }),
+          ...(attacked === 'server' ? { openUdp: attack } : { io }),
         });
         up.push(started.up);
         return started;

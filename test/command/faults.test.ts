@@ -123,7 +123,11 @@ test('no switch, as a client', () =>
   ));
 
 test('no vde_plug on the path', () =>
-  expectFault(startWith([], ['-P', keyFile]), 1, /vde_plug is not installed.*install the package vdeplug/));
+  expectFault(
+    startWith([], ['-P', keyFile, '--io', 'portable']),
+    1,
+    /vde_plug is not installed.*install the package vdeplug/,
+  ));
 
 test('no scp on the path', () =>
   expectFault(

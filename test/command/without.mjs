@@ -1,0 +1,40 @@
+// Preloaded into the command by NODE_OPTIONS: takes away what WITHOUT says, as if the machine did not have it.
+import { register } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
+
+const without = process.env.WITHOUT ?? '';
+
+if (without === 'koffi') {
+  const hooks = `export function resolve(name, context, next) {
+    if (name === 'koffi') throw new Error('not installed');
+    return next(name, context);
+  }`;
+  register(`data:text/javascript,${encodeURIComponent(hooks)}`);
+} else if (without === 'libvdeplug' || without === 'gso') {
+  const { default: koffi } = await import(new URL('../../node_modules/koffi/index.js', import.meta.url));
+  const { load } = koffi;
+  koffi.load = (path) => {
+    if (without === 'libvdeplug' && path !== null) throw new Error('no such library');
+    const library = load(path);
+    return {
+      func(prototype) {
+        const call = library.func(prototype);
+        if (without !== 'gso' || !/setsockopt/.test(prototype)) return call;
+        return (fd, level, ...rest) => (level === 17 ? -1 : call(fd, level, ...rest)); // SOL_UDP
+      },
+    };
+  };
+} else if (without === 'luck' && !isMainThread) {
+  // The I/O thread fails in the middle of its work.
+  const { instantiate } = WebAssembly;
+  WebAssembly.instantiate = async (...given) => {
+    const { instance } = await instantiate.apply(WebAssembly, given);
+    const exports = {
+      ...instance.exports,
+      ringProcess() {
+        throw new Error('out of luck');
+      },
+    };
+    return { instance: { exports } };
+  };
+}
