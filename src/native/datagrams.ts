@@ -35,8 +35,8 @@ export interface Peer {
 }
 
 export interface DatagramEvents {
-  /** A datagram that is not DATA of a link that is up. */
-  control(name: Uint8Array, datagram: Uint8Array): void;
+  /** A datagram that is not DATA of a link that is up, in the core's memory; the name is a view. */
+  control(name: Uint8Array, at: number, length: number): void;
   /** A datagram of a link, before it is opened. */
   arrives(peer: Peer, at: number, length: number): void;
   /** The ring is full: work through it. */
@@ -199,10 +199,7 @@ export class Datagrams {
       const size = Math.min(segment, left);
       if (peer === undefined || size === 0 || ring.bytes[from] !== TYPE.DATA) {
         const name = this.#inNames + message * 32;
-        this.#events.control(
-          this.#arena.bytes.slice(name, name + NAME_BYTES),
-          ring.bytes.slice(from, from + size),
-        );
+        this.#events.control(this.#arena.bytes.subarray(name, name + NAME_BYTES), from, size);
         this.#offset += size;
       } else if (size > DATAGRAM_MAX) {
         this.#core.dropped(peer.session, 0, 1);

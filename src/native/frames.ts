@@ -6,10 +6,12 @@ import type { VdeCalls, VdePort } from './vde.js';
 /** Frames moved by one call. */
 const BATCH = 64;
 /** A switch that takes nothing for so long has its frames dropped, until it takes some again. */
-const STUCK_MS = 50;
+const STUCK_MS = 200;
 
-/** Errors of one frame; any other one is the port's. */
-const OF_A_FRAME: readonly number[] = [ERRNO.IO, ERRNO.INVAL, ERRNO.MSGSIZE, ERRNO.NOBUFS];
+/** Errors of one frame on a switch's socket; any other one is the port's. */
+const OF_A_FRAME: readonly number[] = [ERRNO.INVAL, ERRNO.MSGSIZE, ERRNO.NOBUFS];
+/** Elsewhere only these are the port's: a tap that is down comes up again, and so does a network. */
+const OF_THE_PORT: readonly number[] = [ERRNO.BADF, ERRNO.BADFD, ERRNO.NODEV];
 
 /** What the ports of a thread share. */
 export class FrameTools {
@@ -107,6 +109,7 @@ export class FrameSide {
     if (got < 0) {
       const errno = libc.errno();
       if (errno !== ERRNO.AGAIN && errno !== ERRNO.INTR) this.lost = true;
+      return;
     }
     for (let i = 0; i < got; i++) core.ring.commit(this.session, messages.field(first + i, MMSGHDR.length));
   }
@@ -117,8 +120,7 @@ export class FrameSide {
       const at = memoryAt + core.ring.frameAt(core.ring.next);
       const length = calls?.receive(port.connection, at, core.frameMax + 1, MSG.DONTWAIT) ?? -1;
       if (length < 0) {
-        const errno = libc.errno();
-        if (errno !== ERRNO.AGAIN && errno !== ERRNO.INTR) this.lost = true;
+        if (OF_THE_PORT.includes(libc.errno())) this.lost = true;
         return;
       }
       if (length <= 1) return; // not a frame: a message of the network's own, which the library has taken
@@ -162,7 +164,7 @@ export class FrameSide {
       }
       this.#tools.core.dropped(this.session, 1, 0);
       this.#release(1);
-      if (OF_A_FRAME.includes(errno)) continue;
+      if (port.plain ? OF_A_FRAME.includes(errno) : !OF_THE_PORT.includes(errno)) continue;
       this.lost = true;
       return;
     }

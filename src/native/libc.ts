@@ -13,8 +13,12 @@ export const POLL = { IN: 0x1, OUT: 0x4, ERR: 0x8, HUP: 0x10, NVAL: 0x20, RDHUP:
 export const ERRNO = {
   INTR: 4,
   IO: 5,
+  BADF: 9,
   AGAIN: 11,
+  NODEV: 19,
   INVAL: 22,
+  BADFD: 77,
+  DESTADDRREQ: 89,
   MSGSIZE: 90,
   NOBUFS: 105,
   CONNREFUSED: 111,

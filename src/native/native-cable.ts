@@ -310,17 +310,24 @@ export class NativeCable implements Cable {
     this.#closing = true;
     clearInterval(this.#looking);
     this.#order({ do: 'stop' });
-    const patience = new Promise<'late'>((resolve) => setTimeout(resolve, ANSWER_MS, 'late').unref());
-    if ((await Promise.race([this.#gone, patience])) === 'late') {
-      // A thread that hangs in a call keeps its descriptors: closing them under it could hit others.
-      await Promise.race([
-        this.#worker.terminate(),
-        new Promise((resolve) => setTimeout(resolve, ANSWER_MS)),
-      ]);
+    if (!(await this.#ends())) {
+      this.#worker.terminate();
+      if (!(await this.#ends())) return; // it hangs in a call: closing what it uses could hit others
     }
     this.#orders.close();
     this.#socket.close();
     this.#libc.close(this.#wakeFd);
+  }
+
+  /** Whether the I/O thread ends within its time. */
+  #ends(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ANSWER_MS, false);
+      this.#gone.then(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
   }
 
   #hear(report: Report): void {

@@ -2,11 +2,13 @@ import { CryptcabError } from '../error.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import { BUFFER_BYTES, cannotOpen } from '../udp/udp.js';
 import { Arena } from './arena.js';
-import { AF, ERRNO, IPV6_V6ONLY, type Libc, SO, SOCK, SOL, UDP } from './libc.js';
+import { AF, ERRNO, IPV6_V6ONLY, type Libc, POLL, SO, SOCK, SOL, UDP } from './libc.js';
 import { NAME_BYTES, Names } from './sockaddr.js';
 
 /** Largest datagram that the handshake sends, with much room. */
 const DATAGRAM_BYTES = 2_048;
+/** How long a datagram of the handshake waits for room. */
+const ROOM_MS = 50;
 const NO_IPV6: readonly string[] = ['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'];
 
 /** The UDP socket: opened here, and handshakes are sent from here; the datagrams of links are the I/O thread's. */
@@ -23,6 +25,7 @@ export class NativeSocket {
   readonly #value: number;
   readonly #bytes: number;
   readonly #name: number;
+  readonly #poll: number;
   #connected = false;
 
   /** @throws CryptcabError when the port cannot be had */
@@ -43,6 +46,7 @@ export class NativeSocket {
     this.#libc = libc;
     this.#arena = new Arena(libc, 4_096);
     this.#value = this.#arena.take(8);
+    this.#poll = this.#arena.take(8);
     this.#name = this.#arena.take(NAME_BYTES);
     this.#bytes = this.#arena.take(DATAGRAM_BYTES);
     this.names = new Names(libc, this.#arena, family);
@@ -98,15 +102,19 @@ export class NativeSocket {
     const name = this.#connected ? undefined : this.names.encode(to);
     if (name === undefined && !this.#connected) return ERRNO.INVAL;
     this.#arena.bytes.set(datagram, this.#bytes);
-    const sent = this.#libc.sendto(
-      this.fd,
-      this.#arena.address(this.#bytes),
-      datagram.length,
-      0,
-      name === undefined ? 0 : this.#place(name),
-      name === undefined ? 0 : NAME_BYTES,
-    );
-    return sent < 0 ? this.#libc.errno() : 0;
+    const at = name === undefined ? 0 : this.#place(name);
+    const send = () => {
+      const bytes = this.#arena.address(this.#bytes);
+      const sent = this.#libc.sendto(this.fd, bytes, datagram.length, 0, at, at === 0 ? 0 : NAME_BYTES);
+      return sent < 0 ? this.#libc.errno() : 0;
+    };
+    const error = send();
+    if (error !== ERRNO.AGAIN) return error;
+    // Full of the links' datagrams: it has room again in a moment.
+    this.#arena.words[this.#poll >> 2] = this.fd;
+    this.#arena.words[(this.#poll + 4) >> 2] = POLL.OUT;
+    this.#libc.poll(this.#arena.address(this.#poll), 1, ROOM_MS);
+    return send();
   }
 
   /** Sends to, and receives from, this remote alone; see Udp. */

@@ -22,7 +22,8 @@ const POLLFD_BYTES = 8;
 const WAKE = 0;
 const UDP_SOCKET = 1;
 const PORTS = 2;
-const LOST = POLL.ERR | POLL.HUP | POLL.NVAL | POLL.RDHUP;
+/** The other side is gone; an error, which a read shows, may be a passing one. */
+const LOST = POLL.HUP | POLL.NVAL | POLL.RDHUP;
 
 class IoThread {
   readonly #libc: Libc;
@@ -59,10 +60,10 @@ class IoThread {
       arena,
       { fd: start.udp, gso: start.gso, tapped: start.tapped },
       {
-        control: (name, datagram) => this.#control(name, datagram),
+        control: (name, at, length) => this.#control(name, at, length),
         arrives: (peer, at, length) => this.#tap('in', peer, at, length),
         pump: () => this.#pump(),
-        trouble: (error) => this.#troubles.set(error, (this.#troubles.get(error) ?? 0) + 1),
+        trouble: (error) => this.#trouble(error),
       },
     );
     this.#table = this.#makeTable();
@@ -130,13 +131,13 @@ class IoThread {
     let now = 0;
     for (const [i, side] of this.#sides.entries()) {
       const came = this.#came(PORTS + 2 * i);
-      if ((came & POLL.IN) !== 0 && this.#core.ring.room > 0) side.read();
+      if ((came & (POLL.IN | POLL.ERR)) !== 0 && this.#core.ring.room > 0) side.read();
       if (side.blocked) {
         if ((came & POLL.OUT) !== 0) side.flush();
         now ||= performance.now();
         side.expire(now);
       }
-      if ((came & LOST & ~POLL.ERR) !== 0 || (this.#came(PORTS + 2 * i + 1) & LOST) !== 0) side.lost = true;
+      if ((came & LOST) !== 0 || (this.#came(PORTS + 2 * i + 1) & LOST) !== 0) side.lost = true;
       gone ||= side.lost;
     }
     this.#pump();
@@ -295,9 +296,11 @@ class IoThread {
     }
   }
 
-  #control(name: Uint8Array, datagram: Uint8Array): void {
-    if (Atomics.add(this.#flow, FLOW.control, 1) >= CONTROL_MAX) Atomics.sub(this.#flow, FLOW.control, 1);
-    else this.#report({ says: 'control', name, datagram });
+  #control(name: Uint8Array, at: number, length: number): void {
+    if (Atomics.load(this.#flow, FLOW.control) >= CONTROL_MAX) return;
+    Atomics.add(this.#flow, FLOW.control, 1);
+    const datagram = this.#core.ring.bytes.slice(at, at + length);
+    this.#report({ says: 'control', name: name.slice(), datagram });
   }
 
   /** A copy for the tap; waits while the main thread has so many that it must not get more. */
@@ -306,6 +309,11 @@ class IoThread {
     const datagram = this.#core.ring.bytes.slice(at, at + length);
     this.#report({ says: 'tapped', direction, session: peer.session, datagram });
     if (waiting >= TAPPED_MAX) Atomics.wait(this.#flow, FLOW.tapped, waiting, TELL_MS);
+  }
+
+  #trouble(error: number): void {
+    if (error === ERRNO.DESTADDRREQ) return; // the main thread is connecting the socket anew
+    this.#troubles.set(error, (this.#troubles.get(error) ?? 0) + 1);
   }
 
   #tell(): void {
