@@ -1,4 +1,4 @@
-import { messageOf } from '../error.js';
+import { codeOf, messageOf } from '../error.js';
 
 // Numbers of Linux, the same on x64 and arm64.
 export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10 } as const;
@@ -95,7 +95,11 @@ export async function loadLibc(): Promise<Libc> {
   try {
     koffi = ((await import(name)) as { default: Koffi }).default;
   } catch (error) {
-    throw new Error(`the npm package koffi does not load (${messageOf(error)})`);
+    throw new Error(
+      codeOf(error) === 'ERR_MODULE_NOT_FOUND'
+        ? 'the npm package koffi is not installed'
+        : `the npm package koffi does not load (${messageOf(error)})`,
+    );
   }
   try {
     return bindLibc(koffi);

@@ -72,7 +72,7 @@ test('where there is everything, it is native, and no child', async () => {
 });
 
 test.each([
-  ['koffi', /^portable \(not native: the npm package koffi does not load .*not installed/],
+  ['koffi', /^portable \(not native: the npm package koffi is not installed\)$/],
   ['libvdeplug', /^native \(GSO, GRO, vde_plug\)$/],
   ['gso', /^native \(sendmmsg, recvmmsg, libvdeplug\)$/],
 ])('without %s', async (what, says) => {
@@ -103,7 +103,9 @@ test('larger than the path: fragments, where the kernel cannot cut pieces', asyn
 test('native by force, where it cannot be had', async () => {
   const process = hub.cryptcab(['-P', keyFile, '--io', 'native'], without('koffi'));
   expect(await process.exited).toBe(1);
-  expect(process.output).toMatch(/^\S+: no native I\/O here: the npm package koffi does not load.*\n$/);
+  expect(process.output).toMatch(
+    /^\S+: no native I\/O here: the npm package koffi is not installed; mend that.*\n$/,
+  );
 });
 
 test('a path that is none', async () => {

@@ -6,7 +6,7 @@ const without = process.env.WITHOUT ?? '';
 
 if (without === 'koffi') {
   const hooks = `export function resolve(name, context, next) {
-    if (name === 'koffi') throw new Error('not installed');
+    if (name === 'koffi') throw Object.assign(new Error('no'), { code: 'ERR_MODULE_NOT_FOUND' });
     return next(name, context);
   }`;
   register(`data:text/javascript,${encodeURIComponent(hooks)}`);
