@@ -1,7 +1,7 @@
 // Where datagrams come out of the socket: whatever their length, and whoever they are from.
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { Cable, type CableEvents, type Link } from '../../src/cable.js';
+import { type CableEvents, type Link, PortableCable } from '../../src/cable.js';
 import { Core, type Keying } from '../../src/core/core.js';
 import type { Status } from '../../src/core/status.js';
 import { memoryPort } from '../../src/plug/memory-plug.js';
@@ -45,8 +45,9 @@ async function openEnd(local: Remote, remote: Remote, keying: Keying) {
     plugBack() {},
     unreachable() {},
     sendFailed() {},
+    failed() {},
   };
-  const cable = await Cable.open(
+  const cable = await PortableCable.open(
     await Core.load(),
     async (_port, theirs) => {
       socket = theirs;

@@ -128,7 +128,7 @@ describe('datagrams that were changed on the way', () => {
         at += batch.length;
       }
       for (const { number, opened, bytes, refused } of [one, other]) {
-        const none = { sealed: 0n, sealedBytes: 0n };
+        const none = { sealed: 0n, sealedBytes: 0n, droppedBySwitch: 0n, droppedUnopened: 0n };
         expect(test.core.counts(number)).toEqual({ ...none, opened, openedBytes: bytes, refused });
       }
       expect(test.ring.room).toBe(layout.RING_SLOTS);
