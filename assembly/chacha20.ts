@@ -34,7 +34,7 @@ function storeRows(row: usize, a: v128, b: v128, c: v128, d: v128): void {
 }
 
 /** Writes four blocks of key stream, from block `counter` on, to CHACHA_STREAM. */
-function makeStream(key: usize, nonce: usize, counter: u32): void {
+export function chachaStream(key: usize, nonce: usize, counter: u32): void {
   const k0 = v128.load32_splat(key);
   const k1 = v128.load32_splat(key + 4);
   const k2 = v128.load32_splat(key + 8);
@@ -158,7 +158,7 @@ export function chacha20(address: usize, length: u32, key: usize, nonce: usize, 
   const end = address + length;
   let block = counter;
   for (let at = address; at < end; at += STREAM_BYTES) {
-    makeStream(key, nonce, block);
+    chachaStream(key, nonce, block);
     block += 4;
     const left = min(<u32>(end - at), STREAM_BYTES);
     let i: u32 = 0;

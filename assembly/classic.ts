@@ -18,6 +18,7 @@ import {
   SESSION_IV,
   SESSION_OPENED,
   SESSION_OPENED_BYTES,
+  SESSION_REPLAY,
   SESSION_SCHEDULE,
   SESSION_SEALED,
   SESSION_SEALED_BYTES,
@@ -78,13 +79,13 @@ function cryptChaCha20(session: u32, at: usize, length: u32): void {
  * @returns STATUS_*
  */
 export function classicPrepare(session: u32, span: usize): u32 {
-  const suite = suiteOf(session);
-  if (suite == SUITE_NONE) return STATUS_NO_KEY;
   const frame: usize = load<u32>(span);
   const length = load<u32>(span, 4);
   if (length < FRAME_MIN) return STATUS_FRAME_SHORT;
   const most = load<u32>(sessionAt(session), SESSION_FRAME_MAX);
   if (length > (most == 0 ? FRAME_MAX : most)) return STATUS_FRAME_LONG;
+  const suite = suiteOf(session);
+  if (suite == SUITE_NONE) return STATUS_NO_KEY;
   let body = length;
   if (suite != SUITE_PLAIN) {
     const counter = nextCounter();
@@ -170,7 +171,7 @@ function openBlowfish(session: u32, body: usize, length: u32): u32 {
   if (status != STATUS_OK) return status;
   cbcOpenRest(body, length, record + SESSION_IV);
   if (crc32(body, frame + 8) != load<u32>(body + frame, 8)) return STATUS_CRC;
-  replayTake(record, counter);
+  replayTake(record + SESSION_REPLAY, counter);
   return STATUS_OK;
 }
 
@@ -183,12 +184,13 @@ function openChaCha20(session: u32, body: usize, length: u32): u32 {
   if (status != STATUS_OK) return status;
   cryptChaCha20(session, body, frame);
   if (crc32(body, frame) != load<u32>(body + frame)) return STATUS_CRC;
-  replayTake(record, counter);
+  replayTake(record + SESSION_REPLAY, counter);
   return STATUS_OK;
 }
 
 function counterStatus(record: usize, counter: u64): u32 {
-  const fresh = replayCheck(record, counter);
+  if (counter == 0) return STATUS_REPLAYED; // the first one sent is 1
+  const fresh = replayCheck(record + SESSION_REPLAY, counter);
   return fresh == FRESH ? STATUS_OK : fresh == SEEN ? STATUS_REPLAYED : STATUS_TOO_OLD;
 }
 

@@ -6,6 +6,7 @@ export function initialise(): void {
   crc32Initialise();
 }
 
+export { aeadDecrypt, aeadSeal, aeadVerify } from './aead';
 export { blowfishDecrypt, blowfishEncrypt } from './blowfish';
 export { cbcOpen, cbcSeal } from './cbc';
 export { chacha20 } from './chacha20';
@@ -21,6 +22,12 @@ export {
   FRAME_MAX,
   LOCK_NEXT,
   LOCK_SERVING,
+  INCOMPLETE,
+  INCOMPLETE_BYTES,
+  INCOMPLETE_COUNT,
+  KEYPAIR_BYTES,
+  KEYPAIR_COUNTER,
+  KEYPAIRS,
   RING_BATCH,
   RING_DONE,
   RING_HEAD,
@@ -30,6 +37,7 @@ export {
   SESSION_BYTES,
   SESSION_DROPPED_BY_SWITCH,
   SESSION_DROPPED_UNOPENED,
+  SESSION_KEYPAIRS,
   SESSION_OPENED,
   SESSION_OPENED_BYTES,
   SESSION_SEALED,
@@ -43,15 +51,20 @@ export {
   STAGE_IN,
   STAGE_IN_BYTES,
   STAGE_OUT,
+  TRANSPORT_HEADER,
 } from './layout';
+export { polyBegin, polyBlocks, polyEnd } from './poly1305';
 export {
   DESCRIPTOR_ADDRESS,
+  DESCRIPTOR_KEYPAIR,
   DESCRIPTOR_LENGTH,
   DESCRIPTOR_OP,
   DESCRIPTOR_SESSION,
   DESCRIPTOR_STATUS,
   OP_OPEN,
+  OP_OPEN_TRANSPORT,
   OP_SEAL,
+  OP_SEAL_TRANSPORT,
   ringCommit,
   ringFill,
   ringProcess,
@@ -63,8 +76,15 @@ export {
   sessionKeyChaCha20,
   sessionKeyPlain,
   sessionLimit,
+  sessionPath,
   sessionResetStream,
   sessionUnkey,
 } from './session';
 export { STATUS_COUNT } from './status';
+export {
+  keypairDrop,
+  keypairInstall,
+  keypairSealed,
+  keypairUse,
+} from './transport';
 export { vdestreamRead, vdestreamWrite } from './vdestream';

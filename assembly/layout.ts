@@ -12,10 +12,11 @@
 //   0x006000   ring indices, send counter, scratch (below)     see each
 //   0x008000   ring descriptors, 256 × 32 bytes                see ring.ts
 //   0x010000   stage in: 64 KiB, bytes for the core            the host
-//   0x020000   stage out: 640 KiB, bytes for the host          the core
-//   0x0c0000   ring slots, 256 × 9472 bytes                    host and core in turn, see ring.ts
-//   0x310000   arrivals, 16 × 66624 bytes                      the host
-//   0x420000   session records, 16 KiB each                    the core; the memory grows with them
+//   0x020000   stage out: 1216 KiB, bytes for the host         the core
+//   0x150000   ring slots, 256 × 9472 bytes                    host and core in turn, see ring.ts
+//   0x3a0000   frames that lack fragments, 512 × 10496 bytes   the core, see fragments.ts
+//   0x8c0000   arrivals, 16 × 66624 bytes                      the host
+//   0x9d0000   session records, 16 KiB each                    the core; the memory grows with them
 //
 // Widths: message counters and statistics are 64 bits. Ring indices are 32-bit numbers that run
 // freely and are compared modulo 2^32: they are positions, not counts.
@@ -56,8 +57,14 @@ export const LANE_SPANS: usize = 0x6200;
 
 /** Key stream of ChaCha20, 256 bytes. */
 export const CHACHA_STREAM: usize = 0x6400;
+/** State of Poly1305 (poly1305.ts). */
+export const POLY: usize = 0x6500;
+/** The AEAD's last block, the tag it computes, the nonce of a transport message: 16 bytes each. */
+export const AEAD_LENGTHS: usize = 0x6540;
+export const AEAD_TAG: usize = 0x6550;
+export const AEAD_NONCE: usize = 0x6560;
 /** End of what ciphers leave behind, from LANE_BARRIER on. */
-export const SCRATCH_END: usize = 0x6500;
+export const SCRATCH_END: usize = 0x6580;
 
 /** Slots in the ring; a power of two. */
 export const RING_SLOTS: u32 = 256;
@@ -70,9 +77,10 @@ export const DESCRIPTOR_BYTES: u32 = 32;
 export const STAGE_IN: usize = 0x10000;
 export const STAGE_IN_BYTES: u32 = 0x10000;
 export const STAGE_OUT: usize = 0x20000;
-export const STAGE_OUT_BYTES: u32 = 0xa0000;
+/** Room for a batch's frames: what its datagrams hold, and the frames that their fragments complete. */
+export const STAGE_OUT_BYTES: u32 = 0x130000;
 
-export const SLOTS: usize = 0xc0000;
+export const SLOTS: usize = 0x150000;
 /** A multiple of 64 and not of 4096: neighbouring slots do not share cache sets. */
 export const SLOT_BYTES: u32 = 9472;
 /** Where a frame, or the body of a datagram, begins in its slot: aligned, with room for headers before it. */
@@ -82,27 +90,35 @@ export const SLOT_BODY: u32 = 64;
 export const FRAME_MAX: u32 = 9216;
 /** Smallest frame carried: an Ethernet header. */
 export const FRAME_MIN: u32 = 14;
-/** Largest datagram accepted: the sealed form of the largest frame. */
-export const DATAGRAM_MAX: u32 = 1 + FRAME_MAX + 12 + 8;
+/** Header of a transport message: it ends where the slot's body begins. */
+export const TRANSPORT_HEADER: u32 = 16;
+/** Largest datagram accepted: the sealed form of the largest frame, on the secure cable. */
+export const DATAGRAM_MAX: u32 = TRANSPORT_HEADER + 1 + 2 + FRAME_MAX + 16;
 
 /** What the kernel hands out at once may be many datagrams in one piece: it is cut here, into the slots. */
-export const ARRIVALS: usize = 0x310000;
+export const ARRIVALS: usize = 0x8c0000;
 export const ARRIVALS_COUNT: u32 = 16;
 /** 64 KiB, and as with the slots a bit more. */
 export const ARRIVAL_BYTES: u32 = 0x10440;
 
-export const SESSIONS: usize = 0x420000;
+/** Frames of which some fragments came, of all sessions together. */
+/** u32 each: a buffer that was given back, plus one; how many were ever taken. */
+export const INCOMPLETE_FREE: usize = 0x6580;
+export const INCOMPLETE_TOUCHED: usize = 0x6584;
+export const INCOMPLETE: usize = 0x3a0000;
+export const INCOMPLETE_BYTES: u32 = 10496;
+export const INCOMPLETE_COUNT: u32 = 512;
+
+export const SESSIONS: usize = 0x9d0000;
 export const SESSION_BYTES: u32 = 0x4000;
 /** Sessions that fit the largest memory (asconfig.json, maximumMemory). */
-export const SESSIONS_MAX: u32 = (0x40000000 - 0x420000) / 0x4000;
+export const SESSIONS_MAX: u32 = (0x40000000 - 0x9d0000) / 0x4000;
 
 // Fields of a session record.
 /** u32: see SUITE_* in session.ts. */
 export const SESSION_SUITE: usize = 0;
 /** 8 bytes: the IV of every datagram. */
 export const SESSION_IV: usize = 8;
-/** u64: highest counter accepted. */
-export const SESSION_HIGHEST: usize = 16;
 /** u32: bytes held in SESSION_PARTIAL, the length header among them. */
 export const SESSION_HELD: usize = 24;
 /** u32: bytes of an unacceptable frame still to be skipped in the stream. */
@@ -111,6 +127,12 @@ export const SESSION_SKIP: usize = 28;
 export const SESSION_BLOCK: usize = 32;
 /** u32: the longest frame that the peer takes; 0 when it takes all. */
 export const SESSION_FRAME_MAX: usize = 36;
+/** u32: largest UDP payload to be sent; 0 unless the session is one of the secure cable. */
+export const SESSION_PATH: usize = 40;
+/** u32: place of the keypair that seals, plus one; 0 when none does. */
+export const SESSION_CURRENT: usize = 44;
+/** u16: id of the next frame that is cut into fragments. */
+export const SESSION_FRAME_ID: usize = 48;
 /** u64 each: frames and frame bytes sealed, frames and frame bytes opened. */
 export const SESSION_SEALED: usize = 64;
 export const SESSION_SEALED_BYTES: usize = 72;
@@ -121,12 +143,34 @@ export const SESSION_STATUS: usize = 96;
 /** u64 each: frames that the switch did not take, datagrams dropped before they were opened; see sessionDropped. */
 export const SESSION_DROPPED_BY_SWITCH: usize = 512;
 export const SESSION_DROPPED_UNOPENED: usize = 520;
-/** Bitmap of counters seen, 1024 bytes (replay.ts). */
-export const SESSION_WINDOW: usize = 1024;
+// What is secret of a session, from SESSION_REPLAY to SESSION_PARTIAL: of a classic one
+/** Replay window (replay.ts), REPLAY_BYTES. */
+export const SESSION_REPLAY: usize = 1016;
 /** The session's key schedule, SCHEDULE_BYTES; or its ChaCha20 key, 32 bytes. */
 export const SESSION_SCHEDULE: usize = 2048;
+// and of one of the secure cable
+/** KEYPAIRS keypairs of KEYPAIR_BYTES each (transport.ts). */
+export const SESSION_KEYPAIRS: usize = 1024;
+/** The frames of which fragments are missing, a table of 64 × 16 bytes (fragments.ts). */
+export const SESSION_INCOMPLETE: usize = 5376;
 /** A frame of the stream that has not wholly arrived: 2 + FRAME_MAX bytes. */
 export const SESSION_PARTIAL: usize = 6656;
+
+// A keypair of the secure cable (transport.ts): previous, current or next; which of them stands where is the host's to say.
+export const KEYPAIRS: u32 = 3;
+export const KEYPAIR_BYTES: u32 = 1280;
+/** u32: whether there is one. */
+export const KEYPAIR_THERE: usize = 0;
+/** u32 each: the index that its datagrams bear, and that ours bear. */
+export const KEYPAIR_LOCAL: usize = 4;
+export const KEYPAIR_REMOTE: usize = 8;
+/** u64: counter of the next message. */
+export const KEYPAIR_COUNTER: usize = 16;
+/** 32 bytes each. */
+export const KEYPAIR_SEND: usize = 32;
+export const KEYPAIR_RECEIVE: usize = 64;
+/** Replay window (replay.ts), REPLAY_BYTES. */
+export const KEYPAIR_REPLAY: usize = 128;
 
 /** The record of a session. */
 export function sessionAt(session: u32): usize {

@@ -19,7 +19,8 @@
 //    12  u32  length in bytes
 //    16  u32  status, STATUS_*
 //    20  u32  whether ringProcess has worked on it; the core's own
-// In: a frame at slot + SLOT_BODY, or a datagram at slot + SLOT_BODY - 1, so that its body is aligned.
+//    24  u32  of a transport message that was opened: the place of its keypair
+// In: a frame, or a payload of records, at slot + SLOT_BODY; or a datagram so far before it that its body is aligned.
 // Out: the other of the two, at `address`, when the status is OK; zero bytes otherwise.
 import { classicEncrypt, classicOpen, classicPrepare, classicQueue, TYPE_DATA } from './classic';
 import {
@@ -31,18 +32,23 @@ import {
   RING_HEAD,
   RING_SLOTS,
   RING_TAIL,
-  SESSION_STATUS,
   SLOT_BODY,
   SLOT_BYTES,
   SLOTS,
   sessionAt,
+  TRANSPORT_HEADER,
 } from './layout';
-import { STATUS_OK } from './status';
+import { STATUS_OK, tally } from './status';
+import { transportOpen, transportSeal } from './transport';
 
 /** Seal the frame: it becomes a DATA datagram. */
 export const OP_SEAL: u32 = 1;
 /** Open the DATA datagram: it becomes a frame. */
 export const OP_OPEN: u32 = 2;
+/** Seal the payload: it becomes a transport message (secure-protocol §2). */
+export const OP_SEAL_TRANSPORT: u32 = 3;
+/** Open the transport message: it becomes a payload. */
+export const OP_OPEN_TRANSPORT: u32 = 4;
 
 export const DESCRIPTOR_SESSION: usize = 0;
 export const DESCRIPTOR_OP: usize = 4;
@@ -50,6 +56,7 @@ export const DESCRIPTOR_ADDRESS: usize = 8;
 export const DESCRIPTOR_LENGTH: usize = 12;
 export const DESCRIPTOR_STATUS: usize = 16;
 const DESCRIPTOR_WORKED: usize = 20;
+export const DESCRIPTOR_KEYPAIR: usize = 24;
 
 export function descriptorAt(position: u32): usize {
   return DESCRIPTORS + <usize>((position & (RING_SLOTS - 1)) * DESCRIPTOR_BYTES);
@@ -59,9 +66,14 @@ export function slotAt(position: u32): usize {
   return SLOTS + <usize>((position & (RING_SLOTS - 1)) * SLOT_BYTES);
 }
 
-/** Whether a slot is free to be filled. */
-export function ringHasRoom(): bool {
-  return atomic.load<u32>(RING_HEAD) - atomic.load<u32>(RING_TAIL) < RING_SLOTS;
+/** How many slots are free to be filled. */
+export function ringRoom(): u32 {
+  return RING_SLOTS - (atomic.load<u32>(RING_HEAD) - atomic.load<u32>(RING_TAIL));
+}
+
+/** A place for a frame's or a payload's bytes: the body of the slot at head. */
+export function ringBody(): usize {
+  return slotAt(atomic.load<u32>(RING_HEAD)) + SLOT_BODY;
 }
 
 /** Describes the slot at head, whose bytes are in place, and hands it to the core. I/O side only. */
@@ -70,7 +82,8 @@ export function ringCommit(session: u32, op: u32, length: u32): void {
   const descriptor = descriptorAt(head);
   store<u32>(descriptor, session, DESCRIPTOR_SESSION);
   store<u32>(descriptor, op, DESCRIPTOR_OP);
-  store<u32>(descriptor, <u32>(slotAt(head) + SLOT_BODY) - (op == OP_OPEN ? 1 : 0), DESCRIPTOR_ADDRESS);
+  const before: u32 = op == OP_OPEN ? 1 : op == OP_OPEN_TRANSPORT ? TRANSPORT_HEADER : 0;
+  store<u32>(descriptor, <u32>(slotAt(head) + SLOT_BODY) - before, DESCRIPTOR_ADDRESS);
   store<u32>(descriptor, length, DESCRIPTOR_LENGTH);
   atomic.store<u32>(RING_HEAD, head + 1);
 }
@@ -83,7 +96,7 @@ export function ringCommit(session: u32, op: u32, length: u32): void {
  */
 export function ringFill(session: u32, at: usize, length: u32, segment: u32): u32 {
   let taken: u32 = 0;
-  while (taken < length && ringHasRoom()) {
+  while (taken < length && ringRoom() > 0) {
     const size = min(segment, length - taken);
     if (size > DATAGRAM_MAX || load<u8>(at + taken) != TYPE_DATA) break;
     memory.copy(slotAt(atomic.load<u32>(RING_HEAD)) + SLOT_BODY - 1, at + taken, size);
@@ -127,15 +140,22 @@ function workSession(first: u32, end: u32): void {
     store<u32>(descriptor, 1, DESCRIPTOR_WORKED);
     const span = descriptor + DESCRIPTOR_ADDRESS;
     let status = load<u32>(descriptor, DESCRIPTOR_STATUS);
-    if (load<u32>(descriptor, DESCRIPTOR_OP) == OP_OPEN) {
-      status = classicOpen(session, span);
-      store<u32>(descriptor, status, DESCRIPTOR_STATUS);
-    } else if (status == STATUS_OK) {
-      spans = classicQueue(spans, span);
+    switch (load<u32>(descriptor, DESCRIPTOR_OP)) {
+      case OP_OPEN:
+        status = classicOpen(session, span);
+        break;
+      case OP_SEAL_TRANSPORT:
+        status = transportSeal(session, span);
+        break;
+      case OP_OPEN_TRANSPORT:
+        status = transportOpen(session, span, descriptor + DESCRIPTOR_KEYPAIR);
+        break;
+      default:
+        if (status == STATUS_OK) spans = classicQueue(spans, span);
     }
+    store<u32>(descriptor, status, DESCRIPTOR_STATUS);
     if (status != STATUS_OK) store<u32>(descriptor, 0, DESCRIPTOR_LENGTH);
-    const tally = sessionAt(session) + SESSION_STATUS + ((<usize>status) << 3);
-    store<u64>(tally, load<u64>(tally) + 1);
+    tally(sessionAt(session), status);
   }
   classicEncrypt(session, spans);
 }

@@ -1,5 +1,6 @@
 // A session: what one peer's datagrams are sealed and opened with, and how many there were.
 import { blowfishExpand } from './blowfish';
+import { fragmentsForget } from './fragments';
 import {
   ACTIVE_SESSION,
   KEY_P,
@@ -10,9 +11,13 @@ import {
   SESSION_BYTES,
   SESSION_DROPPED_BY_SWITCH,
   SESSION_DROPPED_UNOPENED,
+  SESSION_CURRENT,
   SESSION_FRAME_MAX,
   SESSION_HELD,
   SESSION_IV,
+  SESSION_PARTIAL,
+  SESSION_PATH,
+  SESSION_REPLAY,
   SESSION_SCHEDULE,
   SESSION_SKIP,
   SESSION_SUITE,
@@ -22,7 +27,10 @@ import { replayReset } from './replay';
 
 const CHACHA20_KEY_BYTES: usize = 32;
 
-/** No key yet, or no more: whatever comes is refused. */
+/**
+ * No key yet, or no more: whatever comes is refused. A session of the secure cable has no suite either: the
+ * classic operations refuse it, and transport.ts looks at its keypairs.
+ */
 export const SUITE_NONE: u32 = 0;
 /** `-x`: the frame alone, neither encrypted nor counted (classic-protocol §3). */
 export const SUITE_PLAIN: u32 = 1;
@@ -50,7 +58,7 @@ export function sessionKeyBlowfish(session: u32, key: usize, length: u32): void 
   store<u32>(ACTIVE_SESSION, session + 1);
   memory.copy(record + SESSION_IV, key + length, 8);
   memory.fill(key, 0, length + 8);
-  replayReset(record);
+  replayReset(record + SESSION_REPLAY);
   store<u32>(record, SUITE_BLOWFISH, SESSION_SUITE);
 }
 
@@ -66,8 +74,18 @@ export function sessionKeyChaCha20(session: u32, key: usize, block: u32): void {
   memory.copy(record + SESSION_SCHEDULE, key, CHACHA20_KEY_BYTES);
   memory.fill(key, 0, CHACHA20_KEY_BYTES);
   store<u32>(record, block, SESSION_BLOCK);
-  replayReset(record);
+  replayReset(record + SESSION_REPLAY);
   store<u32>(record, SUITE_CHACHA20, SESSION_SUITE);
+}
+
+/**
+ * Makes a session one of the secure cable, for as long as it lives, or tells it that the path has changed.
+ * @param path largest UDP payload to be sent, bytes
+ */
+export function sessionPath(session: u32, path: u32): void {
+  const record = sessionAt(session);
+  if (load<u32>(record, SESSION_PATH) == 0) sessionUnkey(session); // what keypairs and fragments stand in is empty
+  store<u32>(record, path, SESSION_PATH);
 }
 
 /** Opens a session without a key (`-x`). */
@@ -84,11 +102,13 @@ export function sessionLimit(session: u32, bytes: u32): void {
   store<u32>(sessionAt(session), bytes, SESSION_FRAME_MAX);
 }
 
-/** Takes a session's key away and wipes it; the counts and the stream from its plug stay. */
+/** Takes a session's keys away and wipes them; the counts and the stream from its plug stay. */
 export function sessionUnkey(session: u32): void {
   const record = sessionAt(session);
   store<u32>(record, SUITE_NONE, SESSION_SUITE);
-  memory.fill(record + SESSION_SCHEDULE, 0, SCHEDULE_BYTES);
+  store<u32>(record, 0, SESSION_CURRENT);
+  if (load<u32>(record, SESSION_PATH) > 0) fragmentsForget(session);
+  memory.fill(record + SESSION_REPLAY, 0, SESSION_PARTIAL - SESSION_REPLAY);
   store<u64>(record, 0, SESSION_IV);
   memory.fill(LANE_BARRIER, 0, SCRATCH_END - LANE_BARRIER); // what the last blocks left there
   if (load<u32>(ACTIVE_SESSION) == session + 1) {

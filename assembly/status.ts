@@ -1,4 +1,5 @@
 // What became of a slot. The host names these in the same order (src/core/status.ts).
+import { SESSION_STATUS } from './layout';
 
 export const STATUS_OK: u32 = 0;
 /** The session has no key: the cable is not up. */
@@ -19,4 +20,23 @@ export const STATUS_EXHAUSTED: u32 = 7;
 export const STATUS_FRAME_SHORT: u32 = 8;
 /** The frame from the plug is longer than FRAME_MAX, or than what the peer takes. */
 export const STATUS_FRAME_LONG: u32 = 9;
-export const STATUS_COUNT: u32 = 10;
+/** The tag is not this datagram's: a wrong key, or damage. */
+export const STATUS_TAG: u32 = 10;
+/** No keypair of the session has the receiver index that the datagram bears. */
+export const STATUS_INDEX: u32 = 11;
+// The following are counted, but are no slot's status: the datagram was authentic (secure-protocol §2).
+/** A record that is not whole, or a fragment that fits no frame. */
+export const STATUS_RECORD: u32 = 12;
+/** An IPv4 or IPv6 packet. */
+export const STATUS_IP: u32 = 13;
+/** A payload of no known kind. */
+export const STATUS_PAYLOAD: u32 = 14;
+/** A frame of which fragments were missing for too long, or that had to make room for another. */
+export const STATUS_INCOMPLETE: u32 = 15;
+export const STATUS_COUNT: u32 = 16;
+
+/** Counts one more of a session's slots, or frames, that ended so. @param record of the session */
+export function tally(record: usize, status: u32): void {
+  const at = record + SESSION_STATUS + ((<usize>status) << 3);
+  store<u64>(at, load<u64>(at) + 1);
+}

@@ -1,18 +1,19 @@
 // The stream that vde_plug speaks on its standard input and output: each frame behind its length in two
 // bytes, big-endian. The reader may be cut at any byte; what it holds of a frame stays with the session.
+import { FRAME_HEADER as HEADER, putFrame } from './frames';
 import {
   FRAME_MAX,
   FRAME_MIN,
   RING_DONE,
-  RING_HEAD,
   SESSION_HELD,
   SESSION_PARTIAL,
+  SESSION_PATH,
   SESSION_SKIP,
-  SLOT_BODY,
   STAGE_IN,
   STAGE_OUT,
   sessionAt,
 } from './layout';
+import { packEnd, packFrame } from './pack';
 import {
   DESCRIPTOR_ADDRESS,
   DESCRIPTOR_LENGTH,
@@ -21,22 +22,17 @@ import {
   DESCRIPTOR_STATUS,
   descriptorAt,
   OP_OPEN,
+  OP_OPEN_TRANSPORT,
   OP_SEAL,
+  ringBody,
   ringCommit,
-  ringHasRoom,
-  slotAt,
+  ringRoom,
 } from './ring';
 import { STATUS_OK } from './status';
-
-const HEADER: u32 = 2;
+import { unpack } from './unpack';
 
 function loadLength(address: usize): u32 {
   return ((<u32>load<u8>(address)) << 8) | load<u8>(address, 1);
-}
-
-/** A place for a frame's bytes: the body of the slot at head. */
-function nextFrame(): usize {
-  return slotAt(atomic.load<u32>(RING_HEAD)) + SLOT_BODY;
 }
 
 /** Whether a frame of this length fits a slot. */
@@ -47,10 +43,29 @@ function fits(length: u32): bool {
 /**
  * Skips a frame in the stream that does not fit. It gets a slot without its bytes: sealing refuses and counts
  * it, as it does all that cannot be carried, and the host hears of it.
+ * @returns whether there was room
  */
-function skip(session: u32, record: usize, length: u32): void {
+function skip(session: u32, record: usize, length: u32): bool {
+  packEnd(session);
+  if (ringRoom() == 0) return false;
   ringCommit(session, OP_SEAL, length);
   store<u32>(record, length, SESSION_SKIP);
+  return true;
+}
+
+/**
+ * Puts a frame, which lies in two parts, into the ring, to be sealed: by itself, or on the secure cable packed with others.
+ * @returns whether there was room
+ */
+function take(session: u32, first: usize, firstLength: u32, rest: usize, restLength: u32): bool {
+  if (load<u32>(sessionAt(session), SESSION_PATH) > 0) {
+    return packFrame(session, first, firstLength, rest, restLength);
+  }
+  if (ringRoom() == 0) return false;
+  memory.copy(ringBody(), first, firstLength);
+  memory.copy(ringBody() + firstLength, rest, restLength);
+  ringCommit(session, OP_SEAL, firstLength + restLength);
+  return true;
 }
 
 /**
@@ -75,15 +90,12 @@ export function vdestreamRead(session: u32, length: u32): u32 {
     if (held == 0 && left >= HEADER) {
       const frame = loadLength(at);
       if (!fits(frame)) {
-        if (!ringHasRoom()) break;
-        skip(session, record, frame);
+        if (!skip(session, record, frame)) break;
         at += HEADER;
         continue;
       }
       if (left >= HEADER + frame) {
-        if (!ringHasRoom()) break;
-        memory.copy(nextFrame(), at + HEADER, frame);
-        ringCommit(session, OP_SEAL, frame);
+        if (!take(session, at + HEADER, frame, 0, 0)) break;
         at += HEADER + frame;
         continue;
       }
@@ -91,8 +103,7 @@ export function vdestreamRead(session: u32, length: u32): u32 {
     if (held < HEADER) {
       store<u8>(partial + held, load<u8>(at));
       if (held + 1 == HEADER && !fits(loadLength(partial))) {
-        if (!ringHasRoom()) break;
-        skip(session, record, loadLength(partial));
+        if (!skip(session, record, loadLength(partial))) break;
         held = 0;
       } else {
         held++;
@@ -108,40 +119,37 @@ export function vdestreamRead(session: u32, length: u32): u32 {
       at = end;
       break;
     }
-    if (!ringHasRoom()) break;
-    memory.copy(nextFrame(), partial + HEADER, held - HEADER);
-    memory.copy(nextFrame() + held - HEADER, at, missing);
-    ringCommit(session, OP_SEAL, frame);
+    if (!take(session, partial + HEADER, held - HEADER, at, missing)) break;
     at += missing;
     held = 0;
   }
   store<u32>(record, held, SESSION_HELD);
+  packEnd(session); // a frame is never held back to be joined by others
   return <u32>(at - STAGE_IN);
 }
 
 /**
  * Writes a session's opened frames among the last `count` processed slots to STAGE_OUT, as a stream.
- * A frame of odd length gets one zero byte more (Ethernet allows trailing padding): vde_plug reads 9234
- * bytes at a time and loses its place when a read ends between the two bytes of a length, which it
- * cannot where everything is even.
  * @param count RING_BATCH at most
+ * @param now ms, of a clock that does not jump: for frames in fragments
  * @returns the length of the stream
  */
-export function vdestreamWrite(session: u32, count: u32): u32 {
+export function vdestreamWrite(session: u32, count: u32, now: f64): u32 {
   const done = atomic.load<u32>(RING_DONE);
   let at = STAGE_OUT;
   for (let position = done - count; position != done; position++) {
     const descriptor = descriptorAt(position);
     if (load<u32>(descriptor, DESCRIPTOR_SESSION) != session) continue;
-    if (load<u32>(descriptor, DESCRIPTOR_OP) != OP_OPEN) continue;
     if (load<u32>(descriptor, DESCRIPTOR_STATUS) != STATUS_OK) continue;
+    const from: usize = load<u32>(descriptor, DESCRIPTOR_ADDRESS);
     const length = load<u32>(descriptor, DESCRIPTOR_LENGTH);
-    const even = length + (length & 1);
-    store<u8>(at, <u8>(even >>> 8));
-    store<u8>(at, <u8>even, 1);
-    memory.copy(at + HEADER, load<u32>(descriptor, DESCRIPTOR_ADDRESS), length);
-    if (even != length) store<u8>(at + HEADER + length, 0);
-    at += HEADER + even;
+    const op = load<u32>(descriptor, DESCRIPTOR_OP);
+    if (op == OP_OPEN) {
+      memory.copy(at + HEADER, from, length);
+      at = putFrame(at, length);
+    } else if (op == OP_OPEN_TRANSPORT) {
+      at = unpack(session, from, length, at, now);
+    }
   }
   return <u32>(at - STAGE_OUT);
 }

@@ -25,6 +25,14 @@ export type Keying =
   | { readonly suite: 'blowfish'; readonly key: Uint8Array }
   | { readonly suite: 'chacha20'; readonly key: Uint8Array; readonly block: 0 | 12 };
 
+/** The keys of one keypair of the secure cable, 32 bytes each, and the indices that its datagrams bear and that ours bear. */
+export interface TransportKeys {
+  readonly send: Uint8Array;
+  readonly receive: Uint8Array;
+  readonly local: number;
+  readonly remote: number;
+}
+
 /** A keying's name, for people. */
 export function keyingText(keying: Keying): string {
   if (keying.suite === 'plain') return 'none';
@@ -35,6 +43,9 @@ const CHALLENGE_BYTES = 128;
 const BLOWFISH_KEY_BYTES = 16;
 const IV_BYTES = 8;
 const CHACHA20_KEY_BYTES = 32;
+const TRANSPORT_KEY_BYTES = 32;
+/** Smallest path: what every IPv4 host takes, without the headers of IP and UDP. */
+const PATH_MIN = 508;
 /** Kept out of the numbers given out: handshakes of unproven peers borrow it. */
 const SCRATCH_SESSION = 0;
 
@@ -147,6 +158,45 @@ export class Core {
     this.#locked(() => this.#wasm.functions.sessionDropped(session, bySwitch, unopened));
   }
 
+  /**
+   * Makes a session one of the secure cable, or tells it that the path has changed.
+   * @param path largest UDP payload to be sent, 508 to datagramMax bytes
+   * @throws RangeError for any other
+   */
+  setPath(session: number, path: number): void {
+    if (!(path >= PATH_MIN && path <= this.datagramMax))
+      throw new RangeError(`a path carries ${PATH_MIN} to ${this.datagramMax} bytes`);
+    this.#wasm.functions.sessionPath(session, path);
+  }
+
+  /**
+   * Puts a keypair into one of a secure session's three places; it opens from now on, and seals after useKeypair.
+   * @throws RangeError for keys that have not 32 bytes
+   */
+  installKeypair(session: number, place: number, { send, receive, local, remote }: TransportKeys): void {
+    const { functions, layout } = this.#wasm;
+    if (send.length !== TRANSPORT_KEY_BYTES || receive.length !== TRANSPORT_KEY_BYTES)
+      throw new RangeError('a transport key has 32 bytes');
+    this.ring.bytes.set(send, layout.STAGE_IN);
+    this.ring.bytes.set(receive, layout.STAGE_IN + TRANSPORT_KEY_BYTES);
+    functions.keypairInstall(session, place, layout.STAGE_IN, local, remote);
+  }
+
+  /** From now on the keypair at this place seals. */
+  useKeypair(session: number, place: number): void {
+    this.#wasm.functions.keypairUse(session, place);
+  }
+
+  /** Takes a keypair away and wipes it; if it was the one that seals, none does. */
+  dropKeypair(session: number, place: number): void {
+    this.#wasm.functions.keypairDrop(session, place);
+  }
+
+  /** How many messages a keypair has sealed. */
+  keypairSealed(session: number, place: number): bigint {
+    return BigInt.asUintN(64, this.#wasm.functions.keypairSealed(session, place));
+  }
+
   /** What a session has carried. */
   counts(session: number): SessionCounts {
     const { memory, layout } = this.#wasm;
@@ -191,13 +241,14 @@ export class Core {
 
   /**
    * The opened frames of one session among the last `count` processed slots, as a plug's stream.
+   * @param now ms, of a clock that does not jump: for what the secure cable carries in fragments
    * @returns a view that the next call overwrites
    */
-  writeStream(session: number, count: number): Uint8Array {
+  writeStream(session: number, count: number, now = 0): Uint8Array {
     const { functions, layout } = this.#wasm;
     return this.ring.bytes.subarray(
       layout.STAGE_OUT,
-      layout.STAGE_OUT + functions.vdestreamWrite(session, count),
+      layout.STAGE_OUT + functions.vdestreamWrite(session, count, now),
     );
   }
 

@@ -6,8 +6,10 @@ export interface Slot {
   /** The slot's number, 0 to RING_SLOTS - 1: what release() takes. */
   index: number;
   session: number;
-  /** Whether it was sealed (its bytes are a datagram now) or opened (they are a frame). */
+  /** Whether it was sealed (its bytes are a datagram now) or opened (they are a frame, or the payload of a transport message). */
   sealed: boolean;
+  /** Of a transport message that was opened: the place of its keypair. */
+  keypair: number;
   /** Index into STATUS. */
   status: number;
   /** Span in `Ring.bytes`; empty unless the status is 0. */
@@ -28,7 +30,15 @@ export class Ring {
   readonly #words: Int32Array;
   readonly #released: Uint8Array;
   readonly #mask: number;
-  readonly #slot: Slot = { index: 0, session: 0, sealed: false, status: 0, address: 0, length: 0 };
+  readonly #slot: Slot = {
+    index: 0,
+    session: 0,
+    sealed: false,
+    keypair: 0,
+    status: 0,
+    address: 0,
+    length: 0,
+  };
 
   constructor(wasm: Wasm, lock: Lock) {
     this.#layout = wasm.layout;
@@ -95,6 +105,30 @@ export class Ring {
     return this.#functions.ringFill(session, at, length, segment);
   }
 
+  /**
+   * Puts a transport message of the secure cable into the ring, to be opened by the keypair whose index it bears.
+   * @param datagram at most DATAGRAM_MAX bytes
+   * @returns false when the ring is full
+   */
+  pushTransport(session: number, datagram: Uint8Array): boolean {
+    if (this.room === 0) return false;
+    const { SLOTS, SLOT_BYTES, SLOT_BODY, RING_HEAD, OP_OPEN_TRANSPORT, TRANSPORT_HEADER } = this.#layout;
+    const slot = this.#load(RING_HEAD) & this.#mask;
+    this.bytes.set(datagram, SLOTS + slot * SLOT_BYTES + SLOT_BODY - TRANSPORT_HEADER);
+    this.#functions.ringCommit(session, OP_OPEN_TRANSPORT, datagram.length);
+    return true;
+  }
+
+  /**
+   * Puts an empty payload into the ring, to be sealed: a keepalive.
+   * @returns false when the ring is full
+   */
+  pushKeepalive(session: number): boolean {
+    if (this.room === 0) return false;
+    this.#functions.ringCommit(session, this.#layout.OP_SEAL_TRANSPORT, 0);
+    return true;
+  }
+
   /** Has the core work on what was filled, RING_BATCH slots at most; tells how many. */
   process(): number {
     if (this.#load(this.#layout.RING_HEAD) === this.#load(this.#layout.RING_DONE)) return 0;
@@ -118,7 +152,9 @@ export class Ring {
     const slot = this.#slot;
     slot.index = index;
     slot.session = words[(at + layout.DESCRIPTOR_SESSION) >> 2] as number;
-    slot.sealed = words[(at + layout.DESCRIPTOR_OP) >> 2] === layout.OP_SEAL;
+    const op = words[(at + layout.DESCRIPTOR_OP) >> 2];
+    slot.sealed = op === layout.OP_SEAL || op === layout.OP_SEAL_TRANSPORT;
+    slot.keypair = words[(at + layout.DESCRIPTOR_KEYPAIR) >> 2] as number;
     slot.status = words[(at + layout.DESCRIPTOR_STATUS) >> 2] as number;
     slot.address = words[(at + layout.DESCRIPTOR_ADDRESS) >> 2] as number;
     slot.length = words[(at + layout.DESCRIPTOR_LENGTH) >> 2] as number;

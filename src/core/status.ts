@@ -10,6 +10,12 @@ export const STATUS = [
   'counter exhausted',
   'frame too short',
   'frame too long',
+  'decrypt failed',
+  'unknown receiver index',
+  'malformed record',
+  'ip',
+  'unknown payload',
+  'incomplete frame',
 ] as const;
 
 export type Status = (typeof STATUS)[number];

@@ -8,6 +8,7 @@ const LAYOUT = [
   'DATAGRAM_MAX',
   'DESCRIPTOR_ADDRESS',
   'DESCRIPTOR_BYTES',
+  'DESCRIPTOR_KEYPAIR',
   'DESCRIPTOR_LENGTH',
   'DESCRIPTOR_OP',
   'DESCRIPTOR_SESSION',
@@ -16,8 +17,16 @@ const LAYOUT = [
   'FRAME_MAX',
   'LOCK_NEXT',
   'LOCK_SERVING',
+  'INCOMPLETE',
+  'INCOMPLETE_BYTES',
+  'INCOMPLETE_COUNT',
+  'KEYPAIR_BYTES',
+  'KEYPAIR_COUNTER',
+  'KEYPAIRS',
   'OP_OPEN',
+  'OP_OPEN_TRANSPORT',
   'OP_SEAL',
+  'OP_SEAL_TRANSPORT',
   'RING_BATCH',
   'RING_DONE',
   'RING_HEAD',
@@ -27,6 +36,7 @@ const LAYOUT = [
   'SESSION_BYTES',
   'SESSION_DROPPED_BY_SWITCH',
   'SESSION_DROPPED_UNOPENED',
+  'SESSION_KEYPAIRS',
   'SESSION_OPENED',
   'SESSION_OPENED_BYTES',
   'SESSION_SEALED',
@@ -41,6 +51,7 @@ const LAYOUT = [
   'STAGE_IN_BYTES',
   'STAGE_OUT',
   'STATUS_COUNT',
+  'TRANSPORT_HEADER',
 ] as const;
 
 export type Layout = Readonly<Record<(typeof LAYOUT)[number], number>>;
@@ -48,12 +59,22 @@ export type Layout = Readonly<Record<(typeof LAYOUT)[number], number>>;
 /** The functions of the module; all addresses and lengths are in bytes. See assembly/ for each. */
 export interface Functions {
   initialise(): void;
+  aeadDecrypt(address: number, length: number, key: number, nonce: number): void;
+  aeadSeal(address: number, length: number, key: number, nonce: number): void;
+  aeadVerify(address: number, length: number, key: number, nonce: number): number;
   blowfishEncrypt(address: number, blocks: number): void;
   blowfishDecrypt(address: number, blocks: number): void;
   cbcSeal(address: number, length: number, iv: number): number;
   cbcOpen(address: number, length: number, iv: number): number;
   chacha20(address: number, length: number, key: number, nonce: number, counter: number): void;
   crc32(address: number, length: number): number;
+  keypairDrop(session: number, place: number): void;
+  keypairInstall(session: number, place: number, keys: number, local: number, remote: number): void;
+  keypairSealed(session: number, place: number): bigint;
+  keypairUse(session: number, place: number): void;
+  polyBegin(key: number): void;
+  polyBlocks(address: number, length: number): void;
+  polyEnd(tag: number): void;
   responseSeal(session: number, at: number): number;
   responseOpen(session: number, at: number, length: number): number;
   ringCommit(session: number, op: number, length: number): void;
@@ -65,10 +86,11 @@ export interface Functions {
   sessionKeyChaCha20(session: number, key: number, block: number): void;
   sessionKeyPlain(session: number): void;
   sessionLimit(session: number, bytes: number): void;
+  sessionPath(session: number, path: number): void;
   sessionResetStream(session: number): void;
   sessionUnkey(session: number): void;
   vdestreamRead(session: number, length: number): number;
-  vdestreamWrite(session: number, count: number): number;
+  vdestreamWrite(session: number, count: number, now: number): number;
 }
 
 export interface Wasm {
@@ -78,7 +100,7 @@ export interface Wasm {
 }
 
 /** Pages of 64 KiB; as in asconfig.json, which the module repeats as its import's type. */
-const PAGES = { initial: 70, maximum: 16384 };
+const PAGES = { initial: 161, maximum: 16384 };
 
 /** A memory that the core can run in. */
 export function newMemory(): WebAssembly.Memory {

@@ -1,0 +1,170 @@
+// Frames that came in fragments (secure-protocol §2). A session has a table of those that are not complete; their bytes
+// stand in buffers that all sessions share, 64 at most for each of them. 64 frames of FRAME_MAX bytes are less than the
+// 1 MiB of the specification. When the buffers run out, the oldest frame of all is given up.
+//
+// A table's entry:  0 u32 buffer, plus one; 0 when there is none · 4 u16 id · 6 u8 count · 7 u8 how many came · 8 f64 when the first came, ms
+// A buffer:         0 u32 its entry's address, or when it is free the next free one, plus one · 4 u32 its session's number ·
+//                   8 u32 bytes held · 256 u32 for each index: offset, and length << 16 · 1280 the fragments, as they came
+import { FRAME_HEADER } from './frames';
+import {
+  FRAME_MAX,
+  FRAME_MIN,
+  INCOMPLETE,
+  INCOMPLETE_BYTES,
+  INCOMPLETE_COUNT,
+  INCOMPLETE_FREE,
+  INCOMPLETE_TOUCHED,
+  SESSION_INCOMPLETE,
+  sessionAt,
+} from './layout';
+import { STATUS_FRAME_LONG, STATUS_FRAME_SHORT, STATUS_INCOMPLETE, STATUS_RECORD, tally } from './status';
+import { handOn } from './unpack';
+
+/** Frames of one session. */
+const ENTRIES: usize = 64;
+const ENTRY_BYTES: usize = 16;
+const ID: usize = 4;
+const COUNT: usize = 6;
+const CAME: usize = 7;
+const SINCE: usize = 8;
+
+const OWNER: usize = 0;
+const SESSION: usize = 4;
+const HELD: usize = 8;
+const TABLE: usize = 256;
+const DATA: usize = 1280;
+
+/** A frame that is not complete by then is given up, ms. */
+const LIFETIME: f64 = 1000;
+
+function bufferAt(number: u32): usize {
+  return INCOMPLETE + <usize>number * INCOMPLETE_BYTES;
+}
+
+/** Gives an entry's buffer back. */
+function free(entry: usize): void {
+  const number = load<u32>(entry);
+  store<u32>(bufferAt(number - 1), load<u32>(INCOMPLETE_FREE), OWNER);
+  store<u32>(INCOMPLETE_FREE, number);
+  memory.fill(entry, 0, ENTRY_BYTES);
+}
+
+/** Gives a frame up. */
+function giveUp(entry: usize): void {
+  tally(sessionAt(load<u32>(bufferAt(load<u32>(entry) - 1), SESSION)), STATUS_INCOMPLETE);
+  free(entry);
+}
+
+/** Takes a buffer for an entry of a session. */
+function take(session: u32, entry: usize): usize {
+  if (load<u32>(INCOMPLETE_FREE) == 0 && load<u32>(INCOMPLETE_TOUCHED) == INCOMPLETE_COUNT)
+    giveUp(oldestOfAll());
+  let number = load<u32>(INCOMPLETE_FREE);
+  if (number > 0) {
+    store<u32>(INCOMPLETE_FREE, load<u32>(bufferAt(number - 1), OWNER));
+  } else {
+    number = load<u32>(INCOMPLETE_TOUCHED) + 1;
+    store<u32>(INCOMPLETE_TOUCHED, number);
+  }
+  const buffer = bufferAt(number - 1);
+  store<u32>(buffer, <u32>entry, OWNER);
+  store<u32>(buffer, session, SESSION);
+  store<u32>(buffer, 0, HELD);
+  store<u32>(entry, number);
+  return buffer;
+}
+
+/** The entry of the frame that began first; all buffers are in use. */
+function oldestOfAll(): usize {
+  let oldest: usize = load<u32>(bufferAt(0), OWNER);
+  for (let number: u32 = 1; number < INCOMPLETE_COUNT; number++) {
+    const entry: usize = load<u32>(bufferAt(number), OWNER);
+    if (load<f64>(entry, SINCE) < load<f64>(oldest, SINCE)) oldest = entry;
+  }
+  return oldest;
+}
+
+/** Forgets the frames of a session. */
+export function fragmentsForget(session: u32): void {
+  const table = sessionAt(session) + SESSION_INCOMPLETE;
+  for (let i: usize = 0; i < ENTRIES; i++) {
+    const entry = table + i * ENTRY_BYTES;
+    if (load<u32>(entry) > 0) free(entry);
+  }
+}
+
+/** The entry of a frame, begun if need be; frames whose time is up are given up on the way. */
+function entryOf(session: u32, id: u16, count: u8, index: u32, now: f64): usize {
+  const table = sessionAt(session) + SESSION_INCOMPLETE;
+  let vacant: usize = 0;
+  let oldest: usize = table;
+  for (let i: usize = 0; i < ENTRIES; i++) {
+    const entry = table + i * ENTRY_BYTES;
+    const number = load<u32>(entry);
+    if (number > 0) {
+      if (now - load<f64>(entry, SINCE) > LIFETIME) {
+        giveUp(entry);
+      } else if (load<u16>(entry, ID) == id) {
+        const came = load<u32>(bufferAt(number - 1) + TABLE + ((<usize>index) << 2)) > 0;
+        if (load<u8>(entry, COUNT) == count && !came) return entry;
+        giveUp(entry); // the ids have come round: this is another frame
+      } else if (load<f64>(entry, SINCE) < load<f64>(oldest, SINCE)) {
+        oldest = entry;
+      }
+    }
+    if (load<u32>(entry) == 0 && vacant == 0) vacant = entry;
+  }
+  if (vacant == 0) {
+    giveUp(oldest);
+    vacant = oldest;
+  }
+  memory.fill(take(session, vacant) + TABLE, 0, (<usize>count) << 2);
+  store<u16>(vacant, id, ID);
+  store<u8>(vacant, count, COUNT);
+  store<f64>(vacant, now, SINCE);
+  return vacant;
+}
+
+/**
+ * Takes a fragment; when its frame is complete, writes that to `out`.
+ * @param header address of the fragment's header, which its bytes follow
+ * @param now ms
+ * @returns where the stream goes on
+ */
+export function fragmentTake(session: u32, header: usize, size: u32, out: usize, now: f64): usize {
+  const record = sessionAt(session);
+  const id = <u16>(((<u32>load<u8>(header)) << 8) | load<u8>(header, 1));
+  const index = <u32>load<u8>(header, 2);
+  const count = load<u8>(header, 3);
+  if (index >= <u32>count || size == 0) {
+    tally(record, STATUS_RECORD);
+    return out;
+  }
+  const entry = entryOf(session, id, count, index, now);
+  const buffer = bufferAt(load<u32>(entry) - 1);
+  const held = load<u32>(buffer, HELD);
+  if (held + size > FRAME_MAX) {
+    tally(record, STATUS_FRAME_LONG);
+    free(entry);
+    return out;
+  }
+  memory.copy(buffer + DATA + held, header + 4, size);
+  store<u32>(buffer + TABLE + ((<usize>index) << 2), held | (size << 16));
+  store<u32>(buffer, held + size, HELD);
+  const came = load<u8>(entry, CAME) + 1;
+  store<u8>(entry, came, CAME);
+  if (came < count) return out;
+  const length = held + size;
+  let at = out + FRAME_HEADER;
+  for (let i: usize = 0; i < <usize>count; i++) {
+    const part = load<u32>(buffer + TABLE + (i << 2));
+    memory.copy(at, buffer + DATA + (part & 0xffff), part >>> 16);
+    at += part >>> 16;
+  }
+  free(entry);
+  if (length < FRAME_MIN) {
+    tally(record, STATUS_FRAME_SHORT);
+    return out;
+  }
+  return handOn(record, out, length);
+}
