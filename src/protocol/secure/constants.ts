@@ -1,0 +1,47 @@
+// Every number of the secure cable's handshake, in one place (secure-protocol §1). Times are milliseconds.
+
+export const CONSTRUCTION = 'Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s';
+export const IDENTIFIER = 'WireGuard v1 zx2c4 Jason@zx2c4.com';
+export const LABEL_MAC1 = 'mac1----';
+export const LABEL_COOKIE = 'cookie--';
+
+/** First byte of a message; three zero bytes follow. */
+export const MESSAGE = { INITIATION: 1, RESPONSE: 2, COOKIE: 3, TRANSPORT: 4 } as const;
+export const MESSAGE_BYTES = { 1: 148, 2: 92, 3: 64 } as const;
+export const KEY_BYTES = 32;
+
+export const REKEY_AFTER_TIME = 120_000;
+export const REKEY_AFTER_MESSAGES = 1n << 60n;
+/** A keypair is used no longer; it is wiped then, too. */
+export const REJECT_AFTER_TIME = 180_000;
+/** What is left of a handshake is wiped this long after the last keys. */
+export const ERASE_AFTER_TIME = 3 * REJECT_AFTER_TIME;
+export const REKEY_TIMEOUT = 5_000;
+/** Up to this much is added, so that two ends that begin at once do not stay in step. */
+export const JITTER = 334;
+/** A handshake without an answer is given up. */
+export const REKEY_ATTEMPT_TIME = 90_000;
+/** Silence after data came, before a keepalive answers it. */
+export const KEEPALIVE_TIMEOUT = 10_000;
+/** After data was sent, nothing has come for this long: the peer is presumed gone. */
+export const SILENCE_TIMEOUT = KEEPALIVE_TIMEOUT + REKEY_TIMEOUT;
+
+/** A cookie, and the secret that cookies are made with, hold this long. */
+export const COOKIE_LIFETIME = 120_000;
+/** Under load, still, after the last message that was too many. */
+export const LOAD_LINGERS = 1_000;
+/** Handshake messages with a good mac1, per second, of all sources together, above which it is load. */
+export const LOAD = { rate: 100, burst: 100 } as const;
+/** Under load: handshake messages of one source (IPv4 address, IPv6 /64) that has shown its cookie. */
+export const SOURCE_RATE = { rate: 20, burst: 5 } as const;
+/** Initiations of one peer come no closer than this (50 a second). */
+export const INITIATION_INTERVAL = 20;
+/** Sources whose rate is remembered. */
+export const SOURCES_MAX = 4096;
+
+/** A host name is resolved again no more often than this. */
+export const RESOLVE_INTERVAL = 15_000;
+/** An enrolled peer is gone when nothing authentic came of it for this long (§3). */
+export const ENROLLED_LIFETIME = 180_000;
+/** Keypairs that a peer has at a time: previous, current, next. */
+export const PLACES = 3;

@@ -1,0 +1,196 @@
+// Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s (Noise revision 34, §5, §7.5, §9; WireGuard whitepaper §5.4).
+//
+// Payloads are arguments, so that vectors of the pattern alone can be run; WireGuard's first payload is a timestamp, its
+// second is empty. What is secret is wiped when a handshake has ended.
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
+import { x25519 } from '@noble/curves/ed25519.js';
+import { blake2s } from '@noble/hashes/blake2.js';
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { CONSTRUCTION } from './constants.js';
+
+const NONCE = new Uint8Array(12);
+
+/** A private key and its public key, 32 bytes each. */
+export interface KeyPair {
+  readonly secret: Uint8Array;
+  readonly public: Uint8Array;
+}
+
+export function keyPair(secret: Uint8Array): KeyPair {
+  return { secret, public: x25519.getPublicKey(secret) };
+}
+
+/**
+ * X25519 (RFC 7748).
+ * @throws for a public key of small order, whose result would be zero
+ */
+export function agree(secret: Uint8Array, other: Uint8Array): Uint8Array {
+  return x25519.getSharedSecret(secret, other);
+}
+
+/** Chaining key and hash, §5.2. */
+export interface SymmetricState {
+  chain: Uint8Array;
+  hash: Uint8Array;
+}
+
+/** What both ends know before the first message. @param responder public key */
+export function begin(prologue: Uint8Array, responder: Uint8Array): SymmetricState {
+  const name = blake2s(utf8ToBytes(CONSTRUCTION)); // it is longer than a hash
+  const state = { chain: name, hash: name.slice() };
+  mixHash(state, prologue);
+  mixHash(state, responder);
+  return state;
+}
+
+export function copyState(state: SymmetricState): SymmetricState {
+  return { chain: state.chain.slice(), hash: state.hash.slice() };
+}
+
+export function wipeState(state: SymmetricState): void {
+  state.chain.fill(0);
+  state.hash.fill(0);
+}
+
+function mixHash(state: SymmetricState, bytes: Uint8Array): void {
+  state.hash = blake2s(concatBytes(state.hash, bytes));
+}
+
+/** HKDF of §4.3: as that of RFC 5869, without info. The chaining key becomes the first output. */
+function mix(state: SymmetricState, input: Uint8Array, outputs: 1 | 2 | 3): Uint8Array {
+  const out = hkdf(blake2s, input, state.chain, undefined, 32 * outputs);
+  state.chain.set(out.subarray(0, 32));
+  const rest = out.slice(32);
+  out.fill(0);
+  return rest;
+}
+
+/** MixKey of an agreement, which is wiped. @returns the key, if one is asked for */
+function mixShared(state: SymmetricState, shared: Uint8Array, outputs: 1 | 2 = 2): Uint8Array {
+  const key = mix(state, shared, outputs);
+  shared.fill(0);
+  return key;
+}
+
+function encryptAndHash(state: SymmetricState, key: Uint8Array, plain: Uint8Array): Uint8Array {
+  const sealed = chacha20poly1305(key, NONCE, state.hash).encrypt(plain);
+  key.fill(0);
+  mixHash(state, sealed);
+  return sealed;
+}
+
+/** @throws where the tag is wrong */
+function decryptAndHash(state: SymmetricState, key: Uint8Array, sealed: Uint8Array): Uint8Array {
+  const plain = chacha20poly1305(key, NONCE, state.hash).decrypt(sealed);
+  key.fill(0);
+  mixHash(state, sealed);
+  return plain;
+}
+
+function mixEphemeral(state: SymmetricState, ephemeral: Uint8Array): void {
+  mixHash(state, ephemeral);
+  mix(state, ephemeral, 1); // as the pattern has a preshared key, §9.2
+}
+
+export interface Initiation {
+  readonly ephemeral: Uint8Array;
+  readonly sealedStatic: Uint8Array;
+  readonly sealedPayload: Uint8Array;
+}
+
+/**
+ * -> e, es, s, ss
+ * @param staticShared the two static keys' agreement
+ */
+export function writeInitiation(
+  state: SymmetricState,
+  own: KeyPair,
+  ephemeral: KeyPair,
+  responder: Uint8Array,
+  staticShared: Uint8Array,
+  payload: Uint8Array,
+): Initiation {
+  mixEphemeral(state, ephemeral.public);
+  const sealedStatic = encryptAndHash(
+    state,
+    mixShared(state, agree(ephemeral.secret, responder)),
+    own.public,
+  );
+  const sealedPayload = encryptAndHash(state, mixShared(state, staticShared.slice()), payload);
+  return { ephemeral: ephemeral.public, sealedStatic, sealedPayload };
+}
+
+/**
+ * Who sends an initiation: its first half.
+ * @throws where it is not authentic
+ */
+export function readInitiator(state: SymmetricState, own: KeyPair, message: Initiation): Uint8Array {
+  mixEphemeral(state, message.ephemeral);
+  return decryptAndHash(state, mixShared(state, agree(own.secret, message.ephemeral)), message.sealedStatic);
+}
+
+/**
+ * The payload of an initiation: its second half.
+ * @throws where it is not authentic
+ */
+export function readPayload(
+  state: SymmetricState,
+  staticShared: Uint8Array,
+  message: Initiation,
+): Uint8Array {
+  return decryptAndHash(state, mixShared(state, staticShared.slice()), message.sealedPayload);
+}
+
+export interface Response {
+  readonly ephemeral: Uint8Array;
+  readonly sealedPayload: Uint8Array;
+}
+
+function mixPreshared(state: SymmetricState, preshared: Uint8Array): Uint8Array {
+  const out = mix(state, preshared, 3);
+  mixHash(state, out.subarray(0, 32));
+  return out.slice(32);
+}
+
+/**
+ * <- e, ee, se, psk
+ * @param preshared 32 bytes; zeros where there is none
+ * @throws for keys of small order
+ */
+export function writeResponse(
+  state: SymmetricState,
+  ephemeral: KeyPair,
+  initiator: Uint8Array,
+  initiatorEphemeral: Uint8Array,
+  preshared: Uint8Array,
+  payload: Uint8Array,
+): Response {
+  mixEphemeral(state, ephemeral.public);
+  mixShared(state, agree(ephemeral.secret, initiatorEphemeral), 1);
+  mixShared(state, agree(ephemeral.secret, initiator), 1);
+  const sealedPayload = encryptAndHash(state, mixPreshared(state, preshared), payload);
+  return { ephemeral: ephemeral.public, sealedPayload };
+}
+
+/** @throws where it is not authentic */
+export function readResponse(
+  state: SymmetricState,
+  own: KeyPair,
+  ephemeral: KeyPair,
+  preshared: Uint8Array,
+  message: Response,
+): Uint8Array {
+  mixEphemeral(state, message.ephemeral);
+  mixShared(state, agree(ephemeral.secret, message.ephemeral), 1);
+  mixShared(state, agree(own.secret, message.ephemeral), 1);
+  return decryptAndHash(state, mixPreshared(state, preshared), message.sealedPayload);
+}
+
+/** The keys of the two directions, the initiator's first; the state is wiped. */
+export function split(state: SymmetricState): [Uint8Array, Uint8Array] {
+  const second = mix(state, new Uint8Array(), 2);
+  const first = state.chain.slice();
+  wipeState(state);
+  return [first, second];
+}
