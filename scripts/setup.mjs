@@ -27,7 +27,10 @@ export const TEST_PROGRAMS = {
   setpriv: 'util-linux',
   stdbuf: 'coreutils',
   trafgen: 'netsniff-ng',
+  tshark: 'tshark',
   vde_cryptcab: 'vde2-cryptcab',
+  wg: 'wireguard-tools',
+  'wireguard-go': 'wireguard-go',
 };
 
 /** The benchmark needs these. */

@@ -116,6 +116,23 @@ describe('a secure cable', () => {
     expect(keepalives.length).toBeLessThan(75);
   });
 
+  it.each([
+    [164_000, false],
+    [165_500, true],
+  ])(
+    'a frame that comes to who began, silent for %d ms: it renews the keys at once: %s',
+    async (ms, renewed) => {
+      const { network, client, server } = await pair();
+      client.send(bytes(60));
+      network.run(ms);
+      const before = network.sent.length;
+      server.send(bytes(60), bytes(60));
+      network.run(100);
+      expect(client.frames).toHaveLength(2);
+      expect(sentSince(network, client, before).filter((type) => type === 1)).toHaveLength(renewed ? 1 : 0);
+    },
+  );
+
   it('is silent when there is nothing to say, and its keys go after 180 s', async () => {
     const { network, client, server } = await pair();
     client.send(bytes(60));
@@ -193,6 +210,34 @@ describe('a secure cable', () => {
     client.send(frameOf(7));
     network.run(1_000);
     expect(numbersOf(server.frames)).toEqual([7]); // what waited before was dropped
+  });
+
+  it('frames without end to a peer that is gone: no more than an initiation in 5 s', async () => {
+    const { network, client, server } = await pair();
+    network.detach(server);
+    for (let i = 0; i < 150; i++) {
+      client.send(bytes(60));
+      network.run(200);
+    }
+    expect(network.sent.length).toBeGreaterThanOrEqual(5);
+    expect(network.sent.length).toBeLessThanOrEqual(6);
+  });
+
+  it('one keepalive answers all the data that came before it', async () => {
+    const { network, client, server } = await pair();
+    client.send(bytes(60));
+    network.run(100);
+    server.send(bytes(60));
+    network.run(5_000);
+    server.send(bytes(60));
+    const before = network.sent.length;
+    network.run(40_000);
+    const keepalives = network.sent
+      .slice(before)
+      .filter(({ from }) => from.address === client.remote.address);
+    expect(keepalives.map(({ at, datagram }) => [Math.round(at / 1000), datagram.length])).toEqual([
+      [10, 32],
+    ]);
   });
 
   it('a name that points elsewhere now is followed', async () => {
@@ -284,16 +329,18 @@ describe('a secure cable', () => {
     const { client, server } = await makePair(network);
     const guest = await SecureNode.make(network, '192.0.2.3');
     server.add(guest, { enrolled: true });
+    server.end.add({ publicKey: keyPair(bytes(32)).public, enrolled: true }); // it never comes
     guest.add(server, { endpoint: server.remote });
     client.send(bytes(60));
     guest.send(bytes(60));
     network.run(170_000);
     guest.send(bytes(60));
+    expect(server.machine.peers).toHaveLength(3);
     network.run(175_000);
     expect(server.machine.peers).toHaveLength(2);
     network.run(10_000);
     expect(server.machine.peers).toHaveLength(1);
-    expect([server.count('down'), server.count('gone')]).toEqual([2, 1]);
+    expect([server.count('down'), server.count('gone')]).toEqual([2, 2]);
     client.send(frameOf(1));
     network.run(100);
     const { frames } = server;
@@ -414,6 +461,40 @@ describe('under load', () => {
     flood(1);
     expect(refusals(server)).toEqual({ 'unknown peer': 101n, 'no cookie': 50n });
   }, 60_000);
+});
+
+describe('sources that have shown their cookie', () => {
+  it('have 5 handshakes at once and 20 a second, each IPv6 /64 and each IPv4 address', async () => {
+    const network = new Network(seed);
+    const server = await SecureNode.make(network, '192.0.2.1');
+    const ends = Array.from({ length: 16 }, (_, i) => {
+      const machine = new SecureMachine({ privateKey: bytes(32), random: bytes, unixTime: () => 1e12 });
+      const address = i < 8 ? `2001:db8::${i}` : i < 12 ? '192.0.2.9' : '::ffff:192.0.2.9';
+      const from: Remote = { address, port: i };
+      const peer = machine.addPeer(0, { publicKey: server.publicKey, endpoint: server.remote });
+      return { machine, from, peer };
+    });
+    const all = (now: number) => {
+      for (const { machine, from, peer } of ends) {
+        machine.wanted(now, peer);
+        for (const effect of machine.take()) if (effect.do === 'send') server.receive(effect.datagram, from);
+        const { datagram } = network.sent.at(-1) ?? {};
+        if (datagram?.[0] === 3) machine.receive(now, server.remote, datagram);
+      }
+    };
+    server.machine.overrun(0);
+    all(0);
+    expect(refusals(server)).toEqual({ 'no cookie': 16n });
+    network.run(5_000);
+    server.machine.overrun(5_000);
+    all(5_000);
+    expect(refusals(server)).toEqual({ 'no cookie': 16n, 'unknown peer': 10n, 'too many handshakes': 6n });
+    network.run(5_050);
+    server.machine.overrun(network.now);
+    all(10_050);
+    // 5 s are more than enough for full buckets.
+    expect(refusals(server)).toMatchObject({ 'unknown peer': 20n, 'too many handshakes': 12n });
+  });
 });
 
 describe('what is not authentic', () => {

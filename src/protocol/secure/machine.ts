@@ -146,7 +146,7 @@ export class SecureMachine {
       shared,
       endpoint,
     );
-    if (enrolled) peer.timers.gone = now + ENROLLED_LIFETIME;
+    if (enrolled) peer.timers.gone = now + ENROLLED_LIFETIME; // also if it never comes
     this.#peers.set(id, peer);
     return peer;
   }
@@ -214,8 +214,7 @@ export class SecureMachine {
     if (state.next?.place === place) this.#confirm(state);
     this.#hear(now, state, from);
     const { timers, current } = state;
-    if (data && timers.keepalive === Infinity) timers.keepalive = now + KEEPALIVE_TIMEOUT;
-    else if (data) state.oweKeepalive = true;
+    if (data) timers.keepalive = Math.min(timers.keepalive, now + KEEPALIVE_TIMEOUT);
     // Nothing may be sent for a long time: so who began renews the keys before they can be used no more.
     const lastMinute = REJECT_AFTER_TIME - SILENCE_TIMEOUT;
     if (current?.initiator && now - current.created >= lastMinute && !state.lastMinute) {
@@ -274,8 +273,7 @@ export class SecureMachine {
     }
     if (now >= timers.retry) this.#retry(now, peer);
     if (now >= timers.keepalive) {
-      timers.keepalive = peer.oweKeepalive ? now + KEEPALIVE_TIMEOUT : Infinity;
-      peer.oweKeepalive = false;
+      timers.keepalive = Infinity;
       if (peer.current !== undefined) this.#effects.push({ do: 'keepalive', peer });
     }
     if (now >= timers.silence) {

@@ -61,8 +61,6 @@ export class PeerState implements Peer {
   resolved = -Infinity;
   /** Of the last initiation that was taken. */
   timestamp: Uint8Array = new Uint8Array(12);
-  /** Whether data came while a keepalive was due already. */
-  oweKeepalive = false;
   /** Whether the current keypair's last seconds have made us begin a handshake. */
   lastMinute = false;
 

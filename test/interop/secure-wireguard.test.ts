@@ -1,0 +1,193 @@
+// The secure cable's handshake and transport against a stock WireGuard implementation, wireguard-go on a real tun.
+import { existsSync } from 'node:fs';
+import { afterEach, expect, test } from 'vitest';
+import { type Host, Lab, labProgram } from '../../lab/lab.js';
+import { type Process, until } from '../../lab/process.js';
+import { keyPair } from '../../src/protocol/secure/noise.js';
+import { randomness } from '../seed.js';
+
+const [OUR_PORT, THEIR_PORT] = [7667, 51820];
+const { bytes } = randomness();
+const base64 = (key: Uint8Array): string => Buffer.from(key).toString('base64');
+
+let lab: Lab | undefined;
+
+afterEach(async () => {
+  await lab?.close();
+  lab = undefined;
+});
+
+interface Scene {
+  /** Where wireguard-go is. */
+  readonly host: Host;
+  readonly device: string;
+  readonly node: Process;
+  readonly go: Process;
+  show(what: string): string;
+  /** Sends pings into their tunnel; nobody answers. */
+  ping(seconds?: number): Process;
+  counts(): Promise<{ refused: Record<string, number>; opened: Record<string, number>; sealed: number }>;
+}
+
+/** Our end on the hub, theirs on a host. Who knows the other's address begins. */
+async function scene({ weBegin, psk }: { weBegin: boolean; psk: boolean }): Promise<Scene> {
+  lab = new Lab(2);
+  const [hub, host] = lab.hosts as [Host, Host];
+  const [ours, theirs] = [keyPair(bytes(32)), keyPair(bytes(32))];
+  const preshared = bytes(32);
+  const device = `cc${process.pid % 1e6}wg`; // its control socket is named after it, and not in a namespace
+  const go = host.start(['wireguard-go', '-f', device], { LOG_LEVEL: 'verbose' });
+  await until('wireguard-go listens', () => existsSync(`/var/run/wireguard/${device}.sock`));
+  host.run(
+    'wg',
+    ...['set', device, 'listen-port', String(THEIR_PORT)],
+    ...['private-key', lab.keyFile('theirs', Buffer.from(base64(theirs.secret)))],
+    ...['peer', base64(ours.public), 'allowed-ips', '10.99.0.0/24'],
+    ...(psk ? ['preshared-key', lab.keyFile('psk', Buffer.from(base64(preshared)))] : []),
+    ...(weBegin ? [] : ['endpoint', `${host.link.hub4}:${OUR_PORT}`]),
+  );
+  host.run('ip', 'address', 'add', '10.99.0.2/24', 'dev', device);
+  host.run('ip', 'link', 'set', device, 'up');
+  const node = hub.start([
+    ...labProgram('secure-node'),
+    JSON.stringify({
+      key: base64(ours.secret),
+      peer: base64(theirs.public),
+      ...(psk ? { psk: base64(preshared) } : {}),
+      port: OUR_PORT,
+      ...(weBegin ? { endpoint: { address: host.link.own4, port: THEIR_PORT } } : {}),
+    }),
+  ]);
+  await node.prints(/^ready/m);
+  return {
+    host,
+    device,
+    node,
+    go,
+    show: (what) => host.run('wg', 'show', device, what),
+    ping: (seconds = 1) => host.start(['ping', '-n', '-c', String(seconds), '-W', '1', '10.99.0.1']),
+    counts: async () => {
+      const before = node.output.length;
+      node.write('counts\n');
+      await until('it has counted', () => /counts .*\n/.test(node.output.slice(before)));
+      return JSON.parse(/counts (.*)\n/.exec(node.output.slice(before))?.[1] as string);
+    },
+  };
+}
+
+/** When the last handshake was, by their reckoning: seconds since 1970, 0 when there was none. */
+const handshakeOf = (there: Scene): number => Number(there.show('latest-handshakes').trim().split('\t')[1]);
+
+const times = (text: string, what: RegExp): number => text.match(new RegExp(what, 'gm'))?.length ?? 0;
+
+for (const psk of [false, true]) {
+  const how = psk ? 'with a preshared key' : 'without a preshared key';
+
+  test(`we begin, ${how}`, async () => {
+    const there = await scene({ weBegin: true, psk });
+    expect(handshakeOf(there)).toBe(0);
+    there.node.write('send\n');
+    await there.node.prints(/^up/m);
+    await until('wireguard-go tells of the handshake', () => handshakeOf(there) > 0);
+    // It takes our first transport messages for authentic: it counts their bytes, and says what it thinks of a frame.
+    await until('its tunnel has received', () => Number(there.show('transfer').trim().split('\t')[1]) > 148);
+    await there.ping().exited;
+    expect((await there.counts()).refused).toEqual({ ip: 1 });
+    expect(there.node.output).not.toMatch(/^refused/m);
+  });
+
+  test(`wireguard-go begins, ${how}`, async () => {
+    const there = await scene({ weBegin: false, psk });
+    await there.ping(3).exited;
+    await there.node.prints(/^up/m);
+    await until('wireguard-go tells of the handshake', () => handshakeOf(there) > 0);
+    const { refused, opened } = await there.counts();
+    expect(refused.ip).toBeGreaterThanOrEqual(3);
+    expect(Object.keys(refused)).toEqual(['ip']);
+    expect(opened.ok).toBeGreaterThanOrEqual(3);
+    expect(there.node.output).not.toMatch(/^refused/m);
+  });
+}
+
+test('data is answered by a keepalive after ten seconds, both ways', async () => {
+  const there = await scene({ weBegin: false, psk: false });
+  await there.ping().exited;
+  await there.node.prints(/^up/m);
+  await there.node.prints(/^keepalive/m, 15_000);
+  there.node.write('send\n');
+  await there.node.prints(/^got 4 of 32 bytes/m, 15_000);
+  const { opened, refused } = await there.counts();
+  expect([Object.keys(opened), Object.keys(refused)]).toEqual([['ok'], ['ip']]);
+});
+
+test('a wrong preshared key: no handshake, either way', async () => {
+  const there = await scene({ weBegin: true, psk: true });
+  there.host.run(
+    'wg',
+    ...['set', there.device, 'peer', there.show('peers').trim()],
+    ...['preshared-key', (lab as Lab).keyFile('other', Buffer.from(base64(bytes(32))))],
+  );
+  there.node.write('send\n');
+  await there.node.prints(/^refused: decrypt failed/m);
+  expect(handshakeOf(there)).toBe(0);
+});
+
+test('our cookie is taken by wireguard-go', async () => {
+  const there = await scene({ weBegin: false, psk: true });
+  there.node.write('overrun 60000\n');
+  await there.node.prints(/^overrun/m);
+  const ping = there.ping(30);
+  await there.node.prints(/^refused: no cookie/m);
+  await there.node.prints(/^sent 3 of 64 bytes/m);
+  // Its next initiation, five seconds later, has a cookie: it is served, though we are still under load.
+  await there.node.prints(/^up/m, 15_000);
+  expect(there.node.output).not.toMatch(/^refused: (?!no cookie)/m);
+  await ping.stop('SIGINT');
+});
+
+test("wireguard-go's cookie is taken by us", async () => {
+  const there = await scene({ weBegin: true, psk: false });
+  // Its queue is full when it is asked, and again when it is asked with the cookie.
+  there.node.write('flood 4000\nsend\nflood 500\n');
+  await there.node.prints(/^got 3 of 64 bytes/m);
+  const before = there.node.output.length;
+  await until('it asks again, with the cookie', () =>
+    /^sent 1 of 148 bytes with a cookie/m.test(there.node.output.slice(before)),
+  );
+  await there.node.prints(/^up/m, 30_000);
+  await until('wireguard-go tells of the handshake', () => handshakeOf(there) > 0);
+});
+
+test('we renew the keys after 120 s of our clock', async () => {
+  const there = await scene({ weBegin: true, psk: true });
+  there.node.write('send\n');
+  await there.node.prints(/^up/m);
+  await until('wireguard-go tells of the handshake', () => handshakeOf(there) > 0);
+  there.node.write('advance 119000\nsend\n');
+  await until('the frame has gone', () => times(there.node.output, /^sent 4 of 95 /) === 2);
+  expect(times(there.node.output, /^sent 1 /)).toBe(1);
+  there.node.write('advance 2000\nsend\n');
+  await until('other keys are used', () => times(there.node.output, /^use/) === 2);
+  await there.ping().exited;
+  expect((await there.counts()).refused).toEqual({ ip: 1 });
+  expect(there.node.output).not.toMatch(/^down/m);
+});
+
+test('wireguard-go renews the keys after 120 s, and goes on', async () => {
+  const there = await scene({ weBegin: false, psk: false });
+  const ping = there.ping(200);
+  await there.node.prints(/^up/m);
+  const from = performance.now();
+  await until('other keys are used', () => times(there.node.output, /^use/) === 2, 150_000);
+  const seconds = (performance.now() - from) / 1000;
+  console.log(`wireguard-go renewed the keys after ${Math.round(seconds)} s`);
+  expect(seconds).toBeGreaterThan(115);
+  const { refused } = await there.counts();
+  await until('pings come under the new keys', async () => {
+    const now = (await there.counts()).refused;
+    return (now.ip as number) > (refused.ip as number) + 2;
+  });
+  expect(Object.keys((await there.counts()).refused)).toEqual(['ip']);
+  expect(there.node.output).not.toMatch(/^(refused|down)/m);
+  await ping.stop('SIGINT');
+}, 200_000);
