@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { type Host, Lab, labProgram } from '../../lab/lab.js';
-import { type Process, until } from '../../lab/process.js';
+import { type Process, run, until } from '../../lab/process.js';
+import { keyText, newPrivateKey, parseKey, publicKeyOf } from '../../src/keys/key-text.js';
 import { keyPair } from '../../src/protocol/secure/noise.js';
 import { randomness } from '../seed.js';
 
@@ -74,6 +75,15 @@ async function scene({ weBegin, psk }: { weBegin: boolean; psk: boolean }): Prom
     },
   };
 }
+
+test('keys are the text that `wg` makes and takes', () => {
+  const secret = newPrivateKey(bytes);
+  const pipe = (text: string) => run('sh', '-c', `echo '${text}' | wg pubkey`).trim();
+  expect(keyText(publicKeyOf(secret))).toBe(pipe(keyText(secret)));
+  const theirs = run('wg', 'genkey').trim();
+  expect(keyText(publicKeyOf(parseKey(theirs) as Uint8Array))).toBe(pipe(theirs));
+  expect(parseKey(run('wg', 'genpsk'))).toHaveLength(32);
+});
 
 /** When the last handshake was, by their reckoning: seconds since 1970, 0 when there was none. */
 const handshakeOf = (there: Scene): number => Number(there.show('latest-handshakes').trim().split('\t')[1]);

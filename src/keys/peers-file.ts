@@ -1,0 +1,102 @@
+// The peers file (secure-protocol §3): who may connect, one a line, in the manner of `authorized_keys`.
+//
+//     PUBLIC-KEY [name=alice] [psk=FILE] [endpoint=host:port] [ip=10.0.0.7/32[,fd00::7/128]]
+//
+// `#` begins a comment, at the beginning of a line or behind white space. A line that is wrong does not touch the others.
+import { isIPv4, isIPv6 } from 'node:net';
+import { keyText, parseKey } from './key-text.js';
+
+/** A peer, as its line tells. */
+export interface PeerLine {
+  /** Its number, from 1 on. */
+  readonly line: number;
+  readonly publicKey: Uint8Array;
+  readonly name?: string;
+  /** File with the preshared key, as it is written there. */
+  readonly presharedKeyFile?: string;
+  readonly endpoint?: { readonly host: string; readonly port: number };
+  /** Addresses of a stock WireGuard peer, each with its prefix length. */
+  readonly addresses?: readonly string[];
+}
+
+/** A line that was skipped, and why; nothing of it is repeated, since it may hold a private key by mistake. */
+export interface WrongLine {
+  readonly line: number;
+  readonly why: string;
+}
+
+/** @throws nothing: what is wrong is told by line */
+export function parsePeers(text: string): { readonly peers: PeerLine[]; readonly wrong: WrongLine[] } {
+  const peers: PeerLine[] = [];
+  const wrong: WrongLine[] = [];
+  const seen = new Map<string, number>();
+  for (const [i, content] of text.split(/\r?\n/).entries()) {
+    const line = i + 1;
+    const words = content
+      .replace(/(^|\s)#.*/, '')
+      .trim()
+      .split(/\s+/);
+    if (words[0] === '') continue;
+    const peer = parseLine(line, words as [string, ...string[]]);
+    if (typeof peer === 'string') {
+      wrong.push({ line, why: peer });
+      continue;
+    }
+    const id = keyText(peer.publicKey);
+    const first = seen.get(id);
+    if (first === undefined) {
+      seen.set(id, line);
+      peers.push(peer);
+    } else {
+      wrong.push({ line, why: `this public key is in line ${first} already` });
+    }
+  }
+  return { peers, wrong };
+}
+
+/** The peer of a line, or what is wrong with it. */
+function parseLine(line: number, [key, ...options]: [string, ...string[]]): PeerLine | string {
+  const publicKey = parseKey(key);
+  if (publicKey === undefined)
+    return 'it does not begin with a public key, 44 characters as `wg pubkey` prints them';
+  const peer: { -readonly [name in keyof PeerLine]: PeerLine[name] } = { line, publicKey };
+  const names = new Set<string>();
+  for (const option of options) {
+    const [, name, value] = /^([a-z]+)=(.+)$/.exec(option) ?? [];
+    if (name === undefined || value === undefined)
+      return 'an option is written name=VALUE, without white space';
+    if (names.has(name)) return `${name}= is there twice`;
+    names.add(name);
+    if (name === 'name') {
+      peer.name = value;
+    } else if (name === 'psk') {
+      peer.presharedKeyFile = value;
+    } else if (name === 'endpoint') {
+      const endpoint = parseEndpoint(value);
+      if (endpoint === undefined) return 'endpoint= is written HOST:PORT, or [IPV6-ADDRESS]:PORT';
+      peer.endpoint = endpoint;
+    } else if (name === 'ip') {
+      const addresses = value.split(',');
+      if (!addresses.every(isPrefix)) return 'ip= is written ADDRESS/LENGTH, several with commas between';
+      peer.addresses = addresses;
+    } else {
+      return `there is no option ${name}=; there are name=, psk=, endpoint= and ip=`;
+    }
+  }
+  return peer;
+}
+
+function parseEndpoint(text: string): { host: string; port: number } | undefined {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = Number(digits);
+  if (host === undefined || port < 1 || port > 65_535) return undefined;
+  return bracketed !== undefined && !isIPv6(bracketed) ? undefined : { host, port };
+}
+
+function isPrefix(text: string): boolean {
+  const [, address, length] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  if (address === undefined) return false;
+  if (isIPv4(address)) return Number(length) <= 32;
+  return isIPv6(address) && Number(length) <= 128;
+}
