@@ -130,6 +130,13 @@ describe('a secure cable', () => {
       network.run(100);
       expect(client.frames).toHaveLength(2);
       expect(sentSince(network, client, before).filter((type) => type === 1)).toHaveLength(renewed ? 1 : 0);
+      if (!renewed) return;
+      // The next keypair's last seconds as well.
+      network.run(ms);
+      const then = network.sent.length;
+      server.send(bytes(60));
+      network.run(100);
+      expect(sentSince(network, client, then).filter((type) => type === 1)).toHaveLength(1);
     },
   );
 

@@ -1,6 +1,5 @@
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { TransportKeys } from '../../core/core.js';
-import { RateLimit } from '../rate-limit.js';
 import { type Remote, remoteKey } from '../remote.js';
 import type { Random } from '../session-key.js';
 import {
@@ -11,8 +10,6 @@ import {
   JITTER,
   KEEPALIVE_TIMEOUT,
   KEY_BYTES,
-  LOAD,
-  LOAD_LINGERS,
   MESSAGE,
   REJECT_AFTER_TIME,
   REKEY_AFTER_MESSAGES,
@@ -21,10 +18,8 @@ import {
   REKEY_TIMEOUT,
   RESOLVE_INTERVAL,
   SILENCE_TIMEOUT,
-  SOURCE_RATE,
-  SOURCES_MAX,
 } from './constants.js';
-import { CookieGiver } from './cookie.js';
+import { Gate } from './gate.js';
 import {
   firstIndexOf,
   handshakeType,
@@ -51,7 +46,6 @@ import {
   writeResponse,
 } from './noise.js';
 import { type Keypair, type Peer, PeerState } from './peer.js';
-import { sourceOf } from './source.js';
 import { later, Timestamps } from './tai64n.js';
 import type { PeerOptions, SecureEffect, SecureOptions, SecureRefusal } from './terms.js';
 
@@ -83,14 +77,11 @@ export class SecureMachine {
   readonly #random: Random;
   readonly #unixTime: () => number;
   readonly #timestamps = new Timestamps();
-  readonly #giver: CookieGiver;
+  readonly #gate: Gate;
   readonly #prologue = utf8ToBytes(IDENTIFIER);
   readonly #peers = new Map<string, PeerState>();
   readonly #indices = new Map<number, Index>();
-  readonly #load = new RateLimit(LOAD, LOAD, 1);
-  readonly #sources = new RateLimit(SOURCE_RATE, LOAD, SOURCES_MAX);
   readonly #refused = new Map<SecureRefusal, bigint>();
-  #loadedUntil = -Infinity;
   #effects: SecureEffect[] = [];
 
   /** @throws RangeError for a private key that has not 32 bytes */
@@ -99,7 +90,7 @@ export class SecureMachine {
     this.#own = keyPair(privateKey.slice());
     this.#random = random;
     this.#unixTime = unixTime;
-    this.#giver = new CookieGiver(this.#own.public, random);
+    this.#gate = new Gate(this.#own.public, random);
   }
 
   get publicKey(): Uint8Array {
@@ -195,7 +186,7 @@ export class SecureMachine {
 
   /** The host has more to do than it can: handshakes need a cookie for a while. */
   overrun(now: number): void {
-    this.#loadedUntil = now + LOAD_LINGERS;
+    this.#gate.overrun(now);
   }
 
   /** There is something to send to a peer: a handshake begins if there is no key. */
@@ -253,7 +244,7 @@ export class SecureMachine {
   end(): void {
     for (const peer of this.peers) this.removePeer(peer);
     this.#own.secret.fill(0);
-    this.#giver.wipe();
+    this.#gate.wipe();
     this.#effects = [];
   }
 
@@ -422,21 +413,12 @@ export class SecureMachine {
     else if (!peer.cookie.take(now, message)) this.#refuse(from, 'decrypt failed');
   }
 
-  /** Whether a handshake message is worth the work on it (whitepaper §5.3). */
+  /** Whether a handshake message is to be looked at. */
   #admit(now: number, from: Remote, message: Uint8Array): boolean {
-    if (!this.#giver.hasMac1(message)) {
-      this.#refuse(from, 'bad mac1');
-      return false;
-    }
-    if (!this.#load.allow(now, '')) this.overrun(now);
-    if (now >= this.#loadedUntil) return true;
-    if (!this.#giver.hasMac2(now, from, message)) {
-      this.#refuse(from, 'no cookie');
-      this.#effects.push({ do: 'send', to: from, datagram: this.#giver.reply(now, from, message) });
-      return false;
-    }
-    if (this.#sources.allow(now, sourceOf(from.address))) return true;
-    this.#refuse(from, 'too many handshakes');
+    const refusal = this.#gate.judge(now, from, message);
+    if (refusal === undefined) return true;
+    this.#refuse(from, refusal.why);
+    if (refusal.answer !== undefined) this.#effects.push({ do: 'send', to: from, datagram: refusal.answer });
     return false;
   }
 
