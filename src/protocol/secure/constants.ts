@@ -30,10 +30,15 @@ export const SILENCE_TIMEOUT = KEEPALIVE_TIMEOUT + REKEY_TIMEOUT;
 export const COOKIE_LIFETIME = 120_000;
 /** Under load, still, after the last message that was too many. */
 export const LOAD_LINGERS = 1_000;
-/** Handshake messages with a good mac1, per second, of all sources together, above which it is load. */
-export const LOAD = { rate: 100, burst: 100 } as const;
+/**
+ * Handshake messages with a good mac1, per second, of all sources together, above which it is load. An initiation that
+ * is answered takes some milliseconds of X25519, in which no frame moves.
+ */
+export const LOAD = { rate: 20, burst: 40 } as const;
 /** Under load: handshake messages of one source (IPv4 address, IPv6 /64) that has shown its cookie. */
 export const SOURCE_RATE = { rate: 20, burst: 5 } as const;
+/** Under load: those of all such sources together. */
+export const PROVEN_RATE = { rate: 100, burst: 100 } as const;
 /** Initiations of one peer come no closer than this (50 a second). */
 export const INITIATION_INTERVAL = 20;
 /** Sources whose rate is remembered. */

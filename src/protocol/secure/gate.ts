@@ -3,7 +3,7 @@
 import { RateLimit } from '../rate-limit.js';
 import type { Remote } from '../remote.js';
 import type { Random } from '../session-key.js';
-import { LOAD, LOAD_LINGERS, SOURCE_RATE, SOURCES_MAX } from './constants.js';
+import { LOAD, LOAD_LINGERS, PROVEN_RATE, SOURCE_RATE, SOURCES_MAX } from './constants.js';
 import { CookieGiver } from './cookie.js';
 import { sourceOf } from './source.js';
 import type { SecureRefusal } from './terms.js';
@@ -11,7 +11,7 @@ import type { SecureRefusal } from './terms.js';
 export class Gate {
   readonly #giver: CookieGiver;
   readonly #load = new RateLimit(LOAD, LOAD, 1);
-  readonly #sources = new RateLimit(SOURCE_RATE, LOAD, SOURCES_MAX);
+  readonly #sources = new RateLimit(SOURCE_RATE, PROVEN_RATE, SOURCES_MAX);
   #loadedUntil = -Infinity;
 
   /** @param own our public key */
