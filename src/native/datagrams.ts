@@ -35,8 +35,11 @@ export interface Peer {
 }
 
 export interface DatagramEvents {
-  /** A datagram that is not DATA of a link that is up, in the core's memory; the name is a view. */
-  control(name: Uint8Array, at: number, length: number): void;
+  /**
+   * A datagram that is not DATA of a link that is up, in the core's memory; the name is a view.
+   * @param known whether it comes from where a link that is up has its remote
+   */
+  control(name: Uint8Array, at: number, length: number, known: boolean): void;
   /** A datagram of a link, before it is opened. */
   arrives(peer: Peer, at: number, length: number): void;
   /** The ring is full: work through it. */
@@ -199,7 +202,8 @@ export class Datagrams {
       const size = Math.min(segment, left);
       if (peer === undefined || size === 0 || ring.bytes[from] !== TYPE.DATA) {
         const name = this.#inNames + message * 32;
-        this.#events.control(this.#arena.bytes.subarray(name, name + NAME_BYTES), from, size);
+        const sender = this.#arena.bytes.subarray(name, name + NAME_BYTES);
+        this.#events.control(sender, from, size, peer !== undefined);
         this.#offset += size;
       } else if (size > DATAGRAM_MAX) {
         this.#core.dropped(peer.session, 0, 1);

@@ -4,11 +4,21 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { Core } from '../core/core.js';
 import { ORIGINAL_DATAGRAM_MAX } from '../protocol/constants.js';
+import { RateLimit } from '../protocol/rate-limit.js';
 import { Arena } from './arena.js';
 import { Datagrams, type Peer } from './datagrams.js';
 import { FrameSide, FrameTools } from './frames.js';
 import { ERRNO, type Libc, loadLibc, POLL } from './libc.js';
-import { CONTROL_MAX, FLOW, type Order, PIECES_MAX, type Report, type Start, TAPPED_MAX } from './talk.js';
+import {
+  CONTROL_MAX,
+  CONTROL_RATE,
+  FLOW,
+  type Order,
+  PIECES_MAX,
+  type Report,
+  type Start,
+  TAPPED_MAX,
+} from './talk.js';
 import { bindVdeCalls, type VdeCalls } from './vde.js';
 
 /** A thread that waits in a call cannot be ended: it waits no longer than this. */
@@ -38,6 +48,7 @@ class IoThread {
   /** struct pollfd: a word for the descriptor, half a word each for what is asked and what came of it. */
   #table: Arena;
   #sides: FrameSide[] = [];
+  readonly #controls = new RateLimit(CONTROL_RATE, CONTROL_RATE, 1);
   readonly #touched = new Set<Peer>();
   readonly #backlogged = new Set<Peer>();
   // What is told now and then.
@@ -60,7 +71,7 @@ class IoThread {
       arena,
       { fd: start.udp, gso: start.gso, tapped: start.tapped },
       {
-        control: (name, at, length) => this.#control(name, at, length),
+        control: (name, at, length, known) => this.#control(name, at, length, known),
         arrives: (peer, at, length) => this.#tap('in', peer, at, length),
         pump: () => this.#pump(),
         trouble: (error) => this.#trouble(error),
@@ -296,8 +307,9 @@ class IoThread {
     }
   }
 
-  #control(name: Uint8Array, at: number, length: number): void {
+  #control(name: Uint8Array, at: number, length: number, known: boolean): void {
     if (Atomics.load(this.#flow, FLOW.control) >= CONTROL_MAX) return;
+    if (!known && !this.#controls.allow(performance.now(), '')) return;
     Atomics.add(this.#flow, FLOW.control, 1);
     const datagram = this.#core.ring.bytes.slice(at, at + length);
     this.#report({ says: 'control', name: name.slice(), datagram });
