@@ -1,8 +1,8 @@
 // A relay for datagrams between clients and a server on this host, that loses, delays, reorders, duplicates and
 // corrupts them by seed: not every kernel has netem. Like a NAT it has an upstream socket for each client.
 //   node relay.js PORT SERVERPORT SEED     prints "relaying"
-// Each line on standard input is a command: {"id": N, "faults": {…}, "forget": true}, the last two as wanted; it
-// is answered by a line with the same id and the counts so far. Ends with its standard input.
+// Each line on standard input is a command: {"id": N, "faults": {…}, "forget": "ADDRESS"}, the last two as wanted,
+// the address empty for all clients; it is answered by a line with the same id and the counts so far. Ends with its standard input.
 import { createSocket, type Socket } from 'node:dgram';
 import { createInterface } from 'node:readline';
 import { generator } from './generator.js';
@@ -128,10 +128,15 @@ function meet(key: string, address: string, clientPort: number) {
   return client;
 }
 
-function forget(): void {
+/** Forgets all clients, or those of one address. */
+function forget(address: string): void {
   for (const socket of forgotten) socket.close();
-  forgotten = [...clients.values()].map(({ upstream }) => upstream.removeAllListeners('message'));
-  clients.clear();
+  forgotten = [];
+  for (const [key, { upstream }] of clients) {
+    if (address !== '' && !key.startsWith(`${address}:`)) continue;
+    clients.delete(key);
+    forgotten.push(upstream.removeAllListeners('message'));
+  }
 }
 
 downstream.on('message', (datagram, { address, port: clientPort }) => {
@@ -142,9 +147,9 @@ downstream.bind(port, () => console.log('relaying'));
 
 const commands = createInterface({ input: process.stdin });
 commands.on('line', (line) => {
-  const command: { id: number; faults?: Partial<Faults>; forget?: true } = JSON.parse(line);
+  const command: { id: number; faults?: Partial<Faults>; forget?: string } = JSON.parse(line);
   if (command.faults) faults = { ...NO_FAULTS, ...command.faults };
-  if (command.forget) forget();
+  if (command.forget !== undefined) forget(command.forget);
   console.log(JSON.stringify({ id: command.id, clients: clients.size, ...counts }));
 });
 commands.on('close', () => process.exit(0));

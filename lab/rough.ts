@@ -73,9 +73,12 @@ export class Relay {
     return this.set({ loss: 1 });
   }
 
-  /** Forgets its clients, as a NAT does: they get other source ports upstream. */
-  forget(): Promise<RelayCounts> {
-    return this.#ask({ forget: true });
+  /**
+   * Forgets its clients, as a NAT does: they get other source ports upstream.
+   * @param address of the client; all of them when empty
+   */
+  forget(address = ''): Promise<RelayCounts> {
+    return this.#ask({ forget: address });
   }
 
   counts(): Promise<RelayCounts> {
