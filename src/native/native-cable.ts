@@ -10,7 +10,7 @@ import { Arena } from './arena.js';
 import { ERRNO, type Libc, loadLibc, SOCK } from './libc.js';
 import { NativePlug } from './native-plug.js';
 import { NativeSocket } from './socket.js';
-import { FLOW, FLOW_BYTES, type Order, PIECES_MAX, type Report, type Start } from './talk.js';
+import { FEED_MAX, FLOW, FLOW_BYTES, type Order, type Report, type Start } from './talk.js';
 import { Vde } from './vde.js';
 
 /** How often the counts of the I/O thread are looked at, for what they tell. */
@@ -243,7 +243,7 @@ export class NativeCable implements Cable {
     if (this.#links.get(link.session) !== link) return;
     link.feeding += piece.length;
     this.#order({ do: 'feed', session: link.session, piece: piece.slice() });
-    if (link.feeding > PIECES_MAX && !link.paused) {
+    if (link.feeding > FEED_MAX && !link.paused) {
       link.paused = true;
       link.foreign?.pause();
     }
@@ -356,7 +356,7 @@ export class NativeCable implements Cable {
         const link = this.#links.get(report.session);
         if (link === undefined) break;
         link.feeding -= report.bytes;
-        if (link.paused && link.feeding <= PIECES_MAX / 2) {
+        if (link.paused && link.feeding <= FEED_MAX / 2) {
           link.paused = false;
           link.foreign?.resume();
         }

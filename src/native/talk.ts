@@ -29,8 +29,10 @@ export const CONTROL_MAX = 256;
 export const CONTROL_RATE = { rate: 4_000, burst: 2_000 } as const;
 /** Copies for a tap; the I/O thread waits for the main thread. */
 export const TAPPED_MAX = 512;
-/** Bytes of frames for, and from, a plug that the main thread has; past that, frames are dropped, and the plug waits. */
-export const PIECES_MAX = 256 << 10;
+/** Bytes of frames for plugs that the main thread has; past that, they are dropped. */
+export const PIECES_MAX = 4 << 20;
+/** Bytes of frames from one such plug; past that, it waits. */
+export const FEED_MAX = 256 << 10;
 
 /** To the I/O thread. */
 export type Order =

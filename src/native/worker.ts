@@ -221,18 +221,21 @@ class IoThread {
   /** Reads what its plug on the main thread gave, as far as there is room. */
   #feed(peer: Peer): void {
     const core = this.#core;
-    for (let piece = peer.backlog.shift(); piece !== undefined; piece = peer.backlog.shift()) {
+    let bytes = 0;
+    for (let piece = peer.backlog[0]; piece !== undefined; piece = peer.backlog[0]) {
       const part = piece.subarray(0, core.pieceMax);
       const taken = core.readStream(peer.session, part);
-      this.#pump();
-      this.#report({ says: 'fed', session: peer.session, bytes: taken });
-      if (taken < piece.length) peer.backlog.unshift(piece.subarray(taken));
-      if (taken < part.length && core.ring.room === 0) {
-        this.#backlogged.add(peer);
-        return;
+      bytes += taken;
+      if (taken < piece.length) peer.backlog[0] = piece.subarray(taken);
+      else peer.backlog.shift();
+      if (taken < part.length) {
+        this.#pump();
+        if (core.ring.room === 0) break;
       }
     }
-    this.#backlogged.delete(peer);
+    this.#pump();
+    if (bytes > 0) this.#report({ says: 'fed', session: peer.session, bytes });
+    if (peer.backlog.length === 0) this.#backlogged.delete(peer);
   }
 
   #obey(): void {
@@ -286,7 +289,7 @@ class IoThread {
         break;
       case 'feed':
         peer.backlog.push(order.piece);
-        this.#feed(peer);
+        this.#backlogged.add(peer);
         break;
       case 'resetStream':
         peer.backlog = [];

@@ -121,6 +121,7 @@ describe.each(['portable', 'native'])('%s', (io) => {
         (index === 0 ? server : (cables[0] as Process)).output.includes('lost the switch'),
       );
       switches[index] = await host.startSwitch();
+      await (index === 0 ? server : (cables[0] as Process)).prints(/plugged into the switch again/);
       await back(`${end} switch restarted`);
       await ping.stop();
     });
