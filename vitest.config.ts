@@ -1,8 +1,22 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+// What was built is tested, threads of its own included.
+const built = {
+  alias: [
+    {
+      find: /^(?:\.\.\/)+src\/(.*)\.js$/,
+      replacement: fileURLToPath(new URL('dist/src/$1.js', import.meta.url)),
+    },
+  ],
+};
+
+// They wait, for a line to be cut long enough or for keys to be old enough, and load the machine little.
+const PATIENT = ['test/netns/faults.test.ts', 'test/interop/secure-wireguard.test.ts'];
+
 // quick: no root, no network namespaces, no other programs; seconds.
-// system: real switches, taps, sshd and the C program; one file at a time, as they share the machine.
+// patient, system: real switches, taps, sshd and the C program; those of system one file at a time, as they share
+// the machine.
 export default defineConfig({
   test: {
     projects: [
@@ -11,25 +25,32 @@ export default defineConfig({
           name: 'quick',
           include: ['test/{unit,vectors,protocol,fuzz}/**/*.test.ts'],
           testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
-        // What was built is tested, threads of its own included.
-        resolve: {
-          alias: [
-            {
-              find: /^(?:\.\.\/)+src\/(.*)\.js$/,
-              replacement: fileURLToPath(new URL('dist/src/$1.js', import.meta.url)),
-            },
-          ],
+        resolve: built,
+        test: {
+          name: 'patient',
+          include: PATIENT,
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+          maxWorkers: PATIENT.length,
+          maxConcurrency: 32, // of tests in one file that say so
+          sequence: { groupOrder: 1 },
         },
+      },
+      {
+        resolve: built,
         test: {
           name: 'system',
           include: ['test/{cable,interop,netns,command}/**/*.test.ts'],
+          exclude: PATIENT,
           testTimeout: 90_000,
           hookTimeout: 90_000,
           fileParallelism: false,
-          maxConcurrency: 32, // of tests in one file that say so: they wait most of the time
+          maxConcurrency: 32,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
