@@ -3,9 +3,9 @@ import { TYPE } from '../protocol/constants.js';
 import { Arena, CMSG_BYTES, Messages, MMSGHDR } from './arena.js';
 import type { FrameSide } from './frames.js';
 import { ERRNO, type Libc, MSG, SOL, UDP } from './libc.js';
+import { NAME_WORDS, PeerTable } from './peer-table.js';
 import { NAME_BYTES } from './sockaddr.js';
 
-const NAME_WORDS = NAME_BYTES / 4;
 /** Messages of one sendmmsg. */
 const OUT = 32;
 /** What the kernel takes as one piece (UDP_MAX_SEGMENTS, and an IP packet less its headers). */
@@ -36,10 +36,11 @@ export interface Peer {
 
 export interface DatagramEvents {
   /**
-   * A datagram that is not DATA of a link that is up, in the core's memory; the name is a view.
+   * A datagram that is not DATA of a link that is up, in the core's memory.
+   * @param name where its sender's sockaddr stands: see nameAt
    * @param known whether it comes from where a link that is up has its remote
    */
-  control(name: Uint8Array, at: number, length: number, known: boolean): void;
+  control(name: number, at: number, length: number, known: boolean): void;
   /** A datagram of a link, before it is opened. */
   arrives(peer: Peer, at: number, length: number): void;
   /** The ring is full: work through it. */
@@ -55,8 +56,7 @@ export class Datagrams {
   readonly #fd: number;
   readonly #gso: boolean;
   readonly #events: DatagramEvents;
-  readonly #peers = new Map<string, Peer>();
-  #lastPeer: Peer | undefined;
+  readonly #peers = new PeerTable();
   readonly #tapped: boolean;
 
   // What was received and is not in the ring yet.
@@ -141,13 +141,12 @@ export class Datagrams {
     peer.name = { words, address: arena.address(0) };
     peer.up = true;
     peer.segmentMax = this.#gso ? PIECE_BYTES : 0;
-    this.#peers.set(words.join(), peer);
+    this.#peers.add(peer);
   }
 
   lower(peer: Peer): void {
-    if (peer.up && peer.name !== undefined) this.#peers.delete(peer.name.words.join());
+    if (peer.up) this.#peers.remove(peer);
     peer.up = false;
-    this.#lastPeer = undefined;
   }
 
   /** Whether something was received that found no room in the ring. */
@@ -157,6 +156,11 @@ export class Datagrams {
 
   get waiting(): number {
     return this.#waiting;
+  }
+
+  /** A copy of a sender's sockaddr. */
+  nameAt(name: number): Uint8Array {
+    return this.#arena.bytes.slice(name, name + NAME_BYTES);
   }
 
   /** Receives what one call gives, and puts it into the ring as far as there is room. */
@@ -195,15 +199,14 @@ export class Datagrams {
     const length = this.#in.field(message, MMSGHDR.length);
     const segment = this.#segment(message) || length;
     const at = ARRIVALS + message * ARRIVAL_BYTES;
-    const peer = this.#find(this.#inNames + message * 32);
+    const name = this.#inNames + message * 32;
+    const peer = this.#peers.find(this.#arena.words, name >> 2);
     do {
       const from = at + this.#offset;
       const left = length - this.#offset;
       const size = Math.min(segment, left);
       if (peer === undefined || size === 0 || ring.bytes[from] !== TYPE.DATA) {
-        const name = this.#inNames + message * 32;
-        const sender = this.#arena.bytes.subarray(name, name + NAME_BYTES);
-        this.#events.control(sender, from, size, peer !== undefined);
+        this.#events.control(name, from, size, peer !== undefined);
         this.#offset += size;
       } else if (size > DATAGRAM_MAX) {
         this.#core.dropped(peer.session, 0, 1);
@@ -228,20 +231,6 @@ export class Datagrams {
     const at = (this.#inControls + message * CMSG_BYTES) >> 2;
     const { words } = this.#arena;
     return words[at + 2] === SOL.UDP && words[at + 3] === UDP.GRO ? (words[at + 4] as number) : 0;
-  }
-
-  #find(nameAt: number): Peer | undefined {
-    const at = nameAt >> 2;
-    const { words } = this.#arena;
-    const last = this.#lastPeer?.name?.words;
-    if (last !== undefined) {
-      let same = true;
-      for (let i = 0; i < NAME_WORDS; i++) if (last[i] !== words[at + i]) same = false;
-      if (same) return this.#lastPeer;
-    }
-    const peer = this.#peers.get(words.subarray(at, at + NAME_WORDS).join());
-    if (peer !== undefined) this.#lastPeer = peer;
-    return peer;
   }
 
   /** Takes a sealed slot, to be sent. */

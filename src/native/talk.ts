@@ -24,9 +24,12 @@ export interface Start {
 export const FLOW = { control: 0, tapped: 1, pieces: 2 } as const;
 export const FLOW_BYTES = 12;
 /** Datagrams that are not of any link; more are dropped, as a full socket drops them. */
-export const CONTROL_MAX = 256;
-/** And so many a second of nobody that is up: some four times what is answered. A flood must not make the main thread a heap of messages. */
-export const CONTROL_RATE = { rate: 4_000, burst: 2_000 } as const;
+export const CONTROL_MAX = 2_048;
+/**
+ * And so many of each kind a second: some four times what is answered. A flood must not make the main thread a heap
+ * of messages; and one of forged DENYs must not crowd out the AUTH_OK that contradicts them.
+ */
+export const CONTROL_RATE = { rate: 2_000, burst: 100 } as const;
 /** Copies for a tap; the I/O thread waits for the main thread. */
 export const TAPPED_MAX = 512;
 /** Bytes of frames for plugs that the main thread has; past that, they are dropped. */

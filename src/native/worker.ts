@@ -27,6 +27,9 @@ const POLL_MS = 500;
 const SOON_MS = 25;
 /** Troubles, and large datagrams, are told no more often. */
 const TELL_MS = 100;
+/** For each first byte of a datagram, from somebody known or not, a rate of its own. */
+const CONTROL_KINDS = Array.from({ length: 512 }, (_, kind) => String(kind));
+const ALL_KINDS = { rate: 1e6, burst: 1e6 };
 const POLLFD_BYTES = 8;
 /** Places in the table of poll: the eventfd, the socket, then two for each port. */
 const WAKE = 0;
@@ -48,7 +51,7 @@ class IoThread {
   /** struct pollfd: a word for the descriptor, half a word each for what is asked and what came of it. */
   #table: Arena;
   #sides: FrameSide[] = [];
-  readonly #controls = new RateLimit(CONTROL_RATE, CONTROL_RATE, 1);
+  readonly #controls = new RateLimit(CONTROL_RATE, ALL_KINDS, CONTROL_KINDS.length);
   readonly #touched = new Set<Peer>();
   readonly #backlogged = new Set<Peer>();
   // What is told now and then.
@@ -310,12 +313,13 @@ class IoThread {
     }
   }
 
-  #control(name: Uint8Array, at: number, length: number, known: boolean): void {
+  #control(name: number, at: number, length: number, known: boolean): void {
     if (Atomics.load(this.#flow, FLOW.control) >= CONTROL_MAX) return;
-    if (!known && !this.#controls.allow(performance.now(), '')) return;
+    const kind = 2 * (this.#core.ring.bytes[at] as number) + (known ? 1 : 0);
+    if (!this.#controls.allow(performance.now(), CONTROL_KINDS[kind] as string)) return;
     Atomics.add(this.#flow, FLOW.control, 1);
     const datagram = this.#core.ring.bytes.slice(at, at + length);
-    this.#report({ says: 'control', name: name.slice(), datagram });
+    this.#report({ says: 'control', name: this.#datagrams.nameAt(name), datagram });
   }
 
   /** A copy for the tap; waits while the main thread has so many that it must not get more. */

@@ -1,0 +1,54 @@
+import type { Peer } from './datagrams.js';
+import { NAME_BYTES } from './sockaddr.js';
+
+export const NAME_WORDS = NAME_BYTES / 4;
+
+function hash(words: Uint32Array, at: number): number {
+  let sum = 0;
+  for (let i = 0; i < NAME_WORDS; i++) sum = Math.imul(sum ^ (words[at + i] as number), 0x9e3779b1);
+  return (sum ^ (sum >>> 16)) & 0x3fffffff;
+}
+
+function same(one: Uint32Array, words: Uint32Array, at: number): boolean {
+  for (let i = 0; i < NAME_WORDS; i++) if (one[i] !== words[at + i]) return false;
+  return true;
+}
+
+/** Peers by their sockaddr. Looking one up makes no garbage, of which a flood would make much. */
+export class PeerTable {
+  readonly #byHash = new Map<number, Peer[]>();
+  #last: Peer | undefined;
+
+  /** @param peer that has a name */
+  add(peer: Peer): void {
+    const { words } = peer.name as NonNullable<Peer['name']>;
+    const key = hash(words, 0);
+    const others = (this.#byHash.get(key) ?? []).filter(({ name }) => !name || !same(name.words, words, 0));
+    this.#byHash.set(key, [...others, peer]);
+    this.#last = undefined;
+  }
+
+  remove(peer: Peer): void {
+    this.#last = undefined;
+    if (peer.name === undefined) return;
+    const key = hash(peer.name.words, 0);
+    const others = (this.#byHash.get(key) ?? []).filter((other) => other !== peer);
+    if (others.length === 0) this.#byHash.delete(key);
+    else this.#byHash.set(key, others);
+  }
+
+  /** @param at where the sockaddr stands in `words` */
+  find(words: Uint32Array, at: number): Peer | undefined {
+    const last = this.#last?.name;
+    if (last !== undefined && same(last.words, words, at)) return this.#last;
+    for (const peer of this.#byHash.get(hash(words, at)) ?? NONE) {
+      if (peer.name !== undefined && same(peer.name.words, words, at)) {
+        this.#last = peer;
+        return peer;
+      }
+    }
+    return undefined;
+  }
+}
+
+const NONE: readonly Peer[] = [];
