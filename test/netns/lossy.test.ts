@@ -87,12 +87,14 @@ async function wasRough(relay: Relay, faults: Partial<Faults>, end: Process): Pr
   // Duplicates and corrupted ones it refuses, and no others: not what comes late.
   const { refused } = await carried(end);
   const whys = new Set(Object.keys(refused));
+  if (faults.duplication !== undefined) expect([...whys]).toContain('replayed');
+  if (faults.corruption !== undefined) expect([...whys]).toContain('bad checksum');
   for (const [fault, known] of [
     ['duplication', ['replayed']],
-    ['corruption', ['bad checksum', 'bad padding', 'bad length']],
+    // The counter is looked at first: a corrupted one may be that of another datagram, or of a time long past.
+    ['corruption', ['bad checksum', 'bad padding', 'bad length', 'replayed', 'too old']],
   ] as const) {
-    expect(whys.has(known[0]), `${known[0]} in ${JSON.stringify(refused)}`).toBe(faults[fault] !== undefined);
-    for (const why of known) whys.delete(why);
+    if (faults[fault] !== undefined) for (const why of known) whys.delete(why);
   }
   whys.delete('no key'); // frames of its switch before it was up
   expect([...whys]).toEqual([]);
