@@ -72,7 +72,7 @@ async function deliversOnce(from: Host, to: Host): Promise<void> {
   const { different, duplicates } = await datagrams(from, to, DATAGRAMS, RATE);
   expect(duplicates).toBe(0);
   // How many the switches drop besides is a matter of how busy the machine is.
-  expect(different).toBeGreaterThan(DATAGRAMS / 4);
+  expect(different).toBeGreaterThan(DATAGRAMS / 10);
 }
 
 /** The relay has done what it was to do, and an end of ours has seen through it. */
