@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import type { Keying } from '../../src/core/core.js';
+import { TYPE } from '../../src/protocol/constants.js';
 import { authOk, challenge as challengeOf, keepalive, login } from '../../src/protocol/messages.js';
 import { numbered } from '../protocol/examples.js';
 import { randomness } from '../seed.js';
 import { hex, makeCore, unhex } from '../unit/core/harness.js';
-import { Cable } from '../unit/core/twins.js';
+import { Cable, ChaChaCable } from '../unit/core/twins.js';
 import blowfish from '../vectors/capture-blowfish.json' with { type: 'json' };
 import mbedtls from '../vectors/capture-chacha-mbedtls.json' with { type: 'json' };
 import wolfssl from '../vectors/capture-chacha-wolfssl.json' with { type: 'json' };
@@ -42,11 +43,11 @@ async function recording(name: string, keying: Keying, datagrams: readonly Uint8
   const ofType = (type: number) => datagrams.find((datagram) => datagram[0] === type) as Uint8Array;
   const { core, session, open } = await makeCore();
   const genuine = new Map<string, Genuine>();
-  const response = ofType(0x44);
+  const response = ofType(TYPE.RESPONSE);
   for (const datagram of datagrams) {
     // With ChaCha20 a RESPONSE has the form of DATA (§3), and is opened as such: §5 says so.
     const asData = datagram === response && keying.suite === 'chacha20';
-    if (datagram[0] !== 0x20 && !asData) continue;
+    if (datagram[0] !== TYPE.DATA && !asData) continue;
     const number = session();
     core.keySession(number, keying);
     const { status, bytes } = open(number, datagram);
@@ -56,8 +57,8 @@ async function recording(name: string, keying: Keying, datagrams: readonly Uint8
   return {
     name,
     keying,
-    id: Buffer.from(ofType(0x41).slice(1)).toString('latin1').replace(/\0+$/, ''),
-    challenge: ofType(0x42).slice(1),
+    id: Buffer.from(ofType(TYPE.LOGIN).slice(1)).toString('latin1').replace(/\0+$/, ''),
+    challenge: ofType(TYPE.CHALLENGE).slice(1),
     response: response.slice(1),
     datagrams,
     genuine,
@@ -90,7 +91,18 @@ async function ours(name: string, keying: Keying): Promise<Recording> {
   for (const length of [14, 15, 21, 22, 60, 116, 128, 300, 1_514, 9_215, 9_216]) {
     for (const { seal } of [client, server]) datagrams.push(seal(1, bytes(length)).bytes);
   }
-  return recording(name, keying, datagrams);
+  // Well sealed, and nothing that is carried.
+  const unfit = [0, 13, 9_217, 9_220].map((length, i) => sealed(keying, bytes(length), BigInt(100 + i)));
+  const recorded = await recording(name, keying, datagrams);
+  return { ...recorded, datagrams: [...datagrams, ...unfit] };
+}
+
+/** DATA of any frame. */
+function sealed(keying: Keying, frame: Uint8Array, counter: bigint): Uint8Array {
+  if (keying.suite === 'plain') return Uint8Array.of(TYPE.DATA, ...frame);
+  return keying.suite === 'blowfish'
+    ? new Cable(keying.key).data(frame, counter)
+    : new ChaChaCable(keying.key.subarray(0, 32), keying.block).seal(TYPE.DATA, frame, counter);
 }
 
 const key = numbered(44, 100);
