@@ -1,13 +1,19 @@
-import type { Core, Keying, SessionCounts } from './core/core.js';
+import type { Core, Keying, SessionCounts, TransportKeys } from './core/core.js';
+import type { Slot } from './core/ring.js';
 import { STATUS, type Status } from './core/status.js';
 import type { CryptcabError } from './error.js';
 import type { OpenPlug, Plug } from './plug/plug.js';
 import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from './protocol/constants.js';
 import { type Remote, remoteKey } from './protocol/remote.js';
+import { firstIndexOf, handshakeType, isTransport } from './protocol/secure/messages.js';
 import type { OpenUdp, Udp } from './udp/udp.js';
 
-/** Slots that must be free before a plug that was stopped for want of room is read again. */
+/** Slots that must be free before a plug that was stopped for want of room is read again: enough for any frame. */
 const RESUME_ROOM = 64;
+/** Bytes from a plug that wait while there is no key; a plug that does not stop when it is told to has the rest refused. */
+const HELD_MAX = 256 << 10;
+/** A transport message of this length has no payload: it is a keepalive (secure-protocol §1). */
+const KEEPALIVE_BYTES = 32;
 
 /** Sees every datagram as it is on the wire: for `-vvvv` and for teaching. */
 export type WireTap = (direction: 'in' | 'out', remote: Remote, datagram: Uint8Array) => void;
@@ -40,9 +46,28 @@ export interface CableEvents {
 /** One peer's end of the cable: its address, its session in the core, its port of the switch. */
 export interface Link {
   readonly session: number;
-  /** Where its datagrams go to and come from. */
+  /** Where its datagrams go to; those of the classic cable come from there as well. */
   remote: Remote;
-  readonly plug: Pick<Plug, 'settled'>;
+  /** A link of the secure cable is without one until plug(). */
+  readonly plug: Pick<Plug, 'settled'> | undefined;
+}
+
+/** What becomes of a secure link's messages; said once for those of a batch that are alike. */
+export interface SecureEvents {
+  /** There are frames, and no key: they wait. */
+  wanted(): void;
+  /**
+   * Authentic messages came.
+   * @param place of the keypair that opened them
+   * @param data whether they had a payload
+   */
+  opened(place: number, from: Remote, data: boolean): void;
+  /**
+   * Messages were sealed and sent.
+   * @param data whether one of them had a payload
+   * @param count how many the keypair has sealed
+   */
+  sealed(data: boolean, count: bigint): void;
 }
 
 /**
@@ -78,12 +103,52 @@ export interface Cable {
   close(): Promise<void>;
 }
 
+/** A cable that has links of the secure cable besides (secure-protocol). They are told apart by receiver's index. */
+export interface SecureCable extends Cable {
+  /**
+   * Makes a link of the secure cable, without keys and without a port of the switch.
+   * @param path largest UDP payload to be sent, bytes
+   * @returns undefined when the core has no memory for one more session
+   */
+  join(remote: Remote, path: number, events: SecureEvents): Link | undefined;
+  /** Takes a port of the switch for a secure link. */
+  plug(link: Link, open: OpenPlug): Pick<Plug, 'settled'>;
+  /** Gives that port back; the keys stay. */
+  pull(link: Link): Promise<void>;
+  /** Puts a keypair into its place: what comes under it is opened. */
+  install(link: Link, place: number, keys: TransportKeys): void;
+  /** Seals with this keypair from now on, what waited for one first. */
+  use(link: Link, place: number): void;
+  /** Takes a keypair away. */
+  drop(link: Link, place: number): void;
+  /** Refuses the frames that wait for a key. */
+  discard(link: Link): void;
+  /** Sends an empty message. */
+  keepalive(link: Link): void;
+}
+
+/** An authentic message, as far as its like is told of once. */
+interface News {
+  readonly place: number;
+  readonly from: Remote;
+  readonly data: boolean;
+}
+
 class LinkState implements Link {
   readonly session: number;
-  readonly plug: Plug;
+  plug: Plug | undefined;
   remote: Remote;
-  /** What was read from the plug and found no room in the ring. */
+  readonly secure: SecureEvents | undefined;
+  /** Of a secure link: the place of the keypair that seals, and the index of each. */
+  sealing: number | undefined;
+  readonly indices: (number | undefined)[] = [];
+  /** Authentic messages in the batch at hand, and whether one with a payload was sent. */
+  news: News[] = [];
+  payload = false;
+  /** What was read from the plug and found no room in the ring, or no key. */
   backlog: Uint8Array | undefined;
+  /** Whether its plug is. */
+  #paused = false;
   /** Whether a datagram of more than ORIGINAL_DATAGRAM_MAX bytes was sent in the batch at hand. */
   large = false;
   /** The longest frame carried, bytes; and whether a longer one has been told of. */
@@ -96,15 +161,46 @@ class LinkState implements Link {
   /** Whether a datagram was sent in the batch at hand. */
   sealed = false;
 
-  constructor(session: number, remote: Remote, open: (link: LinkState) => Plug) {
+  constructor(session: number, remote: Remote, secure?: SecureEvents) {
     this.session = session;
     this.remote = remote;
-    this.plug = open(this);
+    this.secure = secure;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.plug?.pause();
+  }
+
+  resume(): void {
+    if (this.#paused) this.plug?.resume();
+    this.#paused = false;
+  }
+
+  /** Notes an authentic message. */
+  opens({ index, keypair, length }: Slot, senders: readonly (Remote | undefined)[]): void {
+    const news = { place: keypair, from: senders[index] as Remote, data: length > 0 };
+    const last = this.news.at(-1);
+    const same =
+      last !== undefined &&
+      last.place === news.place &&
+      last.data === news.data &&
+      last.from.port === news.from.port &&
+      last.from.address === news.from.address;
+    if (!same) this.news.push(news);
   }
 }
 
+/** How many frames a stream holds. */
+function framesIn(stream: Uint8Array): number {
+  let frames = 0;
+  for (let at = 0; at < stream.length; frames++)
+    at += 2 + (((stream[at] as number) << 8) | (stream[at + 1] as number));
+  return frames;
+}
+
 /** A cable that works on every system, on the one thread there is: by a socket and plugs that are handed in. */
-export class PortableCable implements Cable {
+export class PortableCable implements SecureCable {
   readonly core: Core;
   readonly io: string;
   readonly #udp: Udp;
@@ -113,6 +209,10 @@ export class PortableCable implements Cable {
   readonly #wearBytes: number;
   readonly #bySession: (LinkState | undefined)[] = [];
   readonly #byRemote = new Map<string, LinkState>();
+  /** Secure links, by the receiver's index that their messages bear. */
+  readonly #byIndex = new Map<number, LinkState>();
+  /** Who sent what a slot holds, by slot. */
+  readonly #senders: (Remote | undefined)[] = [];
   /** One for each slot, made once: gives the slot back when its datagram has been sent. */
   readonly #releases: (() => void)[];
   readonly #stalled = new Set<LinkState>();
@@ -181,18 +281,86 @@ export class PortableCable implements Cable {
   plugIn(remote: Remote, open: OpenPlug): Link | undefined {
     const session = this.core.openSession();
     if (session === undefined) return undefined;
-    const link = new LinkState(session, remote, (self) =>
-      open({
-        stream: (piece) => this.#feed(self, piece),
-        lost: (why) => this.#events.plugLost(self, why),
-        back: () => {
-          this.core.resetStream(session);
-          this.#events.plugBack(self);
-        },
-      }),
-    );
+    const link = new LinkState(session, remote);
+    this.#bySession[session] = link;
+    this.plug(link, open);
+    return link;
+  }
+
+  join(remote: Remote, path: number, events: SecureEvents): Link | undefined {
+    const session = this.core.openSession();
+    if (session === undefined) return undefined;
+    this.core.setPath(session, path);
+    const link = new LinkState(session, remote, events);
+    link.frameMax = this.core.frameMax;
     this.#bySession[session] = link;
     return link;
+  }
+
+  plug(link: Link, open: OpenPlug): Plug {
+    const state = link as LinkState;
+    let plug: Plug | undefined;
+    const unlessPulled = (act: () => void) => {
+      if (state.plug === plug) act();
+    };
+    plug = open({
+      stream: (piece) => unlessPulled(() => this.#feed(state, piece)),
+      lost: (why) => unlessPulled(() => this.#events.plugLost(state, why)),
+      back: () =>
+        unlessPulled(() => {
+          this.core.resetStream(state.session);
+          this.#events.plugBack(state);
+        }),
+    });
+    state.plug = plug;
+    return plug;
+  }
+
+  async pull(link: Link): Promise<void> {
+    const state = link as LinkState;
+    const { plug } = state;
+    state.resume();
+    state.plug = undefined;
+    state.backlog = undefined;
+    this.#stalled.delete(state);
+    this.core.resetStream(state.session);
+    await plug?.close();
+  }
+
+  install(link: Link, place: number, keys: TransportKeys): void {
+    const state = link as LinkState;
+    this.core.installKeypair(state.session, place, keys);
+    state.indices[place] = keys.local;
+    this.#byIndex.set(keys.local, state);
+  }
+
+  use(link: Link, place: number): void {
+    const state = link as LinkState;
+    this.core.useKeypair(state.session, place);
+    state.sealing = place;
+    if (state.backlog !== undefined) this.#feed(state, new Uint8Array());
+  }
+
+  drop(link: Link, place: number): void {
+    const state = link as LinkState;
+    this.#pump(); // what came in time
+    this.core.dropKeypair(state.session, place);
+    this.#byIndex.delete(state.indices[place] as number);
+    if (state.sealing === place) state.sealing = undefined;
+  }
+
+  discard(link: Link): void {
+    const state = link as LinkState;
+    if (state.backlog !== undefined) this.#feed(state, new Uint8Array(), false);
+  }
+
+  keepalive(link: Link): void {
+    const { ring } = this.core;
+    if (!ring.pushKeepalive(link.session)) {
+      this.#pump();
+      ring.pushKeepalive(link.session); // a ring that stays full has other messages, which do as well
+    }
+    this.#pump();
   }
 
   raise(link: Link, keying: Keying): void {
@@ -213,17 +381,17 @@ export class PortableCable implements Cable {
   lower(link: Link): void {
     const state = link as LinkState;
     this.#pump();
-    this.#byRemote.delete(remoteKey(state.remote));
+    if (state.secure === undefined) this.#byRemote.delete(remoteKey(state.remote));
+    for (const index of state.indices.splice(0)) this.#byIndex.delete(index as number);
+    state.sealing = undefined;
     this.core.unkeySession(state.session);
   }
 
   async unplug(link: Link): Promise<void> {
     const state = link as LinkState;
     this.lower(state);
-    this.#stalled.delete(state);
-    state.backlog = undefined;
     this.#bySession[state.session] = undefined;
-    await state.plug.close();
+    await this.pull(state);
     this.core.closeSession(state.session);
   }
 
@@ -238,8 +406,14 @@ export class PortableCable implements Cable {
 
   #receive(datagram: Uint8Array, from: Remote): void {
     this.#tap?.('in', from, datagram);
-    const link = datagram[0] === TYPE.DATA ? this.#byRemote.get(remoteKey(from)) : undefined;
+    const link =
+      datagram[0] === TYPE.DATA
+        ? this.#byRemote.get(remoteKey(from))
+        : isTransport(datagram)
+          ? this.#byIndex.get(firstIndexOf(datagram))
+          : undefined;
     if (link === undefined) {
+      if (handshakeType(datagram) !== undefined) this.#pump(); // what came before it comes before it
       this.#events.control(datagram, from);
       return;
     }
@@ -248,9 +422,9 @@ export class PortableCable implements Cable {
       this.#events.refused(link, 'bad length', 1);
       return;
     }
-    if (!this.core.ring.push(link.session, datagram)) {
+    if (!this.#push(link, datagram, from)) {
       this.#pump();
-      if (!this.core.ring.push(link.session, datagram)) {
+      if (!this.#push(link, datagram, from)) {
         this.core.dropped(link.session, 0, 1);
         return;
       }
@@ -264,8 +438,18 @@ export class PortableCable implements Cable {
     });
   }
 
-  /** Reads a piece of a plug's stream as far as the ring has room; the plug waits with the rest. */
-  #feed(link: LinkState, piece: Uint8Array): void {
+  #push(link: LinkState, datagram: Uint8Array, from: Remote): boolean {
+    const { ring } = this.core;
+    if (link.secure === undefined) return ring.push(link.session, datagram);
+    this.#senders[ring.next] = from;
+    return ring.pushTransport(link.session, datagram);
+  }
+
+  /**
+   * Reads a piece of a plug's stream as far as the ring has room; the plug waits with the rest.
+   * @param waits whether it waits for a key, too
+   */
+  #feed(link: LinkState, piece: Uint8Array, waits = true): void {
     if (this.#closed || this.#bySession[link.session] !== link) return;
     let rest = piece;
     if (link.backlog !== undefined) {
@@ -274,19 +458,29 @@ export class PortableCable implements Cable {
       rest.set(piece, link.backlog.length);
       link.backlog = undefined;
     }
+    if (waits && link.secure !== undefined && link.sealing === undefined && rest.length <= HELD_MAX) {
+      this.#stalled.delete(link);
+      link.backlog = rest;
+      link.pause();
+      link.secure.wanted();
+      return;
+    }
     while (rest.length > 0) {
       const part = rest.subarray(0, this.core.pieceMax);
       const taken = this.core.readStream(link.session, part);
       this.#pump();
       rest = rest.subarray(taken);
-      if (taken < part.length && this.core.ring.room === 0) break;
+      const { room } = this.core.ring;
+      // A frame in fragments needs several slots at once: where there are too few, none is taken.
+      if (taken < part.length && (room === 0 || (taken === 0 && room < RESUME_ROOM))) break;
     }
     if (rest.length > 0) {
       link.backlog = rest;
       this.#stalled.add(link);
-      link.plug.pause();
-    } else if (this.#stalled.delete(link)) {
-      link.plug.resume();
+      link.pause();
+    } else {
+      this.#stalled.delete(link);
+      link.resume();
     }
   }
 
@@ -328,6 +522,18 @@ export class PortableCable implements Cable {
     }
   }
 
+  #sent(link: LinkState): void {
+    const { secure, session, sealing, payload } = link;
+    if (secure === undefined) this.#events.sent(link);
+    else if (sealing !== undefined) secure.sealed(payload, this.core.keypairSealed(session, sealing));
+  }
+
+  #heard(link: LinkState): void {
+    const { secure } = link;
+    if (secure === undefined) this.#events.heard(link);
+    else for (const { place, from, data } of link.news.splice(0)) secure.opened(place, from, data);
+  }
+
   #deliver(count: number): void {
     const { ring } = this.core;
     for (let back = count - 1; back >= 0; back--) {
@@ -342,31 +548,34 @@ export class PortableCable implements Cable {
         this.#tap?.('out', link.remote, ring.bytes.slice(slot.address, slot.address + slot.length));
         const release = this.#releases[slot.index] as () => void;
         link.sealed = true;
-        if (slot.length > ORIGINAL_DATAGRAM_MAX) link.large = true;
+        if (link.secure !== undefined) link.payload ||= slot.length > KEEPALIVE_BYTES;
+        else if (slot.length > ORIGINAL_DATAGRAM_MAX) link.large = true;
         link.wear += slot.length;
         this.#touched.add(link);
         this.#udp.send(ring.bytes, slot.address, slot.length, link.remote, release);
       } else {
         link.opened++;
+        if (link.secure !== undefined) link.opens(slot, this.#senders);
         link.wear += slot.length;
         this.#touched.add(link);
       }
     }
     for (const link of this.#touched) {
-      if (link.sealed) this.#events.sent(link);
+      if (link.sealed) this.#sent(link);
       if (link.large) this.#events.large(link);
       if (link.opened > 0) {
+        this.#heard(link); // first, as it may be what plugs the link in
         // A copy: the pipe may keep it for a while. One for each batch and peer.
-        if (!link.plug.write(this.core.writeStream(link.session, count).slice())) {
-          this.core.dropped(link.session, link.opened, 0);
-        }
-        this.#events.heard(link);
+        const stream = this.core.writeStream(link.session, count, performance.now()).slice();
+        if (stream.length > 0 && link.plug?.write(stream) !== true)
+          this.core.dropped(link.session, framesIn(stream), 0);
       }
       if (link.wear >= this.#wearBytes) {
         link.wear = Number.NaN;
         this.#events.worn(link);
       }
       link.sealed = false;
+      link.payload = false;
       link.large = false;
       link.opened = 0;
     }

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { lookup } from 'node:dns/promises';
 import type { Link, WireTap } from './cable.js';
 import { Core, type Keying, keyingText } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
 import { type Log, SeldomLog } from './log.js';
 import { type Io, openCable } from './open-cable.js';
-import type { OpenPlug } from './plug/plug.js';
+import type { OpenPlug, Plug } from './plug/plug.js';
 import { ClassicClient } from './protocol/classic-client.js';
 import type { ClientEffect, ClientFailure, ClientMode } from './protocol/client-terms.js';
 import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
 import { type Remote, remoteText } from './protocol/remote.js';
 import type { Cipher } from './protocol/session-key.js';
 import { longestFrame } from './protocol/sizes.js';
-import { deferred, type Running } from './running.js';
+import { resolveHost } from './resolve.js';
+import { deferred, type RunningClient } from './running.js';
 import type { OpenUdp } from './udp/udp.js';
 import { warnOfLength, warnOfWeakness, warnOfWear } from './warnings.js';
 
@@ -37,22 +37,6 @@ export interface ClientConfiguration {
   readonly tap?: WireTap;
   readonly io?: Io;
   readonly openUdp?: OpenUdp;
-}
-
-export interface RunningClient extends Running {
-  /** Resolves when the cable is up for the first time. */
-  readonly up: Promise<void>;
-}
-
-/** All addresses of the server, in the order of the system's choice. */
-export async function resolveHost(host: string): Promise<string[]> {
-  try {
-    return (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
-  } catch (error) {
-    throw new CryptcabError(
-      `no such host ${host} (${messageOf(error)}): see how the name is written after -c`,
-    );
-  }
 }
 
 /** Starts a client: one cable to one server. */
@@ -126,7 +110,8 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   log.info({ io: cable.io }, 'how frames and datagrams are moved');
 
   const link = cable.plugIn(remote, configuration.plug) as Link; // the first session of a fresh core
-  link.plug.settled.then(
+  const { settled } = link.plug as Pick<Plug, 'settled'>;
+  settled.then(
     () => {
       pluggedIn = true;
     },
@@ -277,9 +262,10 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   return {
     local: cable.local,
     io: cable.io,
-    ready: link.plug.settled,
+    ready: settled,
     up: up.promise,
     ended: ended.promise,
+    refusals: () => new Map(),
     statistics: () => [{ peer: remoteText(remote), ...cable.counts(link) }],
     async close() {
       abort.abort();

@@ -1,6 +1,6 @@
 // The library's public face.
 export type { WireTap } from './cable.js';
-export { type CarryKey, type ClientConfiguration, type RunningClient, startClient } from './client.js';
+export { type CarryKey, type ClientConfiguration, startClient } from './client.js';
 export { Core, type Keying, type SessionCounts } from './core/core.js';
 export { type Refusal, STATUS, type Status } from './core/status.js';
 export { newMemory } from './core/wasm.js';
@@ -18,7 +18,14 @@ export type { ClientEffect, ClientMode, ClientOptions } from './protocol/client-
 export { DEFAULT_PORT, KEY_FILE_BYTES } from './protocol/constants.js';
 export type { Remote } from './protocol/remote.js';
 export type { Cipher } from './protocol/session-key.js';
-export type { PeerStatistics, Running } from './running.js';
-export { type ServerConfiguration, type ServerKeys, startServer } from './server.js';
+export type { PeerStatistics, Running, RunningClient } from './running.js';
+export {
+  type Enrol,
+  type SecureClientConfiguration,
+  type SecureKeys,
+  startSecureClient,
+} from './secure/secure-client.js';
+export type { Enrolled, SecureServerConfiguration } from './secure/secure-server.js';
+export { type RunningServer, type ServerConfiguration, type ServerKeys, startServer } from './server.js';
 export { openDgram } from './udp/dgram.js';
 export type { OpenUdp, Udp, UdpEvents } from './udp/udp.js';

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { Link, WireTap } from './cable.js';
+import type { Cable, Link, SecureCable, WireTap } from './cable.js';
 import { Core, type Keying, keyingText } from './core/core.js';
+import { CryptcabError } from './error.js';
 import { takeSessionKey } from './keys/key-file.js';
 import { type Log, SeldomLog } from './log.js';
-import { type Io, openCable } from './open-cable.js';
+import { type CableSetup, type Io, openCable, openSecureCable } from './open-cable.js';
 import type { OpenPlug } from './plug/plug.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
 import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
@@ -11,8 +12,10 @@ import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
 import { copyKey, isOriginalId, type Secret } from './protocol/session-key.js';
 import { longestFrame } from './protocol/sizes.js';
 import { deferred, type Running } from './running.js';
+import { type Enrolled, SecureServer, type SecureServerConfiguration } from './secure/secure-server.js';
+import { isSecure } from './secure/secure-side.js';
 import type { OpenUdp } from './udp/udp.js';
-import { warnOfLength, warnOfWeakness, warnOfWear } from './warnings.js';
+import { warnOfBoth, warnOfLength, warnOfWeakness, warnOfWear } from './warnings.js';
 
 /** How a server knows its clients' keys: from a file that both ends have, by scp, or not at all (`-x`). */
 export type ServerKeys =
@@ -23,13 +26,27 @@ export type ServerKeys =
 export interface ServerConfiguration {
   /** Local UDP port; 0 for any. */
   readonly port: number;
-  readonly keys: ServerKeys;
+  /** Of clients of the classic protocol; undefined: none are served. */
+  readonly keys: ServerKeys | undefined;
+  /** Serves clients of the secure cable as well. */
+  readonly secure?: SecureServerConfiguration;
   /** Makes a switch port for each client. */
   readonly plug: OpenPlug;
   readonly log: Log;
   readonly tap?: WireTap;
   readonly io?: Io;
   readonly openUdp?: OpenUdp;
+}
+
+export interface RunningServer extends Running {
+  /** Reads the peers file again. */
+  reload(): void;
+  /**
+   * Lets a client of the secure cable connect that has shown by other means that it may (secure-protocol §3).
+   * @param presharedKey 32 bytes
+   * @throws CryptcabError for what is no public key, or there already, and where no secure clients are served
+   */
+  enrol(publicKey: Uint8Array, presharedKey: Uint8Array): Enrolled;
 }
 
 const TICK_MS = 1_000;
@@ -47,7 +64,7 @@ const REFUSALS: Record<ServerRefusal, string> = {
 };
 
 /** Starts a server: a switch port for each client that proves its key. */
-export async function startServer(configuration: ServerConfiguration): Promise<Running> {
+export async function startServer(configuration: ServerConfiguration): Promise<RunningServer> {
   const { keys, log } = configuration;
   const core = await Core.load();
   const seldom = new SeldomLog();
@@ -62,9 +79,9 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   });
 
   function keyFor(id: string): Secret | undefined {
-    if (keys.kind === 'preshared') return copyKey(keys.key);
+    if (keys?.kind === 'preshared') return copyKey(keys.key);
     const taken = takeSessionKey(id); // also with -x: a C client leaves one
-    if (keys.kind === 'plain') {
+    if (keys?.kind === 'plain') {
       if (typeof taken !== 'string') taken.fill(0);
       return 'none';
     }
@@ -75,8 +92,9 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     return undefined;
   }
 
-  const textOf = (link: Link) => remoteText(link.remote);
-  const cable = await openCable({
+  let secure: SecureServer | undefined;
+  const textOf = (link: Link) => secure?.nameOf(link) ?? remoteText(link.remote);
+  const setup: CableSetup = {
     core,
     io: configuration.io,
     openUdp: configuration.openUdp,
@@ -84,6 +102,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     tap: configuration.tap,
     events: {
       control(datagram, from) {
+        if (secure !== undefined && isSecure(datagram)) return secure.side.receive(datagram, from);
+        if (keys === undefined) return;
         machine.receive(performance.now(), from, datagram);
         for (const effect of machine.take()) act(effect);
       },
@@ -109,7 +129,21 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       },
       failed: (error) => ended.reject(error),
     },
-  });
+  };
+  let cable: Cable;
+  if (configuration.secure === undefined) {
+    cable = await openCable(setup);
+  } else {
+    const both: SecureCable = await openSecureCable(setup);
+    try {
+      secure = new SecureServer(configuration.secure, both, configuration.plug, log, seldom);
+    } catch (error) {
+      await both.close();
+      throw error;
+    }
+    cable = both;
+    if (keys !== undefined) warnOfBoth(log);
+  }
   log.info({ io: cable.io }, 'how frames and datagrams are moved');
 
   function act(effect: ServerEffect): void {
@@ -183,13 +217,24 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     io: cable.io,
     ready,
     ended: ended.promise,
-    statistics: () => [...links.values()].map((link) => ({ peer: textOf(link), ...cable.counts(link) })),
+    statistics: () => [
+      ...[...links.values()].map((link) => ({ peer: textOf(link), ...cable.counts(link) })),
+      ...(secure?.side.statistics() ?? []),
+    ],
+    refusals: () => secure?.side.refused ?? new Map(),
+    reload: () => secure?.reload(),
+    enrol(publicKey, presharedKey) {
+      if (secure === undefined)
+        throw new CryptcabError('this server serves no secure clients: start it with --secure');
+      return secure.enrol(publicKey, presharedKey);
+    },
     async close() {
       clearInterval(timer);
       for (const link of [...links.values()]) unplug(link.remote, 'the server ends');
       await Promise.allSettled([...closing, probe.close()]);
+      await secure?.close();
       machine.end();
-      if (keys.kind === 'preshared') keys.key.fill(0);
+      if (keys?.kind === 'preshared') keys.key.fill(0);
       await cable.close();
       ended.resolve();
     },

@@ -11,6 +11,14 @@ export function warnOfWeakness(log: Log, peer: string, suite: Keying['suite']): 
   );
 }
 
+/** Said once, by a server that serves both: who is let in by the weaker of two doors is in. */
+export function warnOfBoth(log: Log): void {
+  log.warn(
+    {},
+    'classic clients are served, too: their frames reach the same switch with none of what the secure cable gives (see SECURITY.md); --no-classic shuts them out',
+  );
+}
+
 /** Ethernet header: what a frame has besides the MTU. */
 const HEADER_BYTES = 14;
 

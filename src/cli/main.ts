@@ -4,9 +4,9 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { WireTap } from '../cable.js';
-import { resolveHost, startClient } from '../client.js';
+import { startClient } from '../client.js';
 import { CryptcabError, messageOf } from '../error.js';
-import { readPresharedKey } from '../keys/key-file.js';
+import { readPresharedKey, readTextKey } from '../keys/key-file.js';
 import { carryKey, splitOptions } from '../keys/scp.js';
 import type { Log } from '../log.js';
 import { leave } from '../native/leave.js';
@@ -14,12 +14,23 @@ import { vdePlug } from '../plug/vde-plug.js';
 import type { ClientMode } from '../protocol/client-terms.js';
 import { classify } from '../protocol/messages.js';
 import { remoteText } from '../protocol/remote.js';
+import { handshakeType, isTransport } from '../protocol/secure/messages.js';
 import { type Cipher, newId, newKey } from '../protocol/session-key.js';
-import { deferred, type Running } from '../running.js';
-import { startServer } from '../server.js';
+import { resolveHost } from '../resolve.js';
+import { deferred, type Running, type RunningClient } from '../running.js';
+import { startSecureClient } from '../secure/secure-client.js';
+import { type ServerKeys, startServer } from '../server.js';
 import { type Carried, detach, handedOver, isDaemonChild, releaseParent, tellParent } from './daemon.js';
+import { isKeyCommand, runKeyCommand } from './keys.js';
 import { openLog } from './logger.js';
-import { Answer, parseOptions, type Settings, type Target, UsageError } from './options.js';
+import {
+  Answer,
+  parseOptions,
+  type SecureSettings,
+  type Settings,
+  type Target,
+  UsageError,
+} from './options.js';
 
 /** How long -d waits for a server's answer before it goes on in the background. */
 const PATIENCE_MS = 10_000;
@@ -38,13 +49,21 @@ function version(): string {
   return JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version;
 }
 
+const HANDSHAKES = { 1: 'initiation', 2: 'handshake response', 3: 'cookie' } as const;
+
+function kindOf(datagram: Uint8Array): string {
+  const type = handshakeType(datagram);
+  if (type !== undefined) return HANDSHAKES[type];
+  return isTransport(datagram) ? 'transport' : classify(datagram);
+}
+
 /** From -vvv on: each datagram of the handshake; with -vvvv every datagram, as it is on the wire. */
 function wireTap(verbosity: number, log: Log): { tap: WireTap } | Record<string, never> {
   if (verbosity < 3) return {};
   return {
     tap(direction, remote, datagram) {
-      const message = classify(datagram);
-      if (verbosity < 4 && message === 'data') return;
+      const message = kindOf(datagram);
+      if (verbosity < 4 && (message === 'data' || message === 'transport')) return;
       const fields = { direction, peer: remoteText(remote), message, bytes: datagram.length };
       const hex = verbosity < 4 ? {} : { datagram: Buffer.from(datagram).toString('hex') };
       log.trace({ ...fields, ...hex }, 'datagram');
@@ -69,40 +88,83 @@ function presharedKey(path: string, cipher: Cipher, log: Log): Uint8Array {
   return key;
 }
 
+function textKey(path: string, maker: 'keygen' | 'genpsk', log: Log): Uint8Array {
+  const what = maker === 'keygen' ? 'the key file' : 'the preshared key file';
+  const { key, exposed } = readTextKey(path, what, maker);
+  if (exposed !== undefined) log.warn({ file: path }, `the key file ${exposed}`);
+  return key;
+}
+
 interface Started extends Running {
   /** When -d may return. */
   settled(): Promise<void>;
+  /** What SIGHUP does; undefined when it is the end. */
+  readonly reload?: () => void;
+}
+
+/** How a server knows its classic clients; undefined when it serves none. */
+function classicKeys(settings: Settings, log: Log): ServerKeys | undefined {
+  if (!settings.classic) return undefined;
+  if (settings.keyFile !== undefined)
+    return { kind: 'preshared', key: presharedKey(settings.keyFile, settings.cipher, log) };
+  return { kind: settings.plain ? 'plain' : 'scp' };
+}
+
+function secureServer({ keyFile, peersFile, path }: SecureSettings, log: Log) {
+  return { secure: { privateKey: textKey(keyFile, 'keygen', log), peersFile: peersFile as string, path } };
 }
 
 async function startAsServer(settings: Settings, log: Log): Promise<Started> {
   const running = await startServer({
     port: settings.port,
-    keys:
-      settings.keyFile !== undefined
-        ? { kind: 'preshared', key: presharedKey(settings.keyFile, settings.cipher, log) }
-        : { kind: settings.plain ? 'plain' : 'scp' },
+    keys: classicKeys(settings, log),
+    ...(settings.secure && secureServer(settings.secure, log)),
     plug: vdePlug(settings.socket),
     io: settings.io,
     log,
     ...wireTap(settings.verbosity, log),
   });
   log.info({ port: running.local.port, switch: settings.socket }, 'waiting for clients');
-  return { ...running, settled: () => running.ready };
+  const reload = settings.secure === undefined ? {} : { reload: running.reload };
+  return { ...running, ...reload, settled: () => running.ready };
 }
 
-async function startAsClient(
+function startSecurely(
+  settings: Settings,
+  { keyFile, presharedKeyFile, peer, path }: SecureSettings,
+  target: Target,
+  log: Log,
+): Promise<RunningClient> {
+  return startSecureClient({
+    port: settings.port,
+    server: target,
+    keys: {
+      privateKey: textKey(keyFile, 'keygen', log),
+      ...(presharedKeyFile !== undefined && { presharedKey: textKey(presharedKeyFile, 'genpsk', log) }),
+      serverPublicKey: peer as Uint8Array,
+    },
+    keepalive: settings.keepalive,
+    path,
+    plug: vdePlug(settings.socket),
+    io: settings.io,
+    log,
+    ...wireTap(settings.verbosity, log),
+  });
+}
+
+function startClassically(
   settings: Settings,
   target: Target,
   carried: Carried | undefined,
   log: Log,
-): Promise<Started> {
+): Promise<RunningClient> {
   const mode: ClientMode =
     settings.keyFile !== undefined
       ? { kind: 'preshared', key: presharedKey(settings.keyFile, settings.cipher, log) }
       : settings.plain
         ? { kind: 'plain' }
         : { kind: 'random', ...(carried && { carried }) };
-  const running = await startClient({
+  return startClient({
     port: settings.port,
     server: target,
     mode,
@@ -114,6 +176,18 @@ async function startAsClient(
     log,
     ...wireTap(settings.verbosity, log),
   });
+}
+
+async function startAsClient(
+  settings: Settings,
+  target: Target,
+  carried: Carried | undefined,
+  log: Log,
+): Promise<Started> {
+  const running =
+    settings.secure === undefined
+      ? await startClassically(settings, target, carried, log)
+      : await startSecurely(settings, settings.secure, target, log);
   return {
     ...running,
     async settled() {
@@ -131,6 +205,8 @@ async function startAsClient(
 /** What was carried so far; asked for, so that it is said whatever the verbosity. */
 function sayStatistics(running: Running, log: Log): void {
   for (const peer of running.statistics()) log.info({ ...peer, io: running.io }, 'carried');
+  const refused = running.refusals();
+  if (refused.size > 0) log.info(Object.fromEntries(refused), 'refused');
 }
 
 /** Runs until it is told to end, or cannot go on. */
@@ -139,13 +215,16 @@ async function run(settings: Settings, daemon: boolean): Promise<void> {
   const carried = daemon ? await handedOver() : undefined;
   const stopped = deferred();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stopped.resolve);
+  let reload: (() => void) | undefined;
   process.on('SIGHUP', () => {
-    if (!daemon) stopped.resolve(); // its terminal is gone
+    if (reload !== undefined) reload();
+    else if (!daemon) stopped.resolve(); // its terminal is gone
   });
-  const running =
+  const running: Started =
     settings.connect === undefined
       ? await startAsServer(settings, log)
       : await startAsClient(settings, settings.connect, carried, log);
+  reload = running.reload;
   process.on('SIGUSR2', () => sayStatistics(running, log.child({}, { level: 'info' })));
   try {
     await Promise.race([daemon ? running.settled() : running.ready, running.ended, stopped.promise]);
@@ -173,7 +252,12 @@ function writePidFile(path: string): void {
 /** Leaves the terminal; a key is carried before, because scp may have to ask for a password there. */
 async function runAsDaemon(settings: Settings): Promise<number> {
   let carried: Carried | undefined;
-  if (settings.connect !== undefined && settings.keyFile === undefined && !settings.plain) {
+  if (
+    settings.connect !== undefined &&
+    settings.keyFile === undefined &&
+    !settings.plain &&
+    settings.secure === undefined
+  ) {
     await resolveHost(settings.connect.host);
     carried = { id: newId(randomBytes), key: newKey(randomBytes, settings.cipher) };
     const abort = new AbortController();
@@ -190,6 +274,11 @@ async function runAsDaemon(settings: Settings): Promise<number> {
 async function main(): Promise<number> {
   const daemonChild = isDaemonChild();
   try {
+    const [command, ...rest] = process.argv.slice(2);
+    if (isKeyCommand(command)) {
+      process.stdout.write(runKeyCommand(command, rest));
+      return 0;
+    }
     const settings = parseOptions(name, version(), process.argv.slice(2));
     if (settings.daemon && !daemonChild) return await runAsDaemon(settings);
     await run(settings, daemonChild);

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseKey } from '../keys/key-text.js';
 import { IO_PATHS, type Io } from '../open-cable.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { CIPHERS, type Cipher } from '../protocol/session-key.js';
@@ -20,8 +21,25 @@ export interface Settings {
   readonly daemon: boolean;
   readonly pidFile: string | undefined;
   readonly logFile: string | undefined;
+  readonly secure: SecureSettings | undefined;
+  /** Of a server: whether it serves clients of the classic protocol. */
+  readonly classic: boolean;
   /** How often -v was given. */
   readonly verbosity: number;
+}
+
+/** What --secure asks for (secure-protocol §3). */
+export interface SecureSettings {
+  /** File with the private key. */
+  readonly keyFile: string;
+  /** Of a client: the server's public key. */
+  readonly peer: Uint8Array | undefined;
+  /** Of a client: file with the preshared key. */
+  readonly presharedKeyFile: string | undefined;
+  /** Of a server. */
+  readonly peersFile: string | undefined;
+  /** Largest UDP payload to be sent, bytes. */
+  readonly path: number;
 }
 
 export interface Target {
@@ -41,6 +59,30 @@ function parsePort(text: string): number {
   if (!(port >= 0 && port <= 65535))
     throw new InvalidArgumentError(`'${text}' is not a UDP port: give a number from 1 to 65535.`);
   return port;
+}
+
+/** Headers of IPv6 and UDP: what a packet has besides the UDP payload, whichever family carries it. */
+const PATH_HEADERS = 48;
+/** What every IPv4 host takes, and the largest datagram of ours, with headers. */
+const PATH_MTU = { min: 576, max: 9_299, usual: 1_500 } as const;
+
+function parsePathMtu(text: string): number {
+  const bytes = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(bytes >= PATH_MTU.min && bytes <= PATH_MTU.max))
+    throw new InvalidArgumentError(
+      `'${text}' is not the MTU of a path: give the bytes of its largest IP packet, ${PATH_MTU.min} to ${PATH_MTU.max}.`,
+    );
+  return bytes;
+}
+
+function parsePublicKey(text: string): Uint8Array {
+  const key = parseKey(text);
+  // Nothing of it is repeated: it may be a private key by mistake.
+  if (key === undefined)
+    throw new InvalidArgumentError(
+      "is followed by no public key: give the server's, 44 characters as its operator gets them from cryptcab pubkey.",
+    );
+  return key;
 }
 
 /** `[user@]host[:port]`; an IPv6 address with a port needs brackets. */
@@ -76,6 +118,13 @@ function spreadVerbose(argv: readonly string[], takeArgument: readonly (string |
 }
 
 interface Raw {
+  secure?: true;
+  key?: string;
+  psk?: string;
+  peer?: Uint8Array;
+  peers?: string;
+  pathMtu?: number;
+  classic: boolean;
   sock: string;
   localport: number;
   connect?: Target;
@@ -122,6 +171,21 @@ export function parseOptions(name: string, version: string, argv: readonly strin
         'with -c: chacha20 for a server from 2.3.3 on (default: blowfish)',
       ).choices(CIPHERS),
     )
+    .option('--secure', 'the secure cable, which speaks the WireGuard protocol, instead of the classic one')
+    .option('--key <file>', 'with --secure: the private key of this end (see cryptcab keygen)')
+    .option(
+      '--peer <public-key>',
+      "with --secure and -c: the server's public key (see cryptcab pubkey)",
+      parsePublicKey,
+    )
+    .option('--psk <file>', 'with --secure and -c: a preshared key besides (see cryptcab genpsk)')
+    .option('--peers <file>', 'with --secure, server: who may connect, a public key in each line')
+    .option(
+      '--path-mtu <bytes>',
+      'with --secure: the largest IP packet that the path takes (default: 1500)',
+      parsePathMtu,
+    )
+    .option('--no-classic', 'with --secure, server: serve no classic clients')
     .option('-k, --keepalive', 'with -c: keep a quiet link from timing out')
     .addOption(
       new Option('--io <path>', 'how frames are moved: native needs Linux and koffi')
@@ -136,7 +200,7 @@ export function parseOptions(name: string, version: string, argv: readonly strin
     .helpOption('-h, --help', 'print this')
     .addHelpText(
       'after',
-      '\nSCP_EXTRA_OPTIONS in the environment: more options for the scp that sends the key.\nSIGUSR2 logs what was carried so far.',
+      '\nKeys of the secure cable: cryptcab keygen, cryptcab pubkey < KEYFILE, cryptcab genpsk.\nSCP_EXTRA_OPTIONS in the environment: more options for the scp that sends the key.\nSIGUSR2 logs what was carried so far; SIGHUP reads the --peers file again.',
     )
     .allowExcessArguments(false)
     .exitOverride()
@@ -170,6 +234,9 @@ export function parseOptions(name: string, version: string, argv: readonly strin
   if (raw.preshared === '') refuse('-P is empty: name the key file');
   if (raw.pidfile === '') refuse('--pidfile is empty: name the file to write');
   if (raw.logFile === '') refuse('--log-file is empty: name the file to write');
+  if (raw.key === '') refuse('--key is empty: name the file with the private key');
+  if (raw.psk === '') refuse('--psk is empty: name the file with the preshared key');
+  if (raw.peers === '') refuse('--peers is empty: name the file with the public keys');
   if (raw.preshared !== undefined && raw.noencrypt)
     refuse('-P and -x exclude each other: encrypt with the key file, or not at all');
   if (raw.cipher !== undefined && raw.connect === undefined) {
@@ -181,6 +248,8 @@ export function parseOptions(name: string, version: string, argv: readonly strin
     refuse('-k is for clients: name the server with -c, or leave -k away');
   if (raw.localport === 0 && raw.connect === undefined)
     refuse('a server needs a port that its clients know: give -p a number from 1 to 65535');
+  const wrong = contradiction(raw);
+  if (wrong !== undefined) refuse(wrong);
   return {
     socket: raw.sock.includes('://') ? raw.sock : resolve(raw.sock),
     port: raw.localport,
@@ -193,8 +262,66 @@ export function parseOptions(name: string, version: string, argv: readonly strin
     daemon: raw.daemon === true,
     pidFile: raw.pidfile === undefined ? undefined : resolve(raw.pidfile),
     logFile: raw.logFile === undefined ? undefined : resolve(raw.logFile),
+    secure: secureSettings(raw),
+    classic: raw.classic,
     verbosity,
   };
+}
+
+/** What of the secure cable's options does not go together. */
+function contradiction(raw: Raw): string | undefined {
+  const client = raw.connect !== undefined;
+  if (!raw.secure) {
+    const stray =
+      (raw.key !== undefined && '--key') ||
+      (raw.peer !== undefined && '--peer') ||
+      (raw.psk !== undefined && '--psk') ||
+      (raw.peers !== undefined && '--peers') ||
+      (raw.pathMtu !== undefined && '--path-mtu') ||
+      (!raw.classic && '--no-classic');
+    return stray ? `${stray} is for the secure cable: add --secure, or leave ${stray} away` : undefined;
+  }
+  if (raw.noencrypt) return '--secure and -x exclude each other: encrypt, or do not';
+  if (client) {
+    if (raw.preshared !== undefined)
+      return '--secure and -P exclude each other: -P is a key of the classic protocol; give --key and --peer';
+    if (raw.cipher !== undefined)
+      return '--secure and --cipher exclude each other: ciphers are chosen in the classic protocol alone';
+    if (raw.peers !== undefined)
+      return '--peers and -c exclude each other: a client has one peer, its server; name it with --peer';
+    if (!raw.classic)
+      return '--no-classic and -c exclude each other: a client with --secure is never classic';
+    if (raw.key === undefined)
+      return "--secure needs --key FILE with the private key of this end, and --peer with the server's public key";
+    if (raw.peer === undefined)
+      return "--key needs --peer PUBLIC-KEY: the server's, from cryptcab pubkey there";
+    return undefined;
+  }
+  if (raw.peer !== undefined)
+    return '--peer is for clients: name the server with -c, or the peers of a server with --peers FILE';
+  if (raw.psk !== undefined)
+    return '--psk is for clients: name the server with -c, or give a peer psk=FILE in its line of the --peers file';
+  if (!raw.classic && raw.preshared !== undefined)
+    return '--no-classic and -P exclude each other: -P is the key of classic clients';
+  if (raw.key === undefined) return '--secure needs --key FILE: the private key of this end';
+  if (raw.peers === undefined)
+    return '--secure needs --peers FILE: who may connect, a public key in each line';
+  return undefined;
+}
+
+/** Of options that go together. */
+function secureSettings({
+  secure,
+  key,
+  peer,
+  psk,
+  peers,
+  pathMtu = PATH_MTU.usual,
+}: Raw): SecureSettings | undefined {
+  if (!secure || key === undefined) return undefined;
+  const peersFile = peers === undefined ? undefined : resolve(peers);
+  const presharedKeyFile = psk === undefined ? undefined : resolve(psk);
+  return { keyFile: resolve(key), presharedKeyFile, peer, peersFile, path: pathMtu - PATH_HEADERS };
 }
 
 /** What commander says, as one line of ours. */

@@ -166,7 +166,7 @@ export class Core {
   setPath(session: number, path: number): void {
     if (!(path >= PATH_MIN && path <= this.datagramMax))
       throw new RangeError(`a path carries ${PATH_MIN} to ${this.datagramMax} bytes`);
-    this.#wasm.functions.sessionPath(session, path);
+    this.#locked(() => this.#wasm.functions.sessionPath(session, path));
   }
 
   /**
@@ -177,19 +177,21 @@ export class Core {
     const { functions, layout } = this.#wasm;
     if (send.length !== TRANSPORT_KEY_BYTES || receive.length !== TRANSPORT_KEY_BYTES)
       throw new RangeError('a transport key has 32 bytes');
-    this.ring.bytes.set(send, layout.STAGE_IN);
-    this.ring.bytes.set(receive, layout.STAGE_IN + TRANSPORT_KEY_BYTES);
-    functions.keypairInstall(session, place, layout.STAGE_IN, local, remote);
+    this.#locked(() => {
+      this.ring.bytes.set(send, layout.STAGE_IN);
+      this.ring.bytes.set(receive, layout.STAGE_IN + TRANSPORT_KEY_BYTES);
+      functions.keypairInstall(session, place, layout.STAGE_IN, local, remote);
+    });
   }
 
   /** From now on the keypair at this place seals. */
   useKeypair(session: number, place: number): void {
-    this.#wasm.functions.keypairUse(session, place);
+    this.#locked(() => this.#wasm.functions.keypairUse(session, place));
   }
 
   /** Takes a keypair away and wipes it; if it was the one that seals, none does. */
   dropKeypair(session: number, place: number): void {
-    this.#wasm.functions.keypairDrop(session, place);
+    this.#locked(() => this.#wasm.functions.keypairDrop(session, place));
   }
 
   /** How many messages a keypair has sealed. */

@@ -26,6 +26,8 @@ const NONE: Settings = {
   daemon: false,
   pidFile: undefined,
   logFile: undefined,
+  secure: undefined,
+  classic: true,
   verbosity: 0,
 };
 const HOST = { user: undefined, host: 'h', port: 7667 };

@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { CryptcabError, messageOf } from '../error.js';
+import { keyText, newPresharedKey, newPrivateKey, parseKey, publicKeyOf } from '../keys/key-text.js';
+import { UsageError } from './options.js';
+
+/** Commands that make keys of the secure cable, as text in the forms of `wg` (secure-protocol §3). */
+const COMMANDS = ['keygen', 'pubkey', 'genpsk'] as const;
+type KeyCommand = (typeof COMMANDS)[number];
+
+export function isKeyCommand(word: string | undefined): word is KeyCommand {
+  return COMMANDS.includes(word as KeyCommand);
+}
+
+/**
+ * What a command prints.
+ * @throws UsageError, or CryptcabError when pubkey reads no private key
+ */
+export function runKeyCommand(command: KeyCommand, rest: readonly string[]): string {
+  if (rest.length > 0) throw new UsageError(`${command} takes no arguments: see --help`);
+  const random = (length: number) => new Uint8Array(randomBytes(length));
+  switch (command) {
+    case 'keygen':
+      return `${keyText(newPrivateKey(random))}\n`;
+    case 'genpsk':
+      return `${keyText(newPresharedKey(random))}\n`;
+    case 'pubkey':
+      return `${keyText(publicKeyOf(readPrivateKey()))}\n`;
+  }
+}
+
+function readPrivateKey(): Uint8Array {
+  let text: string;
+  try {
+    text = readFileSync(0, 'latin1');
+  } catch (error) {
+    throw new CryptcabError(`cannot read the private key from standard input: ${messageOf(error)}`);
+  }
+  const key = parseKey(text);
+  if (key === undefined)
+    throw new CryptcabError(
+      'there is no private key on standard input, 44 characters as cryptcab keygen prints them: try cryptcab pubkey < KEYFILE',
+    );
+  return key;
+}
