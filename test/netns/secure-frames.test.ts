@@ -1,0 +1,96 @@
+// Frames of every size through the secure cable, between taps left at the MTU that their owner likes, over narrow paths
+// where no IP fragment passes: what does not fit one datagram is cut, and put together, by the cable itself.
+import { afterEach, expect, test } from 'vitest';
+import { lostSizes } from '../../lab/checks.js';
+import { cryptcab, type Host, Lab } from '../../lab/lab.js';
+import { makeEnd, Peers } from '../../lab/secure-keys.js';
+import { randomness } from '../seed.js';
+
+const LONGEST = 9216;
+const HEADER = 14;
+const random = randomness();
+const bytes = (length: number) => random.bytes(length);
+let lab: Lab | undefined;
+
+afterEach(async () => {
+  await lab?.close();
+  lab = undefined;
+});
+
+/** A router that lets no fragment through, and two hosts with taps at it. */
+function scene(path: number, tap: number): { lab: Lab; router: Host; left: Host; right: Host } {
+  lab = new Lab(3);
+  const [router, left, right] = lab.hosts as [Host, Host, Host];
+  router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+  // A packet of two fragments is put together by no router before this, and counted.
+  const chain = 'inet strict in { type filter hook prerouting priority -500; }';
+  const rules = ['ip frag-off & 0x3fff != 0', 'exthdr frag exists'].map(
+    (what) => `add rule inet strict in ${what} counter drop`,
+  );
+  router.run('nft', [`add table inet strict`, `add chain ${chain}`, ...rules].join('; '));
+  for (const host of [left, right]) {
+    host.run('ip', 'link', 'set', 'v0', 'mtu', String(path));
+    router.run('ip', 'link', 'set', host.gatewayDevice, 'mtu', String(path));
+    host.run('ip', 'route', 'add', 'default', 'via', host.link.hub4);
+    host.run('ip', '-6', 'route', 'add', 'default', 'via', host.link.hub6);
+    host.makeTap(tap);
+  }
+  return { lab, router, left, right };
+}
+
+/** All sizes around what one packet of the path holds, around twice that, and around the ends. */
+function sizesFor(path: number, longest: number): number[] {
+  const sizes = [60, 61, 64, 1000, 1500, 1514, 2000, 4095, 8191, longest - 1, longest];
+  for (const packets of [1, 2]) for (let off = -96; off <= 0; off += 12) sizes.push(packets * path + off);
+  return [...new Set(sizes)].filter((size) => size <= longest).sort((a, b) => a - b);
+}
+
+for (const path of [1280, 1400, 1500]) {
+  for (const [tap, family] of [
+    [1500, 'IPv4'],
+    [LONGEST - HEADER, 'IPv6'],
+  ] as const) {
+    test(`frames between taps of MTU ${tap} over a path of ${path} bytes without fragments, ${family}`, async () => {
+      const { lab, router, left, right } = scene(path, tap);
+      const [server, client] = [makeEnd(lab, 'server', bytes), makeEnd(lab, 'client', bytes)];
+      const peers = new Peers(lab, [client.publicKey]);
+      // 1500 is what is taken for granted.
+      const more = ['-s', 'tap://tap0', '-v', ...(path === 1500 ? [] : ['--path-mtu', String(path)])];
+      const secure = [...cryptcab, '--secure', ...more];
+      const serving = left.start([...secure, '--key', server.keyFile, '--peers', peers.path, '--no-classic']);
+      await serving.prints(/waiting for clients/);
+      const target = family === 'IPv4' ? left.link.own4 : `[${left.link.own6}]`;
+      const calling = right.start([
+        ...secure,
+        '--key',
+        client.keyFile,
+        '--peer',
+        server.publicKey,
+        '-c',
+        target,
+      ]);
+      await calling.prints(/the cable is up/);
+      await right.reaches(left.inner);
+      const sizes = sizesFor(path, tap + HEADER);
+      expect(await lostSizes(right, left, sizes), `of ${sizes.length} sizes`).toEqual([]);
+      const dropped = router.run('nft', 'list', 'chain', 'inet', 'strict', 'in').match(/packets \d+/g);
+      expect(dropped).toEqual(['packets 0', 'packets 0']);
+    });
+  }
+}
+
+test('without --path-mtu a narrower path takes fragments, which the rule of these tests does hold', async () => {
+  const { lab, router, left, right } = scene(1500, 1500);
+  right.run('ip', 'link', 'set', 'v0', 'mtu', '1280'); // it knows, and sends fragments
+  const [server, client] = [makeEnd(lab, 'server', bytes), makeEnd(lab, 'client', bytes)];
+  const peers = new Peers(lab, [client.publicKey]);
+  const secure = [...cryptcab, '--secure', '-s', 'tap://tap0', '-v'];
+  const serving = left.start([...secure, '--key', server.keyFile, '--peers', peers.path, '--no-classic']);
+  await serving.prints(/waiting for clients/);
+  const keys = ['--key', client.keyFile, '--peer', server.publicKey];
+  const calling = right.start([...secure, ...keys, '-c', left.link.own4]);
+  await calling.prints(/the cable is up/);
+  await right.reaches(left.inner);
+  expect(await lostSizes(right, left, [1000, 1500])).toEqual([1500]);
+  expect(router.run('nft', 'list', 'chain', 'inet', 'strict', 'in')).toMatch(/packets [1-9]/);
+});
