@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { Core } from '../../../src/core/core.js';
 import { Lock } from '../../../src/core/lock.js';
 import { newMemory } from '../../../src/core/wasm.js';
@@ -8,7 +8,14 @@ import { layout } from './harness.js';
 
 /** A place that nobody else uses here, as an index of 32-bit words. */
 const AT = layout.STAGE_OUT >> 2;
-const TIMES = 200_000;
+/** As often as each thread is to have had it. */
+const TIMES = 20_000;
+
+const workers: Worker[] = [];
+
+afterEach(async () => {
+  for (const worker of workers.splice(0)) await worker.terminate();
+});
 
 function scene() {
   const memory = newMemory();
@@ -21,22 +28,25 @@ describe('the lock', () => {
     const { memory, lock, words } = scene();
     lock.shared = true;
     const worker = new Worker(new URL('lock-worker.mjs', import.meta.url), {
-      workerData: { memory, layout, at: AT, times: TIMES },
+      workerData: { memory, layout, at: AT },
     });
-    const ended = once(worker, 'exit');
-    await once(worker, 'message');
+    workers.push(worker);
     let mine = 0;
-    while (Atomics.load(words, AT) - mine < TIMES) {
+    let disturbed = 0;
+    while (mine < TIMES || Atomics.load(words, AT + 3) < TIMES) {
       lock.take();
       const before = words[AT] as number;
-      for (let spin = 0; spin < 20; spin++) words[AT + 1] = spin;
+      Atomics.store(words, AT + 1, 1);
+      for (let spin = 0; spin < 300; spin++) if (Atomics.load(words, AT + 1) !== 1) disturbed++;
       words[AT] = before + 1;
       mine++;
       lock.give();
+      if (mine % 1_000 === 0) await new Promise(setImmediate); // so that the other thread can start
     }
-    await ended;
-    expect(words[AT]).toBe(TIMES + mine);
-    expect(mine).toBeGreaterThan(10);
+    Atomics.store(words, AT + 2, 1);
+    await once(worker, 'exit');
+    expect([disturbed, words[AT + 4]]).toEqual([0, 0]);
+    expect(words[AT]).toBe(mine + (words[AT + 3] as number));
   });
 
   test('is no lock while there is one thread', () => {
