@@ -116,8 +116,8 @@ export async function startSecureClient(configuration: SecureClientConfiguration
           log.info({ server: who, peer: peerText(to) }, 'the cable is up');
           up.resolve();
         },
-        down(to) {
-          if (!abort.signal.aborted)
+        down(to, why) {
+          if (why === 'expired')
             log.info(
               { server: who, peer: peerText(to) },
               'the cable is down: nothing has come from the server for long',

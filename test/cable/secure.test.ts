@@ -1,0 +1,131 @@
+// Both ends of the secure cable in this process, on loopback: many clients at one server, and clients that get their keys
+// by other means, at the start and when the server has forgotten them.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { until } from '../../lab/process.js';
+import {
+  type MemoryPort,
+  memoryPort,
+  type Running,
+  type RunningServer,
+  type SecureKeys,
+  startSecureClient,
+  startServer,
+} from '../../src/index.js';
+import { keyText, newPrivateKey, publicKeyOf } from '../../src/keys/key-text.js';
+import { quiet } from '../quiet.js';
+import { randomness } from '../seed.js';
+
+const CLIENTS = 20;
+const PATH = 1452;
+const random = randomness();
+const bytes = (length: number) => random.bytes(length);
+const running: Running[] = [];
+let directory: string;
+let peersFile: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'cryptcab-secure-'));
+  peersFile = join(directory, 'peers');
+});
+
+afterEach(async () => {
+  for (const end of running.splice(0).reverse()) await end.close();
+});
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** A server whose switch gives back what it gets, with its first byte turned. */
+async function serve(
+  privateKey: Uint8Array,
+  publicKeys: readonly Uint8Array[],
+  port = 0,
+): Promise<RunningServer> {
+  writeFileSync(peersFile, publicKeys.map((key) => `${keyText(key)}\n`).join(''));
+  const server = await startServer({
+    port,
+    keys: undefined,
+    secure: { privateKey: Uint8Array.from(privateKey), peersFile, path: PATH },
+    plug(events) {
+      const port = memoryPort((frame) => port.send(Uint8Array.of(~(frame[0] as number), ...frame.slice(1))));
+      return port.open(events);
+    },
+    log: quiet,
+  });
+  running.push(server);
+  return server;
+}
+
+class Client {
+  arrived = (_: Uint8Array) => {};
+  readonly port: MemoryPort = memoryPort((frame) => this.arrived(frame));
+
+  async start(keys: SecureKeys | (() => Promise<SecureKeys>), port: number): Promise<void> {
+    const server = { host: '127.0.0.1', port };
+    const options = { port: 0, server, keys, keepalive: false, path: PATH, plug: this.port.open, log: quiet };
+    const client = await startSecureClient(options);
+    running.push(client);
+    await client.up;
+  }
+
+  /** Sends a frame, and has it back. */
+  async echoes(length: number): Promise<void> {
+    const frame = bytes(length);
+    const back = new Promise<Uint8Array>((resolve) => {
+      this.arrived = (one) => resolve(Uint8Array.from(one));
+    });
+    this.port.send(frame);
+    const one = await back;
+    expect(Buffer.from(one.subarray(1)).equals(frame.subarray(1))).toBe(true);
+    expect(one[0]).toBe(~(frame[0] as number) & 0xff);
+  }
+}
+
+test('each of 20 clients has a port of its own; a large frame goes in fragments', async () => {
+  const serverKey = newPrivateKey(bytes);
+  const keys = Array.from({ length: CLIENTS }, () => newPrivateKey(bytes));
+  const server = await serve(serverKey, keys.map(publicKeyOf));
+  const clients = keys.map(() => new Client());
+  const serverPublicKey = publicKeyOf(serverKey);
+  for (const [i, client] of clients.entries()) {
+    await client.start({ privateKey: keys[i] as Uint8Array, serverPublicKey }, server.local.port);
+  }
+  for (const length of [60, 1514, 9216]) await Promise.all(clients.map((client) => client.echoes(length)));
+  expect(server.statistics().map(({ opened, sealed }) => [opened, sealed])).toEqual(keys.map(() => [3n, 3n]));
+  expect(server.refusals().size).toBe(0);
+});
+
+test('a client enrols at the start, and again when the server has forgotten it', async () => {
+  const serverKey = newPrivateKey(bytes);
+  let server = await serve(serverKey, []);
+  const { port } = server.local;
+  let enrolled = 0;
+  const client = new Client();
+  await client.start(async () => {
+    enrolled++;
+    const privateKey = newPrivateKey(bytes);
+    const presharedKey = bytes(32);
+    const { publicKey: serverPublicKey, port: serverPort } = server.enrol(
+      publicKeyOf(privateKey),
+      presharedKey,
+    );
+    return { privateKey, presharedKey, serverPublicKey, serverPort };
+  }, 1); // whoever enrols is told the port
+  expect(enrolled).toBe(1);
+  await client.echoes(100);
+  await running.shift()?.close();
+  server = await serve(serverKey, [], port);
+  client.port.send(bytes(60)); // silence shows when something was sent
+  await until('the client is up again', () => server.statistics().length === 1, 60_000);
+  expect(enrolled).toBe(2);
+  await client.echoes(1514);
+});
+
+test('a key that is there already, or none, cannot be enrolled', async () => {
+  const key = publicKeyOf(newPrivateKey(bytes));
+  const server = await serve(newPrivateKey(bytes), [key]);
+  expect(() => server.enrol(key, bytes(32))).toThrow(/cannot enrol: .*there already/);
+  expect(() => server.enrol(new Uint8Array(32), bytes(32))).toThrow(/cannot enrol: .*no public key/);
+});
