@@ -4,7 +4,15 @@ import { codeOf, messageOf } from '../error.js';
 export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10 } as const;
 export const SOCK = { DGRAM: 2, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
 export const SOL = { SOCKET: 1, UDP: 17, IPV6: 41 } as const;
-export const SO = { TYPE: 3, SNDBUF: 7, RCVBUF: 8, SNDBUFFORCE: 32, RCVBUFFORCE: 33, DOMAIN: 39 } as const;
+export const SO = {
+  TYPE: 3,
+  SNDBUF: 7,
+  RCVBUF: 8,
+  PEERCRED: 17,
+  SNDBUFFORCE: 32,
+  RCVBUFFORCE: 33,
+  DOMAIN: 39,
+} as const;
 export const IPV6_V6ONLY = 26;
 export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;

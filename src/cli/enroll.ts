@@ -1,0 +1,57 @@
+// `cryptcab enroll`: what a client runs by ssh on the server's machine (secure-protocol §3).
+import type { Readable } from 'node:stream';
+import { ask } from '../control/ask.js';
+import { parseEnrolled } from '../control/message.js';
+import { controlPlace, type Place } from '../control/path.js';
+import { oneServer, strange } from '../control/servers.js';
+import { CryptcabError } from '../error.js';
+import { enrolledLine, parseIntroduction } from '../keys/enrolment.js';
+
+/** Two keys and what is between them; more is no introduction. */
+const INPUT_BYTES = 1_024;
+/** How long it waits for the line: ssh brings it at once. */
+const INPUT_MS = 10_000;
+
+/**
+ * Hands the client of one line of input to the running server.
+ * @param port the server's; undefined where one alone runs
+ * @returns the line for the client
+ * @throws CryptcabError
+ */
+export async function enroll(
+  input: Readable,
+  port: number | undefined,
+  place: Place = controlPlace(),
+): Promise<string> {
+  const introduction = parseIntroduction(await firstLine(input));
+  if (introduction === undefined) {
+    throw new CryptcabError(
+      'enroll reads a line PUBLIC-KEY PRESHARED-KEY: a client runs it by ssh, with --secure -c USER@HOST',
+    );
+  }
+  const { path } = await oneServer(port, place);
+  const answer = await ask(path, { do: 'enrol', ...introduction });
+  introduction.presharedKey.fill(0);
+  if (answer === undefined) throw new CryptcabError(`the server at ${path} has just ended: start it again`);
+  const enrolled = parseEnrolled(answer);
+  if (enrolled === undefined) throw strange(path);
+  return enrolledLine(enrolled);
+}
+
+/** The first line of a stream, bounded in length and time; what there is, where it ends without one. */
+function firstLine(input: Readable): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const done = () => {
+      clearTimeout(timer);
+      input.off('data', take).off('end', done).off('error', done).pause();
+      resolve(text.split('\n', 1)[0] as string);
+    };
+    const take = (bytes: Buffer | string) => {
+      text += bytes.toString();
+      if (text.includes('\n') || text.length > INPUT_BYTES) done();
+    };
+    const timer = setTimeout(done, INPUT_MS);
+    input.on('data', take).on('end', done).on('error', done);
+  });
+}

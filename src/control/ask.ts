@@ -1,0 +1,39 @@
+import { connect } from 'node:net';
+import { CryptcabError, codeOf, messageOf } from '../error.js';
+import { ANSWER_BYTES, errorIn, PATIENCE_MS, type Request, requestLine } from './message.js';
+
+/**
+ * Asks a running server by its control socket.
+ * @returns the line that it answered; undefined when no server listens there
+ * @throws CryptcabError when it refuses, or does not answer
+ */
+export function ask(path: string, request: Request): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => {
+      socket.destroy();
+      reject(new CryptcabError(why));
+    };
+    let answer = '';
+    const socket = connect(path);
+    socket.setEncoding('utf8');
+    // Of all, not of the last byte: a trickle is no answer.
+    const timer = setTimeout(() => fail(`the server at ${path} does not answer`), PATIENCE_MS);
+    socket.on('connect', () => socket.end(requestLine(request)));
+    socket.on('data', (text: string) => {
+      answer += text;
+      if (answer.length > ANSWER_BYTES) fail(`the server at ${path} answers too much`);
+    });
+    socket.on('close', () => clearTimeout(timer));
+    socket.on('error', (error) => {
+      if (['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '')) return resolve(undefined);
+      fail(`cannot ask the server at ${path}: ${messageOf(error)}`);
+    });
+    socket.on('end', () => {
+      const [line, rest] = answer.split('\n', 2) as [string, string | undefined];
+      if (rest === undefined) return fail(`the server at ${path} does not answer`);
+      const error = errorIn(line);
+      if (error !== undefined) return fail(`the server refused: ${error}`);
+      resolve(line);
+    });
+  });
+}
