@@ -29,18 +29,18 @@ function show(text: string): string {
 
 /**
  * Splits SCP_EXTRA_OPTIONS as a shell would: quotes and backslashes, no expansion.
+ * @param name of the variable that holds them, for what is said of it
  * @throws CryptcabError when it holds what only a shell could run
  */
-export function splitOptions(text: string): string[] {
+export function splitOptions(text: string, name = 'SCP_EXTRA_OPTIONS'): string[] {
   // What is left when all that is quoted is taken out.
   const bare = text.replace(/\\.|'[^']*'|"(?:\\.|[^"\\])*"/gs, '');
-  if (/['"]/.test(bare))
-    throw new CryptcabError('SCP_EXTRA_OPTIONS has a quote that is not closed: close it');
+  if (/['"]/.test(bare)) throw new CryptcabError(`${name} has a quote that is not closed: close it`);
   return parse(hide(text)).map((entry: ParseEntry) => {
     if (typeof entry === 'string') return show(entry);
     if ('pattern' in entry) return show(entry.pattern);
     throw new CryptcabError(
-      `SCP_EXTRA_OPTIONS holds '${'op' in entry ? entry.op : '#'}', which scp does not know: put it in quotes`,
+      `${name} holds '${'op' in entry ? entry.op : '#'}', which only a shell knows: put it in quotes`,
     );
   });
 }
