@@ -66,6 +66,8 @@ export class Host {
   /** Its address on the cable's inner network. */
   readonly inner: string;
   readonly switchPath: string;
+  /** XDG_RUNTIME_DIR there: hosts share a file system, and their control sockets must not meet. */
+  readonly runtimeDirectory: string;
   readonly #lab: Lab;
   /** Of its tap. */
   readonly mac: string;
@@ -85,6 +87,8 @@ export class Host {
     this.mac = `02:63:61:62:00:${(index + 1).toString(16).padStart(2, '0')}`;
     this.inner = `10.88.0.${index + 1}`;
     this.switchPath = join(lab.directory, `switch${index}`);
+    this.runtimeDirectory = join(lab.directory, `run${index}`);
+    mkdirSync(this.runtimeDirectory, { mode: 0o700 });
   }
 
   /** Runs a program here to its end. */
@@ -123,7 +127,8 @@ export class Host {
 
   /** Starts a program here. */
   start(command: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
-    return this.#lab.start(['ip', 'netns', 'exec', this.namespace, ...command], env);
+    const own = { XDG_RUNTIME_DIR: this.runtimeDirectory, ...env };
+    return this.#lab.start(['ip', 'netns', 'exec', this.namespace, ...command], own);
   }
 
   /** Starts a switch with a tap that has the inner address; waits until both work. */

@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Host, Lab } from './lab.js';
+import { cryptcab, type Host, type Lab } from './lab.js';
 import { type Process, run } from './process.js';
 
 const PORT = 2222;
@@ -11,15 +11,32 @@ export interface Sshd {
   readonly options: string;
   /** The same for the C program, which passes it on as one single argument. */
   readonly singleOption: string;
+  /** What SSH_EXTRA_OPTIONS has to be, for who knows this host by its address. */
+  readonly strictOptions: string;
+  /** Where `cryptcab` is that those who log in find. */
+  readonly program: string;
+  /** Which host keys the clients know. */
+  readonly knownHosts: string;
 }
 
-/** Starts a real sshd on a host, with keys made for the occasion. */
-export async function startSshd(lab: Lab, host: Host): Promise<Sshd> {
+/**
+ * Starts a real sshd on a host, with keys made for the occasion.
+ * @param address that its clients know it by
+ */
+export async function startSshd(lab: Lab, host: Host, address = host.link.own4): Promise<Sshd> {
   const directory = join(lab.directory, 'ssh config'); // the space shows that quotes are kept
   mkdirSync(directory);
   for (const name of ['host', 'user'])
     run('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(directory, name));
   mkdirSync('/run/sshd', { recursive: true }); // where sshd separates its privileges; the package makes it at boot
+  const bin = join(lab.directory, 'bin');
+  const program = join(bin, 'cryptcab');
+  mkdirSync(bin);
+  writeFileSync(program, `#!/bin/sh\nexec ${cryptcab.map((word) => `'${word}'`).join(' ')} "$@"\n`, {
+    mode: 0o755,
+  });
+  const knownHosts = join(directory, 'known_hosts');
+  writeFileSync(knownHosts, `[${address}]:${PORT} ${readFileSync(join(directory, 'host.pub'), 'utf8')}`);
   writeFileSync(
     join(directory, 'sshd_config'),
     [
@@ -31,6 +48,7 @@ export async function startSshd(lab: Lab, host: Host): Promise<Sshd> {
       'UsePAM no',
       'MaxStartups 100', // several clients begin at once
       'PidFile none',
+      `SetEnv XDG_RUNTIME_DIR="${host.runtimeDirectory}" PATH="${bin}:${globalThis.process.env.PATH}"`,
       'Subsystem sftp internal-sftp',
     ].join('\n'),
   );
@@ -48,5 +66,8 @@ export async function startSshd(lab: Lab, host: Host): Promise<Sshd> {
     process,
     options: `-P ${PORT} -i '${join(directory, 'user')}' ${known.join(' ')}`,
     singleOption: `-F${config}`,
+    strictOptions: `-F none -p ${PORT} -i '${join(directory, 'user')}' -o UserKnownHostsFile='"${knownHosts}"' -o StrictHostKeyChecking=yes -o BatchMode=yes`,
+    program,
+    knownHosts,
   };
 }

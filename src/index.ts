@@ -5,6 +5,7 @@ export { Core, type Keying, type SessionCounts } from './core/core.js';
 export { type Refusal, STATUS, type Status } from './core/status.js';
 export { newMemory } from './core/wasm.js';
 export { CryptcabError } from './error.js';
+export type { Enrolled } from './keys/enrolment.js';
 export { readPresharedKey } from './keys/key-file.js';
 export { carryKey, type ScpTarget, splitOptions } from './keys/scp.js';
 export type { Log } from './log.js';
@@ -25,7 +26,7 @@ export {
   type SecureKeys,
   startSecureClient,
 } from './secure/secure-client.js';
-export type { Enrolled, SecureServerConfiguration } from './secure/secure-server.js';
+export type { SecureServerConfiguration } from './secure/secure-server.js';
 export { type RunningServer, type ServerConfiguration, type ServerKeys, startServer } from './server.js';
 export { openDgram } from './udp/dgram.js';
 export type { OpenUdp, Udp, UdpEvents } from './udp/udp.js';

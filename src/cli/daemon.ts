@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
+import type { Enrolment } from '../keys/ssh.js';
 
 /** Marks the child of detach(); its own children do not inherit it. */
 const MARK = 'CRYPTCAB_DAEMON';
 
-/** A key that was carried before the daemon left the terminal: scp may have asked for a password there. */
+/** Keys that the server got before the daemon left the terminal: scp, or ssh, may have asked for a password there. */
 export interface Carried {
-  readonly id: string;
-  readonly key: Uint8Array;
+  readonly classic?: { readonly id: string; readonly key: Uint8Array };
+  readonly secure?: Enrolment;
 }
 
 type FromChild = { readonly says: string } | { readonly status: number };

@@ -18,12 +18,11 @@ export function isKeyCommand(word: string | undefined): word is KeyCommand {
  */
 export function runKeyCommand(command: KeyCommand, rest: readonly string[]): string {
   if (rest.length > 0) throw new UsageError(`${command} takes no arguments: see --help`);
-  const random = (length: number) => new Uint8Array(randomBytes(length));
   switch (command) {
     case 'keygen':
-      return `${keyText(newPrivateKey(random))}\n`;
+      return `${keyText(newPrivateKey(randomBytes))}\n`;
     case 'genpsk':
-      return `${keyText(newPresharedKey(random))}\n`;
+      return `${keyText(newPresharedKey(randomBytes))}\n`;
     case 'pubkey':
       return `${keyText(publicKeyOf(readPrivateKey()))}\n`;
   }

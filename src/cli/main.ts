@@ -5,9 +5,12 @@ import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { WireTap } from '../cable.js';
 import { startClient } from '../client.js';
+import type { Control } from '../control/server.js';
 import { CryptcabError, messageOf } from '../error.js';
 import { readPresharedKey, readTextKey } from '../keys/key-file.js';
+import { newPrivateKey } from '../keys/key-text.js';
 import { carryKey, splitOptions } from '../keys/scp.js';
+import { type Enrolment, enrolBySsh } from '../keys/ssh.js';
 import type { Log } from '../log.js';
 import { leave } from '../native/leave.js';
 import { vdePlug } from '../plug/vde-plug.js';
@@ -20,6 +23,7 @@ import { resolveHost } from '../resolve.js';
 import { deferred, type Running, type RunningClient } from '../running.js';
 import { startSecureClient } from '../secure/secure-client.js';
 import { type ServerKeys, startServer } from '../server.js';
+import { isControlCommand, openServerControl, runControlCommand } from './control.js';
 import { type Carried, detach, handedOver, isDaemonChild, releaseParent, tellParent } from './daemon.js';
 import { isKeyCommand, runKeyCommand } from './keys.js';
 import { openLog } from './logger.js';
@@ -102,6 +106,20 @@ interface Started extends Running {
   readonly reload?: () => void;
 }
 
+/** How a client enrols by ssh; what a daemon's parent has got already is used first, once. */
+function enrolment(target: Target, carried?: Enrolment): (signal: AbortSignal) => Promise<Enrolment> {
+  const { SSH_EXTRA_OPTIONS = '', CRYPTCAB_REMOTE = 'cryptcab' } = process.env;
+  const extra = splitOptions(SSH_EXTRA_OPTIONS, 'SSH_EXTRA_OPTIONS');
+  const port = target.portNamed ? target.port : undefined;
+  let first = carried;
+  return async (signal) => {
+    const got =
+      first ?? (await enrolBySsh({ ...target, port, extra, remoteCommand: CRYPTCAB_REMOTE }, signal));
+    first = undefined;
+    return got;
+  };
+}
+
 /** How a server knows its classic clients; undefined when it serves none. */
 function classicKeys(settings: Settings, log: Log): ServerKeys | undefined {
   if (!settings.classic) return undefined;
@@ -110,8 +128,10 @@ function classicKeys(settings: Settings, log: Log): ServerKeys | undefined {
   return { kind: settings.plain ? 'plain' : 'scp' };
 }
 
+/** Without a key file the key is made anew each time: clients that enrol are told the public one. */
 function secureServer({ keyFile, peersFile, path }: SecureSettings, log: Log) {
-  return { secure: { privateKey: textKey(keyFile, 'keygen', log), peersFile: peersFile as string, path } };
+  const privateKey = keyFile === undefined ? newPrivateKey(randomBytes) : textKey(keyFile, 'keygen', log);
+  return { secure: { privateKey, ...(peersFile !== undefined && { peersFile }), path } };
 }
 
 async function startAsServer(settings: Settings, log: Log): Promise<Started> {
@@ -124,25 +144,46 @@ async function startAsServer(settings: Settings, log: Log): Promise<Started> {
     log,
     ...wireTap(settings.verbosity, log),
   });
+  let control: Control | undefined;
+  if (settings.secure !== undefined) {
+    try {
+      control = await openServerControl(running, log);
+    } catch (error) {
+      await running.close();
+      throw error;
+    }
+  }
   log.info({ port: running.local.port, switch: settings.socket }, 'waiting for clients');
-  const reload = settings.secure === undefined ? {} : { reload: running.reload };
-  return { ...running, ...reload, settled: () => running.ready };
+  return {
+    ...running,
+    ...(settings.secure !== undefined && { reload: running.reload }),
+    settled: () => running.ready,
+    async close() {
+      await control?.close();
+      await running.close();
+    },
+  };
 }
 
 function startSecurely(
   settings: Settings,
   { keyFile, presharedKeyFile, peer, path }: SecureSettings,
   target: Target,
+  carried: Carried | undefined,
   log: Log,
 ): Promise<RunningClient> {
+  const keys =
+    keyFile === undefined
+      ? enrolment(target, carried?.secure)
+      : {
+          privateKey: textKey(keyFile, 'keygen', log),
+          ...(presharedKeyFile !== undefined && { presharedKey: textKey(presharedKeyFile, 'genpsk', log) }),
+          serverPublicKey: peer as Uint8Array,
+        };
   return startSecureClient({
     port: settings.port,
     server: target,
-    keys: {
-      privateKey: textKey(keyFile, 'keygen', log),
-      ...(presharedKeyFile !== undefined && { presharedKey: textKey(presharedKeyFile, 'genpsk', log) }),
-      serverPublicKey: peer as Uint8Array,
-    },
+    keys,
     keepalive: settings.keepalive,
     path,
     plug: vdePlug(settings.socket),
@@ -163,7 +204,7 @@ function startClassically(
       ? { kind: 'preshared', key: presharedKey(settings.keyFile, settings.cipher, log) }
       : settings.plain
         ? { kind: 'plain' }
-        : { kind: 'random', ...(carried && { carried }) };
+        : { kind: 'random', ...(carried?.classic && { carried: carried.classic }) };
   return startClient({
     port: settings.port,
     server: target,
@@ -187,7 +228,7 @@ async function startAsClient(
   const running =
     settings.secure === undefined
       ? await startClassically(settings, target, carried, log)
-      : await startSecurely(settings, settings.secure, target, log);
+      : await startSecurely(settings, settings.secure, target, carried, log);
   return {
     ...running,
     async settled() {
@@ -249,25 +290,33 @@ function writePidFile(path: string): void {
   }
 }
 
-/** Leaves the terminal; a key is carried before, because scp may have to ask for a password there. */
+/** What the server has to get by ssh before the cable can come up; nothing where both ends have their keys. */
+async function carry(settings: Settings, target: Target, signal: AbortSignal): Promise<Carried | undefined> {
+  if (settings.secure !== undefined) {
+    if (settings.secure.keyFile !== undefined) return undefined;
+    return { secure: await enrolment(target)(signal) };
+  }
+  if (settings.keyFile !== undefined || settings.plain) return undefined;
+  await resolveHost(target.host);
+  const classic = { id: newId(randomBytes), key: newKey(randomBytes, settings.cipher) };
+  await carrier(target, scpOptions(settings))(classic.id, classic.key, signal);
+  return { classic };
+}
+
+/** Leaves the terminal; keys are carried before, because scp or ssh may have to ask for a password there. */
 async function runAsDaemon(settings: Settings): Promise<number> {
   let carried: Carried | undefined;
-  if (
-    settings.connect !== undefined &&
-    settings.keyFile === undefined &&
-    !settings.plain &&
-    settings.secure === undefined
-  ) {
-    await resolveHost(settings.connect.host);
-    carried = { id: newId(randomBytes), key: newKey(randomBytes, settings.cipher) };
+  if (settings.connect !== undefined) {
     const abort = new AbortController();
     const stop = () => abort.abort();
     process.once('SIGINT', stop).once('SIGTERM', stop);
-    await carrier(settings.connect, scpOptions(settings))(carried.id, carried.key, abort.signal);
+    carried = await carry(settings, settings.connect, abort.signal);
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
   const status = detach(carried, say);
-  carried?.key.fill(0);
+  carried?.classic?.key.fill(0);
+  carried?.secure?.privateKey.fill(0);
+  carried?.secure?.presharedKey.fill(0);
   return status;
 }
 
@@ -275,6 +324,10 @@ async function main(): Promise<number> {
   const daemonChild = isDaemonChild();
   try {
     const [command, ...rest] = process.argv.slice(2);
+    if (isControlCommand(command)) {
+      process.stdout.write(await runControlCommand(command, rest));
+      return 0;
+    }
     if (isKeyCommand(command)) {
       process.stdout.write(runKeyCommand(command, rest));
       return 0;

@@ -30,8 +30,8 @@ export interface Settings {
 
 /** What --secure asks for (secure-protocol §3). */
 export interface SecureSettings {
-  /** File with the private key. */
-  readonly keyFile: string;
+  /** File with the private key; undefined: one made for the occasion, of a client that enrols by ssh. */
+  readonly keyFile: string | undefined;
   /** Of a client: the server's public key. */
   readonly peer: Uint8Array | undefined;
   /** Of a client: file with the preshared key. */
@@ -46,6 +46,8 @@ export interface Target {
   readonly user: string | undefined;
   readonly host: string;
   readonly port: number;
+  /** Whether the port was named, and is not the usual one for want of another. */
+  readonly portNamed?: true;
 }
 
 /** The command line is not one: its message is one line that says what to do. */
@@ -105,7 +107,7 @@ function parseTarget(text: string): Target {
   const portText = parts?.groups?.port;
   const port = portText === undefined ? DEFAULT_PORT : parsePort(portText);
   if (port === 0) throw new InvalidArgumentError("port 0 is nobody's: give the server's UDP port.");
-  return { user, host, port };
+  return { user, host, port, ...(portText !== undefined && { portNamed: true }) };
 }
 
 /** `--verbose=vvv` is three times `-v`; not where it is an option's argument. */
@@ -172,7 +174,10 @@ export function parseOptions(name: string, version: string, argv: readonly strin
       ).choices(CIPHERS),
     )
     .option('--secure', 'the secure cable, which speaks the WireGuard protocol, instead of the classic one')
-    .option('--key <file>', 'with --secure: the private key of this end (see cryptcab keygen)')
+    .option(
+      '--key <file>',
+      'with --secure: the private key of this end (see cryptcab keygen); without, clients enrol by ssh',
+    )
     .option(
       '--peer <public-key>',
       "with --secure and -c: the server's public key (see cryptcab pubkey)",
@@ -200,7 +205,7 @@ export function parseOptions(name: string, version: string, argv: readonly strin
     .helpOption('-h, --help', 'print this')
     .addHelpText(
       'after',
-      '\nKeys of the secure cable: cryptcab keygen, cryptcab pubkey < KEYFILE, cryptcab genpsk.\nSCP_EXTRA_OPTIONS in the environment: more options for the scp that sends the key.\nSIGUSR2 logs what was carried so far; SIGHUP reads the --peers file again.',
+      '\nKeys of the secure cable: cryptcab keygen, cryptcab pubkey < KEYFILE, cryptcab genpsk.\nSCP_EXTRA_OPTIONS in the environment: more options for the scp that sends the key; SSH_EXTRA_OPTIONS for the ssh\nthat enrols a secure client, CRYPTCAB_REMOTE how cryptcab is called there. What secure servers here have carried:\ncryptcab status.\nSIGUSR2 logs what was carried so far; SIGHUP reads the --peers file again.',
     )
     .allowExcessArguments(false)
     .exitOverride()
@@ -291,9 +296,10 @@ function contradiction(raw: Raw): string | undefined {
       return '--peers and -c exclude each other: a client has one peer, its server; name it with --peer';
     if (!raw.classic)
       return '--no-classic and -c exclude each other: a client with --secure is never classic';
-    if (raw.key === undefined)
-      return "--secure needs --key FILE with the private key of this end, and --peer with the server's public key";
-    if (raw.peer === undefined)
+    for (const name of ['peer', 'psk'] as const)
+      if (raw.key === undefined && raw[name] !== undefined)
+        return `--${name} needs --key FILE, the private key of this end; without both, keys are made and sent by ssh`;
+    if (raw.key !== undefined && raw.peer === undefined)
       return "--key needs --peer PUBLIC-KEY: the server's, from cryptcab pubkey there";
     return undefined;
   }
@@ -303,9 +309,8 @@ function contradiction(raw: Raw): string | undefined {
     return '--psk is for clients: name the server with -c, or give a peer psk=FILE in its line of the --peers file';
   if (!raw.classic && raw.preshared !== undefined)
     return '--no-classic and -P exclude each other: -P is the key of classic clients';
-  if (raw.key === undefined) return '--secure needs --key FILE: the private key of this end';
-  if (raw.peers === undefined)
-    return '--secure needs --peers FILE: who may connect, a public key in each line';
+  if (raw.peers !== undefined && raw.key === undefined)
+    return '--peers needs --key FILE, the private key of this end, whose public key those peers have';
   return undefined;
 }
 
@@ -318,10 +323,11 @@ function secureSettings({
   peers,
   pathMtu = PATH_MTU.usual,
 }: Raw): SecureSettings | undefined {
-  if (!secure || key === undefined) return undefined;
+  if (!secure) return undefined;
+  const keyFile = key === undefined ? undefined : resolve(key);
   const peersFile = peers === undefined ? undefined : resolve(peers);
   const presharedKeyFile = psk === undefined ? undefined : resolve(psk);
-  return { keyFile: resolve(key), presharedKeyFile, peer, peersFile, path: pathMtu - PATH_HEADERS };
+  return { keyFile, presharedKeyFile, peer, peersFile, path: pathMtu - PATH_HEADERS };
 }
 
 /** What commander says, as one line of ours. */

@@ -39,7 +39,9 @@ export async function oneServer(port: number | undefined, place: Place): Promise
   const [first, ...more] = await runningServers(port, place);
   if (more.length === 0) return first;
   const ports = [first, ...more].map(({ status }) => status.port).join(', ');
-  throw new CryptcabError(`several servers run here, on UDP ports ${ports}: choose one with --port`);
+  throw new CryptcabError(
+    `several servers run here, on UDP ports ${ports}: choose one with --port, or -c USER@HOST:PORT`,
+  );
 }
 
 /** Of another version, perhaps. */

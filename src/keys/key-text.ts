@@ -17,9 +17,14 @@ export function parseKey(text: string): Uint8Array | undefined {
   return bytes.length === KEY_BYTES && keyText(bytes) === trimmed ? bytes : undefined;
 }
 
+/** Random bytes that are no Buffer, whose slice() would be no copy: keys are copied, and wiped one by one. */
+function bytes(random: Random): Uint8Array {
+  return new Uint8Array(random(KEY_BYTES));
+}
+
 /** A fresh private key, as `wg genkey` makes it: clamped (RFC 7748 §5). */
 export function newPrivateKey(random: Random): Uint8Array {
-  const key = random(KEY_BYTES);
+  const key = bytes(random);
   key[0] = (key[0] as number) & 248;
   key[31] = ((key[31] as number) & 127) | 64;
   return key;
@@ -32,5 +37,5 @@ export function publicKeyOf(privateKey: Uint8Array): Uint8Array {
 
 /** A fresh preshared key, as `wg genpsk` makes it. */
 export function newPresharedKey(random: Random): Uint8Array {
-  return random(KEY_BYTES);
+  return bytes(random);
 }

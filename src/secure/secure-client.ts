@@ -15,6 +15,9 @@ import { peerText, SecureSide } from './secure-side.js';
 /** With -k: how often something is said. A NAT forgets UDP after 30 s at the earliest. */
 const KEEPALIVE_INTERVAL = 25_000;
 
+/** With keys from enrolment: how long to wait before the next one when the last got no answer; doubled each time. */
+const ENROL_AGAIN = { first: 30_000, last: 600_000 } as const;
+
 /** What a client needs to connect. */
 export interface SecureKeys {
   /** 32 bytes each; wiped when the machine has a copy. */
@@ -63,6 +66,9 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   let side: SecureSide | undefined;
   let peer: Peer | undefined;
   let enrolling: Promise<void> | undefined;
+  /** Not before that. */
+  let enrolAgain = -Infinity;
+  let enrolWait: number = ENROL_AGAIN.first;
   /** Before that, a plug that fails ends the client, which says so itself. */
   let pluggedIn = false;
   const who = server.host;
@@ -114,6 +120,8 @@ export async function startSecureClient(configuration: SecureClientConfiguration
       handlers: {
         up(to) {
           log.info({ server: who, peer: peerText(to) }, 'the cable is up');
+          enrolAgain = -Infinity;
+          enrolWait = ENROL_AGAIN.first;
           up.resolve();
         },
         down(to, why) {
@@ -127,7 +135,10 @@ export async function startSecureClient(configuration: SecureClientConfiguration
           seldom.note(performance.now(), 'unanswered', () =>
             log.warn({ publicKey: keyText(mine.publicKey) }, noAnswer(serverPort)),
           );
-          if (typeof keys === 'function') enrol(keys);
+          if (typeof keys !== 'function' || performance.now() < enrolAgain) return;
+          enrolAgain = performance.now() + enrolWait;
+          enrolWait = Math.min(2 * enrolWait, ENROL_AGAIN.last);
+          enrol(keys);
         },
         unanswered: (to) => mine.wanted(to),
       },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Link, SecureCable } from '../cable.js';
 import { CryptcabError, messageOf } from '../error.js';
+import type { Enrolled } from '../keys/enrolment.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
 import type { OpenPlug } from '../plug/plug.js';
@@ -13,16 +14,10 @@ import { peerText, SecureSide } from './secure-side.js';
 export interface SecureServerConfiguration {
   /** 32 bytes. */
   readonly privateKey: Uint8Array;
-  /** Who may connect; read again when it changes. */
-  readonly peersFile: string;
+  /** Who may connect besides those who enrol; read again when it changes. */
+  readonly peersFile?: string;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
-}
-
-/** What a client that has shown who it is by other means needs to connect. */
-export interface Enrolled {
-  readonly publicKey: Uint8Array;
-  readonly port: number;
 }
 
 interface Listed {
@@ -39,7 +34,7 @@ function contentOf({ name, presharedKey = new Uint8Array(), endpoint }: KnownPee
 /** The secure half of a server: a switch port for each peer of the peers file that is up. */
 export class SecureServer {
   readonly #side: SecureSide;
-  readonly #known: KnownPeers;
+  readonly #known: KnownPeers | undefined;
   readonly #listed = new Map<string, Listed>();
   readonly #port: number;
   readonly #log: Log;
@@ -78,7 +73,9 @@ export class SecureServer {
     });
     this.#side = side;
     try {
-      this.#known = new KnownPeers(configuration.peersFile, log, (peers) => this.#apply(peers));
+      const { peersFile } = configuration;
+      this.#known =
+        peersFile === undefined ? undefined : new KnownPeers(peersFile, log, (peers) => this.#apply(peers));
     } catch (error) {
       side.close();
       throw error;
@@ -98,7 +95,7 @@ export class SecureServer {
 
   /** Reads the peers file again. */
   reload(): void {
-    this.#known.reload();
+    this.#known?.reload();
   }
 
   /**
@@ -117,7 +114,7 @@ export class SecureServer {
   }
 
   async close(): Promise<void> {
-    this.#known.close();
+    this.#known?.close();
     await this.#side.close();
   }
 

@@ -159,7 +159,8 @@ describe('-c', () => {
     ['user@[2001:db8::1]:99', 'user', '2001:db8::1', 99],
     ['[192.0.2.1]:99', undefined, '192.0.2.1', 99],
   ])('%s', (text, user, host, port) => {
-    expect(parse('-c', text).connect).toEqual({ user, host, port });
+    const portNamed = /:(99|65535)$/.test(text) || undefined;
+    expect(parse('-c', text).connect).toEqual({ user, host, port, portNamed });
   });
 
   test.each([
