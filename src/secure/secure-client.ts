@@ -10,13 +10,11 @@ import type { Peer } from '../protocol/secure/peer.js';
 import { deferred, type RunningClient } from '../running.js';
 import type { OpenUdp } from '../udp/udp.js';
 import { warnOfLength } from '../warnings.js';
+import { EnrolPace } from './enrol-pace.js';
 import { peerText, SecureSide } from './secure-side.js';
 
 /** With -k: how often something is said. A NAT forgets UDP after 30 s at the earliest. */
 const KEEPALIVE_INTERVAL = 25_000;
-
-/** With keys from enrolment: how long to wait before the next one when the last got no answer; doubled each time. */
-const ENROL_AGAIN = { first: 30_000, last: 600_000 } as const;
 
 /** What a client needs to connect. */
 export interface SecureKeys {
@@ -58,6 +56,7 @@ export interface SecureClientConfiguration {
 export async function startSecureClient(configuration: SecureClientConfiguration): Promise<RunningClient> {
   const { log, server, keys } = configuration;
   const core = await Core.load();
+  const pace = new EnrolPace();
   const seldom = new SeldomLog();
   const ended = deferred();
   const up = deferred();
@@ -66,9 +65,6 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   let side: SecureSide | undefined;
   let peer: Peer | undefined;
   let enrolling: Promise<void> | undefined;
-  /** Not before that. */
-  let enrolAgain = -Infinity;
-  let enrolWait: number = ENROL_AGAIN.first;
   /** Before that, a plug that fails ends the client, which says so itself. */
   let pluggedIn = false;
   const who = server.host;
@@ -120,8 +116,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
       handlers: {
         up(to) {
           log.info({ server: who, peer: peerText(to) }, 'the cable is up');
-          enrolAgain = -Infinity;
-          enrolWait = ENROL_AGAIN.first;
+          pace.answered();
           up.resolve();
         },
         down(to, why) {
@@ -135,10 +130,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
           seldom.note(performance.now(), 'unanswered', () =>
             log.warn({ publicKey: keyText(mine.publicKey) }, noAnswer(serverPort)),
           );
-          if (typeof keys !== 'function' || performance.now() < enrolAgain) return;
-          enrolAgain = performance.now() + enrolWait;
-          enrolWait = Math.min(2 * enrolWait, ENROL_AGAIN.last);
-          enrol(keys);
+          if (typeof keys === 'function' && pace.due(performance.now())) enrol(keys);
         },
         unanswered: (to) => mine.wanted(to),
       },
@@ -176,7 +168,9 @@ export async function startSecureClient(configuration: SecureClientConfiguration
 
   /** Gets new keys, and calls the server with them. */
   function enrol(get: Enrol): void {
-    enrolling ??= (async () => {
+    if (enrolling !== undefined) return;
+    pace.begun(performance.now());
+    enrolling = (async () => {
       try {
         const got = await get(abort.signal);
         await side?.close();

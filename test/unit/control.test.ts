@@ -375,7 +375,7 @@ describe('enroll', () => {
       /^no server with --secure on UDP port 9 is/,
     );
     await expect(enroll(input(introduction), undefined, place)).rejects.toThrow(
-      /^several servers run here, on UDP ports (7, 8|8, 7): choose one with --port$/,
+      /^several servers run here, on UDP ports (7, 8|8, 7): choose one with --port/,
     );
     expect(await enroll(input(introduction), 8, place)).toBe(`${keyText(serverKey)} 8\n`);
   });

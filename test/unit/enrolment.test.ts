@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { enrolledLine, findEnrolled, introductionLine, parseIntroduction } from '../../src/keys/enrolment.js';
 import { keyText, publicKeyOf } from '../../src/keys/key-text.js';
 import { enrolBySsh, type SshTarget } from '../../src/keys/ssh.js';
+import { EnrolPace } from '../../src/secure/enrol-pace.js';
 
 const publicKey = new Uint8Array(32).fill(1);
 const presharedKey = new Uint8Array(32).fill(2);
@@ -43,6 +44,25 @@ describe('lines', () => {
     `${key} 1 x`,
     `x ${key} 1`,
   ])('no answer: %j', (text) => expect(findEnrolled(text)).toBeUndefined());
+});
+
+describe('the pace', () => {
+  test('is ever slower while nobody answers, and the first again when somebody has', () => {
+    const pace = new EnrolPace();
+    expect(pace.due(0)).toBe(true);
+    let now = 0;
+    const waits = [30_000, 60_000, 120_000, 240_000, 480_000, 600_000, 600_000];
+    for (const wait of waits) {
+      pace.begun(now);
+      now += wait;
+      expect([pace.due(now - 1), pace.due(now)]).toEqual([false, true]);
+    }
+    pace.begun(now);
+    pace.answered();
+    expect(pace.due(now)).toBe(true); // a server that was restarted
+    pace.begun(now);
+    expect([pace.due(now + 29_999), pace.due(now + 30_000)]).toEqual([false, true]);
+  });
 });
 
 describe('an ssh', () => {

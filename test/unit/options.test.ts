@@ -138,6 +138,30 @@ describe('options', () => {
   });
 });
 
+describe('the keys of --secure', () => {
+  const KEY = Buffer.alloc(32, 1).toString('base64');
+  const path = 1452;
+
+  test.each<[string, object]>([
+    ['--secure -c h', { keyFile: undefined, peer: undefined }],
+    ['--secure', { keyFile: undefined, peersFile: undefined }],
+    ['--secure --key /k', { keyFile: '/k', peersFile: undefined }],
+    ['--secure --key /k --peers /p', { keyFile: '/k', peersFile: '/p' }],
+    [`--secure --key /k --peer ${KEY} -c h`, { keyFile: '/k', peer: new Uint8Array(32).fill(1) }],
+  ])('%s', (line, settings) => {
+    expect(parse(...line.split(' ')).secure).toEqual({ path, ...settings });
+  });
+
+  test.each([
+    [`--secure -c h --peer ${KEY}`, /^--peer needs --key FILE/],
+    ['--secure -c h --psk f', /^--psk needs --key FILE/],
+    ['--secure -c h --key f', /^--key needs --peer PUBLIC-KEY/],
+    ['--secure --peers f', /^--peers needs --key FILE/],
+  ])('%s is refused', (line, says) => {
+    expect(() => parse(...line.split(' '))).toThrow(says);
+  });
+});
+
 describe('-c', () => {
   test.each<[string, string | undefined, string, number]>([
     ['host', undefined, 'host', 7667],
