@@ -5,7 +5,7 @@
 // A table's entry:  0 u32 buffer, plus one; 0 when there is none · 4 u16 id · 6 u8 count · 7 u8 how many came · 8 f64 when the first came, ms
 // A buffer:         0 u32 its entry's address, or when it is free the next free one, plus one · 4 u32 its session's number ·
 //                   8 u32 bytes held · 256 u32 for each index: offset, and length << 16 · 1280 the fragments, as they came
-import { FRAME_HEADER } from './frames';
+import { FRAME_HEADER, handOn } from './frames';
 import {
   FRAME_MAX,
   FRAME_MIN,
@@ -18,7 +18,6 @@ import {
   sessionAt,
 } from './layout';
 import { STATUS_FRAME_LONG, STATUS_FRAME_SHORT, STATUS_INCOMPLETE, STATUS_RECORD, tally } from './status';
-import { handOn } from './unpack';
 
 /** Frames of one session. */
 const ENTRIES: usize = 64;

@@ -1,4 +1,5 @@
 // A frame on its way to a plug.
+import { SESSION_OPENED, SESSION_OPENED_BYTES } from './layout';
 
 /** The length before a frame in a stream, u16, big-endian. */
 export const FRAME_HEADER: u32 = 2;
@@ -15,4 +16,11 @@ export function putFrame(at: usize, length: u32): usize {
   store<u8>(at, <u8>even, 1);
   if (even != length) store<u8>(at + FRAME_HEADER + length, 0);
   return at + FRAME_HEADER + even;
+}
+
+/** Counts a frame that was opened, and puts it into the stream at `out`, where it stands behind its length. */
+export function handOn(record: usize, out: usize, length: u32): usize {
+  store<u64>(record, load<u64>(record, SESSION_OPENED) + 1, SESSION_OPENED);
+  store<u64>(record, load<u64>(record, SESSION_OPENED_BYTES) + length, SESSION_OPENED_BYTES);
+  return putFrame(out, length);
 }

@@ -1,22 +1,12 @@
-// Frames into payloads (secure-protocol §2): as many as the path carries in one datagram, one of them in
-// fragments if it is larger than that.
-//
-//     payload   0x01 ‖ records
-//     record    length ‖ frame                                       length < 0x8000
-//               0x8000 | length ‖ id ‖ index ‖ count ‖ fragment       length of the fragment alone
-//
-// Lengths and id are 16 bits, big-endian; index and count 8. The payload is built in the slot at head, which is handed to
-// the core by packEnd: at the latest when the piece of stream at hand has been read.
+// Frames into payloads (secure-protocol §2; see records.ts): as many as the path carries in one datagram, one of them
+// in fragments if it is larger than that. The payload is built in the slot at head, which is handed to the core by
+// packEnd: at the latest when the piece of stream at hand has been read.
 import { FRAME_HEADER } from './frames';
 import { FRAME_MIN, SESSION_FRAME_ID, SESSION_PATH, sessionAt } from './layout';
+import { FRAGMENT, FRAGMENT_HEADER, PAYLOAD_RECORDS } from './records';
 import { OP_SEAL_TRANSPORT, ringBody, ringCommit, ringRoom } from './ring';
 import { TRANSPORT_OVERHEAD } from './transport';
 
-export const PAYLOAD_RECORDS: u8 = 0x01;
-/** Of a record's first word: it is a fragment. */
-export const FRAGMENT: u32 = 0x8000;
-/** Id, index and count of a fragment. */
-export const FRAGMENT_HEADER: u32 = 4;
 /** What a datagram has left over is used for a first fragment if it carries at least this much. */
 const FRAGMENT_MIN: u32 = 64;
 

@@ -30,7 +30,7 @@ import {
   sessionAt,
   TRANSPORT_HEADER,
 } from './layout';
-import { FRAGMENT, FRAGMENT_HEADER } from './pack';
+import { FRAGMENT, FRAGMENT_HEADER } from './records';
 import { FRESH, replayCheck, replayTake, SEEN } from './replay';
 import { sessionPath } from './session';
 import {

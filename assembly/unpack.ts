@@ -1,18 +1,11 @@
-// Payloads into frames (secure-protocol §2; pack.ts shows what they look like). A payload is authentic, so that what
+// Payloads into frames (secure-protocol §2; see records.ts). A payload is authentic, so that what
 // is wrong in it is its sender's fault. What comes before a malformed record is handed on: its frames were whole. What
 // comes after is dropped if the record does not tell where it ends.
 import { fragmentTake } from './fragments';
-import { FRAME_HEADER, putFrame } from './frames';
-import { FRAME_MIN, SESSION_OPENED, SESSION_OPENED_BYTES, sessionAt } from './layout';
-import { FRAGMENT, FRAGMENT_HEADER, PAYLOAD_RECORDS } from './pack';
+import { FRAME_HEADER, handOn } from './frames';
+import { FRAME_MIN, sessionAt } from './layout';
+import { FRAGMENT, FRAGMENT_HEADER, PAYLOAD_RECORDS } from './records';
 import { STATUS_FRAME_SHORT, STATUS_IP, STATUS_PAYLOAD, STATUS_RECORD, tally } from './status';
-
-/** Counts a frame that was opened, and puts it into the stream at `out`, where it stands behind its length. */
-export function handOn(record: usize, out: usize, length: u32): usize {
-  store<u64>(record, load<u64>(record, SESSION_OPENED) + 1, SESSION_OPENED);
-  store<u64>(record, load<u64>(record, SESSION_OPENED_BYTES) + length, SESSION_OPENED_BYTES);
-  return putFrame(out, length);
-}
 
 /**
  * Writes the frames of a payload to `out`, as a stream.

@@ -1,8 +1,8 @@
 import type { Core } from '../core/core.js';
 import { TYPE } from '../protocol/constants.js';
 import { Arena, CMSG_BYTES, Messages, MMSGHDR } from './arena.js';
-import type { FrameSide } from './frames.js';
 import { ERRNO, type Libc, MSG, SOL, UDP } from './libc.js';
+import type { Peer } from './peer.js';
 import { NAME_WORDS, PeerTable } from './peer-table.js';
 import { NAME_BYTES } from './sockaddr.js';
 
@@ -13,26 +13,6 @@ const SEGMENTS = 64;
 const PIECE_BYTES = 65_000;
 /** Shorter datagrams than this cannot be cut out of a piece, when the path says no: it says no to all. */
 const SEGMENT_MIN = 512;
-
-/** One link, as the I/O thread knows it. */
-export interface Peer {
-  readonly session: number;
-  /** Whether its link is. */
-  up: boolean;
-  /** Its struct sockaddr, and where that stands; kept until it has another one, for what waits to be sent. */
-  name: { readonly words: Uint32Array; readonly address: number } | undefined;
-  /** Whether the socket is connected to it. */
-  connected: boolean;
-  /** Longest datagram that the path lets the kernel cut out of a piece. */
-  segmentMax: number;
-  side: FrameSide | undefined;
-  /** Whether the main thread has its plug. */
-  piped: boolean;
-  /** Pieces of a piped plug's stream that found no room in the ring. */
-  backlog: Uint8Array[];
-  /** Frames opened in the batch at hand. */
-  opened: number;
-}
 
 export interface DatagramEvents {
   /**

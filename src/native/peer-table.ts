@@ -1,4 +1,4 @@
-import type { Peer } from './datagrams.js';
+import type { Peer } from './peer.js';
 import { NAME_BYTES } from './sockaddr.js';
 
 export const NAME_WORDS = NAME_BYTES / 4;

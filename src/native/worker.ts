@@ -6,9 +6,10 @@ import { Core } from '../core/core.js';
 import { ORIGINAL_DATAGRAM_MAX } from '../protocol/constants.js';
 import { RateLimit } from '../protocol/rate-limit.js';
 import { Arena } from './arena.js';
-import { Datagrams, type Peer } from './datagrams.js';
+import { Datagrams } from './datagrams.js';
 import { FrameSide, FrameTools } from './frames.js';
 import { ERRNO, type Libc, loadLibc, POLL } from './libc.js';
+import type { Peer } from './peer.js';
 import {
   CONTROL_MAX,
   CONTROL_RATE,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Peer } from '../../src/native/datagrams.js';
+import type { Peer } from '../../src/native/peer.js';
 import { NAME_WORDS, PeerTable } from '../../src/native/peer-table.js';
 import { randomness } from '../seed.js';
 
