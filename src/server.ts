@@ -40,8 +40,8 @@ export interface ServerConfiguration {
 }
 
 export interface RunningServer extends Running {
-  /** Reads the peers file again. */
-  reload(): void;
+  /** Reads the peers file again; undefined where there is none. */
+  readonly reload: (() => void) | undefined;
   /**
    * Lets a client of the secure cable connect that has shown by other means that it may (secure-protocol §3).
    * @param presharedKey 32 bytes
@@ -223,7 +223,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       ...(secure?.side.statistics() ?? []),
     ],
     refusals: () => secure?.side.refused ?? new Map(),
-    reload: () => secure?.reload(),
+    reload: secure && (() => secure.reload()),
     enrol(publicKey, presharedKey) {
       if (secure === undefined)
         throw new CryptcabError('this server serves no secure clients: start it with --secure');

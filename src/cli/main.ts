@@ -103,7 +103,7 @@ interface Started extends Running {
   /** When -d may return. */
   settled(): Promise<void>;
   /** What SIGHUP does; undefined when it is the end. */
-  readonly reload?: () => void;
+  readonly reload?: (() => void) | undefined;
 }
 
 /** How a client enrols by ssh; what a daemon's parent has got already is used first, once. */
@@ -156,7 +156,6 @@ async function startAsServer(settings: Settings, log: Log): Promise<Started> {
   log.info({ port: running.local.port, switch: settings.socket }, 'waiting for clients');
   return {
     ...running,
-    ...(settings.secure !== undefined && { reload: running.reload }),
     settled: () => running.ready,
     async close() {
       await control?.close();

@@ -150,12 +150,12 @@ describe('a secure end', () => {
           for (const answer of right.sent.splice(0))
             expect(answer.subarray(0, 4)).toEqual(Uint8Array.of(3, 0, 0, 0));
           const frame = bytes(600);
-          left.port.send(frame);
-          await settle(left, right);
-          expect(right.frames).toEqual([frame]);
           right.to.clear();
           right.port.send(frame);
           expect([...right.to]).toEqual([LEFT.address]);
+          left.port.send(frame);
+          await settle(left, right);
+          expect([left.frames, right.frames]).toEqual([[frame], [frame]]);
         } finally {
           await Promise.all([left.side.close(), right.side.close()]);
         }

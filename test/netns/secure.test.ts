@@ -1,9 +1,10 @@
 // The secure cable between real switches: keys by file, peers that come and go, ends that move and restart, and a
 // classic client beside a secure one.
+import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { transfer } from '../../lab/checks.js';
 import { type Host, Lab } from '../../lab/lab.js';
-import type { Process } from '../../lab/process.js';
+import { type Process, until } from '../../lab/process.js';
 import { type End, makeEnd, Peers, startSecureClient, startSecureServer } from '../../lab/secure-keys.js';
 import { randomness, seed } from '../seed.js';
 
@@ -193,4 +194,48 @@ test('no fallback: a client says what a classic server lacks, and a server witho
   serving = await startSecureServer(hub, server, peers);
   await secure.prints(/the cable is up/);
   await host(0).reaches(hub.inner);
+});
+
+test('no key in any log, at any verbosity; and as a daemon it reads its peers file again on SIGHUP', async () => {
+  const psk = bytes(32);
+  const pskFile = lab.keyFile('psk', Buffer.from(`${Buffer.from(psk).toString('base64')}\n`));
+  peers.write([`${end(0).publicKey} name=alice psk=psk`]);
+  await serving.stop();
+  serving = await startSecureServer(hub, server, peers, ['--no-classic', '-vvvv']);
+  const client = await connect(0, ['--psk', pskFile, '-vvvv']);
+  await host(0).reaches(hub.inner);
+  await client.stop();
+  await serving.stop();
+  for (const { output } of [serving, client]) {
+    expect(output).toMatch(/"message":"initiation"[\s\S]*"message":"transport"/);
+    for (const path of [server.keyFile, end(0).keyFile, pskFile]) {
+      const text = readFileSync(path, 'latin1').trim();
+      const secret = Buffer.from(text, 'base64');
+      for (const form of [text, secret.toString('hex'), secret.join(',')]) {
+        expect(output.toLowerCase()).not.toContain(form.toLowerCase());
+      }
+    }
+  }
+  const log = lab.keyFile('log', new Uint8Array());
+  const files = [
+    '--key',
+    server.keyFile,
+    '--peers',
+    peers.path,
+    '--log-file',
+    log,
+    '--pidfile',
+    `${log}.pid`,
+  ];
+  const daemon = hub.cryptcab(['--secure', ...files, '--no-classic', '-d', '-v']);
+  expect(await daemon.exited).toBe(0);
+  const pid = Number(readFileSync(`${log}.pid`, 'utf8'));
+  try {
+    process.kill(pid, 'SIGHUP');
+    const reads = () => readFileSync(log, 'utf8').match(/read the peers file/g)?.length;
+    await until('it has read the file again', () => reads() === 2);
+  } finally {
+    process.kill(pid, 'SIGTERM');
+  }
+  await until('it has ended', () => !existsSync(`/proc/${pid}`));
 });
