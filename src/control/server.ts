@@ -129,13 +129,12 @@ function serve(socket: Socket, answer: (line: string | undefined) => string): vo
   let length = 0;
   let answered = false;
   const end = (line: string | undefined) => {
-    if (answered) return;
+    if (answered) return; // what else comes is read and passed over; unread, it would cut the answer off
     answered = true;
     socket.end(answer(line));
   };
   const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
   socket.on('data', (bytes) => {
-    if (answered) return; // what else comes is passed over; left unread, it would cut the answer off
     const at = bytes.indexOf('\n');
     length += at < 0 ? bytes.length : at + 1;
     if (length > REQUEST_BYTES) return end(undefined);

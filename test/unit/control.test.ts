@@ -114,6 +114,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
+  vi.useRealTimers();
   await Promise.all(controls.splice(0).map((control) => control.close()));
   rmSync(directory, { recursive: true });
 });
@@ -231,7 +232,14 @@ describe('a real one', () => {
         return undefined;
       },
     });
-    await ask(path, { do: 'status' });
+    const group = process.getegid?.() as number;
+    // A root's numbers are all 0: another group shows that it is the user's that is told.
+    if (me === 0) process.setegid?.(12_345);
+    try {
+      await ask(path, { do: 'status' });
+    } finally {
+      if (me === 0) process.setegid?.(group);
+    }
     expect(seen).toEqual([me]);
   });
 
@@ -327,6 +335,7 @@ describe('a real one', () => {
   });
 
   test('is gone when its server ends, though somebody holds a connection', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] }); // its patience does not run out
     const path = await open(7);
     const held = connect(path);
     await new Promise((resolve) => held.on('connect', resolve));
@@ -334,6 +343,7 @@ describe('a real one', () => {
     held.on('error', () => {});
     await controls.pop()?.close();
     await closed;
+    vi.useRealTimers();
     expect(existsSync(path)).toBe(false);
   });
 

@@ -1,10 +1,11 @@
 // A client's side of an enrolment by ssh: the lines, and what becomes of an ssh that fails.
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { enrolledLine, findEnrolled, introductionLine, parseIntroduction } from '../../src/keys/enrolment.js';
-import { keyText, publicKeyOf } from '../../src/keys/key-text.js';
+import { keyText, newPresharedKey, newPrivateKey, publicKeyOf } from '../../src/keys/key-text.js';
 import { enrolBySsh, type SshTarget } from '../../src/keys/ssh.js';
 import { EnrolPace } from '../../src/secure/enrol-pace.js';
 
@@ -44,6 +45,14 @@ describe('lines', () => {
     `${key} 1 x`,
     `x ${key} 1`,
   ])('no answer: %j', (text) => expect(findEnrolled(text)).toBeUndefined());
+});
+
+test('keys are copied by slice(), as those of a Buffer are not', () => {
+  for (const key of [newPrivateKey(randomBytes), newPresharedKey(randomBytes)]) {
+    const copy = key.slice();
+    key.fill(0);
+    expect(copy).not.toEqual(key);
+  }
 });
 
 describe('the pace', () => {
