@@ -57,14 +57,11 @@ describe('options of the secure cable', () => {
     [`${client} --cipher chacha20`, '--secure', '--cipher'],
     [`${client} --peers p`, '--peers', '-c'],
     [`${client} --no-classic`, '--no-classic', '-c'],
-    ['--secure -c h', '--secure', '--key'],
-    [`--secure -c h --peer ${KEY}`, '--secure', '--key'],
+    [`--secure -c h --peer ${KEY}`, '--peer', '--key'],
     ['--secure -c h --key k', '--key', '--peer'],
     [`${server} --peer ${KEY}`, '--peer', '-c'],
     [`${server} --psk k`, '--psk', '-c'],
     [`${server} --no-classic -P k`, '--no-classic', '-P'],
-    ['--secure', '--secure', '--key'],
-    ['--secure --key k', '--secure', '--peers'],
     [`${server} -k`, '-k', '-c'],
   ])('%s: named are %s and %s', (line, one, other) => {
     let message = '';
@@ -75,6 +72,10 @@ describe('options of the secure cable', () => {
     }
     expect(message).toMatch(new RegExp(`(^| )${one}\\b.* ${other}\\b`));
     expect(message).not.toContain('\n');
+  });
+
+  test.each(['--secure', '--secure -c h', '--secure --key k'])('%s: clients enrol by ssh', (line) => {
+    expect(parse(line).secure).toMatchObject({ path: 1452 });
   });
 
   test.each(['575', '9300', '1e3', '', '-1'])('a path of %j is refused', (mtu) => {
