@@ -1,131 +1,254 @@
-// How much TCP goes through a cable between two switches with taps: a plain cable, the C program, ours.
-// In rotation, so that a noisy machine is noisy to all; medians and ratios.
-//   node dist/bench/cable.js [--rounds N] [--seconds N] [--json FILE]
-import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
-import { parseArgs } from 'node:util';
+// What goes through a cable, and what it costs: between two switches next to a plain cable and the C program,
+// and from tap to tap next to other tunnels. In rotation, so that a noisy machine is noisy to all.
 import { type Host, Lab } from '../lab/lab.js';
-import { type Process, until } from '../lab/process.js';
-import { DEFAULT_PORT } from '../src/index.js';
+import type { Process } from '../lab/process.js';
+import { ask, figure, machine, median, options, save, table } from './measure.js';
+import { usage } from './proc.js';
+import { type Tunnel, tunnels } from './tunnels.js';
 
 const INNER_MTU = 1400;
+/** UDP payloads that make frames of the inner MTU, and of 100 bytes: without IP and UDP headers, and Ethernet's. */
+const FULL = INNER_MTU - 28;
+const SMALL = 100 - 42;
 
-interface Cable {
-  readonly name: string;
-  lay(lab: Lab, server: Host, client: Host, keyFile: string): Promise<Process[]>;
+/** What is measured; NaN where that failed. */
+interface Sample {
+  /** TCP, one stream and eight, Mbit/s received. */
+  tcp: number;
+  tcp8: number;
+  /** UDP, the most that was received at any rate offered, Mbit/s. */
+  udp: number;
+  /** Frames of 100 bytes, thousands per second: the most that was received at any rate offered. */
+  small: number;
+  /** Round trip, median, ms: nothing else under way, and beside eight TCP streams. */
+  ping: number;
+  pingLoaded: number;
+  /** Processor time of both ends per GB of TCP. */
+  cpu: number;
+  /** Resident set of both ends after all that, MB. */
+  resident: number;
+  /** Both by the rate offered. */
+  udpOffered: Record<string, number>;
+  smallOffered: Record<string, number>;
 }
 
-function ours(io: string, cipher: string, options: readonly string[]): Cable {
-  return {
-    name: `cryptcab ${io}, ${cipher}`,
-    async lay(_lab, server, client, keyFile) {
-      const listening = server.cryptcab(['-P', keyFile, '-v', '--io', io]);
-      await listening.prints(/waiting for clients/);
-      const connecting = client.cryptcab([
-        '-P',
-        keyFile,
-        '-c',
-        client.link.hub4,
-        '-v',
-        '--io',
-        io,
-        ...options,
-      ]);
-      await connecting.prints(/the cable is up/);
-      return [listening, connecting];
-    },
+interface Lengths {
+  readonly seconds: number;
+  /** Rates of UDP offered, Mbit/s, and of 100-byte frames, thousands per second. */
+  readonly rates: readonly number[];
+  readonly smallRates: readonly number[];
+  readonly pings: number;
+}
+
+const FULL_LENGTH: Lengths = {
+  seconds: 3,
+  rates: [50, 100, 200, 400],
+  smallRates: [10, 20, 40, 80],
+  pings: 200,
+};
+const QUICK: Lengths = { seconds: 1, rates: [100, 300], smallRates: [20, 60], pings: 40 };
+
+/** What iperf3 says in the end. */
+interface Traffic {
+  /** Received. */
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/** Ends with the program, or by force when its time is up. */
+async function ended(process: Process, ms: number): Promise<string> {
+  const timer = setTimeout(() => process.signal('SIGKILL'), ms);
+  await process.exited;
+  clearTimeout(timer);
+  return process.output;
+}
+
+async function iperf(from: Host, to: Host, seconds: number, ...args: string[]): Promise<Traffic> {
+  const receiver = to.start(['iperf3', '-s', '-1', '--forceflush']);
+  try {
+    await receiver.prints(/listening/);
+    const sender = from.start(['iperf3', '-c', to.inner, '-t', String(seconds), '-J', ...args]);
+    const said = await ended(sender, (seconds + 10) * 1000);
+    const { end, error } = JSON.parse(said.slice(said.indexOf('{')));
+    if (error !== undefined) throw new Error(`iperf3: ${error}`);
+    return end.sum_received;
+  } finally {
+    await receiver.stop('SIGKILL');
+  }
+}
+
+const mbit = ({ bytes, seconds }: Traffic) => (8 * bytes) / seconds / 1e6;
+
+const most = (offered: Sample['udpOffered']) => Math.max(...Object.values(offered));
+
+/** The median round trip of some pings, ms. */
+async function ping(from: Host, to: Host, count: number): Promise<number> {
+  const interval = 0.01;
+  const pings = from.start(['ping', '-n', '-c', String(count), '-i', String(interval), '-W', '2', to.inner]);
+  const said = await ended(pings, 1000 * (5 + 4 * count * interval));
+  return median([...said.matchAll(/time=([\d.]+) ms/g)].map(([, ms]) => Number(ms)));
+}
+
+/** One round of one tunnel, in a lab of its own. */
+async function measure(tunnel: Tunnel, { seconds, rates, smallRates, pings }: Lengths): Promise<Sample> {
+  const nothing = Number.NaN;
+  const sample: Sample = {
+    ...{ tcp: nothing, tcp8: nothing, udp: nothing, small: nothing },
+    ...{ ping: nothing, pingLoaded: nothing, cpu: nothing, resident: nothing },
+    ...{ udpOffered: {}, smallOffered: {} },
   };
-}
-
-const CABLES: readonly Cable[] = [
-  {
-    name: 'plain cable (dpipe vde_plug = vde_plug)',
-    async lay(lab, server, client) {
-      return [lab.start(['dpipe', 'vde_plug', server.switchPath, '=', 'vde_plug', client.switchPath])];
-    },
-  },
-  {
-    name: 'C vde_cryptcab, Blowfish',
-    async lay(_lab, server, client, keyFile) {
-      // Without -v, which would slow it down, it says nothing: its socket tells that it is there.
-      const listening = server.original(['-P', keyFile]);
-      await until('the C server listens', () => server.listens(DEFAULT_PORT));
-      const connecting = client.original(['-P', keyFile, '-c', client.link.hub4]);
-      return [listening, connecting];
-    },
-  },
-  ours('portable', 'Blowfish', []),
-  ours('native', 'Blowfish', []),
-  ours('portable', 'ChaCha20', ['--cipher', 'chacha20']),
-  ours('native', 'ChaCha20', ['--cipher', 'chacha20']),
-];
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
-}
-
-/** One measurement of one cable, Mbit/s received, in a lab of its own. */
-async function measure(cable: Cable, seconds: number): Promise<number> {
   const lab = new Lab(2);
+  const attempt = async (what: string, work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      console.log(`    ${tunnel.name}: ${what} failed: ${String(error).split('\n')[0]}`);
+    }
+  };
   try {
     const [server, client] = lab.hosts as [Host, Host];
-    await Promise.all(lab.hosts.map((host) => host.startSwitch(INNER_MTU)));
-    await cable.lay(lab, server, client, lab.keyFile('key', randomBytes(44)));
+    if (tunnel.between === 'taps') for (const host of lab.hosts) host.makeTap(INNER_MTU);
+    else await Promise.all(lab.hosts.map((host) => host.startSwitch(INNER_MTU)));
+    const processes = (await tunnel.lay(lab, server, client)).map(({ pid }) => pid);
     await client.reaches(server.inner, 20_000);
-    const receiver = server.start(['iperf3', '-s', '-1', '--forceflush']);
-    await receiver.prints(/listening/);
-    const report = client.run('iperf3', '-c', server.inner, '-t', String(seconds), '-J');
-    return JSON.parse(report).end.sum_received.bits_per_second / 1e6;
+    await attempt('ping', async () => {
+      sample.ping = await ping(client, server, pings);
+    });
+    await attempt('TCP', async () => {
+      const before = usage(processes).seconds;
+      const traffic = await iperf(client, server, seconds);
+      sample.tcp = mbit(traffic);
+      sample.cpu = (usage(processes).seconds - before) / (traffic.bytes / 1e9);
+    });
+    await attempt('TCP, 8 streams', async () => {
+      const streams = iperf(client, server, seconds, '-P', '8');
+      const [traffic, loaded] = await Promise.all([streams, ping(client, server, (seconds / 0.01) * 0.7)]);
+      sample.tcp8 = mbit(traffic);
+      sample.pingLoaded = loaded;
+    });
+    for (const rate of rates) {
+      await attempt(`UDP at ${rate} Mbit/s`, async () => {
+        const traffic = await iperf(client, server, seconds, '-u', '-b', `${rate}M`, '-l', String(FULL));
+        sample.udpOffered[rate] = mbit(traffic);
+      });
+    }
+    for (const rate of smallRates) {
+      await attempt(`${rate} kpps of 100-byte frames`, async () => {
+        const bits = String(rate * 1000 * SMALL * 8);
+        const { bytes, seconds: past } = await iperf(
+          client,
+          server,
+          seconds,
+          '-u',
+          '-b',
+          bits,
+          '-l',
+          String(SMALL),
+        );
+        sample.smallOffered[rate] = bytes / SMALL / past / 1e3;
+      });
+    }
+    sample.udp = most(sample.udpOffered);
+    sample.small = most(sample.smallOffered);
+    sample.resident = usage(processes).resident / 1e6;
+  } catch (error) {
+    console.log(`    ${tunnel.name}: left out of this round: ${String(error).split('\n')[0]}`);
   } finally {
     await lab.close();
   }
+  return sample;
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '5' },
-      json: { type: 'string' },
-    },
-  });
-  const rounds = Number(values.rounds);
-  const seconds = Number(values.seconds);
-  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version };
-  console.log(
-    `${machine.cores} × ${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}, load ${loadavg()[0]?.toFixed(2)}`,
-  );
-  console.log(`TCP, one stream, ${seconds} s, inner MTU ${INNER_MTU}; ${rounds} rounds in rotation\n`);
-  const results: Record<string, number[]> = {};
-  for (let round = 0; round < rounds; round++) {
-    for (const cable of CABLES) {
-      const mbit = await measure(cable, seconds);
-      results[cable.name] = [...(results[cable.name] ?? []), mbit];
-      console.log(`  round ${round + 1}  ${cable.name.padEnd(42)} ${mbit.toFixed(0).padStart(5)} Mbit/s`);
+const COLUMNS = {
+  tcp: 'TCP Mbit/s',
+  tcp8: '8 × TCP',
+  udp: 'UDP Mbit/s',
+  small: '100-byte kpps',
+  ping: 'ping ms',
+  pingLoaded: 'under load',
+  cpu: 'CPU s/GB',
+  resident: 'resident MB',
+} as const;
+type Column = keyof typeof COLUMNS;
+const columns = Object.keys(COLUMNS) as Column[];
+
+ask(async () => {
+  const chosen = options();
+  const found = machine(['vde2', 'vdeplug', 'vde2-cryptcab', 'fastd', 'tinc', 'openvpn', 'iperf3']);
+  const lengths = chosen.quick ? QUICK : FULL_LENGTH;
+  const all = tunnels();
+  console.log(`inner MTU ${INNER_MTU}, ${lengths.seconds} s each, ${chosen.rounds} rounds in rotation\n`);
+  const raw: Record<string, Sample[]> = {};
+  for (let round = 0; round < chosen.rounds; round++) {
+    for (const tunnel of all) {
+      const sample = await measure(tunnel, lengths);
+      raw[tunnel.name] = [...(raw[tunnel.name] ?? []), sample];
+      console.log(`  round ${round + 1}  ${tunnel.name.padEnd(42)} ${figure(sample.tcp).padStart(5)} Mbit/s`);
     }
   }
-  const medians = CABLES.map(({ name }) => median(results[name] ?? []));
-  const [plain = Number.NaN, original = Number.NaN] = medians;
-  console.log(`\n${'median'.padStart(49)} Mbit/s   ÷ C   ÷ plain`);
-  for (const [i, { name }] of CABLES.entries()) {
-    const mbit = medians[i] as number;
-    const ratios = `${(mbit / original).toFixed(2).padStart(5)} ${(mbit / plain).toFixed(2).padStart(9)}`;
-    console.log(`  ${name.padEnd(42)} ${mbit.toFixed(0).padStart(5)} Mbit/s ${ratios}`);
-  }
-  if (values.json !== undefined) {
-    writeFileSync(
-      values.json,
-      `${JSON.stringify({ machine, seconds, innerMtu: INNER_MTU, mbit: results }, null, 2)}\n`,
+  const samples = (name: string) => raw[name] as Sample[];
+  for (const [between, bases] of [
+    ['switches', [all[1], all[0]]],
+    ['taps', [all.find(({ name }) => name.startsWith('fastd'))]],
+  ] as const) {
+    const those = all.filter((tunnel) => tunnel.between === between);
+    console.log(`\nBetween ${between}, medians`);
+    table(
+      ['', ...columns.map((column) => COLUMNS[column])],
+      those.map(({ name }) => [
+        name,
+        ...columns.map((column) => figure(median(samples(name).map((sample) => sample[column])))),
+      ]),
     );
+    for (const base of bases) {
+      if (base === undefined) continue;
+      table(
+        [`÷ ${base.name}`, ...columns.map((column) => COLUMNS[column])],
+        those.map(({ name }) => [
+          name,
+          ...columns.map((column) => {
+            const ratios = samples(name).map(
+              (sample, i) => sample[column] / (samples(base.name)[i] as Sample)[column],
+            );
+            return figure(median(ratios));
+          }),
+        ]),
+      );
+    }
+    for (const [what, field, rates] of [
+      ['UDP Mbit/s received, by Mbit/s offered', 'udpOffered', lengths.rates],
+      ['100-byte kpps received, by kpps offered', 'smallOffered', lengths.smallRates],
+    ] as const) {
+      table(
+        [what, ...rates.map(String)],
+        those.map(({ name }) => [
+          name,
+          ...rates.map((rate) =>
+            figure(median(samples(name).map((sample) => sample[field][rate] ?? Number.NaN))),
+          ),
+        ]),
+      );
+    }
   }
-}
-
-main().catch((error) => {
-  console.error(error);
-  process.exitCode = 1;
+  const chart = (title: string, unit: string, column: Column) => ({
+    title,
+    unit,
+    groups: (['switches', 'taps'] as const).map((between) => ({
+      name: `between ${between}`,
+      bars: all
+        .filter((tunnel) => tunnel.between === between)
+        .map(({ name }) => ({ name, value: median(samples(name).map((sample) => sample[column])) })),
+    })),
+  });
+  const charts = {
+    tcp: chart('One TCP stream through the cable', 'Mbit/s, medians; longer is better', 'tcp'),
+    small: chart('Frames of 100 bytes', 'thousands per second received, medians; longer is better', 'small'),
+    cpu: chart(
+      'Processor time of both ends, per GB of TCP',
+      'seconds per GB, medians; shorter is better',
+      'cpu',
+    ),
+    ping: chart('Round trip beside eight TCP streams', 'ms, medians; shorter is better', 'pingLoaded'),
+  };
+  save(chosen, 'cable', { machine: found, innerMtu: INNER_MTU, ...lengths, runs: raw }, charts);
 });

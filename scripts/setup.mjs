@@ -38,6 +38,10 @@ export const BENCH_PROGRAMS = {
   ...DEMO_PROGRAMS,
   iperf3: 'iperf3',
   dpipe: 'vdeplug',
+  fastd: 'fastd',
+  openssl: 'openssl',
+  openvpn: 'openvpn',
+  tincd: 'tinc',
   vde_cryptcab: 'vde2-cryptcab',
 };
 

@@ -1,0 +1,380 @@
+// Seals and opens whole datagrams in every way that is compared, on whatever runtime runs this:
+//   RUNTIME core-rows.js MS        prints one line of JSON: MB of frames per second, and what was left out
+// Before anything is measured, what each way seals is opened by the others.
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { chacha20 } from '@noble/ciphers/chacha.js';
+import { Blowfish } from 'egoroof-blowfish';
+import { Core, type Keying } from '../src/index.js';
+
+export const SIZES = [64, 576, 1412] as const;
+export const BATCHES = [1, 8, 32] as const;
+
+export interface CoreResults {
+  /** By way, then by `seal 64 × 8`: a direction, bytes of a frame, datagrams of a batch. */
+  readonly rates: Record<string, Record<string, number>>;
+  /** Why a way does not exist here. */
+  readonly missing: Record<string, string>;
+}
+
+const COUNTER = 8;
+const CRC = 4;
+const BLOCK = 8;
+const TYPE = 1;
+/** Datagrams that are opened one after the other before the same come again. */
+const STOCK = 512;
+
+const key = Uint8Array.from({ length: 44 }, (_, i) => (i * 37 + 11) & 0xff);
+const blowfishKey = key.subarray(0, 16);
+const iv = key.subarray(16, 24);
+const chachaKey = key.subarray(0, 32);
+
+/** One way to seal and open, a batch at a time. */
+interface Way {
+  readonly name: string;
+  readonly suite: 'blowfish' | 'chacha20';
+  /** Seals `count` frames; the result is looked at in the check alone, by `sealed`. */
+  seal(frame: Buffer, count: number): void;
+  /** The last datagram sealed. */
+  sealed(): Buffer;
+  /** Before the stock is opened (again). */
+  rewind?(): void;
+  /** Opens `count` datagrams, from `first` on; throws when one is wrong. */
+  open(stock: readonly Buffer[], first: number, count: number): void;
+  /** The last frame opened. */
+  opened(): Buffer;
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+async function ours(suite: 'blowfish' | 'chacha20'): Promise<Way> {
+  const core = await Core.load();
+  const keying: Keying =
+    suite === 'blowfish' ? { suite, key: key.subarray(0, 24) } : { suite, key: chachaKey, block: 12 };
+  const session = core.openSession() as number;
+  core.keySession(session, keying);
+  const { ring } = core;
+  const last = { address: 0, length: 0 };
+  let frames = NOTHING;
+  let of: Buffer | undefined;
+  const finish = (count: number) => {
+    for (let back = count - 1; back >= 0; back--) {
+      const slot = ring.processed(back);
+      if (slot.status !== 0) throw new Error(`${suite}: status ${slot.status}`);
+      last.address = slot.address;
+      last.length = slot.length;
+      ring.release(slot.index);
+    }
+  };
+  const bytes = () => Buffer.from(ring.bytes.slice(last.address, last.address + last.length));
+  return {
+    name: 'cryptcab',
+    suite,
+    seal(frame, count) {
+      if (of !== frame || frames.length !== count * (2 + frame.length)) {
+        of = frame;
+        const head = Buffer.from([frame.length >> 8, frame.length & 0xff]);
+        frames = Buffer.concat(Array.from({ length: count }, () => [head, frame]).flat());
+      }
+      if (core.readStream(session, frames) !== frames.length) throw new Error('the ring is full');
+      finish(ring.process());
+    },
+    sealed: bytes,
+    rewind: () => core.keySession(session, keying), // its replay window begins anew
+    open(stock, first, count) {
+      for (let i = 0; i < count; i++) ring.push(session, stock[first + i] as Buffer);
+      const done = ring.process();
+      if (core.writeStream(session, done).length === 0) throw new Error('nothing was opened');
+      finish(done);
+    },
+    opened: bytes,
+  };
+}
+
+/** What stands in a datagram's body before it is encrypted with Blowfish: frame, counter, CRC, padding. */
+class Plain {
+  readonly bytes: Buffer;
+  readonly #length: number;
+  #counter = 0;
+
+  /** @param lead bytes before it */
+  constructor(
+    readonly frame: Buffer,
+    lead: number,
+  ) {
+    this.#length = frame.length + COUNTER + CRC;
+    const padding = BLOCK - (this.#length % BLOCK);
+    const all = Buffer.alloc(lead + this.#length + padding, padding);
+    this.bytes = all.subarray(lead);
+    this.all = all;
+  }
+
+  readonly all: Buffer;
+
+  /** With PKCS#7 padding behind it. */
+  next(): Buffer {
+    const { bytes, frame } = this;
+    frame.copy(bytes);
+    bytes.writeUInt32LE(++this.#counter, frame.length);
+    bytes.writeUInt32LE(0, frame.length + 4);
+    bytes.writeUInt32LE(crc32(bytes.subarray(0, frame.length + COUNTER)), frame.length + COUNTER);
+    return bytes;
+  }
+
+  unpadded(): Buffer {
+    return this.next().subarray(0, this.#length);
+  }
+}
+
+/** The frame in what was decrypted without padding; throws when anything is wrong with it. */
+function checked(bytes: Buffer): Buffer {
+  const length = bytes.length - COUNTER - CRC;
+  if (crc32(bytes.subarray(0, length + COUNTER)) !== bytes.readUInt32LE(length + COUNTER))
+    throw new Error('bad checksum');
+  return bytes.subarray(0, length);
+}
+
+function unpadded(bytes: Buffer): Buffer {
+  const padding = bytes[bytes.length - 1] as number;
+  for (let i = 1; i <= padding; i++) if (bytes[bytes.length - i] !== padding) throw new Error('bad padding');
+  return bytes.subarray(0, bytes.length - padding);
+}
+
+/** Seals by `encrypt`, which is given frame, counter and CRC; opens by its counterpart. */
+function blowfishWay(
+  name: string,
+  padded: boolean,
+  encrypt: (plain: Buffer) => Buffer,
+  decrypt: (body: Buffer) => Buffer,
+): Way {
+  let plain: Plain | undefined;
+  let last = NOTHING;
+  return {
+    name,
+    suite: 'blowfish',
+    seal(frame, count) {
+      if (plain?.frame !== frame) plain = new Plain(frame, 0);
+      for (let i = 0; i < count; i++) last = encrypt(padded ? plain.next() : plain.unpadded());
+    },
+    sealed: () => Buffer.concat([Buffer.from([0x20]), last]),
+    open(stock, first, count) {
+      for (let i = 0; i < count; i++) last = checked(decrypt((stock[first + i] as Buffer).subarray(TYPE)));
+    },
+    opened: () => last,
+  };
+}
+
+function opensslPerDatagram(): Way {
+  return blowfishWay(
+    'OpenSSL bf-cbc, a cipher per datagram',
+    false,
+    (plain) => {
+      const cipher = createCipheriv('bf-cbc', blowfishKey, iv);
+      return Buffer.concat([cipher.update(plain), cipher.final()]);
+    },
+    (body) => {
+      const decipher = createDecipheriv('bf-cbc', blowfishKey, iv).setAutoPadding(false);
+      return unpadded(decipher.update(body));
+    },
+  );
+}
+
+/**
+ * One cipher for all datagrams, though each begins with the same IV: a block before it that encrypts to the IV.
+ * What is decrypted needs the IV before it, as ciphertext, so that a whole batch takes one call.
+ */
+function opensslKept(): Way {
+  const cipher = createCipheriv('bf-cbc', blowfishKey, iv).setAutoPadding(false);
+  const decipher = createDecipheriv('bf-cbc', blowfishKey, iv).setAutoPadding(false);
+  const ecb = createDecipheriv('bf-cbc', blowfishKey, Buffer.alloc(BLOCK)).setAutoPadding(false);
+  const beforeIv = ecb.update(iv); // the block that encrypts to the IV where the chain is 0
+  let chain: Buffer = Buffer.from(iv);
+  let plain: Plain | undefined;
+  let gathered = NOTHING;
+  let last = NOTHING;
+  return {
+    name: 'OpenSSL bf-cbc, one cipher kept',
+    suite: 'blowfish',
+    seal(frame, count) {
+      if (plain?.frame !== frame) plain = new Plain(frame, BLOCK);
+      for (let i = 0; i < count; i++) {
+        plain.next();
+        const { all } = plain;
+        for (let j = 0; j < BLOCK; j++) all[j] = (beforeIv[j] as number) ^ (chain[j] as number);
+        last = cipher.update(all);
+        chain = last.subarray(last.length - BLOCK);
+      }
+    },
+    sealed: () => Buffer.concat([Buffer.from([0x20]), last.subarray(BLOCK)]),
+    open(stock, first, count) {
+      const body = (stock[first] as Buffer).length - TYPE;
+      const length = count * (BLOCK + body);
+      if (gathered.length !== length) gathered = Buffer.alloc(length);
+      for (let i = 0; i < count; i++) {
+        gathered.set(iv, i * (BLOCK + body));
+        (stock[first + i] as Buffer).copy(gathered, i * (BLOCK + body) + BLOCK, TYPE);
+      }
+      const clear = decipher.update(gathered);
+      for (let i = 0; i < count; i++) {
+        const at = i * (BLOCK + body) + BLOCK;
+        last = checked(unpadded(clear.subarray(at, at + body)));
+      }
+    },
+    opened: () => last,
+  };
+}
+
+function egoroof(): Way {
+  const blowfish = new Blowfish(blowfishKey, Blowfish.MODE.CBC, Blowfish.PADDING.PKCS5);
+  blowfish.setIv(iv);
+  const view = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return blowfishWay(
+    'egoroof-blowfish',
+    false,
+    (plain) => view(blowfish.encode(plain)),
+    (body) => view(blowfish.decode(body, Blowfish.TYPE.UINT8_ARRAY)),
+  );
+}
+
+/** @param crypt XORs the key stream of a nonce, from block 12 on, to some bytes */
+function chachaWay(name: string, crypt: (nonce: Buffer, bytes: Buffer) => Uint8Array): Way {
+  let counter = 0;
+  let last: { body: Uint8Array; tail: Buffer } = { body: NOTHING, tail: NOTHING };
+  return {
+    name,
+    suite: 'chacha20',
+    seal(frame, count) {
+      for (let i = 0; i < count; i++) {
+        const tail = Buffer.alloc(CRC + COUNTER);
+        tail.writeUInt32LE(crc32(frame), 0);
+        tail.writeUInt32LE(++counter, CRC);
+        last = { body: crypt(tail, frame), tail };
+      }
+    },
+    sealed: () => Buffer.concat([Buffer.from([0x20]), last.body, last.tail]),
+    open(stock, first, count) {
+      for (let i = 0; i < count; i++) {
+        const datagram = stock[first + i] as Buffer;
+        const tail = datagram.subarray(datagram.length - CRC - COUNTER);
+        const body = crypt(tail, datagram.subarray(TYPE, datagram.length - CRC - COUNTER));
+        if (crc32(body) !== tail.readUInt32LE(0)) throw new Error('bad checksum');
+        last = { body, tail };
+      }
+    },
+    opened: () => Buffer.from(last.body),
+  };
+}
+
+function opensslChacha(): Way {
+  const nonce = Buffer.alloc(16);
+  nonce.writeUInt32LE(12, 0);
+  return chachaWay('OpenSSL chacha20, a cipher per datagram', (tail, bytes) => {
+    tail.copy(nonce, 4);
+    return createCipheriv('chacha20', chachaKey, nonce).update(bytes);
+  });
+}
+
+/** Not the protocol's bytes, as every datagram has a nonce of its own: what the cipher alone could reach. */
+function opensslChachaKept(): Way {
+  const cipher = createCipheriv('chacha20', chachaKey, Buffer.alloc(16));
+  const way = chachaWay('OpenSSL chacha20, one key stream (a bound)', (_tail, bytes) => cipher.update(bytes));
+  return {
+    ...way,
+    open(stock, first, count) {
+      for (let i = 0; i < count; i++) {
+        const datagram = stock[first + i] as Buffer;
+        crc32(cipher.update(datagram.subarray(TYPE, datagram.length - CRC - COUNTER)));
+      }
+    },
+  };
+}
+
+function noble(): Way {
+  return chachaWay('@noble/ciphers', (tail, bytes) => chacha20(chachaKey, tail, bytes, undefined, 12));
+}
+
+/** Sealed by our core, numbered from 1 on. */
+async function stockOf(suite: 'blowfish' | 'chacha20', frame: Buffer): Promise<Buffer[]> {
+  const way = await ours(suite);
+  return Array.from({ length: STOCK }, () => {
+    way.seal(frame, 1);
+    return way.sealed();
+  });
+}
+
+/** MB of frames per second. */
+function rate(size: number, count: number, ms: number, step: () => void): number {
+  const from = performance.now();
+  let batches = 0;
+  let past = 0;
+  do {
+    for (let i = 0; i < 4; i++) step();
+    batches += 4;
+    past = performance.now() - from;
+  } while (past < ms);
+  return (batches * count * size) / past / 1e3;
+}
+
+async function main(): Promise<void> {
+  const ms = Number(process.argv[2]);
+  const results: CoreResults = { rates: {}, missing: {} };
+  const ways: Way[] = [await ours('blowfish'), await ours('chacha20')];
+  const others: Record<string, () => Way> = {
+    'OpenSSL bf-cbc, a cipher per datagram': opensslPerDatagram,
+    'OpenSSL bf-cbc, one cipher kept': opensslKept,
+    'egoroof-blowfish': egoroof,
+    'OpenSSL chacha20, a cipher per datagram': opensslChacha,
+    'OpenSSL chacha20, one key stream (a bound)': opensslChachaKept,
+    '@noble/ciphers': noble,
+  };
+  const check = Buffer.from(Array.from({ length: 100 }, (_, i) => i));
+  for (const [name, make] of Object.entries(others)) {
+    try {
+      const way = make();
+      way.seal(check, 1);
+      ways.push(way);
+    } catch (error) {
+      results.missing[name] = error instanceof Error ? error.message : String(error);
+    }
+  }
+  for (const way of ways) {
+    if (way.name.endsWith('(a bound)')) continue;
+    way.seal(check, 3);
+    const reader = await ours(way.suite);
+    reader.open([way.sealed()], 0, 1);
+    const stock = await stockOf(way.suite, check);
+    way.rewind?.();
+    way.open(stock, 0, 3);
+    for (const frame of [reader.opened(), way.opened()])
+      if (!frame.equals(check)) throw new Error(`${way.name}, ${way.suite}: not the frame that was sealed`);
+  }
+  for (const size of SIZES) {
+    const frame = Buffer.from(Array.from({ length: size }, (_, i) => (i * 73) & 0xff));
+    const stocks = { blowfish: await stockOf('blowfish', frame), chacha20: await stockOf('chacha20', frame) };
+    for (const count of BATCHES) {
+      for (const way of ways) {
+        const name = `${way.suite}: ${way.name}`;
+        results.rates[name] ??= {};
+        const rates = results.rates[name];
+        const stock = stocks[way.suite];
+        let next = STOCK;
+        const open = () => {
+          if (next + count > STOCK) {
+            way.rewind?.();
+            next = 0;
+          }
+          way.open(stock, next, count);
+          next += count;
+        };
+        const seal = () => way.seal(frame, count);
+        rate(size, count, ms / 4, seal); // until it is compiled
+        rates[`seal ${size} × ${count}`] = rate(size, count, ms, seal);
+        rate(size, count, ms / 4, open);
+        rates[`open ${size} × ${count}`] = rate(size, count, ms, open);
+      }
+    }
+  }
+  console.log(JSON.stringify(results));
+}
+
+if (process.argv[1]?.endsWith('core-rows.js')) await main();
