@@ -1,0 +1,94 @@
+// How long it takes until something happens: help, a server that waits, the first ping through a cable.
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { cryptcab, type Host, Lab } from '../lab/lab.js';
+import { until } from '../lab/process.js';
+import { DEFAULT_PORT } from '../src/index.js';
+import { ask, figure, machine, median, options, save, table } from './measure.js';
+
+const BASE = 'node -e 0';
+/** Commands that end by themselves; times from their start to their end. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  [BASE]: [process.execPath, '-e', '0'],
+  'cryptcab --help': [...cryptcab, '--help'],
+  'C vde_cryptcab --help': ['vde_cryptcab', '--help'],
+};
+
+function runs(command: readonly string[]): number {
+  const [program, ...args] = command as [string, ...string[]];
+  const from = performance.now();
+  spawnSync(program, args, { stdio: 'ignore', timeout: 20_000 });
+  return performance.now() - from;
+}
+
+/** Lays a cable between two switches; ms until the server waits, and from the client's start to the first answer. */
+async function lays(io: 'native' | 'portable' | 'original'): Promise<{ ready: number; ping: number }> {
+  const lab = new Lab(2);
+  try {
+    const [server, client] = lab.hosts as [Host, Host];
+    await Promise.all(lab.hosts.map((host) => host.startSwitch()));
+    // ARP would ask once a second, and not at once when the cable is there.
+    for (const [one, other] of [
+      [server, client],
+      [client, server],
+    ] as const)
+      one.run('ip', 'neighbour', 'replace', other.inner, 'lladdr', other.mac, 'dev', 'tap0');
+    const key = lab.keyFile('key', randomBytes(44));
+    const options = (host: Host) => ['-s', host.switchPath, '-P', key, '-v', '--io', io];
+    let from = performance.now();
+    if (io === 'original') {
+      server.original(['-P', key]);
+      await until('the C server listens', () => server.listens(DEFAULT_PORT));
+    } else {
+      await server.start([...cryptcab, ...options(server)]).prints(/waiting for clients/);
+    }
+    const ready = performance.now() - from;
+    const pings = client.start(['stdbuf', '-oL', 'ping', '-n', '-i', '0.01', '-w', '20', server.inner]);
+    await pings.prints(/PING/);
+    from = performance.now();
+    if (io === 'original') client.original(['-P', key, '-c', client.link.hub4]);
+    else client.start([...cryptcab, ...options(client), '-c', client.link.hub4]);
+    await pings.prints(/time=/, 20_000);
+    return { ready, ping: performance.now() - from };
+  } finally {
+    await lab.close();
+  }
+}
+
+ask(async () => {
+  const chosen = options();
+  const found = machine(['vde2', 'vde2-cryptcab']);
+  const times = (chosen.quick ? 5 : 10) * chosen.rounds;
+  const raw: Record<string, number[]> = {};
+  const add = (name: string, ms: number) => {
+    raw[name] = [...(raw[name] ?? []), ms];
+  };
+  for (let i = 0; i < times; i++) {
+    for (const [name, command] of Object.entries(COMMANDS)) add(name, runs(command));
+  }
+  for (let i = 0; i < Math.ceil(times / 2); i++) {
+    for (const io of ['native', 'portable', 'original'] as const) {
+      const { ready, ping } = await lays(io);
+      const name = io === 'original' ? 'C vde_cryptcab' : `cryptcab ${io}`;
+      add(`${name}: server waits`, ready);
+      add(`${name}: first ping, from the client's start`, ping);
+    }
+  }
+  const base = raw[BASE] as number[];
+  const names = Object.keys(raw);
+  table(
+    ['', 'ms', 'least ms', `÷ ${BASE}`],
+    names.map((name) => {
+      const values = raw[name] as number[];
+      const ratio = median(values) / median(base);
+      return [name, figure(median(values)), figure(Math.min(...values)), figure(ratio)];
+    }),
+  );
+  const bars = names.map((name) => ({ name, value: median(raw[name] as number[]) }));
+  save(
+    chosen,
+    'start',
+    { machine: found, ms: raw },
+    { ms: { title: 'Time to start', unit: 'ms, medians; shorter is better', groups: [{ name: '', bars }] } },
+  );
+});
