@@ -132,8 +132,8 @@ export class Host {
   }
 
   /** Starts a switch with a tap that has the inner address; waits until both work. */
-  async startSwitch(mtu = 1400): Promise<Process> {
-    const process = this.start(['vde_switch', '-s', this.switchPath, '-tap', 'tap0']);
+  async startSwitch(mtu = 1400, options: readonly string[] = []): Promise<Process> {
+    const process = this.start(['vde_switch', '-s', this.switchPath, '-tap', 'tap0', ...options]);
     await until(`the switch at ${this.switchPath} answers`, () => {
       if (!process.running) throw new Error(`vde_switch ended: ${process.output}`);
       return answers(join(this.switchPath, 'ctl'));

@@ -9,6 +9,7 @@ const ROUNDS_MAX = 1_000;
 const QUESTIONS = {
   core: { root: false, runtimes: true },
   cable: { root: true, runtimes: true },
+  peers: { root: true, runtimes: false },
   start: { root: true, runtimes: false },
 };
 /** Versions of what is compared with Node. Kept out of package.json: 200 MB that nobody else needs. */
