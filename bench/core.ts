@@ -53,7 +53,7 @@ ask(async () => {
     const rows = Object.keys(first.rates).sort();
     for (const direction of DIRECTIONS) {
       console.log(
-        `\n${name}: ${direction}, MB of frames per second; bytes of a frame × datagrams of a batch`,
+        `\n${name}: ${direction}, MB of frames per second of processor time; bytes of a frame × datagrams of a batch`,
       );
       table(
         ['', ...columns],
@@ -86,7 +86,7 @@ ask(async () => {
       direction,
       {
         title: `${direction === 'seal' ? 'Sealing' : 'Opening'} datagrams of 1412-byte frames, 32 in a batch`,
-        unit: 'MB of frames per second, medians; longer is better',
+        unit: 'MB of frames per second of processor time, medians; longer is better',
         groups: runtimes.map(({ name }) => ({
           name,
           bars: Object.keys(raw[name]?.[0]?.rates ?? {})

@@ -149,7 +149,10 @@ ask(async () => {
       name: server.name,
       bars: cases
         .filter((one) => one.server === server)
-        .map((one) => ({ name: `${one.clients} clients`, value: value(nameOf(one), column) })),
+        .map((one) => ({
+          name: one.clients === 1 ? '1 client' : `${one.clients} clients`,
+          value: value(nameOf(one), column),
+        })),
     }));
   save(
     chosen,

@@ -11,12 +11,13 @@ export interface Chart {
 }
 
 const WIDTH = 840;
-const LABEL = 270;
+const LABEL = 320;
 const VALUE = 70;
 const BAR = 18;
 const GAP = 5;
 const TOP = 62;
-const COLOURS = ['#33658a', '#f6ae2d', '#758e4f', '#86bbd8', '#f26419', '#6a4c93', '#999999', '#2f4858'];
+/** Ours, and what it is compared with. */
+const COLOURS = { ours: '#33658a', others: '#b8c4cc' };
 
 function escaped(text: string): string {
   return text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -26,13 +27,11 @@ function number(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(value >= 10 ? 3 : 2);
 }
 
-/** Bars of one name have one colour, in whatever group they stand. */
 export function svg({ title, unit, groups }: Chart): string {
   const known = groups.map((group) => ({
     ...group,
     bars: group.bars.filter(({ value }) => Number.isFinite(value)),
   }));
-  const names = [...new Set(known.flatMap(({ bars }) => bars.map(({ name }) => name)))];
   const most = Math.max(...known.flatMap(({ bars }) => bars.map(({ value }) => value)), Number.MIN_VALUE);
   const lines: string[] = [];
   let y = TOP;
@@ -43,7 +42,7 @@ export function svg({ title, unit, groups }: Chart): string {
     }
     for (const { name, value } of bars) {
       const width = Math.max(1, ((WIDTH - LABEL - VALUE) * value) / most).toFixed(1);
-      const colour = COLOURS[names.indexOf(name) % COLOURS.length];
+      const colour = /\bcryptcab/.test(`${group} ${name}`) ? COLOURS.ours : COLOURS.others;
       lines.push(
         `<text x="${LABEL - 8}" y="${y + 13}" text-anchor="end">${escaped(name)}</text>`,
         `<rect x="${LABEL}" y="${y}" width="${width}" height="${BAR}" fill="${colour}"/>`,
