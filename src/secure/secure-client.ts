@@ -137,15 +137,17 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     });
     privateKey.fill(0);
     side = mine;
+    let called: Peer;
     try {
       const options = { publicKey: serverPublicKey, ...(presharedKey && { presharedKey }) };
-      peer = mine.add(options, { host: who, port: serverPort });
+      called = mine.add(options, { host: who, port: serverPort });
     } catch (error) {
-      throw new CryptcabError(`--peer is not the server's public key: ${messageOf(error)}`);
+      throw new CryptcabError(`the server's public key (--peer) is none to use: ${messageOf(error)}`);
     } finally {
       presharedKey?.fill(0);
     }
-    mine.plug(peer, configuration.plug).then(
+    peer = called;
+    mine.plug(called, configuration.plug).then(
       () => {
         pluggedIn = true;
         ready.resolve();
@@ -172,13 +174,15 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     pace.begun(performance.now());
     enrolling = (async () => {
       try {
-        const got = await get(abort.signal);
+        const got = await get(abort.signal).catch((error: Error) => {
+          if (side === undefined) throw error;
+          seldom.note(performance.now(), 'enrol', () => log.warn({}, messageOf(error)));
+        });
+        if (got === undefined) return; // the old keys are tried on
         await side?.close();
         if (!abort.signal.aborted) call(got);
       } catch (error) {
-        if (abort.signal.aborted) return;
-        if (side === undefined) ended.reject(error as Error);
-        else seldom.note(performance.now(), 'enrol', () => log.warn({}, messageOf(error)));
+        if (!abort.signal.aborted) ended.reject(error as Error);
       } finally {
         enrolling = undefined;
       }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
 import {
+  CryptcabError,
   type MemoryPort,
   memoryPort,
   type Running,
@@ -27,7 +28,7 @@ let directory: string;
 let peersFile: string;
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'cryptcab-secure-'));
+  directory = mkdtempSync(join(tmpdir(), 'cryptcab-lab-secure-'));
   peersFile = join(directory, 'peers');
 });
 
@@ -128,4 +129,26 @@ test('a key that is there already, or none, cannot be enrolled', async () => {
   const server = await serve(newPrivateKey(bytes), [key]);
   expect(() => server.enrol(key, bytes(32))).toThrow(/cannot enrol: .*there already/);
   expect(() => server.enrol(new Uint8Array(32), bytes(32))).toThrow(/cannot enrol: .*no public key/);
+});
+
+test('a client that gets no keys, or no good ones, says so and ends', async () => {
+  const start = (keys: () => Promise<SecureKeys>) =>
+    startSecureClient({
+      port: 0,
+      server: { host: '127.0.0.1', port: 1 },
+      keys,
+      keepalive: false,
+      path: PATH,
+      plug: memoryPort(() => {}).open,
+      log: quiet,
+    });
+  const none = await start(() => Promise.reject(new CryptcabError('no ssh')));
+  running.push(none);
+  await expect(none.ended).rejects.toThrow('no ssh');
+  const bad = await start(async () => ({
+    privateKey: newPrivateKey(bytes),
+    serverPublicKey: new Uint8Array(32),
+  }));
+  running.push(bad);
+  await expect(bad.ended).rejects.toThrow(/the server's public key .*no public key/);
 });

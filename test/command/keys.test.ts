@@ -9,7 +9,7 @@ import { cryptcab } from '../../lab/lab.js';
 let directory: string;
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'cryptcab-keys-'));
+  directory = mkdtempSync(join(tmpdir(), 'cryptcab-lab-keys-'));
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
