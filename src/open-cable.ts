@@ -1,7 +1,8 @@
-import { type Cable, type CableEvents, PortableCable, type SecureCable, type WireTap } from './cable.js';
+import type { Cable, CableEvents, SecureCable, WireTap } from './cable.js';
 import type { Core } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
 import { NativeCable } from './native/native-cable.js';
+import { PortableCable } from './portable-cable.js';
 import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
 

@@ -1,9 +1,10 @@
 // Two secure ends joined in memory: machines, cores and cables as they are, sockets and switches that are only here.
-import { PortableCable, type SecureCable } from '../src/cable.js';
+import type { SecureCable } from '../src/cable.js';
 import { Core } from '../src/core/core.js';
 import { publicKeyOf } from '../src/keys/key-text.js';
 import { SeldomLog } from '../src/log.js';
 import { type MemoryPort, memoryPort } from '../src/plug/memory-plug.js';
+import { PortableCable } from '../src/portable-cable.js';
 import type { Remote } from '../src/protocol/remote.js';
 import type { Peer } from '../src/protocol/secure/peer.js';
 import { isSecure, SecureSide } from '../src/secure/secure-side.js';

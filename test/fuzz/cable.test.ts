@@ -1,10 +1,11 @@
 // Where datagrams come out of the socket: whatever their length, and whoever they are from.
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { type CableEvents, type Link, PortableCable } from '../../src/cable.js';
+import type { CableEvents, Link } from '../../src/cable.js';
 import { Core, type Keying } from '../../src/core/core.js';
 import type { Status } from '../../src/core/status.js';
 import { memoryPort } from '../../src/plug/memory-plug.js';
+import { PortableCable } from '../../src/portable-cable.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import type { UdpEvents } from '../../src/udp/udp.js';

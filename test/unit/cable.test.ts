@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type Link, PortableCable } from '../../src/cable.js';
+import type { Link } from '../../src/cable.js';
 import { Core, type Keying } from '../../src/core/core.js';
 import type { Plug, PlugEvents } from '../../src/plug/plug.js';
+import { PortableCable } from '../../src/portable-cable.js';
 import { WEAR_BYTES } from '../../src/protocol/constants.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import type { UdpEvents } from '../../src/udp/udp.js';
