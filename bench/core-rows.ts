@@ -3,9 +3,9 @@
 // Before anything is measured, what each way seals is opened by the others.
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { chacha20 } from '@noble/ciphers/chacha.js';
+import { chacha20, chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { Blowfish } from 'egoroof-blowfish';
-import { Core, type Keying } from '../src/index.js';
+import { Core } from '../src/index.js';
 
 export const SIZES = [64, 576, 1412] as const;
 export const BATCHES = [1, 8, 32] as const;
@@ -20,19 +20,28 @@ export interface CoreResults {
 const COUNTER = 8;
 const CRC = 4;
 const BLOCK = 8;
+/** Of the secure cable: what stands before and behind the payload of a transport message, and before its first frame. */
+const HEADER = 16;
+const TAG = 16;
+const RECORD = 3;
+const PATH = 1452;
 const TYPE = 1;
 /** Datagrams that are opened one after the other before the same come again. */
 const STOCK = 512;
+/** Bytes of the frame that each way is checked with. */
+const CHECK = 100;
 
 const key = Uint8Array.from({ length: 44 }, (_, i) => (i * 37 + 11) & 0xff);
 const blowfishKey = key.subarray(0, 16);
 const iv = key.subarray(16, 24);
 const chachaKey = key.subarray(0, 32);
 
+type Suite = 'blowfish' | 'chacha20' | 'secure';
+
 /** One way to seal and open, a batch at a time. */
 interface Way {
   readonly name: string;
-  readonly suite: 'blowfish' | 'chacha20';
+  readonly suite: Suite;
   /** Seals `count` frames; the result is looked at in the check alone, by `sealed`. */
   seal(frame: Buffer, count: number): void;
   /** The last datagram sealed. */
@@ -47,12 +56,20 @@ interface Way {
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
-async function ours(suite: 'blowfish' | 'chacha20'): Promise<Way> {
+async function ours(suite: Suite): Promise<Way> {
   const core = await Core.load();
-  const keying: Keying =
-    suite === 'blowfish' ? { suite, key: key.subarray(0, 24) } : { suite, key: chachaKey, block: 12 };
   const session = core.openSession() as number;
-  core.keySession(session, keying);
+  /** From now on counters begin anew, and so does the replay window. */
+  const keyAnew = () => {
+    if (suite === 'blowfish') core.keySession(session, { suite, key: key.subarray(0, 24) });
+    else if (suite === 'chacha20') core.keySession(session, { suite, key: chachaKey, block: 12 });
+    else {
+      core.installKeypair(session, 0, { send: chachaKey, receive: chachaKey, local: 1, remote: 1 });
+      core.useKeypair(session, 0);
+    }
+  };
+  if (suite === 'secure') core.setPath(session, PATH);
+  keyAnew();
   const { ring } = core;
   const last = { address: 0, length: 0 };
   let frames = NOTHING;
@@ -80,14 +97,21 @@ async function ours(suite: 'blowfish' | 'chacha20'): Promise<Way> {
       finish(ring.process());
     },
     sealed: bytes,
-    rewind: () => core.keySession(session, keying), // its replay window begins anew
+    rewind: keyAnew,
     open(stock, first, count) {
-      for (let i = 0; i < count; i++) ring.push(session, stock[first + i] as Buffer);
+      for (let i = 0; i < count; i++) {
+        const datagram = stock[first + i] as Buffer;
+        if (suite === 'secure') ring.pushTransport(session, datagram);
+        else ring.push(session, datagram);
+      }
       const done = ring.process();
       if (core.writeStream(session, done).length === 0) throw new Error('nothing was opened');
       finish(done);
     },
-    opened: bytes,
+    opened() {
+      const all = bytes();
+      return suite === 'secure' ? all.subarray(RECORD, RECORD + all.readUInt16BE(1)) : all;
+    },
   };
 }
 
@@ -293,8 +317,77 @@ function noble(): Way {
   return chachaWay('@noble/ciphers', (tail, bytes) => chacha20(chachaKey, tail, bytes, undefined, 12));
 }
 
+/** One frame in each transport message. */
+function aeadWay(
+  name: string,
+  encrypt: (nonce: Buffer, payload: Buffer) => readonly Uint8Array[],
+  decrypt: (nonce: Buffer, body: Buffer) => Uint8Array,
+): Way {
+  let counter = -1;
+  let payload = NOTHING;
+  let of: Buffer | undefined;
+  let last: { header: Buffer; parts: readonly Uint8Array[] } = { header: NOTHING, parts: [] };
+  let clear: Uint8Array = NOTHING;
+  const nonce = Buffer.alloc(12);
+  return {
+    name,
+    suite: 'secure',
+    seal(frame, count) {
+      if (of !== frame) {
+        of = frame;
+        payload = Buffer.concat([Buffer.from([1, frame.length >> 8, frame.length & 0xff]), frame]);
+      }
+      for (let i = 0; i < count; i++) {
+        const header = Buffer.alloc(HEADER);
+        header[0] = 4;
+        header[4] = 1;
+        header.writeUInt32LE(++counter, 8);
+        nonce.writeUInt32LE(counter, 4);
+        last = { header, parts: encrypt(nonce, payload) };
+      }
+    },
+    sealed: () => Buffer.concat([last.header, ...last.parts]),
+    open(stock, first, count) {
+      for (let i = 0; i < count; i++) {
+        const datagram = stock[first + i] as Buffer;
+        datagram.copy(nonce, 4, 8, HEADER);
+        clear = decrypt(nonce, datagram.subarray(HEADER));
+      }
+    },
+    opened: () => Buffer.from(clear.subarray(RECORD)),
+  };
+}
+
+function opensslAead(): Way {
+  const options = { authTagLength: TAG };
+  return aeadWay(
+    'OpenSSL chacha20-poly1305, a cipher per datagram',
+    (nonce, payload) => {
+      const cipher = createCipheriv('chacha20-poly1305', chachaKey, nonce, options);
+      const body = cipher.update(payload);
+      cipher.final();
+      return [body, cipher.getAuthTag()];
+    },
+    (nonce, body) => {
+      const decipher = createDecipheriv('chacha20-poly1305', chachaKey, nonce, options);
+      decipher.setAuthTag(body.subarray(body.length - TAG));
+      const clear = decipher.update(body.subarray(0, body.length - TAG));
+      decipher.final(); // throws for a wrong tag
+      return clear;
+    },
+  );
+}
+
+function nobleAead(): Way {
+  return aeadWay(
+    '@noble/ciphers',
+    (nonce, payload) => [chacha20poly1305(chachaKey, nonce).encrypt(payload)],
+    (nonce, body) => chacha20poly1305(chachaKey, nonce).decrypt(body),
+  );
+}
+
 /** Sealed by our core, numbered from 1 on. */
-async function stockOf(suite: 'blowfish' | 'chacha20', frame: Buffer): Promise<Buffer[]> {
+async function stockOf(suite: Suite, frame: Buffer): Promise<Buffer[]> {
   const way = await ours(suite);
   return Array.from({ length: STOCK }, () => {
     way.seal(frame, 1);
@@ -318,16 +411,18 @@ function rate(size: number, count: number, ms: number, step: () => void): number
 async function main(): Promise<void> {
   const ms = Number(process.argv[2]);
   const results: CoreResults = { rates: {}, missing: {} };
-  const ways: Way[] = [await ours('blowfish'), await ours('chacha20')];
-  const others: Record<string, () => Way> = {
-    'OpenSSL bf-cbc, a cipher per datagram': opensslPerDatagram,
-    'OpenSSL bf-cbc, one cipher kept': opensslKept,
-    'egoroof-blowfish': egoroof,
-    'OpenSSL chacha20, a cipher per datagram': opensslChacha,
-    'OpenSSL chacha20, one key stream (a bound)': opensslChachaKept,
-    '@noble/ciphers': noble,
+  const ways: Way[] = [await ours('blowfish'), await ours('chacha20'), await ours('secure')];
+  const others = {
+    'blowfish: OpenSSL bf-cbc, a cipher per datagram': opensslPerDatagram,
+    'blowfish: OpenSSL bf-cbc, one cipher kept': opensslKept,
+    'blowfish: egoroof-blowfish': egoroof,
+    'chacha20: OpenSSL chacha20, a cipher per datagram': opensslChacha,
+    'chacha20: OpenSSL chacha20, one key stream (a bound)': opensslChachaKept,
+    'chacha20: @noble/ciphers': noble,
+    'secure: OpenSSL chacha20-poly1305, a cipher per datagram': opensslAead,
+    'secure: @noble/ciphers': nobleAead,
   };
-  const check = Buffer.from(Array.from({ length: 100 }, (_, i) => i));
+  const check = Buffer.from(Array.from({ length: CHECK }, (_, i) => i));
   for (const [name, make] of Object.entries(others)) {
     try {
       const way = make();
@@ -350,7 +445,11 @@ async function main(): Promise<void> {
   }
   for (const size of SIZES) {
     const frame = Buffer.from(Array.from({ length: size }, (_, i) => (i * 73) & 0xff));
-    const stocks = { blowfish: await stockOf('blowfish', frame), chacha20: await stockOf('chacha20', frame) };
+    const stocks = {
+      blowfish: await stockOf('blowfish', frame),
+      chacha20: await stockOf('chacha20', frame),
+      secure: await stockOf('secure', frame),
+    };
     for (const count of BATCHES) {
       for (const way of ways) {
         const name = `${way.suite}: ${way.name}`;

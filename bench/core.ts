@@ -19,6 +19,7 @@ const ROWS = fileURLToPath(new URL('./core-rows.js', import.meta.url));
 const AGAINST: Readonly<Record<string, string>> = {
   blowfish: 'blowfish: OpenSSL bf-cbc, one cipher kept',
   chacha20: 'chacha20: OpenSSL chacha20, a cipher per datagram',
+  secure: 'secure: OpenSSL chacha20-poly1305, a cipher per datagram',
 };
 const DIRECTIONS = ['seal', 'open'] as const;
 
@@ -92,7 +93,7 @@ ask(async () => {
           bars: Object.keys(raw[name]?.[0]?.rates ?? {})
             .sort()
             .map((row) => ({
-              name: row.replace('OpenSSL bf-cbc', 'OpenSSL').replace('OpenSSL chacha20', 'OpenSSL'),
+              name: row.replace(/OpenSSL [^,]+/, 'OpenSSL'),
               value: median(
                 (raw[name] ?? []).map(({ rates }) => rates[row]?.[`${direction} 1412 × 32`] ?? NaN),
               ),

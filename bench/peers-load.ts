@@ -1,7 +1,7 @@
 // Many clients of one server, in one process, each with a UDP port of its own:
 //   node peers-load.js SERVER PORT KEYFILE SWITCH CLIENTS ADDRESS...
 // Prints a line of JSON when all are logged in, and one when each has had a frame back. Then, for each line
-// `SECONDS FRAME IN_FLIGHT` on its standard input, it sends frames of so many bytes, by the clients in turn, and
+// `SECONDS FRAME IN_FLIGHT` on its standard input, until `end`, it sends frames of so many bytes, by the clients in turn, and
 // keeps so many of them under way; prints how many came back, and how many did not. What answers is a port of its own on the server's switch.
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
@@ -225,6 +225,7 @@ while (all.some(({ returned: had }) => had === 0)) {
 console.log(JSON.stringify({ says: 'carries', ms: performance.now() - from }));
 
 for await (const line of createInterface({ input: process.stdin })) {
+  if (line === 'end') break;
   const [seconds = 1, bytes = FIRST_FRAME, most = 1] = line.split(' ').map(Number);
   const before = { returned, losses };
   const began = performance.now();
@@ -249,3 +250,4 @@ for (const { socket, machine } of all) {
   machine.end();
 }
 await echo.close();
+process.exit(0); // its standard input stays open

@@ -37,7 +37,7 @@ function ours(io: string, most: number): Server {
 
 const SERVERS: readonly Server[] = [
   ours('native', 1000),
-  // These have a vde_plug for each client.
+  // It has a vde_plug for each client.
   ours('portable', 100),
   {
     name: 'C vde_cryptcab',
@@ -64,6 +64,11 @@ interface Sample {
 }
 
 const NOTHING: Sample = { login: NaN, carries: NaN, idle: NaN, datagrams: NaN, cost: NaN, lost: NaN };
+
+/** Waits, but not for ever, until a program has ended by itself. */
+async function ends(process: Process): Promise<void> {
+  await until(`${process.name.slice(0, 100)} ends`, () => !process.running, 30_000);
+}
 
 async function says(load: Process, what: string, ms: number): Promise<Record<string, number>> {
   const [line] = await load.prints(new RegExp(`^\\{"says":"${what}".*\\}$`, 'm'), ms);
@@ -100,6 +105,11 @@ async function measure(server: Server, clients: number, seconds: number): Promis
     sample.lost = (100 * lost) / (frames + lost);
     sample.datagrams = (2 * frames) / past;
     sample.cost = ((usage([process_.pid]).seconds - from) / (2 * frames)) * 1e6;
+    load.write('end\n');
+    // Before their time is up: with many vde_plugs to end they need some.
+    await ends(load);
+    process_.signal('SIGTERM');
+    await ends(process_);
   } catch (error) {
     console.log(`    ${server.name}, ${clients} clients: ${String(error).split('\n')[0]?.slice(-200)}`);
   } finally {

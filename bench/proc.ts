@@ -28,6 +28,16 @@ function stat(pid: number): Stat | undefined {
   }
 }
 
+/** Seconds of processor time of this process's children that have ended. */
+export function childrenSeconds(): number {
+  const text = readFileSync('/proc/self/stat', 'utf8');
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  return ((fields[13] as number) + (fields[14] as number)) / TICKS;
+}
+
 /** What processes have used so far, together with all that they have started. */
 export function usage(pids: readonly number[]): { readonly seconds: number; readonly resident: number } {
   const all = new Map<number, Stat>();

@@ -5,9 +5,10 @@ import { cryptcab, type Host, Lab } from '../lab/lab.js';
 import { until } from '../lab/process.js';
 import { DEFAULT_PORT } from '../src/index.js';
 import { ask, figure, machine, median, options, save, table } from './measure.js';
+import { childrenSeconds } from './proc.js';
 
 const BASE = 'node -e 0';
-/** Commands that end by themselves; times from their start to their end. */
+/** Commands that end by themselves; times from their start to their end, and of the processor. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   [BASE]: [process.execPath, '-e', '0'],
   'cryptcab --help': [...cryptcab, '--help'],
@@ -60,11 +61,17 @@ ask(async () => {
   const found = machine(['vde2', 'vde2-cryptcab']);
   const times = (chosen.quick ? 5 : 10) * chosen.rounds;
   const raw: Record<string, number[]> = {};
+  /** Of all times together, ms: the kernel counts in steps of 10. */
+  const processor: Record<string, number> = {};
   const add = (name: string, ms: number) => {
     raw[name] = [...(raw[name] ?? []), ms];
   };
   for (let i = 0; i < times; i++) {
-    for (const [name, command] of Object.entries(COMMANDS)) add(name, runs(command));
+    for (const [name, command] of Object.entries(COMMANDS)) {
+      const before = childrenSeconds();
+      add(name, runs(command));
+      processor[name] = (processor[name] ?? 0) + 1e3 * (childrenSeconds() - before);
+    }
   }
   for (let i = 0; i < Math.ceil(times / 2); i++) {
     for (const io of ['native', 'portable', 'original'] as const) {
@@ -77,18 +84,22 @@ ask(async () => {
   const base = raw[BASE] as number[];
   const names = Object.keys(raw);
   table(
-    ['', 'ms', 'least ms', `÷ ${BASE}`],
+    ['', 'ms', 'least ms', `÷ ${BASE}`, 'processor ms', `÷ ${BASE}`],
     names.map((name) => {
       const values = raw[name] as number[];
       const ratio = median(values) / median(base);
-      return [name, figure(median(values)), figure(Math.min(...values)), figure(ratio)];
+      const used =
+        processor[name] === undefined
+          ? []
+          : [processor[name] / times, processor[name] / (processor[BASE] as number)];
+      return [name, ...[median(values), Math.min(...values), ratio, ...used].map(figure)];
     }),
   );
   const bars = names.map((name) => ({ name, value: median(raw[name] as number[]) }));
   save(
     chosen,
     'start',
-    { machine: found, ms: raw },
+    { machine: found, ms: raw, times, processorMs: processor },
     { ms: { title: 'Time to start', unit: 'ms, medians; shorter is better', groups: [{ name: '', bars }] } },
   );
 });

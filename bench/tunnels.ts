@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cryptcab, type Host, type Lab } from '../lab/lab.js';
 import { type Process, run, until } from '../lab/process.js';
+import { makeEnd, Peers } from '../lab/secure-keys.js';
 import { DEFAULT_PORT } from '../src/index.js';
 import { otherRuntimes } from './measure.js';
 
@@ -36,6 +37,31 @@ function ours(
       const listening = start(server);
       await listening.prints(/waiting for clients/);
       const connecting = start(client, '-c', client.link.hub4, ...clientOptions);
+      await connecting.prints(/the cable is up/);
+      return [listening, connecting];
+    },
+  };
+}
+
+/** The secure cable; as yet it has the portable path alone. */
+function secure(name: string, between: Tunnel['between']): Tunnel {
+  return {
+    name,
+    between,
+    async lay(lab, server, client) {
+      const ends = [server, client].map((host) => ({
+        host,
+        ...makeEnd(lab, host.namespace, (length) => randomBytes(length)),
+      }));
+      const [serving, calling] = ends as [(typeof ends)[0], (typeof ends)[0]];
+      const start = ({ host, keyFile }: typeof serving, ...more: string[]) => {
+        const plug = between === 'taps' ? 'tap://tap0' : host.switchPath;
+        return host.start([...cryptcab, '--secure', '-s', plug, '--key', keyFile, '-v', ...more]);
+      };
+      const peers = new Peers(lab, [calling.publicKey]);
+      const listening = start(serving, '--peers', peers.path, '--no-classic');
+      await listening.prints(/waiting for clients/);
+      const connecting = start(calling, '--peer', serving.publicKey, '-c', client.link.hub4);
       await connecting.prints(/the cable is up/);
       return [listening, connecting];
     },
@@ -185,8 +211,10 @@ export function tunnels(): readonly Tunnel[] {
     ...bun.map(({ command }) =>
       ours('cryptcab portable on Bun, Blowfish', 'switches', ['--io', 'portable'], [], command),
     ),
+    secure('cryptcab portable, secure', 'switches'),
     ours('cryptcab native, Blowfish, tap://', 'taps', ['--io', 'native']),
     ours('cryptcab native, ChaCha20, tap://', 'taps', ['--io', 'native'], chacha),
+    secure('cryptcab portable, secure, tap://', 'taps'),
     fastd,
     tinc,
     openvpn,
