@@ -170,6 +170,22 @@ export class Host {
     });
   }
 
+  /** Knows another host's Ethernet address for good: ARP has no checksum, and the C program delivers what is damaged. */
+  knowsNeighbour(other: Host): void {
+    this.run(
+      'ip',
+      'neighbour',
+      'replace',
+      other.inner,
+      'lladdr',
+      other.mac,
+      'dev',
+      'tap0',
+      'nud',
+      'permanent',
+    );
+  }
+
   /** Whether somebody here has this UDP port. */
   listens(port: number): boolean {
     const hex = port.toString(16).toUpperCase().padStart(4, '0');
