@@ -139,7 +139,6 @@ export class NativeCable implements Cable {
       udp: socket.fd,
       wake: this.#wakeFd,
       gso,
-      gro,
       vde: vde !== undefined,
       tapped: tap !== undefined,
     };

@@ -13,7 +13,6 @@ export interface Start {
   /** An eventfd: written whenever there are orders. */
   readonly wake: number;
   readonly gso: boolean;
-  readonly gro: boolean;
   /** Whether there is libvdeplug. */
   readonly vde: boolean;
   /** Whether copies of all datagrams are wanted. */

@@ -5,7 +5,7 @@ import { carried, datagrams, transfer } from '../../lab/checks.js';
 import { type Host, Lab } from '../../lab/lab.js';
 import type { Process } from '../../lab/process.js';
 import { type Faults, type Relay, startRelay } from '../../lab/rough.js';
-import { makeEnd, Peers, startSecureClient, startSecureServer } from '../../lab/secure-keys.js';
+import { type End, makeEnd, Peers, startSecureClient, startSecureServer } from '../../lab/secure-keys.js';
 import { randomness, seed } from '../seed.js';
 
 const SERVER_PORT = 7667;
@@ -225,7 +225,7 @@ describe('the secure cable', () => {
       const one = async ([name, faults]: readonly [string, Partial<Faults>], i: number) => {
         const host = lab.host(1 + i);
         const relay = await relayFor(host, faults);
-        const client = await startSecureClient(host, clients[i] as never, server, target(host), [], UP_MS);
+        const client = await startSecureClient(host, clients[i] as End, server, target(host), [], UP_MS);
         await host.reaches(hub.inner, UP_MS);
         await Promise.all([deliversOnce(host, hub), deliversOnce(hub, host)]);
         await moves(`secure, ${name}`, host, hub);

@@ -472,7 +472,7 @@ export class SecureMachine {
 
   #newIndex(peer: PeerState): number {
     for (;;) {
-      const [a, b, c, d] = this.#random(4) as unknown as [number, number, number, number];
+      const [a = 0, b = 0, c = 0, d = 0] = this.#random(4);
       const index = (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
       if (this.#indices.has(index)) continue;
       this.#indices.set(index, { peer, keypair: undefined });
@@ -490,7 +490,7 @@ export class SecureMachine {
   }
 
   #jitter(): number {
-    const [a, b] = this.#random(2) as unknown as [number, number];
+    const [a = 0, b = 0] = this.#random(2);
     return (a | (b << 8)) % JITTER;
   }
 
