@@ -18,6 +18,7 @@ export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
 export const F = { GETFL: 3, SETFL: 4 } as const;
 export const POLL = { IN: 0x1, OUT: 0x4, ERR: 0x8, HUP: 0x10, NVAL: 0x20, RDHUP: 0x2000 } as const;
+export const EPOLL = { ADD: 1, DELETE: 2, CLOEXEC: 0x80000 } as const;
 export const ERRNO = {
   INTR: 4,
   IO: 5,
@@ -77,6 +78,9 @@ function bindLibc(koffi: Koffi) {
       'int recvmmsg(int fd, uint64_t messages, uint32_t count, int flags, uint64_t timeout)',
     ),
     poll: libc.func('int poll(uint64_t fds, uint64_t count, int milliseconds)'),
+    epollCreate: libc.func('int epoll_create1(int flags)'),
+    epollControl: libc.func('int epoll_ctl(int epoll, int operation, int fd, uint64_t event)'),
+    epollWait: libc.func('int epoll_wait(int epoll, uint64_t events, int count, int milliseconds)'),
     eventfd: libc.func('int eventfd(uint32_t initial, int flags)'),
     read: libc.func('int64_t read(int fd, uint64_t bytes, size_t length)'),
     write: libc.func('int64_t write(int fd, uint64_t bytes, size_t length)'),

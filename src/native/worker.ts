@@ -10,6 +10,7 @@ import { Datagrams } from './datagrams.js';
 import { FrameSide, FrameTools } from './frames.js';
 import { ERRNO, type Libc, loadLibc, POLL } from './libc.js';
 import type { Peer } from './peer.js';
+import { Ports } from './ports.js';
 import {
   CONTROL_MAX,
   CONTROL_RATE,
@@ -20,7 +21,7 @@ import {
   type Start,
   TAPPED_MAX,
 } from './talk.js';
-import { bindVdeCalls, type VdeCalls } from './vde.js';
+import { bindVdeCalls, type VdeCalls, type VdePort } from './vde.js';
 
 /** A thread that waits in a call cannot be ended: it waits no longer than this. */
 const POLL_MS = 500;
@@ -32,12 +33,12 @@ const TELL_MS = 100;
 const CONTROL_KINDS = Array.from({ length: 512 }, (_, kind) => String(kind));
 const ALL_KINDS = { rate: 1e6, burst: 1e6 };
 const POLLFD_BYTES = 8;
-/** Places in the table of poll: the eventfd, the socket, then two for each port. */
+/** Places in the table of poll: the eventfd, the socket, ports with something, ports that take something again. */
 const WAKE = 0;
 const UDP_SOCKET = 1;
-const PORTS = 2;
-/** The other side is gone; an error, which a read shows, may be a passing one. */
-const LOST = POLL.HUP | POLL.NVAL | POLL.RDHUP;
+const PORTS_IN = 2;
+const PORTS_OUT = 3;
+const PLACES = 4;
 
 class IoThread {
   readonly #libc: Libc;
@@ -50,8 +51,8 @@ class IoThread {
   readonly #peers: (Peer | undefined)[] = [];
   readonly #counter: Arena;
   /** struct pollfd: a word for the descriptor, half a word each for what is asked and what came of it. */
-  #table: Arena;
-  #sides: FrameSide[] = [];
+  readonly #table: Arena;
+  readonly #ports: Ports;
   readonly #controls = new RateLimit(CONTROL_RATE, ALL_KINDS, CONTROL_KINDS.length);
   readonly #touched = new Set<Peer>();
   readonly #backlogged = new Set<Peer>();
@@ -81,7 +82,12 @@ class IoThread {
         trouble: (error) => this.#trouble(error),
       },
     );
-    this.#table = this.#makeTable();
+    this.#ports = new Ports(libc);
+    this.#table = new Arena(libc, PLACES * POLLFD_BYTES);
+    for (const [place, fd] of [start.wake, start.udp, this.#ports.inFd, this.#ports.outFd].entries()) {
+      this.#table.words[place * 2] = fd;
+      this.#table.halves[place * 4 + 2] = POLL.IN;
+    }
   }
 
   run(): void {
@@ -94,10 +100,11 @@ class IoThread {
         this.#datagrams.receive();
         this.#pump();
       }
-      this.#serveSides();
+      this.#servePorts();
       for (const peer of this.#backlogged) this.#feed(peer);
       this.#tell();
     }
+    this.#ports.close();
   }
 
   /** Waits until something can be done; not for input where there is no room for it. */
@@ -106,19 +113,13 @@ class IoThread {
     const input = this.#core.ring.room > 0 ? POLL.IN : 0;
     halves[UDP_SOCKET * 4 + 2] =
       (this.#datagrams.staged ? 0 : input) | (this.#datagrams.blocked ? POLL.OUT : 0);
-    let soon = this.#troubles.size + this.#large.size > 0;
-    let at = PORTS * 4 + 2;
-    for (const side of this.#sides) {
-      halves[at] = input | (side.blocked ? POLL.OUT : 0);
-      soon ||= side.waits;
-      at += 8;
-    }
-    const count = PORTS + 2 * this.#sides.length;
-    const ready = this.#libc.poll(this.#table.address(0), count, soon ? SOON_MS : POLL_MS);
+    halves[PORTS_IN * 4 + 2] = input;
+    const soon = this.#troubles.size + this.#large.size > 0 || this.#ports.waits;
+    const ready = this.#libc.poll(this.#table.address(0), PLACES, soon ? SOON_MS : POLL_MS);
     if (ready >= 0) return;
     const errno = this.#libc.errno();
     if (errno !== ERRNO.INTR) throw new Error(`poll ${this.#libc.errorName(errno)}`);
-    for (let i = 0; i < count; i++) halves[i * 4 + 3] = 0;
+    for (let i = 0; i < PLACES; i++) halves[i * 4 + 3] = 0;
   }
 
   /** What poll says of a place in its table. */
@@ -126,47 +127,29 @@ class IoThread {
     return this.#table.halves[place * 4 + 3] as number;
   }
 
-  #makeTable(): Arena {
-    const table = new Arena(this.#libc, (PORTS + 2 * this.#sides.length) * POLLFD_BYTES);
-    const place = (at: number, fd: number, events: number) => {
-      table.words[at * 2] = fd;
-      table.halves[at * 4 + 2] = events;
-    };
-    place(WAKE, this.#start.wake, POLL.IN);
-    place(UDP_SOCKET, this.#start.udp, POLL.IN);
-    for (const [i, { port }] of this.#sides.entries()) {
-      place(PORTS + 2 * i, port?.dataFd ?? -1, POLL.IN); // poll passes over -1
-      place(PORTS + 2 * i + 1, port?.controlFd ?? -1, POLL.RDHUP);
+  #servePorts(): void {
+    this.#ports.write(this.#came(PORTS_OUT) !== 0);
+    if (this.#came(PORTS_IN) !== 0) {
+      this.#ports.read(this.#room);
+      this.#pump();
     }
-    return table;
+    this.#lose(this.#ports.takeLost());
   }
 
-  #serveSides(): void {
-    let gone = false;
-    let now = 0;
-    for (const [i, side] of this.#sides.entries()) {
-      const came = this.#came(PORTS + 2 * i);
-      if ((came & (POLL.IN | POLL.ERR)) !== 0 && this.#core.ring.room > 0) side.read();
-      if (side.blocked) {
-        if ((came & POLL.OUT) !== 0) side.flush();
-        now ||= performance.now();
-        side.expire(now);
-      }
-      if ((came & LOST) !== 0 || (this.#came(PORTS + 2 * i + 1) & LOST) !== 0) side.lost = true;
-      gone ||= side.lost;
-    }
-    this.#pump();
-    if (gone) this.#lose();
-  }
+  readonly #room = () => this.#core.ring.room;
 
   /** Lets go of ports that were lost; the main thread closes them, and opens others. */
-  #lose(): void {
-    for (const side of this.#sides) {
-      if (!side.lost) continue;
-      side.plug(undefined, side.number);
+  #lose(sides: readonly FrameSide[]): void {
+    for (const side of sides) {
+      this.#plug(side, undefined, side.number);
       this.#report({ says: 'lost', session: side.session, number: side.number });
     }
-    this.#table = this.#makeTable();
+  }
+
+  #plug(side: FrameSide, port: VdePort | undefined, number: number): void {
+    this.#ports.remove(side);
+    side.plug(port, number);
+    this.#ports.add(side);
   }
 
   /** Has the core work through what waits in the ring, and hands out what comes of it. */
@@ -198,7 +181,10 @@ class IoThread {
       if (this.#datagrams.waiting > 0) this.#datagrams.flush();
       for (const peer of this.#touched) {
         if (peer.opened > 0) this.#pipe(peer, count);
-        else peer.side?.flush();
+        else if (peer.side !== undefined) {
+          peer.side.flush();
+          this.#ports.check(peer.side);
+        }
       }
       this.#touched.clear();
     }
@@ -281,12 +267,8 @@ class IoThread {
         this.#datagrams.lower(peer);
         break;
       case 'plug':
-        if (peer.side === undefined) {
-          peer.side = new FrameSide(this.#tools, peer.session);
-          this.#sides.push(peer.side);
-        }
-        peer.side.plug(order.port, order.number);
-        this.#table = this.#makeTable();
+        peer.side ??= new FrameSide(this.#tools, peer.session);
+        this.#plug(peer.side, order.port, order.number);
         break;
       case 'pipe':
         peer.piped = true;
@@ -304,9 +286,8 @@ class IoThread {
         break;
       case 'unplug':
         this.#datagrams.lower(peer);
+        if (peer.side !== undefined) this.#ports.remove(peer.side);
         peer.side?.drop();
-        this.#sides = this.#sides.filter((side) => side !== peer.side);
-        this.#table = this.#makeTable();
         this.#backlogged.delete(peer);
         this.#peers[peer.session] = undefined;
         this.#report({ says: 'unplugged', ticket: order.ticket });
