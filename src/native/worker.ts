@@ -8,9 +8,9 @@ import { RateLimit } from '../protocol/rate-limit.js';
 import { Arena } from './arena.js';
 import { Datagrams } from './datagrams.js';
 import { FrameSide, FrameTools } from './frames.js';
-import { ERRNO, type Libc, loadLibc, POLL } from './libc.js';
+import { ERRNO, type Libc, loadLibc } from './libc.js';
 import type { Peer } from './peer.js';
-import { Ports } from './ports.js';
+import { Ready } from './ready.js';
 import {
   CONTROL_MAX,
   CONTROL_RATE,
@@ -32,13 +32,6 @@ const TELL_MS = 100;
 /** For each first byte of a datagram, from somebody known or not, a rate of its own. */
 const CONTROL_KINDS = Array.from({ length: 512 }, (_, kind) => String(kind));
 const ALL_KINDS = { rate: 1e6, burst: 1e6 };
-const POLLFD_BYTES = 8;
-/** Places in the table of poll: the eventfd, the socket, ports with something, ports that take something again. */
-const WAKE = 0;
-const UDP_SOCKET = 1;
-const PORTS_IN = 2;
-const PORTS_OUT = 3;
-const PLACES = 4;
 
 class IoThread {
   readonly #libc: Libc;
@@ -50,9 +43,7 @@ class IoThread {
   /** By session. */
   readonly #peers: (Peer | undefined)[] = [];
   readonly #counter: Arena;
-  /** struct pollfd: a word for the descriptor, half a word each for what is asked and what came of it. */
-  readonly #table: Arena;
-  readonly #ports: Ports;
+  readonly #ready: Ready;
   readonly #controls = new RateLimit(CONTROL_RATE, ALL_KINDS, CONTROL_KINDS.length);
   readonly #touched = new Set<Peer>();
   readonly #backlogged = new Set<Peer>();
@@ -82,61 +73,37 @@ class IoThread {
         trouble: (error) => this.#trouble(error),
       },
     );
-    this.#ports = new Ports(libc);
-    this.#table = new Arena(libc, PLACES * POLLFD_BYTES);
-    for (const [place, fd] of [start.wake, start.udp, this.#ports.inFd, this.#ports.outFd].entries()) {
-      this.#table.words[place * 2] = fd;
-      this.#table.halves[place * 4 + 2] = POLL.IN;
-    }
+    this.#ready = new Ready(libc, start.wake, start.udp);
   }
 
   run(): void {
     this.#report({ says: 'ready' });
+    const ready = this.#ready;
+    const { ring } = this.#core;
+    const room = () => ring.room > 0;
     while (!this.#stopped) {
-      this.#wait();
-      if (this.#came(WAKE) !== 0) this.#obey();
-      if (this.#datagrams.waiting > 0) this.#datagrams.flush();
-      if (this.#came(UDP_SOCKET) !== 0 || this.#datagrams.staged) {
+      const soon = this.#troubles.size + this.#large.size > 0 || ready.waits;
+      ready.wait(room(), soon ? SOON_MS : POLL_MS);
+      if (ready.orders) this.#obey();
+      if (this.#datagrams.waiting > 0) this.#flush();
+      ready.write();
+      if (ready.datagrams || this.#datagrams.staged) {
         this.#datagrams.receive();
         this.#pump();
       }
-      this.#servePorts();
+      ready.read(room);
+      this.#pump();
+      this.#lose(ready.takeLost());
       for (const peer of this.#backlogged) this.#feed(peer);
       this.#tell();
     }
-    this.#ports.close();
+    ready.close();
   }
 
-  /** Waits until something can be done; not for input where there is no room for it. */
-  #wait(): void {
-    const { halves } = this.#table;
-    const input = this.#core.ring.room > 0 ? POLL.IN : 0;
-    halves[UDP_SOCKET * 4 + 2] =
-      (this.#datagrams.staged ? 0 : input) | (this.#datagrams.blocked ? POLL.OUT : 0);
-    halves[PORTS_IN * 4 + 2] = input;
-    const soon = this.#troubles.size + this.#large.size > 0 || this.#ports.waits;
-    const ready = this.#libc.poll(this.#table.address(0), PLACES, soon ? SOON_MS : POLL_MS);
-    if (ready >= 0) return;
-    const errno = this.#libc.errno();
-    if (errno !== ERRNO.INTR) throw new Error(`poll ${this.#libc.errorName(errno)}`);
-    for (let i = 0; i < PLACES; i++) halves[i * 4 + 3] = 0;
+  #flush(): void {
+    this.#datagrams.flush();
+    this.#ready.checkSocket(this.#datagrams.blocked);
   }
-
-  /** What poll says of a place in its table. */
-  #came(place: number): number {
-    return this.#table.halves[place * 4 + 3] as number;
-  }
-
-  #servePorts(): void {
-    this.#ports.write(this.#came(PORTS_OUT) !== 0);
-    if (this.#came(PORTS_IN) !== 0) {
-      this.#ports.read(this.#room);
-      this.#pump();
-    }
-    this.#lose(this.#ports.takeLost());
-  }
-
-  readonly #room = () => this.#core.ring.room;
 
   /** Lets go of ports that were lost; the main thread closes them, and opens others. */
   #lose(sides: readonly FrameSide[]): void {
@@ -147,9 +114,9 @@ class IoThread {
   }
 
   #plug(side: FrameSide, port: VdePort | undefined, number: number): void {
-    this.#ports.remove(side);
+    this.#ready.remove(side);
     side.plug(port, number);
-    this.#ports.add(side);
+    this.#ready.add(side);
   }
 
   /** Has the core work through what waits in the ring, and hands out what comes of it. */
@@ -178,12 +145,12 @@ class IoThread {
           ring.release(index);
         }
       }
-      if (this.#datagrams.waiting > 0) this.#datagrams.flush();
+      if (this.#datagrams.waiting > 0) this.#flush();
       for (const peer of this.#touched) {
         if (peer.opened > 0) this.#pipe(peer, count);
         else if (peer.side !== undefined) {
           peer.side.flush();
-          this.#ports.check(peer.side);
+          this.#ready.check(peer.side);
         }
       }
       this.#touched.clear();
@@ -286,7 +253,7 @@ class IoThread {
         break;
       case 'unplug':
         this.#datagrams.lower(peer);
-        if (peer.side !== undefined) this.#ports.remove(peer.side);
+        if (peer.side !== undefined) this.#ready.remove(peer.side);
         peer.side?.drop();
         this.#backlogged.delete(peer);
         this.#peers[peer.session] = undefined;
