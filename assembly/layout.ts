@@ -133,6 +133,8 @@ export const SESSION_PATH: usize = 40;
 export const SESSION_CURRENT: usize = 44;
 /** u16: id of the next frame that is cut into fragments. */
 export const SESSION_FRAME_ID: usize = 48;
+/** u32: one more whenever something is counted, so that who looks at many sessions sees which have changed. */
+export const SESSION_ACTIVITY: usize = 52;
 /** u64 each: frames and frame bytes sealed, frames and frame bytes opened. */
 export const SESSION_SEALED: usize = 64;
 export const SESSION_SEALED_BYTES: usize = 72;

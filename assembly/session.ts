@@ -24,6 +24,7 @@ import {
   sessionAt,
 } from './layout';
 import { replayReset } from './replay';
+import { active } from './status';
 
 const CHACHA20_KEY_BYTES: usize = 32;
 
@@ -128,6 +129,7 @@ export function sessionDropped(session: u32, bySwitch: u32, unopened: u32): void
   const record = sessionAt(session);
   store<u64>(record, load<u64>(record, SESSION_DROPPED_BY_SWITCH) + bySwitch, SESSION_DROPPED_BY_SWITCH);
   store<u64>(record, load<u64>(record, SESSION_DROPPED_UNOPENED) + unopened, SESSION_DROPPED_UNOPENED);
+  active(record);
 }
 
 /** Forgets a frame of which only a part came: its plug is a new one. */

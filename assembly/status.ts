@@ -1,5 +1,5 @@
 // What became of a slot. The host names these in the same order (src/core/status.ts).
-import { SESSION_STATUS } from './layout';
+import { SESSION_ACTIVITY, SESSION_STATUS } from './layout';
 
 export const STATUS_OK: u32 = 0;
 /** The session has no key: the cable is not up. */
@@ -39,4 +39,10 @@ export const STATUS_COUNT: u32 = 16;
 export function tally(record: usize, status: u32): void {
   const at = record + SESSION_STATUS + ((<usize>status) << 3);
   store<u64>(at, load<u64>(at) + 1);
+  active(record);
+}
+
+/** Shows that something was counted. @param record of the session */
+export function active(record: usize): void {
+  store<u32>(record, load<u32>(record, SESSION_ACTIVITY) + 1, SESSION_ACTIVITY);
 }

@@ -2,22 +2,38 @@
 //   node peers-load.js SERVER PORT KEYFILE SWITCH CLIENTS ADDRESS...
 // Prints a line of JSON when all are logged in, and one when each has had a frame back. Then, for each line
 // `SECONDS FRAME IN_FLIGHT` on its standard input, until `end`, it sends frames of so many bytes, by the clients in turn, and
-// keeps so many of them under way; prints how many came back, and how many did not. What answers is a port of its own on the server's switch.
+// keeps so many of them under way; prints how many came back, and how many did not. What answers is a port of its own on
+// the server's switch.
+//
+// It must cost less than what it measures, or that would wait for it and find nothing to do in batches. So it makes the
+// system calls itself, in one loop, and seals and opens in batches.
 import { randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { ClassicClient, Core, vdePlug } from '../src/index.js';
+import { Core } from '../src/core/core.js';
+import { Arena, Messages, MMSGHDR } from '../src/native/arena.js';
+import { AF, F, loadLibc, MSG, POLL, SO, SOCK, SOL } from '../src/native/libc.js';
+import { NAME_BYTES, Names } from '../src/native/sockaddr.js';
+import { Vde, type VdePort } from '../src/native/vde.js';
+import { Watch } from '../src/native/watch.js';
+import { ClassicClient } from '../src/protocol/classic-client.js';
+import { TYPE } from '../src/protocol/constants.js';
 
 /** Handshakes, and first frames, that are under way at once: more would be lost in the server's socket. */
 const TOGETHER = 64;
-/** A frame that has not come back for so long is lost, ms. */
+/** A frame that has not come back for so long is lost, ms; sooner while it may have come before its client had a port. */
 const LOST_MS = 200;
+const TRIED_MS = 20;
 const TICK_MS = 20;
 /** Where a frame bears its number. */
 const NUMBER_AT = 14;
 const RECEIVE_BUFFER = 1 << 20;
 const FIRST_FRAME = 100;
+/** Frames that the answering port takes at once, and room for each. */
+const ECHO_FRAMES = 64;
+const ECHO_BYTES = 2048;
+/** What Watch tells of the answering port; of a client it tells the number. */
+const ECHO = 0xffff;
 
 const [address, port, keyFile, locator, count, ...sources] = process.argv.slice(2) as [
   string,
@@ -27,74 +43,75 @@ const [address, port, keyFile, locator, count, ...sources] = process.argv.slice(
   string,
   ...string[],
 ];
-const clients = Number(count);
 const key = readFileSync(keyFile);
 const core = await Core.load();
 const { ring } = core;
+const { bytes: memory } = ring;
+const view = new DataView(memory.buffer);
+const libc = await loadLibc();
+const memoryAt = libc.address(memory);
+const arrival = core.layout.ARRIVALS;
+const arena = new Arena(libc, Messages.bytes(ECHO_FRAMES, 1) + ECHO_FRAMES * ECHO_BYTES + 1024);
+const names = new Names(libc, arena, AF.INET);
+const name = arena.take(NAME_BYTES);
+const word = arena.take(4);
+const watch = new Watch(libc);
 const ECHO_MAC = Buffer.from([2, 0x65, 0, 0, 0, 1]);
+const LOCAL_EXPERIMENT = 0x88b5;
 
 interface Client {
   readonly machine: ClassicClient;
-  readonly socket: Socket;
+  readonly fd: number;
   readonly session: number;
   readonly mac: Buffer;
   isUp: boolean;
   returned: number;
 }
 
+const clients: Client[] = [];
+const bySession: Client[] = [];
 /** Frames under way, by number: when they were sent. Oldest first. */
 const underWay = new Map<number, number>();
 let number = 0;
 let returned = 0;
 let losses = 0;
 let inFlight = 0;
+let lostAfter = TRIED_MS;
 let frameBytes = FIRST_FRAME;
 let turn = 0;
-const all: Client[] = [];
+let ticked = 0;
 
-function frameOf(client: Client, bytes: number): Buffer {
-  const frame = Buffer.alloc(bytes);
-  ECHO_MAC.copy(frame, 0);
-  client.mac.copy(frame, 6);
-  frame.writeUInt16BE(0x88b5, 12); // for local experiments
-  number = (number + 1) >>> 0;
-  frame.writeUInt32BE(number, NUMBER_AT);
-  return frame;
+function must(call: string, result: number): number {
+  if (result < 0) throw new Error(`${call} ${libc.errorName(libc.errno())}`);
+  return result;
 }
 
-function sendFrame(client: Client, bytes: number): void {
-  const frame = frameOf(client, bytes);
-  core.readStream(client.session, Buffer.concat([Buffer.from([bytes >> 8, bytes & 0xff]), frame]));
-  for (let back = ring.process() - 1; back >= 0; back--) {
-    const slot = ring.processed(back);
-    client.socket.send(Buffer.from(ring.bytes.slice(slot.address, slot.address + slot.length)));
-    ring.release(slot.index);
-  }
+/** Puts a frame of a client into the ring, to be sealed. */
+function enqueue(client: Client, bytes: number): void {
+  const at = ring.frameAt(ring.next);
+  memory.set(ECHO_MAC, at);
+  memory.set(client.mac, at + 6);
+  view.setUint16(at + 12, LOCAL_EXPERIMENT);
+  number = (number + 1) >>> 0;
+  view.setUint32(at + NUMBER_AT, number);
+  ring.commit(client.session, bytes);
   underWay.set(number, performance.now());
 }
 
-function takeData(client: Client, datagram: Uint8Array): void {
-  if (datagram.length > core.datagramMax) return;
-  ring.push(client.session, datagram);
-  for (let back = ring.process() - 1; back >= 0; back--) {
-    const slot = ring.processed(back);
-    if (slot.status === 0 && slot.length >= NUMBER_AT + 4) {
-      const frame = ring.bytes.subarray(slot.address, slot.address + slot.length);
-      const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
-      if (underWay.delete(view.getUint32(NUMBER_AT))) {
-        returned++;
+/** Has the core work on what is in the ring; sends what was sealed, and counts what came back. */
+function work(): void {
+  for (let batch = ring.process(); batch > 0; batch = ring.process()) {
+    for (let back = batch - 1; back >= 0; back--) {
+      const { index, session, sealed, status, address: at, length } = ring.processed(back);
+      const client = bySession[session] as Client;
+      if (status === 0 && sealed) {
+        libc.write(client.fd, memoryAt + at, length);
+      } else if (status === 0 && length >= NUMBER_AT + 4) {
         client.returned++;
+        if (underWay.delete(view.getUint32(at + NUMBER_AT))) returned++;
       }
+      ring.release(index);
     }
-    ring.release(slot.index);
-  }
-}
-
-/** Sends until as many are under way as should be. */
-function fill(): void {
-  while (underWay.size < inFlight) {
-    turn = (turn + 1) % all.length;
-    sendFrame(all[turn] as Client, frameBytes);
   }
 }
 
@@ -102,20 +119,91 @@ function step(client: Client): void {
   // What an effect leads to comes as the next ones.
   for (let effects = client.machine.take(); effects.length > 0; effects = client.machine.take()) {
     for (const effect of effects) {
-      if (effect.do === 'send') client.socket.send(effect.datagram);
-      else if (effect.do === 'resolve') client.machine.resolved(performance.now(), 1);
-      else if (effect.do === 'up') {
+      if (effect.do === 'send') {
+        memory.set(effect.datagram, arrival);
+        libc.write(client.fd, memoryAt + arrival, effect.datagram.length);
+      } else if (effect.do === 'resolve') {
+        client.machine.resolved(performance.now(), 1);
+      } else if (effect.do === 'up') {
         core.keySession(client.session, effect.keying);
         client.isUp = true;
-      } else if (effect.do === 'down') client.isUp = false;
-      else if (effect.do === 'fail') throw new Error(`a client was refused: ${effect.why}`);
+      } else if (effect.do === 'down') {
+        client.isUp = false;
+      } else if (effect.do === 'fail') {
+        throw new Error(`a client was refused: ${effect.why}`);
+      }
     }
   }
 }
 
+/** Takes one datagram of a client's. */
+function receive(client: Client): void {
+  const length = libc.read(client.fd, memoryAt + arrival, core.datagramMax);
+  if (length <= 0) return; // nobody listens yet, or no more: the machine tries again
+  if (client.isUp && memory[arrival] === TYPE.DATA) {
+    ring.fill(client.session, arrival, length, length);
+  } else {
+    client.machine.receive(performance.now(), memory.slice(arrival, arrival + length));
+    step(client);
+  }
+}
+
+/** Sends back whatever comes for ECHO_MAC. Whoever starts this learns its address to the switch first. */
+class Echo {
+  readonly #port: VdePort;
+  readonly #messages = new Messages(arena, ECHO_FRAMES, 1);
+  readonly #frames = arena.take(ECHO_FRAMES * ECHO_BYTES);
+
+  constructor(to: VdePort) {
+    this.#port = to;
+    libc.fcntl(to.dataFd, F.SETFL, 0); // it waits when the switch takes no more
+    watch.add(to.dataFd, POLL.IN, ECHO);
+    const frame = Buffer.alloc(60);
+    frame.fill(0xff, 0, 6);
+    ECHO_MAC.copy(frame, 6);
+    frame.writeUInt16BE(LOCAL_EXPERIMENT, 12);
+    arena.bytes.set(frame, this.#frames);
+    this.#messages.part(0, 0, arena.address(this.#frames), frame.length);
+    this.#send(1);
+  }
+
+  #send(frames: number): void {
+    for (let sent = 0; sent < frames; ) {
+      const at = this.#messages.address(sent);
+      sent += must('sendmmsg', libc.sendmmsg(this.#port.dataFd, at, frames - sent, MSG.NOSIGNAL));
+    }
+  }
+
+  answer(): void {
+    const messages = this.#messages;
+    for (let i = 0; i < ECHO_FRAMES; i++)
+      messages.part(i, 0, arena.address(this.#frames + i * ECHO_BYTES), ECHO_BYTES);
+    const got = libc.recvmmsg(this.#port.dataFd, messages.address(0), ECHO_FRAMES, MSG.DONTWAIT, 0);
+    let frames = 0;
+    for (let i = 0; i < got; i++) {
+      const at = this.#frames + i * ECHO_BYTES;
+      if (!ECHO_MAC.equals(arena.bytes.subarray(at, at + 6))) continue;
+      arena.bytes.copyWithin(at, at + 6, at + 12);
+      arena.bytes.set(ECHO_MAC, at + 6);
+      messages.part(frames++, 0, arena.address(at), messages.field(i, MMSGHDR.length));
+    }
+    this.#send(frames);
+  }
+}
+
 /** Binds and connects a client's socket. */
-async function open(i: number): Promise<Client> {
-  const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER });
+function open(i: number): Client {
+  const fd = must('socket', libc.socket(AF.INET, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0));
+  arena.words[word >> 2] = RECEIVE_BUFFER;
+  libc.setsockopt(fd, SOL.SOCKET, SO.RCVBUF, arena.address(word), 4);
+  for (const [call, host, at] of [
+    ['bind', sources[i % sources.length] as string, 0],
+    ['connect', address, Number(port)],
+  ] as const) {
+    arena.bytes.set(names.encode({ address: host, port: at }) as Uint8Array, name);
+    must(call, libc[call](fd, arena.address(name), NAME_BYTES));
+  }
+  watch.add(fd, POLL.IN, i);
   const client: Client = {
     machine: new ClassicClient({
       mode: { kind: 'preshared', key },
@@ -123,107 +211,76 @@ async function open(i: number): Promise<Client> {
       random: randomBytes,
       sealResponse: (keying, challenge) => core.sealResponse(keying, challenge),
     }),
-    socket,
+    fd,
     session: core.openSession() as number,
     mac: Buffer.from([2, 0x6c, 0, 0, i >> 8, i & 0xff]),
     isUp: false,
     returned: 0,
   };
-  socket.on('error', () => {}); // nobody listens yet, or no more: the machine tries again
-  socket.on('message', (datagram) => {
-    if (client.isUp && datagram[0] === 0x20) {
-      takeData(client, datagram);
-      if (inFlight > 0) fill();
-    } else {
-      client.machine.receive(performance.now(), datagram);
-      step(client);
-    }
-  });
-  await new Promise<void>((resolve) =>
-    socket.bind(0, sources[i % sources.length], () => socket.connect(Number(port), address, resolve)),
-  );
+  bySession[client.session] = client;
   return client;
 }
 
-const until = (condition: () => boolean) =>
-  new Promise<void>((resolve) => {
-    const look = () => {
-      if (condition()) resolve();
-      else setTimeout(look, 1);
-    };
-    look();
-  });
-
-const clock = setInterval(() => {
+function tick(): void {
   const now = performance.now();
-  for (const client of all) {
+  if (now - ticked < TICK_MS) return;
+  ticked = now;
+  for (const client of clients) {
     if (now < client.machine.deadline) continue;
     client.machine.happen(now, 'timer');
     step(client);
   }
   for (const [lost, sent] of underWay) {
-    if (now - sent < LOST_MS) break;
+    if (now - sent < lostAfter) break;
     underWay.delete(lost);
     losses++;
   }
-  if (inFlight > 0) fill();
-}, TICK_MS);
+}
 
-let rest: Buffer = Buffer.alloc(0);
-// Sends back whatever comes for it. Whoever starts this learns its address to the switch first.
-const echo = vdePlug(locator)({
-  stream(piece) {
-    rest = Buffer.concat([rest, piece]);
-    const answers: Buffer[] = [];
-    let at = 0;
-    for (; at + 2 <= rest.length; ) {
-      const length = rest.readUInt16BE(at);
-      if (at + 2 + length > rest.length) break;
-      const answer = Buffer.from(rest.subarray(at, at + 2 + length));
-      at += 2 + length;
-      if (!answer.subarray(2, 8).equals(ECHO_MAC)) continue;
-      answer.copy(answer, 2, 8, 14);
-      ECHO_MAC.copy(answer, 8);
-      answers.push(answer);
+/** Goes round until a condition holds. */
+function until(condition: () => boolean): void {
+  while (!condition()) {
+    for (let event = watch.wait(1) - 1; event >= 0; event--) {
+      const who = watch.data(event);
+      if (who === ECHO) echo.answer();
+      else receive(clients[who] ?? (pending[who] as Client));
     }
-    rest = Buffer.from(rest.subarray(at));
-    if (answers.length > 0) echo.write(Buffer.concat(answers));
-  },
-  lost(why) {
-    throw new Error(why);
-  },
-  back() {},
-});
-await echo.settled;
-const announcement = Buffer.alloc(2 + 60);
-announcement.writeUInt16BE(60, 0);
-announcement.fill(0xff, 2, 8);
-ECHO_MAC.copy(announcement, 8);
-announcement.writeUInt16BE(0x88b5, 14);
-echo.write(announcement);
+    work();
+    while (underWay.size < inFlight && ring.room > 0) {
+      turn = (turn + 1) % clients.length;
+      enqueue(clients[turn] as Client, frameBytes);
+    }
+    work();
+    tick();
+  }
+}
 
-const pending = await Promise.all(Array.from({ length: clients }, (_, i) => open(i)));
+const opened = await new Promise<VdePort | number>((resolve) => new Vde(libc).open(locator, resolve));
+if (typeof opened === 'number') throw new Error(`${locator}: ${libc.errorName(opened)}`);
+const echo = new Echo(opened);
+const pending = Array.from({ length: Number(count) }, (_, i) => open(i));
 const from = performance.now();
 for (const client of pending) {
-  await until(() => all.filter(({ isUp }) => !isUp).length < TOGETHER);
-  all.push(client);
+  until(() => clients.filter(({ isUp }) => !isUp).length < TOGETHER);
+  clients.push(client);
   client.machine.happen(performance.now(), 'start');
   step(client);
 }
-await until(() => all.every(({ isUp }) => isUp));
+until(() => clients.every(({ isUp }) => isUp));
 console.log(JSON.stringify({ says: 'up', ms: performance.now() - from }));
 
 // Each has a port on the switch some time after it is logged in.
-while (all.some(({ returned: had }) => had === 0)) {
-  const without = all.filter(({ returned: had }) => had === 0);
+while (clients.some(({ returned: had }) => had === 0)) {
+  const without = clients.filter(({ returned: had }) => had === 0);
   for (let i = 0; i < without.length; i += TOGETHER) {
-    for (const client of without.slice(i, i + TOGETHER)) sendFrame(client, FIRST_FRAME);
-    await until(() => underWay.size < TOGETHER / 2);
+    for (const client of without.slice(i, i + TOGETHER)) enqueue(client, FIRST_FRAME);
+    until(() => underWay.size < TOGETHER / 2);
   }
-  await until(() => underWay.size === 0);
+  until(() => underWay.size === 0);
 }
 console.log(JSON.stringify({ says: 'carries', ms: performance.now() - from }));
 
+lostAfter = LOST_MS;
 for await (const line of createInterface({ input: process.stdin })) {
   if (line === 'end') break;
   const [seconds = 1, bytes = FIRST_FRAME, most = 1] = line.split(' ').map(Number);
@@ -231,8 +288,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const began = performance.now();
   frameBytes = bytes;
   inFlight = most;
-  fill();
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  until(() => performance.now() - began > seconds * 1000);
   inFlight = 0;
   const past = (performance.now() - began) / 1000;
   console.log(
@@ -244,10 +300,5 @@ for await (const line of createInterface({ input: process.stdin })) {
     }),
   );
 }
-clearInterval(clock);
-for (const { socket, machine } of all) {
-  socket.close();
-  machine.end();
-}
-await echo.close();
+for (const { machine } of clients) machine.end();
 process.exit(0); // its standard input stays open

@@ -63,11 +63,13 @@ export class Core {
   readonly pieceMax: number;
   readonly #wasm: Wasm;
   readonly #lock: Lock;
+  #words: Uint32Array;
   readonly #free: number[] = [];
   #sessions = SCRATCH_SESSION + 1;
 
   private constructor(wasm: Wasm) {
     this.#wasm = wasm;
+    this.#words = new Uint32Array(wasm.memory.buffer);
     this.#lock = new Lock(wasm);
     this.ring = new Ring(wasm, this.#lock);
     this.datagramMax = wasm.layout.DATAGRAM_MAX;
@@ -197,6 +199,14 @@ export class Core {
   /** How many messages a keypair has sealed. */
   keypairSealed(session: number, place: number): bigint {
     return BigInt.asUintN(64, this.#wasm.functions.keypairSealed(session, place));
+  }
+
+  /** A number that is another one whenever counts() would tell something new. */
+  activity(session: number): number {
+    const { buffer } = this.#wasm.memory;
+    if (this.#words.buffer !== buffer) this.#words = new Uint32Array(buffer); // it has grown
+    const { SESSIONS, SESSION_BYTES, SESSION_ACTIVITY } = this.#wasm.layout;
+    return this.#words[(SESSIONS + session * SESSION_BYTES + SESSION_ACTIVITY) >> 2] as number;
   }
 
   /** What a session has carried. */

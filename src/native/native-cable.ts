@@ -26,6 +26,7 @@ class NativeLink implements Link {
   up = false;
   /** What the counts were when last looked at. */
   seen: SessionCounts;
+  activity = 0;
   frameMax = 0;
   toldLong = false;
   /** Bytes carried when the key was new; undefined with other ciphers, and when worn() has been said. */
@@ -395,6 +396,9 @@ export class NativeCable implements Cable {
 
   /** Tells what the counts of a link tell. */
   #lookAt(link: NativeLink): void {
+    const activity = this.core.activity(link.session);
+    if (activity === link.activity) return;
+    link.activity = activity;
     const now = this.core.counts(link.session);
     const before = link.seen;
     link.seen = now;
