@@ -5,7 +5,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { chacha20, chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { Blowfish } from 'egoroof-blowfish';
-import { Core } from '../src/index.js';
+import { Core } from '../src/core/core.js';
 
 export const SIZES = [64, 576, 1412] as const;
 export const BATCHES = [1, 8, 32] as const;

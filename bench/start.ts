@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cryptcab, type Host, Lab } from '../lab/lab.js';
 import { until } from '../lab/process.js';
-import { DEFAULT_PORT } from '../src/index.js';
+import { DEFAULT_PORT } from '../src/protocol/constants.js';
 import { ask, figure, machine, median, options, save, table } from './measure.js';
 import { childrenSeconds } from './proc.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { cryptcab, type Host, type Lab } from '../lab/lab.js';
 import { type Process, run, until } from '../lab/process.js';
 import { makeEnd, Peers } from '../lab/secure-keys.js';
-import { DEFAULT_PORT } from '../src/index.js';
+import { DEFAULT_PORT } from '../src/protocol/constants.js';
 import { otherRuntimes } from './measure.js';
 
 export interface Tunnel {

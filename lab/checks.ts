@@ -1,5 +1,5 @@
 // What a cable has to stand, whoever is at its ends.
-import type { PeerStatistics } from '../src/index.js';
+import type { PeerStatistics } from '../src/running.js';
 import { type Host, labProgram } from './lab.js';
 import type { Process } from './process.js';
 

@@ -1,7 +1,10 @@
 // The main job, shown: two hosts, two switches, an encrypted cable, a ping. Where namespaces or programs are
 // not to be had, the same cable runs between two stand-in plugs inside this process.
 import { randomBytes } from 'node:crypto';
-import { memoryPort, type PeerStatistics, startClient, startServer } from '../src/index.js';
+import { startClient } from '../src/client.js';
+import { memoryPort } from '../src/plug/memory-plug.js';
+import type { PeerStatistics } from '../src/running.js';
+import { startServer } from '../src/server.js';
 import { carried, transfer } from './checks.js';
 import { type Host, Lab } from './lab.js';
 import type { Process } from './process.js';

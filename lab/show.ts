@@ -1,5 +1,5 @@
 // Frames and datagrams for people to read.
-import { Core } from '../src/index.js';
+import { Core } from '../src/core/core.js';
 
 /** Bytes in hexadecimal, 16 a line, with what is printable beside them; `most` of them at most. */
 export function hexdump(bytes: Uint8Array, most = 64): string {

@@ -5,17 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
-import {
-  CryptcabError,
-  type MemoryPort,
-  memoryPort,
-  type Running,
-  type RunningServer,
-  type SecureKeys,
-  startSecureClient,
-  startServer,
-} from '../../src/index.js';
+import { CryptcabError } from '../../src/error.js';
 import { keyText, newPrivateKey, publicKeyOf } from '../../src/keys/key-text.js';
+import { type MemoryPort, memoryPort } from '../../src/plug/memory-plug.js';
+import type { Running } from '../../src/running.js';
+import { type SecureKeys, startSecureClient } from '../../src/secure/secure-client.js';
+import { type RunningServer, startServer } from '../../src/server.js';
 import { quiet } from '../quiet.js';
 import { randomness } from '../seed.js';
 
