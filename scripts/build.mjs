@@ -1,7 +1,7 @@
 // Builds everything: the tables, the core, the core as a string constant, then the TypeScript.
 // The core is embedded so that one way of loading it serves every runtime, with no file to find.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { writeTables } from './make-tables.mjs';
 
@@ -22,6 +22,7 @@ run('assemblyscript/bin/asc.js', ['--config', 'asconfig.json', '--target', 'rele
 const wasm = readFileSync('build/cryptcab.wasm').toString('base64');
 writeFileSync(
   'src/core/wasm.generated.ts',
-  `// Made by scripts/build.mjs from build/cryptcab.wasm; not kept in git.\nexport const WASM_BASE64 =\n  '${wasm}';\n`,
+  `// Made by scripts/build.mjs from build/cryptcab.wasm; not kept in git.\nexport const WASM_BASE64: string =\n  '${wasm}';\n`,
 );
+rmSync('dist', { recursive: true, force: true }); // nothing of what is no more
 run('typescript/bin/tsc', ['-p', 'tsconfig.build.json']);

@@ -12,7 +12,7 @@ import { type Remote, remoteText } from './protocol/remote.js';
 import type { Cipher } from './protocol/session-key.js';
 import { longestFrame } from './protocol/sizes.js';
 import { resolveHost } from './resolve.js';
-import { deferred, type RunningClient } from './running.js';
+import { deferred, type RunningClient, type Watcher } from './running.js';
 import type { OpenUdp } from './udp/udp.js';
 import { warnOfLength, warnOfWeakness, warnOfWear } from './warnings.js';
 
@@ -34,6 +34,7 @@ export interface ClientConfiguration {
   readonly carryKey: CarryKey;
   readonly plug: OpenPlug;
   readonly log: Log;
+  readonly watcher?: Watcher | undefined;
   readonly tap?: WireTap;
   readonly io?: Io;
   readonly openUdp?: OpenUdp;
@@ -41,7 +42,7 @@ export interface ClientConfiguration {
 
 /** Starts a client: one cable to one server. */
 export async function startClient(configuration: ClientConfiguration): Promise<RunningClient> {
-  const { log, server, mode } = configuration;
+  const { log, server, mode, watcher } = configuration;
   const core = await Core.load();
   const seldom = new SeldomLog();
   const ended = deferred();
@@ -92,8 +93,12 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       plugLost(_link, why) {
         if (!pluggedIn) return;
         seldom.note(now(), 'plug', () => log.warn({}, `lost the switch, trying again: ${why}`));
+        watcher?.unplugged(remoteText(remote), why);
       },
-      plugBack: () => log.info({}, 'plugged into the switch again'),
+      plugBack() {
+        log.info({}, 'plugged into the switch again');
+        watcher?.plugged(remoteText(remote));
+      },
       unreachable() {
         seldom.note(now(), 'unreachable', (times) =>
           log.info({ times }, `nobody listens at ${remoteText(remote)} (yet)`),
@@ -150,6 +155,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         suite = effect.keying.suite;
         warnOfWeakness(log, remoteText(remote), effect.keying.suite);
         log.info({ server: remoteText(remote), cipher: keyingText(effect.keying) }, 'the cable is up');
+        watcher?.up({ peer: remoteText(remote), address: remoteText(remote), cipher: suite });
         up.resolve();
         break;
       case 'down':
@@ -160,6 +166,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
             ? 'the server does not know this client any more: logging in again'
             : 'nothing comes from the server any more: looking it up, and logging in again',
         );
+        watcher?.down(remoteText(remote), effect.why);
         break;
       case 'reconnect':
         run(reconnect());

@@ -1,7 +1,9 @@
 /** A fault that a person can mend: its message is one line that says what to do. */
 export class CryptcabError extends Error {
+  /** The class's name. */
   override readonly name = 'CryptcabError';
 
+  /** @param message one line; control characters in it are shown as escapes */
   constructor(message: string) {
     // The name of a file, or what another program said, may hold what breaks the line or drives a terminal.
     super(

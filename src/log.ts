@@ -1,11 +1,19 @@
 /** Where the cable says what happens; a pino logger is one. */
 export interface Log {
+  /** Each datagram, where a WireTap says so here. */
   trace(fields: object, message: string): void;
+  /** Steps that are as they should be. */
   debug(fields: object, message: string): void;
+  /** What happens: peers come and go, what was dropped and why. */
   info(fields: object, message: string): void;
+  /** What somebody should look at. */
   warn(fields: object, message: string): void;
+  /** What ends something. */
   error(fields: object, message: string): void;
 }
+
+/** Says nothing. */
+export const SILENT: Log = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 const INTERVAL = 60_000;
 const KINDS_MAX = 256;

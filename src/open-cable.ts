@@ -6,8 +6,9 @@ import { PortableCable } from './portable-cable.js';
 import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
 
-/** How frames and datagrams are moved: by what every system has, or by Linux's own calls; `auto` finds out. */
+/** The values of Io. */
 export const IO_PATHS = ['auto', 'portable', 'native'] as const;
+/** How frames and datagrams are moved: by what every system has, or by Linux's own calls; `auto` finds out. */
 export type Io = (typeof IO_PATHS)[number];
 
 export interface CableSetup {

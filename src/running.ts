@@ -1,4 +1,4 @@
-import type { SessionCounts } from './core/core.js';
+import type { Keying, SessionCounts } from './core/core.js';
 import type { Remote } from './protocol/remote.js';
 import type { SecureRefusal } from './protocol/secure/terms.js';
 
@@ -29,6 +29,36 @@ export interface PeerStatistics extends SessionCounts {
   readonly peer: string;
   /** Of a secure peer: where it is. */
   readonly address?: string;
+}
+
+/** A peer that is up. */
+export interface PeerUp {
+  /** As in its statistics: its address; of a secure peer its name and the beginning of its public key. */
+  readonly peer: string;
+  /** Where it is, as `192.0.2.1:7667` or `[2001:db8::1]:7667`. */
+  readonly address: string;
+  /** What its frames are sealed with; `plain`: with nothing. */
+  readonly cipher: Keying['suite'] | 'secure';
+}
+
+/**
+ * Why a peer is not up any more.
+ * - `unknown`: the server has forgotten this client, which logs in again (classic-protocol §2)
+ * - `silent`: nothing comes from the server any more; it is looked up again
+ * - `expired`: nothing has come from the peer for long, and its session, or its keys, have run out
+ * - `moved`: the client has logged in from another address
+ * - `removed`: it may not connect any more (secure-protocol §3)
+ */
+export type PeerDown = 'unknown' | 'silent' | 'expired' | 'moved' | 'removed';
+
+/** Told what becomes of a cable, as it happens. */
+export interface Watcher {
+  /** Frames can flow. */
+  up(peer: PeerUp): void;
+  down(peer: string, why: PeerDown): void;
+  /** A peer's port of the switch was lost, and is tried again. */
+  unplugged(peer: string, why: string): void;
+  plugged(peer: string): void;
 }
 
 /** A promise, and what settles it. Rejected without anybody waiting, it is no unhandled rejection. */

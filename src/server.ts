@@ -12,7 +12,7 @@ import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
 import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
 import { copyKey, isOriginalId, type Secret } from './protocol/session-key.js';
 import { longestFrame } from './protocol/sizes.js';
-import { deferred, type Running } from './running.js';
+import { deferred, type PeerDown, type Running, type Watcher } from './running.js';
 import { SecureServer, type SecureServerConfiguration } from './secure/secure-server.js';
 import { isSecure } from './secure/secure-side.js';
 import type { OpenUdp } from './udp/udp.js';
@@ -34,6 +34,7 @@ export interface ServerConfiguration {
   /** Makes a switch port for each client. */
   readonly plug: OpenPlug;
   readonly log: Log;
+  readonly watcher?: Watcher | undefined;
   readonly tap?: WireTap;
   readonly io?: Io;
   readonly openUdp?: OpenUdp;
@@ -66,7 +67,7 @@ const REFUSALS: Record<ServerRefusal, string> = {
 
 /** Starts a server: a switch port for each client that proves its key. */
 export async function startServer(configuration: ServerConfiguration): Promise<RunningServer> {
-  const { keys, log } = configuration;
+  const { keys, log, watcher } = configuration;
   const core = await Core.load();
   const seldom = new SeldomLog();
   const links = new Map<string, Link>();
@@ -121,8 +122,12 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
         seldom.note(performance.now(), `plug ${textOf(link)}`, () =>
           log.warn({ peer: textOf(link) }, `lost the switch, trying again: ${why}`),
         );
+        watcher?.unplugged(textOf(link), why);
       },
-      plugBack: (link) => log.info({ peer: textOf(link) }, 'plugged into the switch again'),
+      plugBack(link) {
+        log.info({ peer: textOf(link) }, 'plugged into the switch again');
+        watcher?.plugged(textOf(link));
+      },
       unreachable() {},
       sendFailed(why, times) {
         const say = (all: number) => log.warn({ times: all }, `cannot send: ${why}`);
@@ -137,7 +142,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   } else {
     const both: SecureCable = await openSecureCable(setup);
     try {
-      secure = new SecureServer(configuration.secure, both, configuration.plug, log, seldom);
+      secure = new SecureServer(configuration.secure, both, configuration.plug, log, seldom, watcher);
     } catch (error) {
       await both.close();
       throw error;
@@ -187,6 +192,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     raise(link, id, keying);
     warnOfWeakness(log, remoteText(peer), keying.suite);
     log.info({ peer: remoteText(peer), id, cipher: keyingText(keying) }, 'client is up');
+    watcher?.up({ peer: remoteText(peer), address: remoteText(peer), cipher: keying.suite });
   }
 
   function raise(link: Link, id: string, keying: Keying): void {
@@ -194,11 +200,12 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     if (isOriginalId(id)) cable.limit(link, longestFrame(keying.suite, ORIGINAL_DATAGRAM_MAX));
   }
 
-  function unplug(peer: Remote, why: string): void {
+  function unplug(peer: Remote, why: PeerDown | 'the server ends'): void {
     const link = links.get(remoteKey(peer));
     if (link === undefined) return;
     links.delete(remoteKey(peer));
     log.info({ peer: remoteText(peer) }, `client is gone: ${why}`);
+    if (why !== 'the server ends') watcher?.down(remoteText(peer), why);
     const done = cable.unplug(link).finally(() => closing.delete(done));
     closing.add(done);
   }

@@ -7,8 +7,8 @@ import type { WireTap } from '../cable.js';
 import { startClient } from '../client.js';
 import type { Control } from '../control/server.js';
 import { CryptcabError, messageOf } from '../error.js';
-import { readPresharedKey, readTextKey } from '../keys/key-file.js';
 import { newPrivateKey } from '../keys/key-text.js';
+import { presharedKey, textKey } from '../keys/read-key.js';
 import { carryKey, splitOptions } from '../keys/scp.js';
 import { type Enrolment, enrolBySsh } from '../keys/ssh.js';
 import type { Log } from '../log.js';
@@ -18,7 +18,7 @@ import type { ClientMode } from '../protocol/client-terms.js';
 import { classify } from '../protocol/messages.js';
 import { remoteText } from '../protocol/remote.js';
 import { handshakeType, isTransport } from '../protocol/secure/messages.js';
-import { type Cipher, newId, newKey } from '../protocol/session-key.js';
+import { newId, newKey } from '../protocol/session-key.js';
 import { resolveHost } from '../resolve.js';
 import { deferred, type Running, type RunningClient } from '../running.js';
 import { startSecureClient } from '../secure/secure-client.js';
@@ -84,19 +84,6 @@ function carrier(target: Target, extra: string[]) {
 /** Random keys go by scp; SCP_EXTRA_OPTIONS is looked at only then. */
 function scpOptions(settings: Settings): string[] {
   return settings.keyFile === undefined ? splitOptions(process.env.SCP_EXTRA_OPTIONS ?? '') : [];
-}
-
-function presharedKey(path: string, cipher: Cipher, log: Log): Uint8Array {
-  const { key, exposed } = readPresharedKey(path, cipher);
-  if (exposed !== undefined) log.warn({ file: path }, `the key file ${exposed}`);
-  return key;
-}
-
-function textKey(path: string, maker: 'keygen' | 'genpsk', log: Log): Uint8Array {
-  const what = maker === 'keygen' ? 'the key file' : 'the preshared key file';
-  const { key, exposed } = readTextKey(path, what, maker);
-  if (exposed !== undefined) log.warn({ file: path }, `the key file ${exposed}`);
-  return key;
 }
 
 interface Started extends Running {

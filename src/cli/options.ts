@@ -5,6 +5,7 @@ import { parseKey } from '../keys/key-text.js';
 import { IO_PATHS, type Io } from '../open-cable.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { CIPHERS, type Cipher } from '../protocol/session-key.js';
+import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
 
 /** What the command line asks for. */
 export interface Settings {
@@ -62,11 +63,6 @@ function parsePort(text: string): number {
     throw new InvalidArgumentError(`'${text}' is not a UDP port: give a number from 1 to 65535.`);
   return port;
 }
-
-/** Headers of IPv6 and UDP: what a packet has besides the UDP payload, whichever family carries it. */
-const PATH_HEADERS = 48;
-/** What every IPv4 host takes, and the largest datagram of ours, with headers. */
-const PATH_MTU = { min: 576, max: 9_299, usual: 1_500 } as const;
 
 function parsePathMtu(text: string): number {
   const bytes = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;

@@ -3,12 +3,17 @@ import { Ring } from './ring.js';
 import { type Refusal, STATUS } from './status.js';
 import { instantiate, type Layout, type Wasm } from './wasm.js';
 
-/** What a session has carried so far. Frames and their bytes; refused slots by reason, in both directions. */
+/** What a session has carried so far, since it was made; 64 bits each. */
 export interface SessionCounts {
+  /** Frames sealed for the peer. */
   readonly sealed: bigint;
+  /** Their bytes. */
   readonly sealedBytes: bigint;
+  /** Frames of the peer that were opened. */
   readonly opened: bigint;
+  /** Their bytes. */
   readonly openedBytes: bigint;
+  /** Frames and datagrams that were refused, by reason, in both directions. */
   readonly refused: Readonly<Partial<Record<Refusal, bigint>>>;
   /** Frames dropped because the switch did not take them. */
   readonly droppedBySwitch: bigint;
@@ -27,9 +32,13 @@ export type Keying =
 
 /** The keys of one keypair of the secure cable, 32 bytes each, and the indices that its datagrams bear and that ours bear. */
 export interface TransportKeys {
+  /** Seals what this end sends. */
   readonly send: Uint8Array;
+  /** Opens what comes. */
   readonly receive: Uint8Array;
+  /** The receiver's index that the peer's datagrams bear, 32 bits. */
   readonly local: number;
+  /** The one that ours bear. */
   readonly remote: number;
 }
 
@@ -54,6 +63,7 @@ const SCRATCH_SESSION = 0;
  * Nothing in here knows the time, draws a random number or touches the world.
  */
 export class Core {
+  /** What is sealed and opened goes through it. */
   readonly ring: Ring;
   /** Largest datagram that can be opened, bytes. */
   readonly datagramMax: number;
@@ -67,6 +77,7 @@ export class Core {
   readonly #free: number[] = [];
   #sessions = SCRATCH_SESSION + 1;
 
+  /** @internal */
   private constructor(wasm: Wasm) {
     this.#wasm = wasm;
     this.#words = new Uint32Array(wasm.memory.buffer);
@@ -77,7 +88,10 @@ export class Core {
     this.pieceMax = wasm.layout.STAGE_IN_BYTES;
   }
 
-  /** @param memory a memory made by newMemory(), if another thread has to reach it as well */
+  /**
+   * Makes a core of its own; nothing is read from a file.
+   * @param memory a memory made by newMemory(), if another thread has to reach it as well
+   */
   static async load(memory?: WebAssembly.Memory): Promise<Core> {
     return new Core(await instantiate(memory));
   }
@@ -87,6 +101,7 @@ export class Core {
     this.#lock.shared = shared;
   }
 
+  /** The core's memory, which may grow and never moves. */
   get memory(): WebAssembly.Memory {
     return this.#wasm.memory;
   }

@@ -5,6 +5,7 @@ import type { Layout, Wasm } from './wasm.js';
 export interface Slot {
   /** The slot's number, 0 to RING_SLOTS - 1: what release() takes. */
   index: number;
+  /** Whose it is. */
   session: number;
   /** Whether it was sealed (its bytes are a datagram now) or opened (they are a frame, or the payload of a transport message). */
   sealed: boolean;
@@ -12,8 +13,9 @@ export interface Slot {
   keypair: number;
   /** Index into STATUS. */
   status: number;
-  /** Span in `Ring.bytes`; empty unless the status is 0. */
+  /** Where its bytes begin in `Ring.bytes`. */
   address: number;
+  /** How many they are; 0 unless the status is 0. */
   length: number;
 }
 
@@ -40,6 +42,7 @@ export class Ring {
     length: 0,
   };
 
+  /** @internal */
   constructor(wasm: Wasm, lock: Lock) {
     this.#layout = wasm.layout;
     this.#lock = lock;

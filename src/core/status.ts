@@ -18,6 +18,7 @@ export const STATUS = [
   'incomplete frame',
 ] as const;
 
+/** What became of a slot: `ok`, or why it was refused. */
 export type Status = (typeof STATUS)[number];
 
 /** A reason for which a datagram or frame was refused. */

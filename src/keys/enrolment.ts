@@ -12,6 +12,7 @@ export interface Introduction {
 
 /** Whom an enrolled client connects to. */
 export interface Enrolled {
+  /** Of the server, 32 bytes. */
   readonly publicKey: Uint8Array;
   /** UDP. */
   readonly port: number;

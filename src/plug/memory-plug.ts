@@ -8,10 +8,13 @@ export interface MemoryPort {
   send(frame: Uint8Array): void;
 }
 
-/** @param receive takes each frame that the cable delivers, its zero byte of padding included if it has one */
+/**
+ * Makes a plug of one port, for one cable at a time.
+ * @param receive takes each frame that the cable delivers, its zero byte of padding included if it has one; a view, good until it returns
+ */
 export function memoryPort(receive: (frame: Uint8Array) => void): MemoryPort {
   let events: PlugEvents | undefined;
-  const plug: Plug = {
+  const plug: Omit<Plug, 'close'> = {
     settled: Promise.resolve(),
     write(frames) {
       for (let at = 0; at + 2 <= frames.length; ) {
@@ -23,14 +26,16 @@ export function memoryPort(receive: (frame: Uint8Array) => void): MemoryPort {
     },
     pause() {},
     resume() {},
-    async close() {
-      events = undefined;
-    },
   };
   return {
     open(theirs) {
       events = theirs;
-      return plug;
+      return {
+        ...plug,
+        async close() {
+          if (events === theirs) events = undefined; // somebody else may have plugged in meanwhile
+        },
+      };
     },
     send(frame) {
       const piece = new Uint8Array(2 + frame.length);

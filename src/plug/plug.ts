@@ -20,13 +20,20 @@ export interface Plug {
    * @returns false when they were dropped, because the switch does not take them as fast
    */
   write(frames: Uint8Array): boolean;
-  /** Stops and restarts the stream from the switch. */
+  /** Stops the stream from the switch. */
   pause(): void;
+  /** And restarts it. */
   resume(): void;
+  /** Gives the port back; nothing is told after that. */
   close(): Promise<void>;
 }
 
+/**
+ * Makes plugs: a client takes one, a server one for each client, and one for a try at its start, which is closed as soon as
+ * it has settled.
+ */
 export interface OpenPlug {
+  /** Takes a port, and tells of it from the next turn of the event loop on. */
   (events: PlugEvents): Plug;
   /** Of a VDE network: the cable may then plug itself in, by another way. */
   readonly locator?: string;

@@ -101,6 +101,7 @@ export class ClassicClient {
     this.#machine = new ClientMachine(options);
   }
 
+  /** Where it stands. */
   get state(): ClientState {
     return this.#machine.state;
   }
@@ -120,7 +121,10 @@ export class ClassicClient {
     CLIENT_TABLE[this.state][event](this.#machine, this.#clock.inside(now), new Uint8Array());
   }
 
-  /** @param candidates how many addresses the server's name stands for, at least 1 */
+  /**
+   * The server's address is known, or the socket is bound anew.
+   * @param candidates how many addresses the server's name stands for, at least 1
+   */
   resolved(now: number, candidates: number): void {
     this.#machine.candidates = candidates;
     CLIENT_TABLE[this.state].resolved(this.#machine, this.#clock.inside(now), new Uint8Array());

@@ -16,6 +16,7 @@ import { keyingsFor, type Random, type Secret, wipe } from './session-key.js';
 import { SteadyClock } from './steady-clock.js';
 
 /**
+ * Where the server stands with a peer.
  * - unknown: no record is kept of such a peer
  * - challenged: CHALLENGE is sent
  * - up: frames flow
@@ -23,6 +24,7 @@ import { SteadyClock } from './steady-clock.js';
  *   because a LOGIN is anybody's to forge
  */
 export const PEER_STATES = ['unknown', 'challenged', 'up', 'rechallenged'] as const;
+/** One of them. */
 export type PeerState = (typeof PEER_STATES)[number];
 
 /** Why a peer was refused. */
@@ -47,13 +49,17 @@ export type ServerEffect =
   /** For the log: a peer was refused. */
   | { readonly do: 'refused'; readonly peer: Remote; readonly why: ServerRefusal };
 
+/** What a server of the classic protocol is told at its start. */
 export interface ServerOptions {
+  /** Draws its challenges. */
   readonly random: Random;
   /** The secret of a session id, as far as the server has it: the machine's own, which it wipes. */
   readonly keyFor: (id: string) => Secret | undefined;
   /** Whether a RESPONSE, its type byte included, answers a challenge. */
   readonly verifyResponse: (keying: Keying, response: Uint8Array, challenge: Uint8Array) => boolean;
+  /** Peers with a session, at most; 4096 unless told. */
   readonly peersMax?: number;
+  /** Peers that have not proved their key yet, at most; 1024 unless told (classic-protocol §5). */
   readonly unprovenMax?: number;
 }
 

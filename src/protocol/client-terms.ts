@@ -4,6 +4,7 @@ import type { Cipher, Random } from './session-key.js';
 // What a client of the classic protocol is told, and what it answers: the terms of classic-client.ts.
 
 /**
+ * Where a client stands.
  * - closed: nothing is under way; the timer, if any, goes on
  * - resolving: the host looks for the server's address
  * - enrolling: the host carries the key to the server
@@ -12,6 +13,7 @@ import type { Cipher, Random } from './session-key.js';
  * - up: frames flow
  */
 export const CLIENT_STATES = ['closed', 'resolving', 'enrolling', 'opening', 'waiting', 'up'] as const;
+/** One of them. */
 export type ClientState = (typeof CLIENT_STATES)[number];
 
 /** What can happen to a client besides a datagram of the server's. */
@@ -30,8 +32,10 @@ export const CLIENT_EVENTS = [
   /** The time that `deadline` names has come. */
   'timer',
 ] as const;
+/** One of them. */
 export type ClientEvent = (typeof CLIENT_EVENTS)[number];
 
+/** Why a client does not come up. */
 export type ClientFailure =
   | 'no such host'
   | 'key not carried'
@@ -62,6 +66,7 @@ export type ClientEffect =
   | { readonly do: 'fail'; readonly why: ClientFailure };
 
 /**
+ * Where its key comes from.
  * - preshared: both ends have the key
  * - random: a new key for each attempt, carried by the host (§4)
  * - plain: no encryption; a key is carried only if the server asks for one (§3)
@@ -72,12 +77,15 @@ export type ClientMode =
   | { readonly kind: 'random'; readonly carried?: { readonly id: string; readonly key: Uint8Array } }
   | { readonly kind: 'plain' };
 
+/** What a client of the classic protocol is told at its start. */
 export interface ClientOptions {
+  /** Where its key comes from; a pre-shared one is the machine's from now on, which wipes it. */
   readonly mode: ClientMode;
   /** Blowfish when undefined; of no account where nothing is encrypted. */
   readonly cipher?: Cipher;
   /** Send KEEPALIVEs (`-k`). */
   readonly keepalive: boolean;
+  /** Draws its session ids, and its keys. */
   readonly random: Random;
   /** The RESPONSE to a challenge. */
   readonly sealResponse: (keying: Keying, challenge: Uint8Array) => Uint8Array;

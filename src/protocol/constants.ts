@@ -12,6 +12,7 @@ export const TYPE = {
 } as const;
 
 export const ID_BYTES = 16;
+/** Random bytes of a CHALLENGE, without its type (§1). */
 export const CHALLENGE_BYTES = 128;
 /** Length of a RESPONSE, by how it is sealed (§3). */
 export const RESPONSE_BYTES = { plain: 129, blowfish: 137, chacha20: 141 } as const;
@@ -20,7 +21,7 @@ export const DENY_TEXT = 'Access Denied.\0';
 /** Key files (§3): 16 bytes of key and 8 of IV; 32 bytes of key and 12 that are never used. */
 export const KEY_FILE_BYTES = { blowfish: 24, chacha20: 44 } as const;
 
-// Both ends (§2).
+/** The UDP port of both ends, unless another is told. */
 export const DEFAULT_PORT = 7667;
 
 // Client (§2).

@@ -11,6 +11,7 @@ export const MESSAGES = [
   'data',
   'other',
 ] as const;
+/** One of them. */
 export type Message = (typeof MESSAGES)[number];
 
 const DENY_BYTES = 1 + DENY_TEXT.length;
@@ -48,6 +49,11 @@ export function loginId(datagram: Uint8Array): string | undefined {
   return /^([A-Za-z0-9_]{1,16})\0*$/.exec(String.fromCharCode(...datagram.subarray(1)))?.[1];
 }
 
+/**
+ * A LOGIN.
+ * @param id 1 to 16 characters
+ * @returns 17 bytes
+ */
 export function login(id: string): Uint8Array {
   const datagram = new Uint8Array(1 + ID_BYTES);
   datagram[0] = TYPE.LOGIN;
@@ -55,14 +61,21 @@ export function login(id: string): Uint8Array {
   return datagram;
 }
 
+/**
+ * A CHALLENGE.
+ * @param random its 128 bytes
+ * @returns 129 bytes
+ */
 export function challenge(random: Uint8Array): Uint8Array {
   return Uint8Array.of(TYPE.CHALLENGE, ...random);
 }
 
+/** An AUTH_OK: one byte. */
 export function authOk(): Uint8Array {
   return Uint8Array.of(TYPE.AUTH_OK);
 }
 
+/** A KEEPALIVE: one byte. */
 export function keepalive(): Uint8Array {
   return Uint8Array.of(TYPE.KEEPALIVE);
 }

@@ -2,6 +2,7 @@
 export interface Remote {
   /** IPv4 or IPv6, in its usual text form. */
   readonly address: string;
+  /** UDP. */
   readonly port: number;
 }
 

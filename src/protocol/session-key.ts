@@ -4,8 +4,9 @@ import { KEY_FILE_BYTES, RESPONSE_BYTES } from './constants.js';
 /** Draws random bytes; the host hands in the runtime's own. */
 export type Random = (bytes: number) => Uint8Array;
 
-/** The ciphers of the two generations. */
+/** The ciphers of the two generations (classic-protocol §3). */
 export const CIPHERS = ['blowfish', 'chacha20'] as const;
+/** One of them. */
 export type Cipher = (typeof CIPHERS)[number];
 
 /** What a key file holds, 24 or 44 bytes; 'none' where nothing is encrypted (`-x`). */

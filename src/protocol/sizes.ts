@@ -15,3 +15,8 @@ export function longestFrame(suite: Keying['suite'], datagram: number): number {
       return datagram - 1 - 12;
   }
 }
+
+/** Headers of IPv6 and UDP: what a packet has besides the UDP payload, whichever family carries it. */
+export const PATH_HEADERS = 48;
+/** The MTU of a path, bytes: what every IPv4 host takes, and the largest datagram of ours, with headers. */
+export const PATH_MTU = { min: 576, max: 9_299, usual: 1_500 } as const;

@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { CryptcabError, messageOf } from '../error.js';
-import { readTextKey } from '../keys/key-file.js';
 import { keyText } from '../keys/key-text.js';
 import { parsePeers } from '../keys/peers-file.js';
+import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
 import type { Endpoint } from './secure-side.js';
 
@@ -114,9 +114,6 @@ export class KnownPeers {
 
   /** A path in the file is seen from where the file is. */
   #presharedKey(path: string): Uint8Array {
-    const file = resolve(dirname(this.#path), path);
-    const { key, exposed } = readTextKey(file, 'the preshared key file', 'genpsk');
-    if (exposed !== undefined) this.#log.warn({ file }, `the key file ${exposed}`);
-    return key;
+    return textKey(resolve(dirname(this.#path), path), 'genpsk', this.#log);
   }
 }

@@ -5,9 +5,9 @@ import { keyText } from '../keys/key-text.js';
 import { type Log, SeldomLog } from '../log.js';
 import { type Io, openSecureCable } from '../open-cable.js';
 import type { OpenPlug } from '../plug/plug.js';
-import { remoteText } from '../protocol/remote.js';
+import { type Remote, remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
-import { deferred, type RunningClient } from '../running.js';
+import { deferred, type RunningClient, type Watcher } from '../running.js';
 import type { OpenUdp } from '../udp/udp.js';
 import { warnOfLength } from '../warnings.js';
 import { EnrolPace } from './enrol-pace.js';
@@ -18,9 +18,11 @@ const KEEPALIVE_INTERVAL = 25_000;
 
 /** What a client needs to connect. */
 export interface SecureKeys {
-  /** 32 bytes each; wiped when the machine has a copy. */
+  /** Of this end, 32 bytes; wiped when the machine has a copy. */
   readonly privateKey: Uint8Array;
+  /** 32 bytes; wiped likewise. */
   readonly presharedKey?: Uint8Array;
+  /** 32 bytes. */
   readonly serverPublicKey: Uint8Array;
   /** The server's UDP port, where enrolment tells it. */
   readonly serverPort?: number;
@@ -44,6 +46,7 @@ export interface SecureClientConfiguration {
   readonly path: number;
   readonly plug: OpenPlug;
   readonly log: Log;
+  readonly watcher?: Watcher | undefined;
   readonly tap?: WireTap;
   readonly io?: Io;
   readonly openUdp?: OpenUdp;
@@ -54,7 +57,7 @@ export interface SecureClientConfiguration {
  * @throws CryptcabError when the port cannot be had, or keys that are none
  */
 export async function startSecureClient(configuration: SecureClientConfiguration): Promise<RunningClient> {
-  const { log, server, keys } = configuration;
+  const { log, server, keys, watcher } = configuration;
   const core = await Core.load();
   const pace = new EnrolPace();
   const seldom = new SeldomLog();
@@ -89,8 +92,12 @@ export async function startSecureClient(configuration: SecureClientConfiguration
       plugLost(_link, why) {
         if (!pluggedIn) return;
         seldom.note(performance.now(), 'plug', () => log.warn({}, `lost the switch, trying again: ${why}`));
+        watcher?.unplugged(named(), why);
       },
-      plugBack: () => log.info({}, 'plugged into the switch again'),
+      plugBack() {
+        log.info({}, 'plugged into the switch again');
+        watcher?.plugged(named());
+      },
       unreachable() {},
       sendFailed(why, times) {
         const say = (all: number) => log.warn({ times: all }, `cannot send: ${why}`);
@@ -105,6 +112,10 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     return remoteText(link.remote);
   }
 
+  function named(): string {
+    return peer === undefined ? who : peerText(peer);
+  }
+
   /** Calls the server with these keys. */
   function call({ privateKey, presharedKey, serverPublicKey, serverPort = server.port }: SecureKeys): void {
     const mine = new SecureSide({
@@ -117,14 +128,16 @@ export async function startSecureClient(configuration: SecureClientConfiguration
         up(to) {
           log.info({ server: who, peer: peerText(to) }, 'the cable is up');
           pace.answered();
+          watcher?.up({ peer: peerText(to), address: remoteText(to.endpoint as Remote), cipher: 'secure' });
           up.resolve();
         },
         down(to, why) {
-          if (why === 'expired')
-            log.info(
-              { server: who, peer: peerText(to) },
-              'the cable is down: nothing has come from the server for long',
-            );
+          if (why !== 'expired') return; // replaced by another, or at the end
+          log.info(
+            { server: who, peer: peerText(to) },
+            'the cable is down: nothing has come from the server for long',
+          );
+          watcher?.down(peerText(to), why);
         },
         noAnswer() {
           seldom.note(performance.now(), 'unanswered', () =>

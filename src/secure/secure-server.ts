@@ -8,13 +8,16 @@ import type { OpenPlug } from '../plug/plug.js';
 import type { Remote } from '../protocol/remote.js';
 import { remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
+import type { Watcher } from '../running.js';
 import { type KnownPeer, KnownPeers } from './known-peers.js';
 import { peerText, SecureSide } from './secure-side.js';
 
 export interface SecureServerConfiguration {
   /** 32 bytes. */
   readonly privateKey: Uint8Array;
-  /** Who may connect besides those who enrol; read again when it changes. */
+  /** Who may connect besides those who enrol. */
+  readonly peers?: readonly Omit<KnownPeer, 'line'>[];
+  /** More of them, in a file that is read again when it changes. */
   readonly peersFile?: string;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
@@ -39,13 +42,17 @@ export class SecureServer {
   readonly #port: number;
   readonly #log: Log;
 
-  /** @throws CryptcabError when the peers file cannot be read */
+  /**
+   * @throws CryptcabError when the peers file cannot be read
+   * @throws RangeError for one of `peers` that is none, our own, or there twice
+   */
   constructor(
     configuration: SecureServerConfiguration,
     cable: SecureCable,
     plug: OpenPlug,
     log: Log,
     seldom: SeldomLog,
+    watcher?: Watcher,
   ) {
     this.#log = log;
     this.#port = cable.local.port;
@@ -60,6 +67,7 @@ export class SecureServer {
           side.plug(peer, plug);
           const address = remoteText(peer.endpoint as Remote);
           log.info({ peer: peerText(peer), address }, 'peer is up, secure');
+          watcher?.up({ peer: peerText(peer), address, cipher: 'secure' });
         },
         down(peer, why) {
           side.pull(peer);
@@ -67,13 +75,15 @@ export class SecureServer {
             { peer: peerText(peer) },
             why === 'removed' ? 'peer is cut off' : 'peer is gone: nothing has come from it for long',
           );
+          watcher?.down(peerText(peer), why);
         },
         gone: (peer) => log.info({ peer: peerText(peer) }, 'forgot an enrolled peer: it was silent for long'),
       },
     });
     this.#side = side;
     try {
-      const { peersFile } = configuration;
+      const { peers = [], peersFile } = configuration;
+      for (const { endpoint, ...options } of peers) side.add(options, endpoint);
       this.#known =
         peersFile === undefined ? undefined : new KnownPeers(peersFile, log, (peers) => this.#apply(peers));
     } catch (error) {

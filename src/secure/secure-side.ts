@@ -19,7 +19,9 @@ const SHORT_KEY = 8;
 
 /** Where a peer is said to be. */
 export interface Endpoint {
+  /** Name or address. */
   readonly host: string;
+  /** UDP. */
   readonly port: number;
 }
 

@@ -16,6 +16,7 @@ export interface UdpEvents {
 
 /** One UDP socket, IPv4 and IPv6. */
 export interface Udp {
+  /** The address and port that it has. */
   readonly local: Remote;
   /**
    * Sends bytes[start, start + length).
@@ -27,10 +28,15 @@ export interface Udp {
    * @returns the remote as its datagrams will name it: an IPv6 address may be written in many ways
    */
   connect(to: Remote): Promise<Remote>;
+  /** Closes it; nothing is told after that. */
   close(): Promise<void>;
 }
 
-/** @param port the local port; 0 for any */
+/**
+ * Opens a socket.
+ * @param port the local port; 0 for any
+ * @throws CryptcabError when that cannot be had
+ */
 export type OpenUdp = (port: number, events: UdpEvents) => Promise<Udp>;
 
 /** Why a port cannot be had, for people. */

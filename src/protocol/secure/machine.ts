@@ -93,10 +93,12 @@ export class SecureMachine {
     this.#gate = new Gate(this.#own.public, random);
   }
 
+  /** Of this end, 32 bytes. */
   get publicKey(): Uint8Array {
     return this.#own.public;
   }
 
+  /** Who may connect. */
   get peers(): readonly Peer[] {
     return [...this.#peers.values()];
   }

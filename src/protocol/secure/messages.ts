@@ -8,10 +8,13 @@
 import { MESSAGE, MESSAGE_BYTES } from './constants.js';
 import type { Initiation, Response } from './noise.js';
 
+/** Bytes of mac1, and of mac2. */
 export const MAC_BYTES = 16;
 
+/** 1 initiation, 2 response, 3 cookie reply. */
 export type HandshakeType = 1 | 2 | 3;
 
+/** A number of 32 bits, little-endian. */
 export function get32(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(at, true);
 }
@@ -39,6 +42,11 @@ export const receiverOf = (response: Uint8Array): number => get32(response, 8);
 /** Of a cookie reply or a transport message. */
 export const firstIndexOf = (message: Uint8Array): number => get32(message, 4);
 
+/**
+ * An initiation, its MACs zero.
+ * @param sender index that the answer is to bear
+ * @returns 148 bytes
+ */
 export function initiation(sender: number, parts: Initiation): Uint8Array {
   const message = new Uint8Array(MESSAGE_BYTES[1]);
   put32(message, 0, MESSAGE.INITIATION);
@@ -49,6 +57,7 @@ export function initiation(sender: number, parts: Initiation): Uint8Array {
   return message;
 }
 
+/** The sealed parts of an initiation, as views. */
 export function initiationParts(message: Uint8Array): Initiation {
   return {
     ephemeral: message.subarray(8, 40),
@@ -57,6 +66,12 @@ export function initiationParts(message: Uint8Array): Initiation {
   };
 }
 
+/**
+ * A response, its MACs zero.
+ * @param sender index that transport messages to us are to bear
+ * @param receiver the initiation's
+ * @returns 92 bytes
+ */
 export function response(sender: number, receiver: number, parts: Response): Uint8Array {
   const message = new Uint8Array(MESSAGE_BYTES[2]);
   put32(message, 0, MESSAGE.RESPONSE);
@@ -67,10 +82,17 @@ export function response(sender: number, receiver: number, parts: Response): Uin
   return message;
 }
 
+/** The sealed parts of a response, as views. */
 export function responseParts(message: Uint8Array): Response {
   return { ephemeral: message.subarray(12, 44), sealedPayload: message.subarray(44, 60) };
 }
 
+/**
+ * A cookie reply.
+ * @param nonce 24 bytes
+ * @param sealed the cookie, 16 + 16 bytes
+ * @returns 64 bytes
+ */
 export function cookieReply(receiver: number, nonce: Uint8Array, sealed: Uint8Array): Uint8Array {
   const message = new Uint8Array(MESSAGE_BYTES[3]);
   put32(message, 0, MESSAGE.COOKIE);
@@ -80,6 +102,7 @@ export function cookieReply(receiver: number, nonce: Uint8Array, sealed: Uint8Ar
   return message;
 }
 
+/** The parts of a cookie reply, as views. */
 export function cookieParts(message: Uint8Array): { nonce: Uint8Array; sealed: Uint8Array } {
   return { nonce: message.subarray(8, 32), sealed: message.subarray(32, 64) };
 }
@@ -89,6 +112,7 @@ export function macsOf(message: Uint8Array): { mac1: Uint8Array; mac2: Uint8Arra
   return { mac1: message.subarray(-2 * MAC_BYTES, -MAC_BYTES), mac2: message.subarray(-MAC_BYTES) };
 }
 
-/** What a MAC is of: all that stands before it. */
+/** What mac1 is of: all that stands before it. */
 export const beforeMac1 = (message: Uint8Array): Uint8Array => message.subarray(0, -2 * MAC_BYTES);
+/** What mac2 is of, likewise. */
 export const beforeMac2 = (message: Uint8Array): Uint8Array => message.subarray(0, -MAC_BYTES);

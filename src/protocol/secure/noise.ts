@@ -93,9 +93,13 @@ function mixEphemeral(state: SymmetricState, ephemeral: Uint8Array): void {
   mix(state, ephemeral, 1); // as the pattern has a preshared key, §9.2
 }
 
+/** What the first message of Noise_IKpsk2 carries. */
 export interface Initiation {
+  /** The initiator's ephemeral public key, 32 bytes. */
   readonly ephemeral: Uint8Array;
+  /** Its static public key, sealed: 32 + 16 bytes. */
   readonly sealedStatic: Uint8Array;
+  /** The payload, sealed: a timestamp's 12 + 16 bytes. */
   readonly sealedPayload: Uint8Array;
 }
 
@@ -142,8 +146,11 @@ export function readPayload(
   return decryptAndHash(state, mixShared(state, staticShared.slice()), message.sealedPayload);
 }
 
+/** What the second one carries. */
 export interface Response {
+  /** The responder's ephemeral public key, 32 bytes. */
   readonly ephemeral: Uint8Array;
+  /** The payload, sealed: none, 16 bytes. */
   readonly sealedPayload: Uint8Array;
 }
 

@@ -5,6 +5,7 @@ import type { KeyPair, SymmetricState } from './noise.js';
 
 /** Somebody who may connect, for the host: the machine's own record, of which it shows this much. */
 export interface Peer {
+  /** 32 bytes. */
   readonly publicKey: Uint8Array;
   /** For the log. */
   readonly name: string;

@@ -4,7 +4,7 @@ import type { Remote } from '../remote.js';
 import type { Random } from '../session-key.js';
 import type { Peer } from './peer.js';
 
-/** Why a datagram of the handshake, or a transport message of nobody's, was dropped. */
+/** All reasons for which the machine drops a datagram. */
 export const SECURE_REFUSALS = [
   'malformed',
   'bad mac1',
@@ -15,6 +15,7 @@ export const SECURE_REFUSALS = [
   'replayed',
   'unknown receiver index',
 ] as const;
+/** Why a datagram of the handshake, or a transport message of nobody's, was dropped (secure-protocol §5). */
 export type SecureRefusal = (typeof SECURE_REFUSALS)[number];
 
 /** What the host is to do, in order. */
@@ -42,19 +43,25 @@ export type SecureEffect =
   /** For the log and the counts. */
   | { readonly do: 'refused'; readonly from: Remote; readonly why: SecureRefusal };
 
+/** What an end of the secure cable is told at its start. */
 export interface SecureOptions {
   /** Our private key, 32 bytes; the machine keeps a copy of it. */
   readonly privateKey: Uint8Array;
+  /** Draws ephemeral keys, indices and cookies. */
   readonly random: Random;
   /** ms since 1970, for the timestamps of initiations. */
   readonly unixTime: () => number;
 }
 
+/** Who may connect (secure-protocol §3). */
 export interface PeerOptions {
+  /** 32 bytes. */
   readonly publicKey: Uint8Array;
   /** 32 bytes. */
   readonly presharedKey?: Uint8Array;
+  /** Where it is called; without, it calls. */
   readonly endpoint?: Remote;
+  /** For people; the beginning of its public key unless told. */
   readonly name?: string;
   /** Whether it goes when nothing authentic comes of it for ENROLLED_LIFETIME. */
   readonly enrolled?: boolean;

@@ -1,0 +1,10 @@
+/**
+ * The WebAssembly core: ciphers, framing, replay windows and the ring. No I/O, no clock, no randomness; it runs in a
+ * browser as well.
+ * @module core
+ */
+export { CryptcabError } from '../error.js';
+export { Core, type Keying, keyingText, type SessionCounts, type TransportKeys } from './core.js';
+export type { Ring, Slot } from './ring.js';
+export { type Refusal, STATUS, type Status } from './status.js';
+export { type Layout, newMemory } from './wasm.js';

@@ -1,0 +1,121 @@
+import type { CryptcabError } from '../error.js';
+import type { PeerDown, PeerUp, Watcher } from '../running.js';
+
+/** What an end of a cable tells of itself: an `Event` with a `detail`. */
+export class CableEvent<Type extends string = string, Detail = unknown> extends Event {
+  declare readonly type: Type;
+  /** What there is to say about it. */
+  readonly detail: Detail;
+
+  /** @internal */
+  constructor(type: Type, detail: Detail) {
+    super(type);
+    this.detail = detail;
+  }
+}
+
+/** Who is not up any more, and why. */
+export interface DownDetail {
+  /** As when it came up. */
+  readonly peer: string;
+  /** Why. */
+  readonly why: PeerDown;
+}
+
+/** Whose port was lost, and why. */
+export interface UnpluggedDetail {
+  /** As when it came up. */
+  readonly peer: string;
+  /** What the switch or the system said, for people. */
+  readonly why: string;
+}
+
+/** Whose port is there again. */
+export interface PluggedDetail {
+  /** As when it came up. */
+  readonly peer: string;
+}
+
+/** How it ended. */
+export interface CloseDetail {
+  /** Why it could not go on; undefined after close(). */
+  readonly error: CryptcabError | undefined;
+}
+
+/** The events of a client or a server, by name. */
+export interface CableEventMap {
+  /** Frames can flow to a peer, and from it: to the server of a client, to a client of a server. */
+  up: CableEvent<'up', PeerUp>;
+  /** And no more. A client tries on; a server has given the peer's port of the switch back. close() tells nothing of the kind. */
+  down: CableEvent<'down', DownDetail>;
+  /** A peer's port of the switch was lost, and is tried again. */
+  unplugged: CableEvent<'unplugged', UnpluggedDetail>;
+  /** That port is there again. */
+  plugged: CableEvent<'plugged', PluggedDetail>;
+  /** The last one: all has been taken down, by close() or, with an error, because it could not go on. */
+  close: CableEvent<'close', CloseDetail>;
+}
+
+/** Any of the events. */
+export type AnyCableEvent = CableEventMap[keyof CableEventMap];
+
+/** What hears an event: a function, or an object with a handleEvent, as for any EventTarget. */
+export type CableListener<Heard> = ((event: Heard) => void) | CableListenerObject<Heard>;
+
+/** An object that hears an event. */
+export interface CableListenerObject<Heard> {
+  /** Is told of it. */
+  handleEvent(event: Heard): void;
+}
+
+/** How an event is listened to: see `EventTarget.addEventListener`. */
+export interface CableListenerOptions {
+  /** Once, and no more. */
+  once?: boolean;
+  /** Until this is aborted. */
+  signal?: AbortSignal;
+}
+
+/** Makes events of what happens, and keeps those that come before anybody can listen. */
+export class Notices implements Watcher {
+  #waiting: AnyCableEvent[] | undefined = [];
+  #target: EventTarget | undefined;
+  #ending = false;
+
+  up(peer: PeerUp): void {
+    this.tell(new CableEvent('up', peer));
+  }
+
+  down(peer: string, why: PeerDown): void {
+    this.tell(new CableEvent('down', { peer, why }));
+  }
+
+  unplugged(peer: string, why: string): void {
+    this.tell(new CableEvent('unplugged', { peer, why }));
+  }
+
+  plugged(peer: string): void {
+    this.tell(new CableEvent('plugged', { peer }));
+  }
+
+  tell(event: AnyCableEvent): void {
+    if (this.#ending && event.type !== 'close') return;
+    if (this.#waiting !== undefined) this.#waiting.push(event);
+    else this.#target?.dispatchEvent(event);
+  }
+
+  /** From now on nothing but the close itself is told. */
+  end(): void {
+    this.#ending = true;
+  }
+
+  /** From the next turn of the event loop on: whoever awaits the target has it by then, and has added listeners. */
+  begin(target: EventTarget): void {
+    this.#target = target;
+    setTimeout(() => {
+      const waiting = this.#waiting ?? [];
+      this.#waiting = undefined;
+      for (const event of waiting) this.tell(event);
+    });
+  }
+}

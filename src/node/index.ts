@@ -1,0 +1,47 @@
+/**
+ * A whole cable, or a server, as an object: {@link connect} and {@link serve}, with sockets, plugs, key files and ssh. For
+ * Node, Bun and Deno.
+ * @module node
+ */
+export type { WireTap } from '../cable.js';
+export type { CarryKey } from '../client.js';
+export type { Keying, SessionCounts } from '../core/core.js';
+export type { Refusal } from '../core/status.js';
+export { CryptcabError } from '../error.js';
+export type { Enrolled } from '../keys/enrolment.js';
+export type { Log } from '../log.js';
+export { IO_PATHS, type Io } from '../open-cable.js';
+export { type MemoryPort, memoryPort } from '../plug/memory-plug.js';
+export type { OpenPlug, Plug, PlugEvents } from '../plug/plug.js';
+export type { Remote } from '../protocol/remote.js';
+export type { SecureRefusal } from '../protocol/secure/terms.js';
+export type { Cipher } from '../protocol/session-key.js';
+export type { PeerDown, PeerStatistics, PeerUp } from '../running.js';
+export type { Enrol, SecureKeys } from '../secure/secure-client.js';
+export type { Endpoint } from '../secure/secure-side.js';
+export type { OpenUdp, Udp, UdpEvents } from '../udp/udp.js';
+export { type Client, connect } from './connect.js';
+export type { CableEnd, Stats } from './end.js';
+export type {
+  AnyCableEvent,
+  CableEvent,
+  CableEventMap,
+  CableListener,
+  CableListenerObject,
+  CableListenerOptions,
+  CloseDetail,
+  DownDetail,
+  PluggedDetail,
+  UnpluggedDetail,
+} from './events.js';
+export { keyText, newPresharedKey, newPrivateKey, parseKey, publicKeyOf } from './keys.js';
+export type {
+  ConnectOptions,
+  EndOptions,
+  SecureConnectOptions,
+  SecurePeer,
+  SecureServeOptions,
+  ServeOptions,
+  SshOptions,
+} from './options.js';
+export { type Server, serve } from './serve.js';

@@ -1,0 +1,21 @@
+// Keys of the secure cable (secure-protocol §3), drawn by the system's generator.
+import { randomBytes } from 'node:crypto';
+import * as keys from '../keys/key-text.js';
+
+export { keyText, parseKey, publicKeyOf } from '../keys/key-text.js';
+
+/**
+ * A fresh private key, as `wg genkey` makes it: clamped (RFC 7748 §5).
+ * @returns 32 bytes
+ */
+export function newPrivateKey(): Uint8Array {
+  return keys.newPrivateKey(randomBytes);
+}
+
+/**
+ * A fresh preshared key, as `wg genpsk` makes it.
+ * @returns 32 bytes
+ */
+export function newPresharedKey(): Uint8Array {
+  return keys.newPresharedKey(randomBytes);
+}

@@ -1,0 +1,43 @@
+/**
+ * The state machines of both cables, and their messages as bytes. They are told what happened and when, and tell what to
+ * do: no I/O, no clock, no randomness of their own; they run in a browser as well.
+ * @module protocol
+ */
+export type { Keying, TransportKeys } from '../core/core.js';
+export { ClassicClient } from './classic-client.js';
+export {
+  ClassicServer,
+  PEER_STATES,
+  type PeerState,
+  type ServerEffect,
+  type ServerOptions,
+  type ServerRefusal,
+} from './classic-server.js';
+export {
+  CLIENT_EVENTS,
+  CLIENT_STATES,
+  type ClientEffect,
+  type ClientEvent,
+  type ClientFailure,
+  type ClientMode,
+  type ClientOptions,
+  type ClientState,
+} from './client-terms.js';
+export { CHALLENGE_BYTES, DEFAULT_PORT, KEY_FILE_BYTES, RESPONSE_BYTES, TYPE } from './constants.js';
+/** The messages of the classic protocol as bytes (classic-protocol §1). */
+export * as classicMessages from './messages.js';
+export { type Remote, remoteText } from './remote.js';
+export { SecureMachine } from './secure/machine.js';
+/** The messages of the secure cable as bytes (secure-protocol §1). */
+export * as secureMessages from './secure/messages.js';
+export type { Initiation, Response } from './secure/noise.js';
+export type { Peer } from './secure/peer.js';
+export {
+  type PeerOptions,
+  SECURE_REFUSALS,
+  type SecureEffect,
+  type SecureOptions,
+  type SecureRefusal,
+} from './secure/terms.js';
+export { CIPHERS, type Cipher, newId, newKey, type Random, type Secret } from './session-key.js';
+export { longestFrame } from './sizes.js';
