@@ -23,7 +23,10 @@ export default defineConfig({
       {
         test: {
           name: 'quick',
-          include: ['test/{unit,vectors,protocol,fuzz}/**/*.test.ts'],
+          include: [
+            'test/{unit,vectors,protocol,fuzz}/**/*.test.ts',
+            'test/package/{graph,examples}.test.ts',
+          ],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -44,7 +47,7 @@ export default defineConfig({
         resolve: built,
         test: {
           name: 'system',
-          include: ['test/{cable,interop,netns,command}/**/*.test.ts'],
+          include: ['test/{cable,interop,netns,command}/**/*.test.ts', 'test/package/tarball.test.ts'],
           exclude: PATIENT,
           testTimeout: 90_000,
           hookTimeout: 90_000,

@@ -4,7 +4,7 @@ import { memoryPort, serve } from 'cryptcab';
 
 const [key, port, plug = echo] = process.argv.slice(2);
 
-/** @type {import('cryptcab').OpenPlug} */
+/** @param {import('cryptcab').PlugEvents} events */
 function echo(events) {
   const stand = memoryPort((frame) => stand.send(frame));
   return stand.open(events);

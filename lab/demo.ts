@@ -1,10 +1,7 @@
 // The main job, shown: two hosts, two switches, an encrypted cable, a ping. Where namespaces or programs are
 // not to be had, the same cable runs between two stand-in plugs inside this process.
 import { randomBytes } from 'node:crypto';
-import { startClient } from '../src/client.js';
-import { memoryPort } from '../src/plug/memory-plug.js';
-import type { PeerStatistics } from '../src/running.js';
-import { startServer } from '../src/server.js';
+import { connect, memoryPort, type PeerStatistics, serve } from '../src/index.js';
 import { carried, transfer } from './checks.js';
 import { type Host, Lab } from './lab.js';
 import type { Process } from './process.js';
@@ -106,8 +103,6 @@ async function real(lab: Lab): Promise<void> {
   for (const end of ends.reverse()) await end.stop();
 }
 
-const quiet = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
-
 /** A frame of the type that IEEE 802 keeps for local experiments. */
 function experiment(number: number, length: number): Uint8Array {
   const frame = new Uint8Array(length);
@@ -122,25 +117,16 @@ async function standIn(): Promise<void> {
   let arrived: (frame: Uint8Array) => void = () => {};
   const far = memoryPort((frame) => far.send(Uint8Array.from(frame))); // echoes what it gets
   const near = memoryPort((frame) => arrived(frame));
-  const server = await startServer({
-    port: 0,
-    keys: { kind: 'preshared', key: Uint8Array.from(key) },
-    plug: far.open,
-    log: quiet,
-  });
-  const client = await startClient({
-    port: 0,
-    server: { host: '127.0.0.1', port: server.local.port },
-    mode: { kind: 'preshared', key: Uint8Array.from(key) },
-    keepalive: false,
-    carryKey: async () => {},
+  const server = await serve({ port: 0, key, plug: far.open });
+  const client = await connect({
+    host: '127.0.0.1',
+    port: server.local.port,
+    key,
     plug: near.open,
-    log: quiet,
     tap(direction, _remote, datagram) {
       if (direction === 'out' && datagram[0] === 0x20) firstDatagram ??= Uint8Array.from(datagram);
     },
   });
-  await client.up;
   say(`A cable is up: 127.0.0.1:${client.local.port} to 127.0.0.1:${server.local.port}`);
   say('\nPings across it, to a plug that echoes:');
   for (let number = 1; number <= 5; number++) {
@@ -154,8 +140,8 @@ async function standIn(): Promise<void> {
     );
   }
   say('\nCarried so far:');
-  sayCounts('client', client.statistics()[0] as PeerStatistics);
-  sayCounts('server', server.statistics()[0] as PeerStatistics);
+  sayCounts('client', client.stats().peers[0] as PeerStatistics);
+  sayCounts('server', server.stats().peers[0] as PeerStatistics);
   await sayDatagram(key, firstDatagram as Uint8Array);
 
   // Frames that go round: each is sent again as it comes back. What UDP loses is made up for.

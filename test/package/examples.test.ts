@@ -1,0 +1,72 @@
+// The examples run as they stand, and do what they say.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { crc32 } from 'node:zlib';
+import { Blowfish } from 'egoroof-blowfish';
+import { expect, test } from 'vitest';
+import { Process } from '../../lab/process.js';
+import { connect } from '../../src/node/connect.js';
+import { memoryPort } from '../../src/plug/memory-plug.js';
+import { randomness } from '../seed.js';
+
+const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url));
+const run = (name: string) => execFileSync(process.execPath, [example(name)], { encoding: 'utf8' });
+
+test('encrypt: the datagram that it prints is one that another Blowfish opens', () => {
+  const datagram = Buffer.from(run('encrypt').trim(), 'hex');
+  expect(datagram[0]).toBe(0x20); // DATA
+  const key = Uint8Array.from({ length: 24 }, (_, i) => i);
+  const cipher = new Blowfish(key.subarray(0, 16), Blowfish.MODE.CBC, Blowfish.PADDING.PKCS5);
+  cipher.setIv(key.subarray(16));
+  const opened = Buffer.from(cipher.decode(datagram.subarray(1), Blowfish.TYPE.UINT8_ARRAY));
+  // Frame, counter and CRC (classic-protocol §3).
+  expect(opened.subarray(14, -12).toString()).toBe('a frame in a cable');
+  expect(opened.readUInt32LE(opened.length - 4)).toBe(crc32(opened.subarray(0, -4)));
+});
+
+test('handshake: four messages, the same each time', () => {
+  const lines = run('handshake').trim().split('\n');
+  const messages = lines.map((line) =>
+    /(\w+ → \w+) {2}(\w+), (\d+) bytes: ([0-9a-f]+)$/.exec(line)?.slice(1),
+  );
+  expect(messages.filter((one) => one !== undefined).map((one) => one.slice(0, 3))).toEqual([
+    ['client → server', 'login', '17'],
+    ['server → client', 'challenge', '129'],
+    ['client → server', 'response', '137'],
+    ['server → client', 'authOk', '1'],
+  ]);
+  for (const [, , bytes, hex] of messages.filter((one) => one !== undefined))
+    expect((hex as string).length).toBe(2 * Number(bytes));
+  expect(lines.at(-1)).toBe('the client is up');
+  expect(run('handshake').trim().split('\n')).toEqual(lines);
+});
+
+test('server: a client comes up, and its frames come back', async () => {
+  const random = randomness();
+  const directory = mkdtempSync(join(tmpdir(), 'cryptcab-example-'));
+  const key = join(directory, 'key');
+  writeFileSync(key, random.bytes(24), { mode: 0o600 });
+  const server = new Process([process.execPath, example('server'), key, '0']);
+  try {
+    const [, port] = await server.prints(/UDP port (\d+)/);
+    let arrived: (frame: Uint8Array) => void = () => {};
+    const back = new Promise<Uint8Array>((resolve) => {
+      arrived = resolve;
+    });
+    const near = memoryPort((frame) => arrived(frame.slice()));
+    const plug = near.open;
+    await using client = await connect({ host: '127.0.0.1', port: Number(port), key, plug, io: 'portable' });
+    const frame = random.bytes(100);
+    near.send(frame);
+    expect(Buffer.from(await back).equals(frame)).toBe(true);
+    await server.prints(new RegExp(`127.0.0.1:${client.local.port} is up`));
+    process.kill(server.pid, 'SIGINT');
+    expect(await server.exited).toBe(0);
+  } finally {
+    await server.stop();
+    rmSync(directory, { recursive: true });
+  }
+});
