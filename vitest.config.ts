@@ -47,7 +47,10 @@ export default defineConfig({
         resolve: built,
         test: {
           name: 'system',
-          include: ['test/{cable,interop,netns,command}/**/*.test.ts', 'test/package/tarball.test.ts'],
+          include: [
+            'test/{cable,interop,netns,command}/**/*.test.ts',
+            'test/package/{tarball,reference}.test.ts',
+          ],
           exclude: PATIENT,
           testTimeout: 90_000,
           hookTimeout: 90_000,

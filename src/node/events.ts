@@ -115,7 +115,7 @@ export class Notices implements Watcher {
     setTimeout(() => {
       const waiting = this.#waiting ?? [];
       this.#waiting = undefined;
-      for (const event of waiting) this.tell(event);
+      for (const event of waiting) target.dispatchEvent(event);
     });
   }
 }

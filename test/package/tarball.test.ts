@@ -25,6 +25,15 @@ function within(command: string, ...args: string[]): string {
 
 const tool = (name: string, ...args: string[]) => run(join(root, 'node_modules/.bin', name), ...args);
 
+const STRICT =
+  '--ignoreConfig --noEmit --strict --exactOptionalPropertyTypes --target es2022 --module nodenext';
+const NODE_TYPES = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'];
+
+/** Has the compiler check programs there. */
+function check(...args: string[]): void {
+  within(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), ...STRICT.split(' '), ...args);
+}
+
 beforeAll(() => {
   // What was built is packed as it is: the other tests are about it, too.
   const packed = run('npm', 'pack', root, '--ignore-scripts', '--silent', '--pack-destination', directory);
@@ -32,7 +41,7 @@ beforeAll(() => {
   mkdirSync(consumer);
   writeFileSync(join(consumer, 'package.json'), '{ "private": true, "type": "module" }\n');
   within('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', '--silent', tarball);
-});
+}, 240_000);
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -116,20 +125,23 @@ new SecureMachine({ privateKey: new Uint8Array(32), random: (n) => new Uint8Arra
 new Core();
 `;
 
+test("the README's program holds", () => {
+  const [, program = ''] =
+    /## Embed it\s+```ts\n(.*?)```/s.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];
+  expect(program).toContain("from 'cryptcab'");
+  writeFileSync(join(consumer, 'readme.ts'), program);
+  check(...NODE_TYPES, 'readme.ts');
+});
+
 test('its types hold for a stranger, with the types of Node and with those of a browser', () => {
   writeFileSync(join(consumer, 'node.ts'), NODE);
   writeFileSync(join(consumer, 'browser.ts'), BROWSER);
-  const strict =
-    '--ignoreConfig --noEmit --strict --exactOptionalPropertyTypes --target es2022 --module nodenext';
-  const check = (...args: string[]) =>
-    within(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), ...strict.split(' '), ...args);
-  const node = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'];
-  check(...node, 'node.ts');
+  check(...NODE_TYPES, 'node.ts');
   // As many programs for Node have it: no DOM, whence WebAssembly's types are, and the types of others taken on trust.
-  check(...node, '--lib', 'es2023', '--skipLibCheck', 'node.ts');
+  check(...NODE_TYPES, '--lib', 'es2023', '--skipLibCheck', 'node.ts');
   check('--types', '', '--lib', 'es2022,dom', 'browser.ts');
   // The examples, by what their comments say of types.
   cpSync(join(root, 'examples'), join(consumer, 'examples'), { recursive: true });
   const examples = readdirSync(join(root, 'examples')).map((file) => `examples/${file}`);
-  check(...node, '--allowJs', '--checkJs', ...examples);
+  check(...NODE_TYPES, '--allowJs', '--checkJs', ...examples);
 });

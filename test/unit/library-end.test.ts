@@ -77,17 +77,18 @@ test('one that cannot go on is taken down, and says why', async () => {
   expect(events.map(({ type, detail }) => [type, detail])).toEqual([['close', { error }]]);
 });
 
-test('closing twice is closing once; nothing but the close is told then', async () => {
+test('closing twice is closing once; what came before is told, and nothing after but the close', async () => {
   const { start, ready, state } = cable();
   ready.resolve();
   const end = await start();
   const events = heard(end);
+  state.notices?.up(PEER);
   const closing = [end.close(), end[Symbol.asyncDispose]()];
   state.notices?.down('a', 'removed');
   await Promise.all([...closing, end.closed]);
   await turn();
   expect(state.closed).toBe(1);
-  expect(events.map(({ type }) => type)).toEqual(['close']);
+  expect(events.map(({ type }) => type)).toEqual(['up', 'close']);
 });
 
 test.each<[string, (start: ReturnType<typeof cable>, abort: AbortController) => void, string]>([
