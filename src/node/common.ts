@@ -65,9 +65,12 @@ function plugOf(options: Checked<EndOptions>): OpenPlug {
   return vdePlug(plug.includes('://') ? plug : resolve(plug));
 }
 
-/** @throws CryptcabError */
+/** @throws CryptcabError for what is no signal, and the signal's reason when it is aborted already */
 export function signalOf(options: Checked<EndOptions>): AbortSignal | undefined {
-  return options.take('signal', (value) => value instanceof AbortSignal, 'an AbortSignal');
+  const isOne = (value: unknown) => value instanceof AbortSignal;
+  const signal = options.take<AbortSignal>('signal', isOne, 'an AbortSignal');
+  signal?.throwIfAborted(); // before a key is copied
+  return signal;
 }
 
 /**

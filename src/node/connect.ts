@@ -44,8 +44,9 @@ export class Client extends CableEnd {}
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
   const checked = new Checked<ConnectOptions>('connect', options, NAMES);
+  const signal = signalOf(checked);
   const start = checked.has('secure') ? secureStart(checked) : classicStart(checked);
-  return begin(Client, start, ({ ready, up }) => Promise.all([ready, up]), signalOf(checked));
+  return begin(Client, start, ({ ready, up }) => Promise.all([ready, up]), signal);
 }
 
 type Start = (watcher: Watcher) => Promise<RunningClient>;

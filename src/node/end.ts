@@ -109,7 +109,6 @@ export async function begin<R extends Running, E extends CableEnd>(
   works: (running: R) => Promise<unknown>,
   signal: AbortSignal | undefined,
 ): Promise<E> {
-  signal?.throwIfAborted();
   const notices = new Notices();
   const running = await start(notices);
   const end = new End(running, notices, signal);

@@ -18,7 +18,7 @@ export interface EndOptions {
   readonly plug: string | OpenPlug;
   /**
    * The key that both ends have beforehand (classic-protocol §3), or the path of a file with it: 24 bytes for Blowfish, 44
-   * for ChaCha20, and more are passed over. Bytes are copied: wipe yours when you need them no more.
+   * for ChaCha20, with which a server serves both; more are passed over. Bytes are copied: wipe yours when you need them no more.
    */
   readonly key?: Uint8Array | string | undefined;
   /** Whether nothing is encrypted (classic-protocol §3, `-x`): for controlled networks only. */

@@ -50,6 +50,7 @@ export class Server extends CableEnd {
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const checked = new Checked<ServeOptions>('serve', options, NAMES);
+  const signal = signalOf(checked);
   const settings = common(checked);
   const port = checked.integer('port', 0, 65_535, 'a UDP port') ?? DEFAULT_PORT;
   const keys = classicKeys(checked, settings.log);
@@ -70,7 +71,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
       for (const { presharedKey } of secure?.peers ?? []) presharedKey?.fill(0);
     }
   };
-  return begin(Server, start, ({ ready }) => ready, signalOf(checked));
+  return begin(Server, start, ({ ready }) => ready, signal);
 }
 
 function classicKeys(options: Checked<ServeOptions>, log: Log): ServerKeys | undefined {
