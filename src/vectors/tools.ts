@@ -1,6 +1,7 @@
+import { concatBytes } from '@noble/hashes/utils.js';
 import { Core } from '../core/core.js';
 import { STATUS, type Status } from '../core/status.js';
-import type { Fields } from './fields.js';
+import { FieldError, type Fields } from './fields.js';
 import { Primitives } from './primitives.js';
 
 /** What became of a slot of the ring; the bytes are a copy. */
@@ -9,6 +10,31 @@ export interface Slot {
   readonly bytes: Uint8Array;
   /** Whether it was sealed, or opened. */
   readonly sealed: boolean;
+}
+
+/** Frames as the stream of a plug has them: each behind its length, big-endian. */
+export function inStream(frames: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(
+    ...frames.flatMap((frame) => [Uint8Array.of(frame.length >> 8, frame.length & 255), frame]),
+  );
+}
+
+/** The frames of a whole stream. */
+export function framesIn(stream: Uint8Array): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at < stream.length; ) {
+    const end = at + 2 + (stream[at] as number) * 256 + (stream[at + 1] as number);
+    frames.push(stream.slice(at + 2, end));
+    at = end;
+  }
+  return frames;
+}
+
+function only(slots: readonly Slot[]): Slot {
+  const [slot, ...more] = slots;
+  if (slot === undefined || more.length > 0)
+    throw new RangeError(`${slots.length} slots where one was expected`);
+  return slot;
 }
 
 /** What vectors are made and checked with: the core, on a ring that nobody else uses. */
@@ -33,9 +59,53 @@ export class Tools {
     }
   }
 
-  /** The counter of the next datagram sealed. */
-  setCounter(counter: bigint): void {
-    new DataView(this.core.memory.buffer).setBigUint64(this.core.layout.SEND_COUNTER, counter - 1n, true);
+  /** The counter of the next classic datagram sealed. */
+  get nextCounter(): bigint {
+    return this.#view.getBigUint64(this.core.layout.SEND_COUNTER, true) + 1n;
+  }
+
+  set nextCounter(counter: bigint) {
+    this.#view.setBigUint64(this.core.layout.SEND_COUNTER, counter - 1n, true);
+  }
+
+  /** Sets the counter of the next message that a secure session's first keypair seals. */
+  setTransportCounter(session: number, counter: bigint): void {
+    const { SESSIONS, SESSION_BYTES, SESSION_KEYPAIRS, KEYPAIR_COUNTER } = this.core.layout;
+    this.#view.setBigUint64(
+      SESSIONS + session * SESSION_BYTES + SESSION_KEYPAIRS + KEYPAIR_COUNTER,
+      counter,
+      true,
+    );
+  }
+
+  /** Not kept: the memory grows with its sessions. */
+  get #view(): DataView {
+    return new DataView(this.core.memory.buffer);
+  }
+
+  /** Seals one frame. */
+  seal(session: number, frame: Uint8Array): Slot {
+    this.core.readStream(session, inStream([frame]));
+    return only(this.drain());
+  }
+
+  /** Opens one DATA. */
+  open(session: number, datagram: Uint8Array): Slot {
+    this.core.ring.push(session, this.#bounded(datagram));
+    return only(this.drain());
+  }
+
+  /** Opens one transport message. */
+  openTransport(session: number, message: Uint8Array): Slot {
+    this.core.ring.pushTransport(session, this.#bounded(message));
+    return only(this.drain());
+  }
+
+  #bounded(datagram: Uint8Array): Uint8Array {
+    const { datagramMax } = this.core;
+    if (datagram.length > datagramMax)
+      throw new FieldError(`has a datagram of more than ${datagramMax} bytes`);
+    return datagram;
   }
 
   /**
