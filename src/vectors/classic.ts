@@ -36,7 +36,7 @@ export class Counter {
 
 export interface Parties {
   readonly suite: Keying['suite'];
-  /** Key files; undefined where nothing is encrypted, or where the server has none. */
+  /** Key files; undefined where nothing is encrypted; a server whose client encrypts may have none. */
   readonly clientKey: Uint8Array | undefined;
   readonly serverKey: Uint8Array | undefined;
   readonly clientRandom: Random;
@@ -69,7 +69,7 @@ export function handshake(
   });
   const server = new ClassicServer({
     random: serverRandom,
-    keyFor: () => (suite === 'plain' ? 'none' : serverKey && copyKey(serverKey)),
+    keyFor: () => (serverKey !== undefined ? copyKey(serverKey) : suite === 'plain' ? 'none' : undefined),
     verifyResponse: (keying, response, challenge) =>
       (keying.suite !== 'chacha20' || serverBlock === undefined || keying.block === serverBlock) &&
       core.verifyResponse(keying, response, challenge),
@@ -107,7 +107,7 @@ export function handshake(
       from,
       bytes: tools.session((session) => {
         core.keySession(session, keying);
-        return counters[from].lend(tools, () => tools.seal(session, bytes).bytes);
+        return counters[from].lend(tools, () => tools.seal(session, bytes));
       }),
     });
   }

@@ -1,7 +1,7 @@
 import { concatBytes } from '@noble/hashes/utils.js';
 import { Core } from '../core/core.js';
 import { STATUS, type Status } from '../core/status.js';
-import { FieldError, type Fields } from './fields.js';
+import { FieldError, type Fields, Refused } from './fields.js';
 import { Primitives } from './primitives.js';
 
 /** What became of a slot of the ring; the bytes are a copy. */
@@ -83,10 +83,12 @@ export class Tools {
     return new DataView(this.core.memory.buffer);
   }
 
-  /** Seals one frame. */
-  seal(session: number, frame: Uint8Array): Slot {
+  /** Seals one frame. @throws Refused */
+  seal(session: number, frame: Uint8Array): Uint8Array {
     this.core.readStream(session, inStream([frame]));
-    return only(this.drain());
+    const { status, bytes } = only(this.drain());
+    if (status !== 'ok') throw new Refused(status);
+    return bytes;
   }
 
   /** Opens one DATA. */

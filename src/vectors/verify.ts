@@ -1,6 +1,6 @@
 // Checks vectors with this program, on the runtime that it runs on. No I/O: it runs in a page as well.
 import { chacha20poly1305, xchacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { aead, agreement, blockCipher, cbc, checksum, mac } from './checks/ciphers.js';
+import { aead, agreement, blockCipher, cbc, cbcUnpadded, checksum, mac } from './checks/ciphers.js';
 import * as classic from './checks/classic.js';
 import * as secure from './checks/secure.js';
 import * as traces from './checks/traces.js';
@@ -31,6 +31,7 @@ export interface GroupResult {
 /** By the group's type; where several algorithms share one, by algorithm and type. */
 const CHECKS: Readonly<Record<string, Check>> = {
   'BLOWFISH-ECB BlockCipherTest': blockCipher,
+  'BLOWFISH-CBC IndCpaTest': cbcUnpadded,
   'BLOWFISH-CBC-PKCS5 IndCpaTest': cbc,
   'CHACHA20-POLY1305 AeadTest': aead(chacha20poly1305),
   'XCHACHA20-POLY1305 AeadTest': aead(xchacha20poly1305),

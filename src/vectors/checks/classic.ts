@@ -24,7 +24,7 @@ export const data: Check = (fields, tools) => {
   tools.session((session) => {
     tools.core.keySession(session, keying);
     if (counter !== undefined) tools.nextCounter = counter;
-    same('the datagram', datagram, tools.seal(session, opened.bytes).bytes);
+    same('the datagram', datagram, tools.seal(session, opened.bytes));
   });
 };
 
@@ -103,6 +103,6 @@ function capturedData(fields: Fields, tools: Tools, datagram: Uint8Array): void 
     if (status !== 'ok') throw new Refused(status);
     const counter = counterOf(keying, datagram, tools);
     if (counter !== undefined) tools.nextCounter = counter;
-    same('the datagram', datagram, tools.seal(session, bytes).bytes);
+    same('the datagram', datagram, tools.seal(session, bytes));
   });
 }
