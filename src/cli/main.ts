@@ -3,9 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import type { WireTap } from '../cable.js';
 import { startClient } from '../client.js';
 import type { Control } from '../control/server.js';
+import { wasmBytes } from '../core/wasm.js';
 import { CryptcabError, messageOf } from '../error.js';
 import { newPrivateKey } from '../keys/key-text.js';
 import { presharedKey, textKey } from '../keys/read-key.js';
@@ -35,6 +38,8 @@ import {
   type Target,
   UsageError,
 } from './options.js';
+import { runtimeText } from './runtime.js';
+import { isVectorsCommand, runVectorsCommand } from './vectors.js';
 
 /** How long -d waits for a server's answer before it goes on in the background. */
 const PATIENCE_MS = 10_000;
@@ -51,6 +56,11 @@ function say(line: string): void {
 
 function version(): string {
   return JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version;
+}
+
+/** What --version -v prints besides the version. */
+function details(): string[] {
+  return [`runtime: ${runtimeText()}`, `core: SHA-256 ${bytesToHex(sha256(wasmBytes()))}`];
 }
 
 const HANDSHAKES = { 1: 'initiation', 2: 'handshake response', 3: 'cookie' } as const;
@@ -318,7 +328,13 @@ async function main(): Promise<number> {
       process.stdout.write(runKeyCommand(command, rest));
       return 0;
     }
-    const settings = parseOptions(name, version(), process.argv.slice(2));
+    if (isVectorsCommand(command)) {
+      const { out, faults } = await runVectorsCommand(rest);
+      process.stdout.write(out);
+      for (const fault of faults) say(fault);
+      return faults.length === 0 ? 0 : 1;
+    }
+    const settings = parseOptions(name, version(), process.argv.slice(2), details);
     if (settings.daemon && !daemonChild) return await runAsDaemon(settings);
     await run(settings, daemonChild);
     return 0;

@@ -116,6 +116,7 @@ function spreadVerbose(argv: readonly string[], takeArgument: readonly (string |
 }
 
 interface Raw {
+  version?: true;
   secure?: true;
   key?: string;
   psk?: string;
@@ -140,9 +141,15 @@ interface Raw {
  * Parses a command line.
  * @param name the name that the program was called by
  * @param argv without the program
+ * @param details what --version -v prints besides, in lines
  * @throws UsageError, or Answer
  */
-export function parseOptions(name: string, version: string, argv: readonly string[]): Settings {
+export function parseOptions(
+  name: string,
+  version: string,
+  argv: readonly string[],
+  details: () => readonly string[] = () => [],
+): Settings {
   let out = '';
   const command = new Command(name)
     .usage('[-s SWITCH] [-p PORT] [-c [USER@]HOST[:PORT]] [-P KEYFILE | -x] [-k] [-d] [-v]')
@@ -197,7 +204,7 @@ export function parseOptions(name: string, version: string, argv: readonly strin
     .option('--pidfile <file>', 'write the process id there while it runs')
     .option('--log-file <file>', 'append the log to this file')
     .option('-v, --verbose', 'more to read; up to -vvvv')
-    .version(version, '--version', 'print the version')
+    .option('--version', 'print the version; with -v also what it runs on, and the SHA-256 of its core')
     .helpOption('-h, --help', 'print this')
     .addHelpText(
       'after',
@@ -228,6 +235,7 @@ export function parseOptions(name: string, version: string, argv: readonly strin
     throw new UsageError(plainMessage(error.message, name));
   }
   const raw = command.opts<Raw>();
+  if (raw.version) throw new Answer(`${verbosity > 0 ? [version, ...details()].join('\n') : version}\n`);
   const refuse = (why: string): never => {
     throw new UsageError(why);
   };

@@ -1,6 +1,7 @@
 // `cryptcab status`: what the running secure servers have carried, as a table.
 import { controlPlace, type Place } from '../control/path.js';
 import { runningServers } from '../control/servers.js';
+import { table } from './table.js';
 
 /**
  * @param port of one server; all when undefined
@@ -13,21 +14,4 @@ export async function status(port: number | undefined, place: Place = controlPla
   );
   if (rows.length > 0) return table(rows);
   return servers.map(({ status }) => `no peers on UDP port ${status.port}\n`).join('');
-}
-
-/** Columns by the names of the first row; numbers to the right. */
-function table(rows: readonly Readonly<Record<string, string>>[]): string {
-  const names = Object.keys(rows[0] as object);
-  const lines = [names, ...rows.map((row) => names.map((name) => row[name] ?? ''))];
-  const widths = names.map((_, i) => Math.max(...lines.map((line) => (line[i] as string).length)));
-  const pad = (cell: string, width = 0) => (/^\d+$/.test(cell) ? cell.padStart(width) : cell.padEnd(width));
-  return lines
-    .map(
-      (line) =>
-        `${line
-          .map((cell, i) => pad(cell, widths[i]))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
 }

@@ -109,13 +109,17 @@ export function newMemory(): WebAssembly.Memory {
   return new WebAssembly.Memory({ ...PAGES, shared: true });
 }
 
+/** The core as it is compiled. */
+export function wasmBytes(): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(WASM_BASE64), (character) => character.charCodeAt(0));
+}
+
 /**
  * Instantiates the core. It runs on every runtime that has WebAssembly; nothing is read from a file.
  * @param memory a memory made by newMemory(), if another thread has to reach it as well
  */
 export async function instantiate(memory = newMemory()): Promise<Wasm> {
-  const bytes = Uint8Array.from(atob(WASM_BASE64), (character) => character.charCodeAt(0));
-  const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
+  const { instance } = await WebAssembly.instantiate(wasmBytes(), { env: { memory } });
   const exported = instance.exports;
   const layout = Object.fromEntries(
     LAYOUT.map((name) => [name, (exported[name] as WebAssembly.Global).value as number]),

@@ -6,9 +6,9 @@ import { numbered } from '../protocol/examples.js';
 import { randomness } from '../seed.js';
 import { hex, makeCore, unhex } from '../unit/core/harness.js';
 import { Cable, ChaChaCable } from '../unit/core/twins.js';
-import blowfish from '../vectors/capture-blowfish.json' with { type: 'json' };
-import mbedtls from '../vectors/capture-chacha-mbedtls.json' with { type: 'json' };
-import wolfssl from '../vectors/capture-chacha-wolfssl.json' with { type: 'json' };
+import blowfish from '../vectors/foreign/capture-blowfish.json' with { type: 'json' };
+import mbedtls from '../vectors/foreign/capture-chacha-mbedtls.json' with { type: 'json' };
+import wolfssl from '../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
 
 /** What a body that was sealed under the key carries. */
 export interface Genuine {
@@ -68,10 +68,12 @@ async function recording(name: string, keying: Keying, datagrams: readonly Uint8
 
 /** What two ends of the C program sent each other. */
 function captured(file: typeof blowfish, keyingOf: (key: Uint8Array) => Keying): Promise<Recording> {
+  const [group] = file.testGroups;
+  if (group === undefined) throw new Error('the capture is empty');
   return recording(
-    file.program,
-    keyingOf(Uint8Array.from(unhex(file.keyFile))),
-    file.datagrams.map(({ datagram }) => unhex(datagram)),
+    group.source.version,
+    keyingOf(Uint8Array.from(unhex(group.key))),
+    group.tests.map(({ datagram }) => unhex(datagram)),
   );
 }
 

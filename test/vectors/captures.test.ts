@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { hex, makeCore, unhex } from '../unit/core/harness.js';
 import { Cable } from '../unit/core/twins.js';
-import capture from './capture-blowfish.json' with { type: 'json' };
+import capture from './foreign/capture-blowfish.json' with { type: 'json' };
 
 // What two ends of the C program sent each other.
-const key = unhex(capture.keyFile);
+const [group] = capture.testGroups;
+if (group === undefined) throw new Error('the capture is empty');
+const key = unhex(group.key);
 const twin = new Cable(key);
 const keying = { suite: 'blowfish', key } as const;
 
 const ofType = (type: number): { from: string; bytes: Buffer }[] =>
-  capture.datagrams
+  group.tests
     .map(({ from, datagram }) => ({ from, bytes: unhex(datagram) }))
     .filter(({ bytes }) => bytes[0] === type);
 

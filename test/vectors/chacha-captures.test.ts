@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { hex, makeCore, unhex } from '../unit/core/harness.js';
-import mbedtls from './capture-chacha-mbedtls.json' with { type: 'json' };
-import wolfssl from './capture-chacha-wolfssl.json' with { type: 'json' };
+import mbedtls from './foreign/capture-chacha-mbedtls.json' with { type: 'json' };
+import wolfssl from './foreign/capture-chacha-wolfssl.json' with { type: 'json' };
 
 // What two ends of the C program sent each other, ChaCha generation, in its two builds.
 describe.each([
   ['wolfSSL', wolfssl, 12],
   ['mbedTLS', mbedtls, 0],
-] as const)('a capture of the C program built with %s', (_, capture, block) => {
-  const keying = { suite: 'chacha20', key: unhex(capture.keyFile), block } as const;
-  const datagrams = capture.datagrams.map(({ from, datagram }) => ({ from, bytes: unhex(datagram) }));
+] as const)('a capture of the C program built with %s', (_, { testGroups: [group] }, block) => {
+  if (group === undefined) throw new Error('the capture is empty');
+  const keying = { suite: 'chacha20', key: unhex(group.key), block } as const;
+  const datagrams = group.tests.map(({ from, datagram }) => ({ from, bytes: unhex(datagram) }));
   const ofType = (type: number) => datagrams.filter(({ bytes }) => bytes[0] === type);
   /** The counter of a datagram, in clear at its end. */
   const counterOf = (bytes: Buffer) => bytes.readBigUInt64LE(bytes.length - 8);
