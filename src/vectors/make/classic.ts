@@ -8,7 +8,7 @@ import { Recorder } from '../random.js';
 import type { Tools } from '../tools.js';
 import { BAD_PADDINGS, blockWithEnd, cbcBare } from './ciphers.js';
 import { type Draft, type DraftGroup, type DraftTest, flipped, invalid, type Maker, valid } from './draft.js';
-import { model, openssl, zlib } from './oracles.js';
+import { model, openssl, program, zlib } from './oracles.js';
 
 const LENGTHS = [...Array.from({ length: 18 }, (_, i) => 14 + i), 60, 61, 64, 590, 1451, 1459, 1514, 9216];
 const COUNTERS = [
@@ -272,6 +272,10 @@ export const classicBlowfish: Maker = (random, tools): Draft => {
     oracles: [
       openssl('bf-cbc, with the legacy provider: the ciphertext of every datagram'),
       zlib('every checksum'),
+      program(
+        '2.3.2+r586 (Debian)',
+        'that such datagrams are its own: foreign/capture-blowfish.json is made the same way',
+      ),
       model('counters, and the order of the handshake'),
     ],
     notes: NOTES,
@@ -363,6 +367,10 @@ export const classicChaCha20: Maker = (random, tools): Draft => {
     oracles: [
       openssl('chacha20: the ciphertext of every datagram'),
       zlib('every checksum'),
+      program(
+        '2.3.3 with wolfSSL 5.5.4, and with mbedTLS 2.28',
+        'that such datagrams are its own: foreign/capture-chacha-*.json are made the same way',
+      ),
       model('counters, and the order of the handshake'),
     ],
     notes: NOTES,
