@@ -42,8 +42,9 @@ export class Fields {
     this.#test = test;
   }
 
-  get invalid(): boolean {
-    return this.#test.result === 'invalid';
+  /** Whether it says that what it gives is right. */
+  get valid(): boolean {
+    return this.#test.result === 'valid';
   }
 
   has(name: string): boolean {

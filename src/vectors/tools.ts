@@ -83,36 +83,42 @@ export class Tools {
     return new DataView(this.core.memory.buffer);
   }
 
+  // What files hold may be longer than what the core has room for: its memory is written to only after a look.
+
+  /** Has the core read a piece of a plug's stream. */
+  read(session: number, piece: Uint8Array): void {
+    if (piece.length > this.core.pieceMax || this.core.readStream(session, piece) < piece.length)
+      throw new FieldError(
+        `has frames of more than ${this.core.pieceMax} bytes, or more of them than can wait`,
+      );
+  }
+
+  /** Puts a DATA, or a transport message, into the ring, to be opened. */
+  push(session: number, datagram: Uint8Array, kind: 'data' | 'transport'): void {
+    const { ring, datagramMax } = this.core;
+    if (datagram.length > datagramMax)
+      throw new FieldError(`has a datagram of more than ${datagramMax} bytes`);
+    const pushed = kind === 'data' ? ring.push(session, datagram) : ring.pushTransport(session, datagram);
+    if (!pushed) throw new FieldError(`has more than ${ring.slots} datagrams at once`);
+  }
+
   /** Seals one frame. @throws Refused */
   seal(session: number, frame: Uint8Array): Uint8Array {
-    this.core.readStream(session, inStream([frame]));
+    this.read(session, inStream([frame]));
     const { status, bytes } = only(this.drain());
     if (status !== 'ok') throw new Refused(status);
     return bytes;
   }
 
-  /** Opens one DATA. */
-  open(session: number, datagram: Uint8Array): Slot {
-    this.core.ring.push(session, this.#bounded(datagram));
+  /** Opens one DATA, or one transport message. */
+  open(session: number, datagram: Uint8Array, kind: 'data' | 'transport' = 'data'): Slot {
+    this.push(session, datagram, kind);
     return only(this.drain());
-  }
-
-  /** Opens one transport message. */
-  openTransport(session: number, message: Uint8Array): Slot {
-    this.core.ring.pushTransport(session, this.#bounded(message));
-    return only(this.drain());
-  }
-
-  #bounded(datagram: Uint8Array): Uint8Array {
-    const { datagramMax } = this.core;
-    if (datagram.length > datagramMax)
-      throw new FieldError(`has a datagram of more than ${datagramMax} bytes`);
-    return datagram;
   }
 
   /**
    * Has the core work on one batch of what was put into the ring.
-   * @param look is shown the slots before they are released
+   * @param look is told how many slots there are, before they are released
    */
   batch(look: (count: number) => void = () => {}): Slot[] {
     const { ring } = this.core;
@@ -127,9 +133,9 @@ export class Tools {
   }
 
   /** Has the core work on all of it. */
-  drain(): Slot[] {
+  drain(look?: (count: number) => void): Slot[] {
     const slots: Slot[] = [];
-    for (let next = this.batch(); next.length > 0; next = this.batch()) slots.push(...next);
+    for (let next = this.batch(look); next.length > 0; next = this.batch(look)) slots.push(...next);
     return slots;
   }
 }

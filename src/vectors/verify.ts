@@ -73,6 +73,8 @@ function failure(check: Check, group: VectorGroup, test: VectorTest, tools: Tool
     }
     // Differs or FieldError; or what is in the file is so odd that the program chokes on it.
     return error instanceof Error ? error.message : String(error);
+  } finally {
+    tools.drain(); // what it may have left in the ring is not the next one's
   }
   return test.result === 'invalid' ? 'not refused' : undefined;
 }

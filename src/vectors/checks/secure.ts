@@ -32,8 +32,8 @@ export const transport: Check = (fields, tools) => {
   const opened = tools.session((session) => {
     keyed(tools, session, key, index);
     for (const earlier of fields.has('before') ? fields.byteList('before') : [])
-      same('what becomes of one before it', 'ok', tools.openTransport(session, earlier).status);
-    return tools.openTransport(session, message);
+      same('what becomes of one before it', 'ok', tools.open(session, earlier, 'transport').status);
+    return tools.open(session, message, 'transport');
   });
   if (opened.status !== 'ok') throw new Refused(opened.status);
   same('the payload', fields.bytes('payload'), opened.bytes);
@@ -44,7 +44,7 @@ export const transport: Check = (fields, tools) => {
     keyed(tools, session, key, index, tools.core.datagramMax);
     tools.setTransportCounter(session, counter);
     if (opened.bytes.length === 0) tools.core.ring.pushKeepalive(session);
-    else tools.core.readStream(session, inStream(fields.byteList('frames')));
+    else tools.read(session, inStream(fields.byteList('frames')));
     same('what the core seals', listed([message]), listed(tools.drain().map(({ bytes }) => bytes)));
   });
 };
@@ -61,7 +61,7 @@ export const payloads: Check = (fields, tools) => {
     for (const [i, one] of fields.list('payloads').entries()) {
       const { now, payload } = one as { now?: unknown; payload?: unknown };
       if (typeof now !== 'number') throw new FieldError('has a payload without its time');
-      core.ring.pushTransport(session, transportMessage(KEY, INDEX, BigInt(i), unhex(payload, 'payload')));
+      tools.push(session, transportMessage(KEY, INDEX, BigInt(i), unhex(payload, 'payload')), 'transport');
       tools.batch((count) => frames.push(...framesIn(core.writeStream(session, count, now))));
     }
     same('what comes out', listed(fields.byteList('frames')), listed(frames));
@@ -75,13 +75,13 @@ export const payloads: Check = (fields, tools) => {
 export const packing: Check = (fields, tools) => {
   const packed = tools.session((session) => {
     keyed(tools, session, KEY, INDEX, fields.number('path'));
-    tools.core.readStream(session, inStream(fields.byteList('frames')));
+    tools.read(session, inStream(fields.byteList('frames')));
     return tools.drain().map(({ bytes }) => payloadOf(KEY, bytes));
   });
   same('what is sent', listed(fields.byteList('payloads')), listed(packed));
 };
 
-export function termsOf(fields: Fields): HandshakeTerms {
+function termsOf(fields: Fields): HandshakeTerms {
   const presharedKey = fields.optional('presharedKey');
   return {
     initiatorPrivate: fields.bytes('initiatorPrivate'),
@@ -100,9 +100,15 @@ export function termsOf(fields: Fields): HandshakeTerms {
   };
 }
 
+function publicKeys(fields: Fields): void {
+  for (const end of ['initiator', 'responder'])
+    same(`${end}Public`, fields.bytes(`${end}Public`), keyPair(fields.bytes(`${end}Private`)).public);
+}
+
 /** A handshake, whose ephemeral keys, indices and time are given. */
 export const secureWhole: Check = (fields) => {
   const { initiation, response, refused, keys, responderKeys } = secureHandshake(termsOf(fields));
+  publicKeys(fields);
   same('the initiation', fields.bytes('initiation'), initiation);
   if (fields.has('response')) same('the response', fields.bytes('response'), response ?? 'none');
   if (refused !== undefined) throw new Refused(refused);
@@ -128,6 +134,7 @@ export const cookies: Check = (fields) => {
     nextFrom: fields.has('nextFrom') ? fields.text('nextFrom') : undefined,
     secondNonce: fields.optional('secondNonce'),
   });
+  publicKeys(fields);
   same('the initiation', fields.bytes('initiation'), done.initiation);
   same('the cookie reply', fields.bytes('cookieReply'), done.reply);
   same('the next initiation', fields.bytes('nextInitiation'), done.next);

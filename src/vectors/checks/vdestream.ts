@@ -26,7 +26,7 @@ export const read: Check = (fields, tools) => {
     tools.core.keySession(session, { suite: 'plain' });
     let at = 0;
     for (const piece of piecesOf(fields, stream.length)) {
-      tools.core.readStream(session, stream.subarray(at, at + piece));
+      tools.read(session, stream.subarray(at, at + piece));
       at += piece;
       for (const { status, bytes } of tools.drain()) {
         if (status === 'ok')
@@ -45,9 +45,9 @@ export const write: Check = (fields, tools) => {
   tools.session((session) => {
     core.keySession(session, { suite: 'plain' });
     for (const frame of fields.byteList('frames'))
-      core.ring.push(session, concatBytes(Uint8Array.of(TYPE.DATA), frame));
+      tools.push(session, concatBytes(Uint8Array.of(TYPE.DATA), frame), 'data');
     const streams: Uint8Array[] = [];
-    tools.batch((count) => streams.push(core.writeStream(session, count).slice()));
+    tools.drain((count) => streams.push(core.writeStream(session, count).slice()));
     same('the stream', fields.bytes('stream'), concatBytes(...streams));
   });
 };

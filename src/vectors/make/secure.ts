@@ -310,7 +310,7 @@ function packed(tools: Tools, path: number, frames: readonly Uint8Array[]): Uint
   const key = new Uint8Array(32);
   return tools.session((session) => {
     keyed(tools, session, key, 1, path);
-    tools.core.readStream(session, inStream(frames));
+    tools.read(session, inStream(frames));
     return tools.drain().map(({ bytes }) => payloadOf(key, bytes));
   });
 }
