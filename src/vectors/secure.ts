@@ -6,6 +6,7 @@ import type { Remote } from '../protocol/remote.js';
 import { SecureMachine } from '../protocol/secure/machine.js';
 import { keyPair } from '../protocol/secure/noise.js';
 import type { SecureEffect } from '../protocol/secure/terms.js';
+import { same } from './fields.js';
 import { Tape } from './random.js';
 import type { Tools } from './tools.js';
 
@@ -125,6 +126,7 @@ export interface HandshakeResult {
 
 const JITTER = new Uint8Array(2);
 
+/** @throws Differs where an initiation that came before is refused */
 export function secureHandshake(terms: HandshakeTerms): HandshakeResult {
   const { initiatorPrivate, responderPrivate, presharedKey, responderPresharedKey } = terms;
   const initiator = new SecureEnd(
@@ -151,7 +153,12 @@ export function secureHandshake(terms: HandshakeTerms): HandshakeResult {
   initiator.machine.wanted(0, peer);
   const initiation = initiator.take().sent as Uint8Array;
   // A second between them, so that none is one too many.
-  for (const [i, earlier] of terms.before.entries()) responder.receive(1000 * i, INITIATOR, earlier);
+  for (const [i, earlier] of terms.before.entries())
+    same(
+      'what becomes of one before it',
+      'ok',
+      responder.receive(1000 * i, INITIATOR, earlier).refused ?? 'ok',
+    );
   const then = 1000 * terms.before.length;
   const asked = responder.receive(then, INITIATOR, terms.initiationReceived ?? initiation);
   if (asked.sent === undefined)
