@@ -44,13 +44,14 @@ const examples = files.flatMap(({ name, file }) =>
 
 /**
  * What may be another one without anybody seeing it: X25519 clears bits of a private key; of a ChaCha20 key file 12 bytes are
- * never used, and of a key nothing where nobody responds; Poly1305 clears bits, too, and may multiply by 0; two random bytes may make the same character; any id may log in.
+ * never used, and of a key nothing where nobody responds; Poly1305 clears bits, too, and may multiply by 0; two random bytes may make the same character; any id may log in,
+ * and one byte by itself may be one of several messages; nobody looks at a mac2 who did not give a cookie.
  */
 function mayDiffer(type: string, field: string, test: VectorTest): boolean {
   if (/^private|Private$|Ephemeral|^gen_|_static$|random$|Random$/.test(field)) return true;
   if (/^Classic.*(?:Handshake|Trace)/.test(type) && /key$/i.test(field)) return true;
   if (type === 'MacTest' && field !== 'tag') return true;
-  return type === 'ClassicCaptureTest' && test.comment === 'LOGIN';
+  return type === 'ClassicCaptureTest' && !['CHALLENGE', 'RESPONSE', 'DATA'].includes(test.comment);
 }
 
 describe('a value that is not what it was', () => {
@@ -63,9 +64,10 @@ describe('a value that is not what it was', () => {
   });
 
   it('in a list is found', async () => {
-    for (const { file, group, test } of examples)
+    for (const { type, file, group, test } of examples)
       for (const [field, value] of Object.entries(test)) {
         if (!Array.isArray(value) || !value.every(isHex) || value.length === 0) continue;
+        if (type === 'SecureHandshakeTest' && field === 'before') continue;
         const at = below(value.length);
         const other = value.map((one, i) => (i === at ? changed(one) : one));
         expect(

@@ -72,6 +72,7 @@ export const captured: Check = (fields, tools) => {
   const datagram = fields.bytes('datagram');
   const kind = classify(datagram);
   if (kind === 'other') throw new Refused('malformed');
+  if (kind === 'challenge') same('the challenge', fields.bytes('challenge'), datagram.subarray(1));
   if (datagram[0] === TYPE.DATA) capturedData(fields, tools, datagram);
   if (datagram[0] === TYPE.RESPONSE) {
     const keying = keyingOf(fields);
