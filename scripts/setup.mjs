@@ -20,6 +20,7 @@ export const TEST_PROGRAMS = {
   ...DEMO_PROGRAMS,
   conntrack: 'conntrack',
   nft: 'nftables',
+  python3: 'python3',
   scp: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',

@@ -1,0 +1,88 @@
+// The core's bytes are the same wherever it is built, and its SHA-256 is what the program says and what a release has to tell.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cryptcab } from '../../lab/lab.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'cryptcab-lab-core-'));
+});
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** What the core is built of, in a folder of its own. */
+function copied(name: string): string {
+  const folder = join(directory, name);
+  mkdirSync(folder, { recursive: true });
+  for (const part of ['assembly', 'scripts', 'asconfig.json', 'package.json', 'CHANGELOG.md'])
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  rmSync(join(folder, 'assembly/blowfish-tables.ts'), { force: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+function node(folder: string, script: string, env: NodeJS.ProcessEnv = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script], {
+    cwd: directory,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    timeout: 80_000,
+  });
+  return { status, out: stdout, err: stderr, wasm: () => readFileSync(join(folder, 'build/cryptcab.wasm')) };
+}
+
+const build = (folder: string, env?: NodeJS.ProcessEnv) => {
+  const built = node(folder, join(folder, 'scripts/build-core.mjs'), env);
+  expect(built).toMatchObject({ status: 0 });
+  return built.wasm();
+};
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+test('two folders, two time zones and languages: the same bytes, which are those that the program has', () => {
+  const one = build(copied('a'));
+  const other = build(copied('a folder/with a longer name/than the first one has'), {
+    TZ: 'Pacific/Kiritimati',
+    LC_ALL: 'C',
+    HOME: '/nonexistent',
+  });
+  expect(other.equals(one)).toBe(true);
+  const [program, ...args] = cryptcab;
+  const { stdout } = spawnSync(program as string, [...args, '--version', '-v'], { encoding: 'utf8' });
+  expect(stdout.split('\n')).toContain(`core: SHA-256 ${sha256(one)}`);
+});
+
+test('another core has another hash', () => {
+  const folder = copied('b');
+  const layout = join(folder, 'assembly/layout.ts');
+  const text = readFileSync(layout, 'utf8');
+  expect(text).toContain('FRAME_MAX: u32 = 9216');
+  writeFileSync(layout, text.replace('FRAME_MAX: u32 = 9216', 'FRAME_MAX: u32 = 9217'));
+  expect(sha256(build(folder))).not.toBe(sha256(readFileSync(join(ROOT, 'build/cryptcab.wasm'))));
+});
+
+test('a release is published only when its notes tell the hash', () => {
+  const folder = copied('c');
+  const release = () => node(folder, join(folder, 'scripts/release.mjs'));
+  const changelog = join(folder, 'CHANGELOG.md');
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const hash = sha256(readFileSync(join(ROOT, 'build/cryptcab.wasm')));
+  const notes = (line: string) =>
+    writeFileSync(changelog, `# Changelog\n\n## [${version}] - today\n\n${line}\n\n## [0.0.1]\n`);
+  writeFileSync(changelog, '# Changelog\n\n## [Unreleased]\n');
+  expect(release()).toMatchObject({ status: 1, err: expect.stringContaining(`no section [${version}]`) });
+  notes(`Core: SHA-256 \`${'0'.repeat(64)}\``);
+  expect(release()).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('does not have the line above'),
+  });
+  notes(`Core: SHA-256 \`${hash}\``);
+  expect(release()).toMatchObject({ status: 0, err: '', out: expect.stringContaining(hash) });
+});
