@@ -208,7 +208,7 @@ export function parseOptions(
     .helpOption('-h, --help', 'print this')
     .addHelpText(
       'after',
-      '\nKeys of the secure cable: cryptcab keygen, cryptcab pubkey < KEYFILE, cryptcab genpsk.\nSCP_EXTRA_OPTIONS in the environment: more options for the scp that sends the key; SSH_EXTRA_OPTIONS for the ssh\nthat enrols a secure client, CRYPTCAB_REMOTE how cryptcab is called there. What secure servers here have carried:\ncryptcab status.\nSIGUSR2 logs what was carried so far; SIGHUP reads the --peers file again.',
+      '\nKeys of the secure cable: cryptcab keygen, cryptcab pubkey < KEYFILE, cryptcab genpsk.\nSCP_EXTRA_OPTIONS in the environment: more options for the scp that sends the key; SSH_EXTRA_OPTIONS for the ssh\nthat enrols a secure client, CRYPTCAB_REMOTE how cryptcab is called there. What secure servers here have carried:\ncryptcab status. Test vectors: cryptcab vectors verify.\nSIGUSR2 logs what was carried so far; SIGHUP reads the --peers file again.',
     )
     .allowExcessArguments(false)
     .exitOverride()

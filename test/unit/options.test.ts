@@ -319,4 +319,14 @@ describe('what is asked for', () => {
     expect(answer).toBeInstanceOf(Answer);
     expect(answer.message).toBe('9.8.7\n');
   });
+
+  test.each(['--version -v', '-v --version', '-vvv --version', '--verbose=v --version'])(
+    '%s: and more of it',
+    (line) => {
+      const details = () => ['runtime: r', 'core: c'];
+      expect(() => parseOptions('cable', '9.8.7', line.split(' '), details)).toThrow(
+        new Answer('9.8.7\nruntime: r\ncore: c\n'),
+      );
+    },
+  );
 });
