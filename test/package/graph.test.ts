@@ -9,7 +9,7 @@ const root = new URL('../../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
 
 /** Whatever a module names behind `from`, `import` or `import(`. */
-const SPECIFIER = /(?:\bfrom|\bimport)\s*\(?\s*(['"])([^'"]+)\1/g;
+const SPECIFIER = /(?<!['"])(?:\bfrom|\bimport)\s*\(?\s*(['"])([^'"]+)\1/g;
 /** All files that an entry loads, as URLs, and what they name that is no file: the runtime's own modules. */
 function graph(entry: string): { files: URL[]; builtins: string[] } {
   const files = new Map<string, URL>();
@@ -35,9 +35,18 @@ test.each(['./core', './protocol'])('what %s loads is no module of the runtime',
   expect(builtins).toEqual([]);
 });
 
-test('the core and the protocol know no global but those of a browser', () => {
+test.each(['verify', 'make'])('what vectors/%s loads is no module of the runtime', (name) => {
+  const { files, builtins } = graph(`dist/src/vectors/${name}.js`);
+  expect(files.length).toBeGreaterThan(5);
+  expect(builtins).toEqual([]);
+});
+
+test('the core, the protocol and the vectors know no global but those of a browser', () => {
   const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root));
-  const sources = ['src/core/index.ts', 'src/protocol/index.ts'];
+  const sources = [
+    ...['src/core/index.ts', 'src/protocol/index.ts'],
+    ...['src/vectors/verify.ts', 'src/vectors/make.ts'],
+  ];
   const options =
     '--ignoreConfig --noEmit --strict --target es2022 --module nodenext --lib es2023,dom --types';
   run(

@@ -50,11 +50,15 @@ test('holds what was made of the sources, and what there is to read', () => {
     file.endsWith('.ts'),
   );
   const pages = readdirSync(join(root, 'docs')).filter((file) => file.endsWith('.md'));
+  const vectors = readdirSync(join(root, 'test/vectors'), { recursive: true, encoding: 'utf8' }).filter(
+    (file) => /\.json$|SHA256SUMS$|^oracle\/./.test(file),
+  );
   const expected = [
     'package.json',
     ...['README', 'ARCHITECTURE', 'CHANGELOG', 'SECURITY'].map((name) => `${name}.md`),
     'LICENSE',
     ...pages.map((page) => `docs/${page}`),
+    ...vectors.map((file) => `test/vectors/${file}`),
     ...sources
       .map((file) => file.replace(/\.ts$/, ''))
       .flatMap((file) => [`${file}.js`, `${file}.d.ts`].map((made) => `dist/src/${made}`)),
@@ -78,6 +82,9 @@ test('each entry can be imported, the program and the examples run', () => {
   }
   for (const name of ['cryptcab', 'vde_cryptcab'])
     expect(within(join(consumer, 'node_modules/.bin', name), '--version').trim()).toBe(manifest.version);
+  expect(within(join(consumer, 'node_modules/.bin/cryptcab'), 'vectors', 'verify')).toContain(
+    ' 0 failed, 0 skipped',
+  );
   cpSync(join(root, 'examples'), join(consumer, 'examples'), { recursive: true });
   for (const name of ['encrypt', 'handshake']) {
     const file = `examples/${name}.mjs`;
