@@ -2,15 +2,20 @@
 //
 // Not constant-time: its S-boxes are looked up by key-dependent index, as in every Blowfish in software.
 import { PI_WORDS } from './blowfish-tables';
-import { KEY_P, KEY_S0, KEY_S1, KEY_S2, KEY_S3, SCHEDULE_BYTES } from './layout';
+import { KEY_P, KEY_P_BACK, KEY_S0, KEY_S1, KEY_S2, KEY_S3, SCHEDULE_BYTES } from './layout';
 
 /** The block as the cipher sees it: big-endian, left half in the upper 32 bits. */
 export function loadBlock(address: usize): u64 {
-  return bswap<u64>(load<u64>(address));
+  return i64x2.extract_lane(swap(v128.load64_zero(address)), 0);
 }
 
 export function storeBlock(address: usize, block: u64): void {
-  store<u64>(address, bswap<u64>(block));
+  v128.store64_lane(address, swap(i64x2.splat(block)), 0);
+}
+
+/** WebAssembly has no instruction that swaps the bytes of a scalar: they would take twenty. */
+function swap(blocks: v128): v128 {
+  return v128.swizzle(blocks, i8x16(7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8));
 }
 
 /** The round function. `(x >>> 14) & 0x3fc` is a byte times four, in one step less than a shift each way. */
@@ -27,25 +32,26 @@ export function p(i: usize): u32 {
   return load<u32>(KEY_P + (i << 2));
 }
 
+// The word of P goes in before the lookups have come: the next round waits for these.
 export function encryptBlock(block: u64): u64 {
   let l = <u32>(block >>> 32) ^ p(0);
   let r = <u32>block;
-  r ^= f(l) ^ p(1);
-  l ^= f(r) ^ p(2);
-  r ^= f(l) ^ p(3);
-  l ^= f(r) ^ p(4);
-  r ^= f(l) ^ p(5);
-  l ^= f(r) ^ p(6);
-  r ^= f(l) ^ p(7);
-  l ^= f(r) ^ p(8);
-  r ^= f(l) ^ p(9);
-  l ^= f(r) ^ p(10);
-  r ^= f(l) ^ p(11);
-  l ^= f(r) ^ p(12);
-  r ^= f(l) ^ p(13);
-  l ^= f(r) ^ p(14);
-  r ^= f(l) ^ p(15);
-  l ^= f(r) ^ p(16);
+  r = r ^ p(1) ^ f(l);
+  l = l ^ p(2) ^ f(r);
+  r = r ^ p(3) ^ f(l);
+  l = l ^ p(4) ^ f(r);
+  r = r ^ p(5) ^ f(l);
+  l = l ^ p(6) ^ f(r);
+  r = r ^ p(7) ^ f(l);
+  l = l ^ p(8) ^ f(r);
+  r = r ^ p(9) ^ f(l);
+  l = l ^ p(10) ^ f(r);
+  r = r ^ p(11) ^ f(l);
+  l = l ^ p(12) ^ f(r);
+  r = r ^ p(13) ^ f(l);
+  l = l ^ p(14) ^ f(r);
+  r = r ^ p(15) ^ f(l);
+  l = l ^ p(16) ^ f(r);
   r ^= p(17);
   return ((<u64>r) << 32) | <u64>l;
 }
@@ -53,22 +59,22 @@ export function encryptBlock(block: u64): u64 {
 export function decryptBlock(block: u64): u64 {
   let l = <u32>(block >>> 32) ^ p(17);
   let r = <u32>block;
-  r ^= f(l) ^ p(16);
-  l ^= f(r) ^ p(15);
-  r ^= f(l) ^ p(14);
-  l ^= f(r) ^ p(13);
-  r ^= f(l) ^ p(12);
-  l ^= f(r) ^ p(11);
-  r ^= f(l) ^ p(10);
-  l ^= f(r) ^ p(9);
-  r ^= f(l) ^ p(8);
-  l ^= f(r) ^ p(7);
-  r ^= f(l) ^ p(6);
-  l ^= f(r) ^ p(5);
-  r ^= f(l) ^ p(4);
-  l ^= f(r) ^ p(3);
-  r ^= f(l) ^ p(2);
-  l ^= f(r) ^ p(1);
+  r = r ^ p(16) ^ f(l);
+  l = l ^ p(15) ^ f(r);
+  r = r ^ p(14) ^ f(l);
+  l = l ^ p(13) ^ f(r);
+  r = r ^ p(12) ^ f(l);
+  l = l ^ p(11) ^ f(r);
+  r = r ^ p(10) ^ f(l);
+  l = l ^ p(9) ^ f(r);
+  r = r ^ p(8) ^ f(l);
+  l = l ^ p(7) ^ f(r);
+  r = r ^ p(6) ^ f(l);
+  l = l ^ p(5) ^ f(r);
+  r = r ^ p(4) ^ f(l);
+  l = l ^ p(3) ^ f(r);
+  r = r ^ p(2) ^ f(l);
+  l = l ^ p(1) ^ f(r);
   r ^= p(0);
   return ((<u64>r) << 32) | <u64>l;
 }
@@ -96,6 +102,12 @@ export function blowfishExpand(key: usize, length: u32): void {
     store<u32>(KEY_P + offset, <u32>(block >>> 32));
     store<u32>(KEY_P + offset, <u32>block, 4);
   }
+  blowfishTurn();
+}
+
+/** Completes a schedule that has been put at KEY_P. */
+export function blowfishTurn(): void {
+  for (let i: usize = 0; i < 18; i++) store<u32>(KEY_P_BACK + (i << 2), p(17 - i));
 }
 
 /** Encrypts `blocks` blocks at `address` in place, each by itself (ECB), under the active key. */

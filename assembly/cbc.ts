@@ -1,79 +1,46 @@
 // CBC with PKCS#7 padding (RFC 5652 §6.3) over Blowfish, in place, under the active key.
 //
-// A block is a chain of dependent lookups, and a processor follows about four such chains at once. Decrypting
-// has them within a datagram, because each block needs only the ciphertext before it. Encrypting has them only
-// across datagrams: four are worked on side by side, and when one ends the next takes its lane. What is left
-// over, and a datagram that is alone, goes through the plain kernel of blowfish.ts, one block at a time.
-import { decryptBlock, encryptBlock, f, loadBlock, p, storeBlock } from './blowfish';
-import { LANE_BARRIER, LANE_SPANS, LANES } from './layout';
+// Decrypting has several blocks to work on at once (lanes.ts) within a datagram, because each needs only the
+// ciphertext before it. Encrypting has them only across datagrams: when one ends the next takes its lane. A datagram
+// that is alone is encrypted by the plain kernel of blowfish.ts, one block at a time.
+import { encryptBlock, loadBlock, storeBlock } from './blowfish';
+import { laneRounds } from './lanes';
+import { KEY_P, KEY_P_BACK, LANE_BLOCKS, LANE_COUNT, LANE_SPANS, LANES } from './layout';
 
-// A lane is one u64, the left half above the right, so that the halves change places by a rotation.
-function round(lane: u64, key: u32): u64 {
-  return rotl<u64>(lane, 32) ^ ((<u64>(f(<u32>(lane >>> 32)) ^ key)) << 32);
-}
+/** Bytes that the lanes decrypt at once. */
+const STEP: u32 = LANE_COUNT << 3;
 
-/** The last change of places, with the last word of P. */
-function finish(lane: u64, key: u32): u64 {
-  return rotl<u64>(lane, 32) ^ ((<u64>key) << 32);
-}
-
-/**
- * Binaryen would move each lane's lookups together again, and four lanes would then run like one. It does not
- * move them across a store: this one is there for that alone, and nobody reads what it writes.
- */
-function barrier(s0: u64, s1: u64, s2: u64, s3: u64): void {
-  store<u64>(LANE_BARRIER, s0);
-  store<u64>(LANE_BARRIER, s1, 8);
-  store<u64>(LANE_BARRIER, s2, 16);
-  store<u64>(LANE_BARRIER, s3, 24);
-}
-
-/** Decrypts four blocks that follow each other; returns the last one's ciphertext. */
-function decryptFour(at: usize, chain: u64): u64 {
-  const c0 = loadBlock(at);
-  const c1 = loadBlock(at + 8);
-  const c2 = loadBlock(at + 16);
-  const c3 = loadBlock(at + 24);
-  const first = (<u64>p(17)) << 32;
-  let s0 = c0 ^ first;
-  let s1 = c1 ^ first;
-  let s2 = c2 ^ first;
-  let s3 = c3 ^ first;
-  for (let i: usize = 16; i > 0; i--) {
-    const key = p(i);
-    s0 = round(s0, key);
-    s1 = round(s1, key);
-    s2 = round(s2, key);
-    s3 = round(s3, key);
-    barrier(s0, s1, s2, s3);
-  }
-  const last = p(0);
-  storeBlock(at, finish(s0, last) ^ chain);
-  storeBlock(at + 8, finish(s1, last) ^ c0);
-  storeBlock(at + 16, finish(s2, last) ^ c1);
-  storeBlock(at + 24, finish(s3, last) ^ c2);
-  return c3;
+/** The block of a lane. */
+function laneBlock(lane: u32): usize {
+  return LANE_BLOCKS + ((<usize>lane) << 3);
 }
 
 /** Decrypts from `at` to `end`; `chain` is the IV, or the block of ciphertext before. */
 function decrypt(start: usize, end: usize, iv: u64): void {
-  let at = start;
   let chain = iv;
-  for (; at + 32 <= end; at += 32) chain = decryptFour(at, chain);
-  for (; at < end; at += 8) {
-    const sealed = loadBlock(at);
-    storeBlock(at, decryptBlock(sealed) ^ chain);
-    chain = sealed;
+  for (let at = start; at < end; at += STEP) {
+    // In the last step some lanes may have nothing to do: they work on what they had.
+    const count = min(<u32>(end - at) >>> 3, LANE_COUNT);
+    for (let i: u32 = 0; i < count; i++) store<u64>(laneBlock(i), loadBlock(at + (i << 3)));
+    const next = load<u64>(laneBlock(count - 1));
+    laneRounds(KEY_P_BACK);
+    // Backwards, because each needs the ciphertext before it.
+    for (let i = count - 1; i > 0; i--) {
+      const block = at + (i << 3);
+      storeBlock(block, load<u64>(laneBlock(i)) ^ loadBlock(block - 8));
+    }
+    storeBlock(at, load<u64>(LANE_BLOCKS) ^ chain);
+    chain = next;
   }
 }
 
 /** What cbcOpenEnd decrypts of `length` bytes. */
 function endOf(length: u32): u32 {
-  return min(length, 32);
+  return min(length, STEP);
 }
 
 /**
- * Decrypts the last four blocks of `length` bytes at `address`, and checks the padding. CBC can be read from
+ * Decrypts the last five blocks of `length` bytes at `address`, and checks the padding. CBC can be read from
  * anywhere, so that what is wrong at its end costs no more than that.
  * @param length a multiple of 8, at least 8; the caller has checked it
  * @param iv address of the 8-byte IV
@@ -132,51 +99,7 @@ export function cbcSeal(address: usize, length: u32, iv: usize): u32 {
   return padded;
 }
 
-// A lane in memory: u32 where it is, u32 bytes left, u64 chain.
-const LANE_BYTES: usize = 16;
 const LANE_LEFT: usize = 4;
-const LANE_CHAIN: usize = 8;
-const LANE_COUNT: usize = 4;
-
-/** Takes all four lanes through `length` bytes. */
-function encryptFour(length: u32): void {
-  const a0: usize = load<u32>(LANES);
-  const a1: usize = load<u32>(LANES + LANE_BYTES);
-  const a2: usize = load<u32>(LANES + 2 * LANE_BYTES);
-  const a3: usize = load<u32>(LANES + 3 * LANE_BYTES);
-  let s0 = load<u64>(LANES, LANE_CHAIN);
-  let s1 = load<u64>(LANES + LANE_BYTES, LANE_CHAIN);
-  let s2 = load<u64>(LANES + 2 * LANE_BYTES, LANE_CHAIN);
-  let s3 = load<u64>(LANES + 3 * LANE_BYTES, LANE_CHAIN);
-  const first = (<u64>p(0)) << 32;
-  const last = p(17);
-  for (let at: usize = 0; at < length; at += 8) {
-    s0 ^= loadBlock(a0 + at) ^ first;
-    s1 ^= loadBlock(a1 + at) ^ first;
-    s2 ^= loadBlock(a2 + at) ^ first;
-    s3 ^= loadBlock(a3 + at) ^ first;
-    for (let i: usize = 1; i <= 16; i++) {
-      const key = p(i);
-      s0 = round(s0, key);
-      s1 = round(s1, key);
-      s2 = round(s2, key);
-      s3 = round(s3, key);
-      barrier(s0, s1, s2, s3);
-    }
-    s0 = finish(s0, last);
-    s1 = finish(s1, last);
-    s2 = finish(s2, last);
-    s3 = finish(s3, last);
-    storeBlock(a0 + at, s0);
-    storeBlock(a1 + at, s1);
-    storeBlock(a2 + at, s2);
-    storeBlock(a3 + at, s3);
-  }
-  store<u64>(LANES, s0, LANE_CHAIN);
-  store<u64>(LANES + LANE_BYTES, s1, LANE_CHAIN);
-  store<u64>(LANES + 2 * LANE_BYTES, s2, LANE_CHAIN);
-  store<u64>(LANES + 3 * LANE_BYTES, s3, LANE_CHAIN);
-}
 
 /**
  * Encrypts the padded spans of LANE_SPANS (u32 address, u32 length each), all under the active key.
@@ -185,30 +108,46 @@ function encryptFour(length: u32): void {
 export function cbcEncryptSpans(spans: u32, iv: usize): void {
   const chain = loadBlock(iv);
   let next: u32 = 0;
-  for (let lane = LANES; lane < LANES + LANE_COUNT * LANE_BYTES; lane += LANE_BYTES) {
-    store<u32>(lane, 0, LANE_LEFT);
-  }
+  let busy: u32 = 0;
   for (;;) {
-    let busy: usize = 0;
-    let shortest = u32.MAX_VALUE;
-    for (let lane = LANES; lane < LANES + LANE_COUNT * LANE_BYTES; lane += LANE_BYTES) {
-      if (load<u32>(lane, LANE_LEFT) == 0) {
-        if (next == spans) continue;
-        store<u64>(lane, load<u64>(LANE_SPANS + ((<usize>next) << 3)));
-        next++;
-        store<u64>(lane, chain, LANE_CHAIN);
-      }
-      busy++;
-      shortest = min(shortest, load<u32>(lane, LANE_LEFT));
+    for (; busy < LANE_COUNT && next < spans; busy++) {
+      store<u64>(LANES + ((<usize>busy) << 3), load<u64>(LANE_SPANS + ((<usize>next) << 3)));
+      store<u64>(laneBlock(busy), chain);
+      next++;
     }
-    if (busy < LANE_COUNT) break;
-    encryptFour(shortest);
-    for (let lane = LANES; lane < LANES + LANE_COUNT * LANE_BYTES; lane += LANE_BYTES) {
-      store<u32>(lane, load<u32>(lane) + shortest);
-      store<u32>(lane, load<u32>(lane, LANE_LEFT) - shortest, LANE_LEFT);
+    if (busy == 0) break;
+    if (busy == 1) {
+      encryptOne(load<u32>(LANES), load<u32>(LANES, LANE_LEFT), load<u64>(LANE_BLOCKS));
+      break;
     }
+    let shortest = load<u32>(LANES, LANE_LEFT);
+    for (let i: u32 = 1; i < busy; i++)
+      shortest = min(shortest, load<u32>(LANES + ((<usize>i) << 3), LANE_LEFT));
+    encryptLanes(busy, shortest);
+    let still: u32 = 0;
+    for (let i: u32 = 0; i < busy; i++) {
+      const lane = LANES + ((<usize>i) << 3);
+      const left = load<u32>(lane, LANE_LEFT) - shortest;
+      if (left == 0) continue;
+      store<u32>(LANES + ((<usize>still) << 3), load<u32>(lane) + shortest);
+      store<u32>(LANES + ((<usize>still) << 3), left, LANE_LEFT);
+      store<u64>(laneBlock(still), load<u64>(laneBlock(i)));
+      still++;
+    }
+    busy = still;
   }
-  for (let lane = LANES; lane < LANES + LANE_COUNT * LANE_BYTES; lane += LANE_BYTES) {
-    encryptOne(load<u32>(lane), load<u32>(lane, LANE_LEFT), load<u64>(lane, LANE_CHAIN));
+}
+
+/** Takes the first `busy` lanes through `length` bytes; a lane's block is its chain. */
+function encryptLanes(busy: u32, length: u32): void {
+  for (let at: u32 = 0; at < length; at += 8) {
+    for (let i: u32 = 0; i < busy; i++) {
+      const block: usize = load<u32>(LANES + ((<usize>i) << 3)) + at;
+      store<u64>(laneBlock(i), load<u64>(laneBlock(i)) ^ loadBlock(block));
+    }
+    laneRounds(KEY_P);
+    for (let i: u32 = 0; i < busy; i++) {
+      storeBlock(load<u32>(LANES + ((<usize>i) << 3)) + at, load<u64>(laneBlock(i)));
+    }
   }
 }

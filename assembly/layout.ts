@@ -8,7 +8,8 @@
 //   from       what                                            written by
 //   0x000400   static data: the digits of pi (asconfig.json)   the module's data segment
 //   0x002000   CRC-32 tables, 8 × 256 × u32                    initialise()
-//   0x004fb8   the active key schedule, P then S0..S3          the core
+//   0x004f70   the active key schedule: P the other way round, P, S0..S3
+//                                                              the core
 //   0x006000   ring indices, send counter, scratch (below)     see each
 //   0x008000   ring descriptors, 256 × 32 bytes                see ring.ts
 //   0x010000   stage in: 64 KiB, bytes for the core            the host
@@ -27,6 +28,8 @@ export const CRC_TABLES: usize = 0x2000;
 // The active key schedule stands at a constant address so that its 64 lookups per block need no base
 // register; a session's own copy is moved here when its turn comes (session.ts).
 export const SCHEDULE_BYTES: u32 = 4168;
+/** P from its last word to its first, which is the order that decrypting takes it in. */
+export const KEY_P_BACK: usize = 0x4f70;
 export const KEY_P: usize = 0x4fb8;
 export const KEY_S0: usize = 0x5000;
 export const KEY_S1: usize = 0x5400;
@@ -49,9 +52,12 @@ export const ACTIVE_SESSION: usize = 0x60c8;
 export const LOCK_NEXT: usize = 0x60d0;
 export const LOCK_SERVING: usize = 0x60d4;
 
-// The lanes of cbc.ts: where the optimiser is held back, the state of each, and what waits for one.
-export const LANE_BARRIER: usize = 0x6100;
-export const LANES: usize = 0x6140;
+// The lanes of lanes.ts and cbc.ts, LANE_COUNT of each: their halves at work (two u32), their blocks (u64), what
+// they encrypt (u32 where it is, u32 bytes left); and what waits for one.
+export const LANE_COUNT: u32 = 5;
+export const LANE_HALVES: usize = 0x6100;
+export const LANE_BLOCKS: usize = 0x6140;
+export const LANES: usize = 0x6180;
 /** Spans, u32 address and u32 length each; RING_BATCH at most. */
 export const LANE_SPANS: usize = 0x6200;
 
@@ -63,7 +69,7 @@ export const POLY: usize = 0x6500;
 export const AEAD_LENGTHS: usize = 0x6540;
 export const AEAD_TAG: usize = 0x6550;
 export const AEAD_NONCE: usize = 0x6560;
-/** End of what ciphers leave behind, from LANE_BARRIER on. */
+/** End of what ciphers leave behind, from LANE_HALVES on. */
 export const SCRATCH_END: usize = 0x6580;
 
 /** Slots in the ring; a power of two. */

@@ -1,10 +1,11 @@
 // A session: what one peer's datagrams are sealed and opened with, and how many there were.
-import { blowfishExpand } from './blowfish';
+import { blowfishExpand, blowfishTurn } from './blowfish';
 import { fragmentsForget } from './fragments';
 import {
   ACTIVE_SESSION,
   KEY_P,
-  LANE_BARRIER,
+  KEY_P_BACK,
+  LANE_HALVES,
   SCHEDULE_BYTES,
   SCRATCH_END,
   SESSION_BLOCK,
@@ -111,9 +112,9 @@ export function sessionUnkey(session: u32): void {
   if (load<u32>(record, SESSION_PATH) > 0) fragmentsForget(session);
   memory.fill(record + SESSION_REPLAY, 0, SESSION_PARTIAL - SESSION_REPLAY);
   store<u64>(record, 0, SESSION_IV);
-  memory.fill(LANE_BARRIER, 0, SCRATCH_END - LANE_BARRIER); // what the last blocks left there
+  memory.fill(LANE_HALVES, 0, SCRATCH_END - LANE_HALVES); // what the last blocks left there
   if (load<u32>(ACTIVE_SESSION) == session + 1) {
-    memory.fill(KEY_P, 0, SCHEDULE_BYTES);
+    memory.fill(KEY_P_BACK, 0, KEY_P - KEY_P_BACK + SCHEDULE_BYTES);
     store<u32>(ACTIVE_SESSION, 0);
   }
 }
@@ -143,5 +144,6 @@ export function sessionResetStream(session: u32): void {
 export function sessionActivate(session: u32): void {
   if (load<u32>(ACTIVE_SESSION) == session + 1) return;
   memory.copy(KEY_P, sessionAt(session) + SESSION_SCHEDULE, SCHEDULE_BYTES);
+  blowfishTurn();
   store<u32>(ACTIVE_SESSION, session + 1);
 }

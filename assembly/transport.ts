@@ -20,7 +20,7 @@ import {
   KEYPAIR_SEND,
   KEYPAIR_THERE,
   KEYPAIRS,
-  LANE_BARRIER,
+  LANE_HALVES,
   SCRATCH_END,
   SESSION_CURRENT,
   SESSION_KEYPAIRS,
@@ -86,7 +86,7 @@ export function keypairDrop(session: u32, place: u32): void {
   const record = sessionAt(session);
   if (load<u32>(record, SESSION_CURRENT) == place + 1) store<u32>(record, 0, SESSION_CURRENT);
   memory.fill(keypairAt(session, place), 0, KEYPAIR_BYTES);
-  memory.fill(LANE_BARRIER, 0, SCRATCH_END - LANE_BARRIER); // what the last blocks left there
+  memory.fill(LANE_HALVES, 0, SCRATCH_END - LANE_HALVES); // what the last blocks left there
 }
 
 /** How many messages a keypair has sealed. */
