@@ -7,11 +7,10 @@
 //
 //   from       what                                            written by
 //   0x000400   static data: the digits of pi (asconfig.json)   the module's data segment
-//   0x002000   CRC-32 tables, 8 × 256 × u32                    initialise()
-//   0x004f70   the active key schedule: P the other way round, P, S0..S3
-//                                                              the core
+//   0x002000   CRC-32 tables, 16 × 256 × u32                   initialise()
 //   0x006000   ring indices, send counter, scratch (below)     see each
 //   0x008000   ring descriptors, 256 × 32 bytes                see ring.ts
+//   0x00a000   the active key schedule                         the core
 //   0x010000   stage in: 64 KiB, bytes for the core            the host
 //   0x020000   stage out: 1216 KiB, bytes for the host         the core
 //   0x150000   ring slots, 256 × 9472 bytes                    host and core in turn, see ring.ts
@@ -22,19 +21,19 @@
 // Widths: message counters and statistics are 64 bits. Ring indices are 32-bit numbers that run
 // freely and are compared modulo 2^32: they are positions, not counts.
 
-/** Slice-by-8 tables of CRC-32. */
+/** Slice-by-16 tables of CRC-32. */
 export const CRC_TABLES: usize = 0x2000;
 
 // The active key schedule stands at a constant address so that its 64 lookups per block need no base
 // register; a session's own copy is moved here when its turn comes (session.ts).
 export const SCHEDULE_BYTES: u32 = 4168;
 /** P from its last word to its first, which is the order that decrypting takes it in. */
-export const KEY_P_BACK: usize = 0x4f70;
-export const KEY_P: usize = 0x4fb8;
-export const KEY_S0: usize = 0x5000;
-export const KEY_S1: usize = 0x5400;
-export const KEY_S2: usize = 0x5800;
-export const KEY_S3: usize = 0x5c00;
+export const KEY_P_BACK: usize = 0xa000;
+export const KEY_P: usize = 0xa048;
+export const KEY_S0: usize = 0xa090;
+export const KEY_S1: usize = 0xa490;
+export const KEY_S2: usize = 0xa890;
+export const KEY_S3: usize = 0xac90;
 
 // Each index has a cache line of its own: two threads write them.
 /** Position after the last slot filled. Written by the I/O side. */
