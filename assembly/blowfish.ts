@@ -2,7 +2,7 @@
 //
 // Not constant-time: its S-boxes are looked up by key-dependent index, as in every Blowfish in software.
 import { PI_WORDS } from './blowfish-tables';
-import { KEY_P, KEY_P_BACK, KEY_S0, KEY_S1, KEY_S2, KEY_S3, SCHEDULE_BYTES } from './layout';
+import { KEY_P, KEY_S0, KEY_S1, KEY_S2, KEY_S3, SCHEDULE_BYTES } from './layout';
 
 /** The block as the cipher sees it: big-endian, left half in the upper 32 bits. */
 export function loadBlock(address: usize): u64 {
@@ -80,7 +80,7 @@ export function decryptBlock(block: u64): u64 {
 }
 
 /**
- * Makes the schedule of a key and leaves it as the active one.
+ * Makes the schedule of a key at KEY_P, in slot 0, which must be nobody's: P and S0 to S3.
  * @param key address of the key
  * @param length bytes of key, 4 to 56; the caller has checked it
  */
@@ -102,21 +102,15 @@ export function blowfishExpand(key: usize, length: u32): void {
     store<u32>(KEY_P + offset, <u32>(block >>> 32));
     store<u32>(KEY_P + offset, <u32>block, 4);
   }
-  blowfishTurn();
 }
 
-/** Completes a schedule that has been put at KEY_P. */
-export function blowfishTurn(): void {
-  for (let i: usize = 0; i < 18; i++) store<u32>(KEY_P_BACK + (i << 2), p(17 - i));
-}
-
-/** Encrypts `blocks` blocks at `address` in place, each by itself (ECB), under the active key. */
+/** Encrypts `blocks` blocks at `address` in place, each by itself (ECB), under the key of slot 0. */
 export function blowfishEncrypt(address: usize, blocks: u32): void {
   for (let i: u32 = 0; i < blocks; i++)
     storeBlock(address + (i << 3), encryptBlock(loadBlock(address + (i << 3))));
 }
 
-/** Decrypts `blocks` blocks at `address` in place, each by itself (ECB), under the active key. */
+/** Decrypts `blocks` blocks at `address` in place, each by itself (ECB), under the key of slot 0. */
 export function blowfishDecrypt(address: usize, blocks: u32): void {
   for (let i: u32 = 0; i < blocks; i++)
     storeBlock(address + (i << 3), decryptBlock(loadBlock(address + (i << 3))));

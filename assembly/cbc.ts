@@ -1,11 +1,23 @@
-// CBC with PKCS#7 padding (RFC 5652 §6.3) over Blowfish, in place, under the active key.
+// CBC with PKCS#7 padding (RFC 5652 §6.3) over Blowfish, in place; under the key of slot 0 where
+// nothing else is said.
 //
 // Decrypting has several blocks to work on at once (lanes.ts) within a datagram, because each needs only the
 // ciphertext before it. Encrypting has them only across datagrams: when one ends the next takes its lane. A datagram
 // that is alone is encrypted by the plain kernel of blowfish.ts, one block at a time.
 import { encryptBlock, loadBlock, storeBlock } from './blowfish';
-import { laneRounds } from './lanes';
-import { KEY_P, KEY_P_BACK, LANE_BLOCKS, LANE_COUNT, LANE_SPANS, LANES } from './layout';
+import { laneRounds, laneRoundsApart } from './lanes';
+import {
+  KEY_P,
+  KEY_P_BACK,
+  LANE_BLOCKS,
+  LANE_COUNT,
+  LANE_SPAN_BYTES,
+  LANE_SPANS,
+  LANES,
+  SESSION_IV,
+  sessionAt,
+} from './layout';
+import { scheduleInto } from './schedule';
 
 /** Bytes that the lanes decrypt at once. */
 const STEP: u32 = LANE_COUNT << 3;
@@ -99,55 +111,80 @@ export function cbcSeal(address: usize, length: u32, iv: usize): u32 {
   return padded;
 }
 
+// A lane that encrypts: u32 where it is, u32 bytes left, u32 session.
+const LANE_BYTES: usize = 12;
+const LANES_END: usize = LANES + <usize>LANE_COUNT * LANE_BYTES;
 const LANE_LEFT: usize = 4;
+const LANE_SESSION: usize = 8;
 
 /**
- * Encrypts the padded spans of LANE_SPANS (u32 address, u32 length each), all under the active key.
- * @param iv address of the 8-byte IV
+ * Encrypts the padded spans of LANE_SPANS, each under its session's key. Where they are all of one session, the lanes
+ * share slot 0, as four schedules more would take the first-level cache from what else is at work; otherwise each
+ * lane has its own slot.
  */
-export function cbcEncryptSpans(spans: u32, iv: usize): void {
-  const chain = loadBlock(iv);
-  let next: u32 = 0;
-  let busy: u32 = 0;
+export function cbcEncryptSpans(spans: u32): void {
+  if (spans == 0) return;
+  const end = LANE_SPANS + <usize>spans * LANE_SPAN_BYTES;
+  const session = load<u32>(LANE_SPANS, LANE_SESSION);
+  let apart = false;
+  for (let span = LANE_SPANS; span < end; span += LANE_SPAN_BYTES) {
+    if (load<u32>(span, LANE_SESSION) != session) apart = true;
+  }
+  if (!apart) scheduleInto(0, session);
+  for (let lane = LANES; lane < LANES_END; lane += LANE_BYTES) store<u32>(lane, 0, LANE_LEFT);
+  let next = LANE_SPANS;
   for (;;) {
-    for (; busy < LANE_COUNT && next < spans; busy++) {
-      store<u64>(LANES + ((<usize>busy) << 3), load<u64>(LANE_SPANS + ((<usize>next) << 3)));
-      store<u64>(laneBlock(busy), chain);
-      next++;
+    let busy: u32 = 0;
+    let one: u32 = 0;
+    let shortest = u32.MAX_VALUE;
+    for (let i: u32 = 0; i < LANE_COUNT; i++) {
+      const lane = laneAt(i);
+      if (load<u32>(lane, LANE_LEFT) == 0) {
+        if (next == end) continue;
+        memory.copy(lane, next, LANE_BYTES);
+        next += LANE_SPAN_BYTES;
+        const owner = load<u32>(lane, LANE_SESSION);
+        store<u64>(laneBlock(i), loadBlock(sessionAt(owner) + SESSION_IV));
+        if (apart) scheduleInto(i, owner);
+      }
+      busy++;
+      one = i;
+      shortest = min(shortest, load<u32>(lane, LANE_LEFT));
     }
-    if (busy == 0) break;
+    if (busy == 0) return;
     if (busy == 1) {
-      encryptOne(load<u32>(LANES), load<u32>(LANES, LANE_LEFT), load<u64>(LANE_BLOCKS));
-      break;
+      const lane = laneAt(one);
+      scheduleInto(0, load<u32>(lane, LANE_SESSION));
+      encryptOne(load<u32>(lane), load<u32>(lane, LANE_LEFT), load<u64>(laneBlock(one)));
+      return;
     }
-    let shortest = load<u32>(LANES, LANE_LEFT);
-    for (let i: u32 = 1; i < busy; i++)
-      shortest = min(shortest, load<u32>(LANES + ((<usize>i) << 3), LANE_LEFT));
-    encryptLanes(busy, shortest);
-    let still: u32 = 0;
-    for (let i: u32 = 0; i < busy; i++) {
-      const lane = LANES + ((<usize>i) << 3);
-      const left = load<u32>(lane, LANE_LEFT) - shortest;
+    encryptLanes(shortest, apart);
+    for (let lane = LANES; lane < LANES_END; lane += LANE_BYTES) {
+      const left = load<u32>(lane, LANE_LEFT);
       if (left == 0) continue;
-      store<u32>(LANES + ((<usize>still) << 3), load<u32>(lane) + shortest);
-      store<u32>(LANES + ((<usize>still) << 3), left, LANE_LEFT);
-      store<u64>(laneBlock(still), load<u64>(laneBlock(i)));
-      still++;
+      store<u32>(lane, load<u32>(lane) + shortest);
+      store<u32>(lane, left - shortest, LANE_LEFT);
     }
-    busy = still;
   }
 }
 
-/** Takes the first `busy` lanes through `length` bytes; a lane's block is its chain. */
-function encryptLanes(busy: u32, length: u32): void {
+function laneAt(lane: u32): usize {
+  return LANES + <usize>lane * LANE_BYTES;
+}
+
+/** Takes the lanes that have something left through `length` bytes; a lane's block is its chain. */
+function encryptLanes(length: u32, apart: bool): void {
   for (let at: u32 = 0; at < length; at += 8) {
-    for (let i: u32 = 0; i < busy; i++) {
-      const block: usize = load<u32>(LANES + ((<usize>i) << 3)) + at;
-      store<u64>(laneBlock(i), load<u64>(laneBlock(i)) ^ loadBlock(block));
+    for (let i: u32 = 0; i < LANE_COUNT; i++) {
+      const lane = laneAt(i);
+      if (load<u32>(lane, LANE_LEFT) == 0) continue;
+      store<u64>(laneBlock(i), load<u64>(laneBlock(i)) ^ loadBlock(load<u32>(lane) + at));
     }
-    laneRounds(KEY_P);
-    for (let i: u32 = 0; i < busy; i++) {
-      storeBlock(load<u32>(LANES + ((<usize>i) << 3)) + at, load<u64>(laneBlock(i)));
+    if (apart) laneRoundsApart();
+    else laneRounds(KEY_P);
+    for (let i: u32 = 0; i < LANE_COUNT; i++) {
+      const lane = laneAt(i);
+      if (load<u32>(lane, LANE_LEFT) != 0) storeBlock(load<u32>(lane) + at, load<u64>(laneBlock(i)));
     }
   }
 }

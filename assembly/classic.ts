@@ -11,6 +11,7 @@ import { crc32 } from './crc32';
 import {
   FRAME_MAX,
   FRAME_MIN,
+  LANE_SPAN_BYTES,
   LANE_SPANS,
   SEND_COUNTER,
   SESSION_BLOCK,
@@ -25,7 +26,8 @@ import {
   sessionAt,
 } from './layout';
 import { FRESH, replayCheck, replayTake, SEEN } from './replay';
-import { SUITE_BLOWFISH, SUITE_CHACHA20, SUITE_NONE, SUITE_PLAIN, sessionActivate, suiteOf } from './session';
+import { scheduleInto } from './schedule';
+import { SUITE_BLOWFISH, SUITE_CHACHA20, SUITE_NONE, SUITE_PLAIN, suiteOf } from './session';
 import {
   STATUS_CRC,
   STATUS_EXHAUSTED,
@@ -106,18 +108,18 @@ export function classicPrepare(session: u32, span: usize): u32 {
 }
 
 /** Puts a prepared datagram's body among the spans that classicEncrypt works on; returns how many there are. */
-export function classicQueue(spans: u32, span: usize): u32 {
-  const at = LANE_SPANS + ((<usize>spans) << 3);
+export function classicQueue(session: u32, spans: u32, span: usize): u32 {
+  if (suiteOf(session) != SUITE_BLOWFISH) return spans;
+  const at = LANE_SPANS + <usize>spans * LANE_SPAN_BYTES;
   store<u32>(at, load<u32>(span) + 1);
   store<u32>(at, load<u32>(span, 4) - 1, 4);
+  store<u32>(at, session, 8);
   return spans + 1;
 }
 
-/** Encrypts the queued bodies, all of one session. */
-export function classicEncrypt(session: u32, spans: u32): void {
-  if (spans == 0 || suiteOf(session) != SUITE_BLOWFISH) return;
-  sessionActivate(session);
-  cbcEncryptSpans(spans, sessionAt(session) + SESSION_IV);
+/** Encrypts the queued bodies. */
+export function classicEncrypt(spans: u32): void {
+  cbcEncryptSpans(spans);
 }
 
 /**
@@ -161,7 +163,7 @@ function openBlowfish(session: u32, body: usize, length: u32): u32 {
   // 1 to 8 bytes of padding behind the frame and its tail.
   if (length & 7 || length < FRAME_MIN + TAIL + 1 || length > FRAME_MAX + TAIL + 8) return STATUS_LENGTH;
   const record = sessionAt(session);
-  sessionActivate(session);
+  scheduleInto(0, session);
   const plain = cbcOpenEnd(body, length, record + SESSION_IV);
   if (plain < 0) return STATUS_PADDING;
   const frame = plain - <i32>TAIL;
@@ -208,7 +210,7 @@ export function responseSeal(session: u32, at: usize): u32 {
     const counter = nextCounter();
     return counter == 0 ? 0 : 1 + sealChaCha20(session, at + 1, CHALLENGE_BYTES, counter);
   }
-  sessionActivate(session);
+  scheduleInto(0, session);
   return 1 + cbcSeal(at + 1, CHALLENGE_BYTES, sessionAt(session) + SESSION_IV);
 }
 
@@ -230,7 +232,7 @@ export function responseOpen(session: u32, at: usize, length: u32): u32 {
   } else if (length != responseLength(suite)) {
     status = STATUS_LENGTH;
   } else if (suite == SUITE_BLOWFISH) {
-    sessionActivate(session);
+    scheduleInto(0, session);
     const plain = cbcOpen(at + 1, length - 1, sessionAt(session) + SESSION_IV);
     if (plain != <i32>CHALLENGE_BYTES) status = STATUS_PADDING;
   } else if (suite == SUITE_CHACHA20) {

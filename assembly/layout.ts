@@ -10,7 +10,7 @@
 //   0x002000   CRC-32 tables, 16 × 256 × u32                   initialise()
 //   0x006000   ring indices, send counter, scratch (below)     see each
 //   0x008000   ring descriptors, 256 × 32 bytes                see ring.ts
-//   0x00a000   the active key schedule                         the core
+//   0x00a000   key slots, 5 × 4288 bytes                       the core
 //   0x010000   stage in: 64 KiB, bytes for the core            the host
 //   0x020000   stage out: 1216 KiB, bytes for the host         the core
 //   0x150000   ring slots, 256 × 9472 bytes                    host and core in turn, see ring.ts
@@ -24,16 +24,21 @@
 /** Slice-by-16 tables of CRC-32. */
 export const CRC_TABLES: usize = 0x2000;
 
-// The active key schedule stands at a constant address so that its 64 lookups per block need no base
-// register; a session's own copy is moved here when its turn comes (session.ts).
+// A key schedule at work stands in a key slot, whose address is constant, so that its 64 lookups per block need no
+// base register; a session's own copy is moved there when its turn comes (schedule.ts). One slot for each lane.
 export const SCHEDULE_BYTES: u32 = 4168;
+export const KEY_SLOTS: usize = 0xa000;
+export const KEY_SLOT_BYTES: usize = 0x10c0;
+// Slot 0, and with a multiple of KEY_SLOT_BYTES the others:
+/** u32: the session whose schedule it is, plus one; 0 when there is none. */
+export const KEY_OWNER: usize = 0xa000;
 /** P from its last word to its first, which is the order that decrypting takes it in. */
-export const KEY_P_BACK: usize = 0xa000;
-export const KEY_P: usize = 0xa048;
-export const KEY_S0: usize = 0xa090;
-export const KEY_S1: usize = 0xa490;
-export const KEY_S2: usize = 0xa890;
-export const KEY_S3: usize = 0xac90;
+export const KEY_P_BACK: usize = 0xa030;
+export const KEY_P: usize = 0xa078;
+export const KEY_S0: usize = 0xa0c0;
+export const KEY_S1: usize = 0xa4c0;
+export const KEY_S2: usize = 0xa8c0;
+export const KEY_S3: usize = 0xacc0;
 
 // Each index has a cache line of its own: two threads write them.
 /** Position after the last slot filled. Written by the I/O side. */
@@ -44,21 +49,20 @@ export const RING_DONE: usize = 0x6040;
 export const RING_TAIL: usize = 0x6080;
 /** u64: counter of the last DATA sealed by this process, whatever its session (classic-protocol §3). */
 export const SEND_COUNTER: usize = 0x60c0;
-/** u32: the session whose schedule is the active one, plus one; 0 when none is. */
-export const ACTIVE_SESSION: usize = 0x60c8;
 
 /** u32 each: ticket that is drawn next, and ticket whose turn it is (src/core/lock.ts). */
 export const LOCK_NEXT: usize = 0x60d0;
 export const LOCK_SERVING: usize = 0x60d4;
 
 // The lanes of lanes.ts and cbc.ts, LANE_COUNT of each: their halves at work (two u32), their blocks (u64), what
-// they encrypt (u32 where it is, u32 bytes left); and what waits for one.
+// they encrypt (see cbc.ts).
 export const LANE_COUNT: u32 = 5;
 export const LANE_HALVES: usize = 0x6100;
 export const LANE_BLOCKS: usize = 0x6140;
 export const LANES: usize = 0x6180;
-/** Spans, u32 address and u32 length each; RING_BATCH at most. */
-export const LANE_SPANS: usize = 0x6200;
+/** What waits for a lane: u32 address, u32 length, u32 session each; RING_BATCH at most. */
+export const LANE_SPANS: usize = 0x6600;
+export const LANE_SPAN_BYTES: usize = 12;
 
 /** Key stream of ChaCha20, 256 bytes. */
 export const CHACHA_STREAM: usize = 0x6400;

@@ -18,7 +18,7 @@
 //     8  u32  address of the first byte
 //    12  u32  length in bytes
 //    16  u32  status, STATUS_*
-//    20  u32  whether ringProcess has worked on it; the core's own
+//    20  u32  not used
 //    24  u32  of a transport message that was opened: the place of its keypair
 // In: a frame, or a payload of records, at slot + SLOT_BODY; or a datagram so far before it that its body is aligned.
 // Out: the other of the two, at `address`, when the status is OK; zero bytes otherwise.
@@ -55,7 +55,6 @@ export const DESCRIPTOR_OP: usize = 4;
 export const DESCRIPTOR_ADDRESS: usize = 8;
 export const DESCRIPTOR_LENGTH: usize = 12;
 export const DESCRIPTOR_STATUS: usize = 16;
-const DESCRIPTOR_WORKED: usize = 20;
 export const DESCRIPTOR_KEYPAIR: usize = 24;
 
 export function descriptorAt(position: u32): usize {
@@ -107,8 +106,8 @@ export function ringFill(session: u32, at: usize, length: u32, segment: u32): u3
 }
 
 /**
- * Seals and opens what waits between done and head, RING_BATCH slots at most. Counters are given in the order
- * of the slots; then each session's slots are worked on together, as its key has to be made the active one.
+ * Seals and opens what waits between done and head, RING_BATCH slots at most, in the order of the slots; all but
+ * Blowfish's encryption, which comes last, of all of them together.
  * @returns how many slots were processed
  */
 export function ringProcess(): u32 {
@@ -116,46 +115,34 @@ export function ringProcess(): u32 {
   const waiting = atomic.load<u32>(RING_HEAD) - done;
   const count = min(waiting, RING_BATCH);
   const end = done + count;
-  for (let position = done; position != end; position++) {
-    const descriptor = descriptorAt(position);
-    store<u32>(descriptor, 0, DESCRIPTOR_WORKED);
-    if (load<u32>(descriptor, DESCRIPTOR_OP) != OP_SEAL) continue;
-    const session = load<u32>(descriptor, DESCRIPTOR_SESSION);
-    store<u32>(descriptor, classicPrepare(session, descriptor + DESCRIPTOR_ADDRESS), DESCRIPTOR_STATUS);
-  }
-  for (let position = done; position != end; position++) {
-    if (load<u32>(descriptorAt(position), DESCRIPTOR_WORKED) == 0) workSession(position, end);
-  }
+  let spans: u32 = 0;
+  for (let position = done; position != end; position++) spans = work(descriptorAt(position), spans);
+  classicEncrypt(spans);
   atomic.store<u32>(RING_DONE, end);
   return count;
 }
 
-/** Works on all slots from `first` to `end` that are of the session of the first one. */
-function workSession(first: u32, end: u32): void {
-  const session = load<u32>(descriptorAt(first), DESCRIPTOR_SESSION);
-  let spans: u32 = 0;
-  for (let position = first; position != end; position++) {
-    const descriptor = descriptorAt(position);
-    if (load<u32>(descriptor, DESCRIPTOR_SESSION) != session) continue;
-    store<u32>(descriptor, 1, DESCRIPTOR_WORKED);
-    const span = descriptor + DESCRIPTOR_ADDRESS;
-    let status = load<u32>(descriptor, DESCRIPTOR_STATUS);
-    switch (load<u32>(descriptor, DESCRIPTOR_OP)) {
-      case OP_OPEN:
-        status = classicOpen(session, span);
-        break;
-      case OP_SEAL_TRANSPORT:
-        status = transportSeal(session, span);
-        break;
-      case OP_OPEN_TRANSPORT:
-        status = transportOpen(session, span, descriptor + DESCRIPTOR_KEYPAIR);
-        break;
-      default:
-        if (status == STATUS_OK) spans = classicQueue(spans, span);
-    }
-    store<u32>(descriptor, status, DESCRIPTOR_STATUS);
-    if (status != STATUS_OK) store<u32>(descriptor, 0, DESCRIPTOR_LENGTH);
-    tally(sessionAt(session), status);
+/** Works on a slot; returns how many spans wait to be encrypted. */
+function work(descriptor: usize, spans: u32): u32 {
+  const session = load<u32>(descriptor, DESCRIPTOR_SESSION);
+  const span = descriptor + DESCRIPTOR_ADDRESS;
+  let status: u32;
+  switch (load<u32>(descriptor, DESCRIPTOR_OP)) {
+    case OP_OPEN:
+      status = classicOpen(session, span);
+      break;
+    case OP_SEAL_TRANSPORT:
+      status = transportSeal(session, span);
+      break;
+    case OP_OPEN_TRANSPORT:
+      status = transportOpen(session, span, descriptor + DESCRIPTOR_KEYPAIR);
+      break;
+    default:
+      status = classicPrepare(session, span);
+      if (status == STATUS_OK) spans = classicQueue(session, spans, span);
   }
-  classicEncrypt(session, spans);
+  store<u32>(descriptor, status, DESCRIPTOR_STATUS);
+  if (status != STATUS_OK) store<u32>(descriptor, 0, DESCRIPTOR_LENGTH);
+  tally(sessionAt(session), status);
+  return spans;
 }

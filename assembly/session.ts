@@ -1,10 +1,8 @@
 // A session: what one peer's datagrams are sealed and opened with, and how many there were.
-import { blowfishExpand, blowfishTurn } from './blowfish';
+import { blowfishExpand } from './blowfish';
 import { fragmentsForget } from './fragments';
 import {
-  ACTIVE_SESSION,
   KEY_P,
-  KEY_P_BACK,
   LANE_HALVES,
   SCHEDULE_BYTES,
   SCRATCH_END,
@@ -25,6 +23,7 @@ import {
   sessionAt,
 } from './layout';
 import { replayReset } from './replay';
+import { scheduleInto, schedulesForget } from './schedule';
 import { active } from './status';
 
 const CHACHA20_KEY_BYTES: usize = 32;
@@ -55,9 +54,10 @@ export function suiteOf(session: u32): u32 {
  */
 export function sessionKeyBlowfish(session: u32, key: usize, length: u32): void {
   const record = sessionAt(session);
+  schedulesForget(); // this session may have had another key
   blowfishExpand(key, length);
   memory.copy(record + SESSION_SCHEDULE, KEY_P, SCHEDULE_BYTES);
-  store<u32>(ACTIVE_SESSION, session + 1);
+  scheduleInto(0, session);
   memory.copy(record + SESSION_IV, key + length, 8);
   memory.fill(key, 0, length + 8);
   replayReset(record + SESSION_REPLAY);
@@ -113,10 +113,7 @@ export function sessionUnkey(session: u32): void {
   memory.fill(record + SESSION_REPLAY, 0, SESSION_PARTIAL - SESSION_REPLAY);
   store<u64>(record, 0, SESSION_IV);
   memory.fill(LANE_HALVES, 0, SCRATCH_END - LANE_HALVES); // what the last blocks left there
-  if (load<u32>(ACTIVE_SESSION) == session + 1) {
-    memory.fill(KEY_P_BACK, 0, KEY_P - KEY_P_BACK + SCHEDULE_BYTES);
-    store<u32>(ACTIVE_SESSION, 0);
-  }
+  schedulesForget();
 }
 
 /** Wipes the whole record, for the next user of it. */
@@ -138,12 +135,4 @@ export function sessionResetStream(session: u32): void {
   const record = sessionAt(session);
   store<u32>(record, 0, SESSION_HELD);
   store<u32>(record, 0, SESSION_SKIP);
-}
-
-/** Makes a Blowfish session's schedule the active one. */
-export function sessionActivate(session: u32): void {
-  if (load<u32>(ACTIVE_SESSION) == session + 1) return;
-  memory.copy(KEY_P, sessionAt(session) + SESSION_SCHEDULE, SCHEDULE_BYTES);
-  blowfishTurn();
-  store<u32>(ACTIVE_SESSION, session + 1);
 }

@@ -268,7 +268,7 @@ describe('the ring', () => {
 
   it('seals and opens for several sessions in one batch', async () => {
     const { session, push, pushFrames, batch, setNextCounter, core } = await makeCore();
-    const cables = Array.from({ length: 5 }, () => new Cable(bytes(24)));
+    const cables = Array.from({ length: 7 }, () => new Cable(bytes(24))); // more than there are lanes
     const keyed = cables.map((one) => ({ one, number: session(one.key), received: 0n, sent: 0n }));
     const [plain, keyless] = [session('plain'), session()];
     setNextCounter(2n ** 32n - 30n);
@@ -453,6 +453,36 @@ describe('sessions and their memory', () => {
     expect(traces()).toEqual(nothing);
     // The caller's own copy is the caller's.
     expect(spare.some((byte) => byte !== 0)).toBe(true);
+  });
+
+  it('a key that stood beside others goes when it is replaced, and when it is taken away', async () => {
+    const { session, pushFrames, drain, snapshot, setNextCounter, core } = await makeCore();
+    const cables = Array.from({ length: 5 }, () => new Cable(bytes(24)));
+    const numbers = cables.map(({ key }) => session(key));
+    let counter = 1n;
+    setNextCounter(counter);
+    const sealAll = () => {
+      for (const number of numbers) pushFrames(number, frame);
+      expect(drain().map((result) => hex(result.bytes))).toEqual(
+        cables.map((one) => hex(one.data(frame, counter++))),
+      );
+    };
+    sealAll();
+    for (const [i, number] of numbers.entries()) {
+      const [old, fresh] = [cables[i] as Cable, new Cable(bytes(24))];
+      const before = snapshot();
+      for (const words of scheduleWords(old)) expect(occurrences(before, words)).toBeGreaterThan(1);
+      core.keySession(number, { suite: 'blowfish', key: fresh.key });
+      const after = snapshot();
+      for (const words of scheduleWords(old)) expect(occurrences(after, words)).toBe(0);
+      cables[i] = fresh;
+      sealAll();
+    }
+    for (const number of numbers) core.unkeySession(number);
+    const memory = snapshot();
+    for (const one of cables) {
+      for (const words of scheduleWords(one)) expect(occurrences(memory, words)).toBe(0);
+    }
   });
 
   it('closing one leaves the others as they are', async () => {
