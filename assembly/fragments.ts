@@ -3,10 +3,10 @@
 // 1 MiB of the specification. When the buffers run out, the oldest frame of all is given up.
 //
 // A table's entry:  0 u32 buffer, plus one; 0 when there is none · 4 u16 id · 6 u8 count · 7 u8 how many came · 8 f64 when the first came, ms
-// A buffer:         0 u32 its entry's address, or when it is free the next free one, plus one · 4 u32 its session's number ·
+// A buffer:         0 u32 its entry's address, 0 when its frame is complete, or when it is free the next free one, plus one · 4 u32 its session's number ·
 //                   8 u32 bytes held · 256 u32 for each index: offset, and length << 16 · 1280 the fragments, as they came
-import { FRAME_HEADER, handOn } from './frames';
 import {
+  ASSEMBLY,
   FRAME_MAX,
   FRAME_MIN,
   INCOMPLETE,
@@ -17,7 +17,7 @@ import {
   SESSION_INCOMPLETE,
   sessionAt,
 } from './layout';
-import { STATUS_FRAME_LONG, STATUS_FRAME_SHORT, STATUS_INCOMPLETE, STATUS_RECORD, tally } from './status';
+import { STATUS_FRAME_LONG, STATUS_FRAME_SHORT, STATUS_INCOMPLETE, tally } from './status';
 
 /** Frames of one session. */
 const ENTRIES: usize = 64;
@@ -40,11 +40,15 @@ function bufferAt(number: u32): usize {
   return INCOMPLETE + <usize>number * INCOMPLETE_BYTES;
 }
 
+/** Gives the buffer of a complete frame back, which nobody needs any more. */
+export function fragmentRelease(number: u32): void {
+  store<u32>(bufferAt(number), load<u32>(INCOMPLETE_FREE), OWNER);
+  store<u32>(INCOMPLETE_FREE, number + 1);
+}
+
 /** Gives an entry's buffer back. */
 function free(entry: usize): void {
-  const number = load<u32>(entry);
-  store<u32>(bufferAt(number - 1), load<u32>(INCOMPLETE_FREE), OWNER);
-  store<u32>(INCOMPLETE_FREE, number);
+  fragmentRelease(load<u32>(entry) - 1);
   memory.fill(entry, 0, ENTRY_BYTES);
 }
 
@@ -54,10 +58,13 @@ function giveUp(entry: usize): void {
   free(entry);
 }
 
-/** Takes a buffer for an entry of a session. */
+/** Takes a buffer for an entry of a session; returns 0 when all have complete frames in them. */
 function take(session: u32, entry: usize): usize {
-  if (load<u32>(INCOMPLETE_FREE) == 0 && load<u32>(INCOMPLETE_TOUCHED) == INCOMPLETE_COUNT)
-    giveUp(oldestOfAll());
+  if (load<u32>(INCOMPLETE_FREE) == 0 && load<u32>(INCOMPLETE_TOUCHED) == INCOMPLETE_COUNT) {
+    const oldest = oldestOfAll();
+    if (oldest == 0) return 0;
+    giveUp(oldest);
+  }
   let number = load<u32>(INCOMPLETE_FREE);
   if (number > 0) {
     store<u32>(INCOMPLETE_FREE, load<u32>(bufferAt(number - 1), OWNER));
@@ -73,12 +80,13 @@ function take(session: u32, entry: usize): usize {
   return buffer;
 }
 
-/** The entry of the frame that began first; all buffers are in use. */
+/** The entry of the frame that began first, 0 when there is none; all buffers are in use. */
 function oldestOfAll(): usize {
-  let oldest: usize = load<u32>(bufferAt(0), OWNER);
-  for (let number: u32 = 1; number < INCOMPLETE_COUNT; number++) {
+  let oldest: usize = 0;
+  for (let number: u32 = 0; number < INCOMPLETE_COUNT; number++) {
     const entry: usize = load<u32>(bufferAt(number), OWNER);
-    if (load<f64>(entry, SINCE) < load<f64>(oldest, SINCE)) oldest = entry;
+    if (entry == 0) continue;
+    if (oldest == 0 || load<f64>(entry, SINCE) < load<f64>(oldest, SINCE)) oldest = entry;
   }
   return oldest;
 }
@@ -92,7 +100,7 @@ export function fragmentsForget(session: u32): void {
   }
 }
 
-/** The entry of a frame, begun if need be; frames whose time is up are given up on the way. */
+/** The entry of a frame, begun if need be, 0 if it cannot; frames whose time is up are given up on the way. */
 function entryOf(session: u32, id: u16, count: u8, index: u32, now: f64): usize {
   const table = sessionAt(session) + SESSION_INCOMPLETE;
   let vacant: usize = 0;
@@ -117,53 +125,81 @@ function entryOf(session: u32, id: u16, count: u8, index: u32, now: f64): usize 
     giveUp(oldest);
     vacant = oldest;
   }
-  memory.fill(take(session, vacant) + TABLE, 0, (<usize>count) << 2);
+  const buffer = take(session, vacant);
+  if (buffer == 0) return 0;
+  memory.fill(buffer + TABLE, 0, (<usize>count) << 2);
   store<u16>(vacant, id, ID);
   store<u8>(vacant, count, COUNT);
   store<f64>(vacant, now, SINCE);
   return vacant;
 }
 
+/** Where the frame of a buffer stands that is complete. */
+export function fragmentFrame(number: u32): usize {
+  return bufferAt(number) + DATA;
+}
+
+/** How long it is. */
+export function fragmentLength(number: u32): u32 {
+  return load<u32>(bufferAt(number), HELD);
+}
+
+/** Puts the fragments of a buffer into their order; mostly they came in it. */
+function arrange(buffer: usize, count: usize): void {
+  let at: u32 = 0;
+  let i: usize = 0;
+  for (; i < count; i++) {
+    const part = load<u32>(buffer + TABLE + (i << 2));
+    if ((part & 0xffff) != at) break;
+    at += part >>> 16;
+  }
+  if (i == count) return;
+  at = 0;
+  for (i = 0; i < count; i++) {
+    const part = load<u32>(buffer + TABLE + (i << 2));
+    memory.copy(ASSEMBLY + at, buffer + DATA + (part & 0xffff), part >>> 16);
+    at += part >>> 16;
+  }
+  memory.copy(buffer + DATA, ASSEMBLY, at);
+}
+
 /**
- * Takes a fragment; when its frame is complete, writes that to `out`.
- * @param header address of the fragment's header, which its bytes follow
+ * Takes a fragment; when its frame is complete, its buffer is the caller's until fragmentRelease.
+ * @param header address of the fragment's header, which its bytes follow; index < count, and there is a byte at least
  * @param now ms
- * @returns where the stream goes on
+ * @returns the number of the buffer of a complete frame; -1 when there is none
  */
-export function fragmentTake(session: u32, header: usize, size: u32, out: usize, now: f64): usize {
+export function fragmentTake(session: u32, header: usize, size: u32, now: f64): i32 {
   const record = sessionAt(session);
   const id = <u16>(((<u32>load<u8>(header)) << 8) | load<u8>(header, 1));
   const index = <u32>load<u8>(header, 2);
   const count = load<u8>(header, 3);
-  if (index >= <u32>count || size == 0) {
-    tally(record, STATUS_RECORD);
-    return out;
-  }
   const entry = entryOf(session, id, count, index, now);
-  const buffer = bufferAt(load<u32>(entry) - 1);
+  if (entry == 0) {
+    tally(record, STATUS_INCOMPLETE);
+    return -1;
+  }
+  const number = load<u32>(entry) - 1;
+  const buffer = bufferAt(number);
   const held = load<u32>(buffer, HELD);
   if (held + size > FRAME_MAX) {
     tally(record, STATUS_FRAME_LONG);
     free(entry);
-    return out;
+    return -1;
   }
   memory.copy(buffer + DATA + held, header + 4, size);
   store<u32>(buffer + TABLE + ((<usize>index) << 2), held | (size << 16));
   store<u32>(buffer, held + size, HELD);
   const came = load<u8>(entry, CAME) + 1;
   store<u8>(entry, came, CAME);
-  if (came < count) return out;
-  const length = held + size;
-  let at = out + FRAME_HEADER;
-  for (let i: usize = 0; i < <usize>count; i++) {
-    const part = load<u32>(buffer + TABLE + (i << 2));
-    memory.copy(at, buffer + DATA + (part & 0xffff), part >>> 16);
-    at += part >>> 16;
-  }
-  free(entry);
-  if (length < FRAME_MIN) {
+  if (came < count) return -1;
+  if (held + size < FRAME_MIN) {
     tally(record, STATUS_FRAME_SHORT);
-    return out;
+    free(entry);
+    return -1;
   }
-  return handOn(record, out, length);
+  arrange(buffer, count);
+  memory.fill(entry, 0, ENTRY_BYTES);
+  store<u32>(buffer, 0, OWNER);
+  return number;
 }

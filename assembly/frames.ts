@@ -18,9 +18,8 @@ export function putFrame(at: usize, length: u32): usize {
   return at + FRAME_HEADER + even;
 }
 
-/** Counts a frame that was opened, and puts it into the stream at `out`, where it stands behind its length. */
-export function handOn(record: usize, out: usize, length: u32): usize {
+/** Counts a frame that was opened. @param record of its session */
+export function countOpened(record: usize, length: u32): void {
   store<u64>(record, load<u64>(record, SESSION_OPENED) + 1, SESSION_OPENED);
   store<u64>(record, load<u64>(record, SESSION_OPENED_BYTES) + length, SESSION_OPENED_BYTES);
-  return putFrame(out, length);
 }

@@ -12,6 +12,7 @@ export { cbcOpen, cbcSeal } from './cbc';
 export { chacha20 } from './chacha20';
 export { responseOpen, responseSeal } from './classic';
 export { crc32 } from './crc32';
+export { fragmentRelease } from './fragments';
 export {
   ARRIVAL_BYTES,
   ARRIVALS,
@@ -19,7 +20,13 @@ export {
   DATAGRAM_MAX,
   DESCRIPTOR_BYTES,
   DESCRIPTORS,
+  FETCHED,
+  FETCHED_BYTES,
+  FETCHED_COUNT,
+  FETCHED_FRAME,
   FRAME_MAX,
+  FRAMES,
+  FRAMES_ENTRY,
   INCOMPLETE,
   INCOMPLETE_BYTES,
   INCOMPLETE_COUNT,
@@ -39,6 +46,7 @@ export {
   SESSION_DROPPED_BY_SWITCH,
   SESSION_DROPPED_UNOPENED,
   SESSION_KEYPAIRS,
+  SESSION_NEWS,
   SESSION_OPENED,
   SESSION_OPENED_BYTES,
   SESSION_SEALED,
@@ -54,9 +62,11 @@ export {
   STAGE_OUT,
   TRANSPORT_HEADER,
 } from './layout';
+export { packFetched } from './pack';
 export { polyBegin, polyBlocks, polyEnd } from './poly1305';
 export {
   DESCRIPTOR_ADDRESS,
+  DESCRIPTOR_FRAMES,
   DESCRIPTOR_KEYPAIR,
   DESCRIPTOR_LENGTH,
   DESCRIPTOR_OP,
@@ -87,5 +97,12 @@ export {
   keypairInstall,
   keypairSealed,
   keypairUse,
+  NEWS_OPENED,
+  NEWS_OPENED_DATA,
+  NEWS_SEALED,
+  NEWS_SEALED_DATA,
+  NEWS_SEALED_LAST,
+  sessionNews,
 } from './transport';
+export { transportFrames } from './unpack';
 export { vdestreamRead, vdestreamWrite } from './vdestream';

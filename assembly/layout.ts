@@ -16,7 +16,9 @@
 //   0x150000   ring slots, 256 × 9472 bytes                    host and core in turn, see ring.ts
 //   0x3a0000   frames that lack fragments, 512 × 10496 bytes   the core, see fragments.ts
 //   0x8c0000   arrivals, 16 × 66624 bytes                      the host
-//   0x9d0000   session records, 16 KiB each                    the core; the memory grows with them
+//   0x9d0000   table of opened frames, 512 KiB                 the core, see unpack.ts
+//   0xa50000   frames from a switch, 64 × 9280 bytes           the host, see pack.ts
+//   0xaf0000   session records, 16 KiB each                    the core; the memory grows with them
 //
 // Widths: message counters and statistics are 64 bits. Ring indices are 32-bit numbers that run
 // freely and are compared modulo 2^32: they are positions, not counts.
@@ -118,10 +120,25 @@ export const INCOMPLETE: usize = 0x3a0000;
 export const INCOMPLETE_BYTES: u32 = 10496;
 export const INCOMPLETE_COUNT: u32 = 512;
 
-export const SESSIONS: usize = 0x9d0000;
+/**
+ * Frames that opened transport messages hold, an entry for each. A payload holds 576 at most, and may complete 64 that
+ * lacked a fragment: there is room for RING_BATCH such payloads, and behind that for one frame while it is put together.
+ */
+export const FRAMES: usize = 0x9d0000;
+/** u32 each: slot of the ring that it lies in, or the complement of the number of its INCOMPLETE buffer; address; length. */
+export const FRAMES_ENTRY: usize = 12;
+export const ASSEMBLY: usize = 0xa48000;
+
+/** Frames as a switch has handed them out, to be packed: u32 length, and the frame at FETCHED_FRAME. */
+export const FETCHED: usize = 0xa50000;
+export const FETCHED_COUNT: u32 = 64;
+export const FETCHED_BYTES: usize = 9280;
+export const FETCHED_FRAME: usize = 16;
+
+export const SESSIONS: usize = 0xaf0000;
 export const SESSION_BYTES: u32 = 0x4000;
 /** Sessions that fit the largest memory (asconfig.json, maximumMemory). */
-export const SESSIONS_MAX: u32 = (0x40000000 - 0x9d0000) / 0x4000;
+export const SESSIONS_MAX: u32 = (0x40000000 - 0xaf0000) / 0x4000;
 
 // Fields of a session record.
 /** u32: see SUITE_* in session.ts. */
@@ -144,6 +161,8 @@ export const SESSION_CURRENT: usize = 44;
 export const SESSION_FRAME_ID: usize = 48;
 /** u32: one more whenever something is counted, so that who looks at many sessions sees which have changed. */
 export const SESSION_ACTIVITY: usize = 52;
+/** u32: what has happened since the host last asked, NEWS_* of transport.ts. */
+export const SESSION_NEWS: usize = 56;
 /** u64 each: frames and frame bytes sealed, frames and frame bytes opened. */
 export const SESSION_SEALED: usize = 64;
 export const SESSION_SEALED_BYTES: usize = 72;

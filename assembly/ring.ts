@@ -20,6 +20,7 @@
 //    16  u32  status, STATUS_*
 //    20  u32  not used
 //    24  u32  of a transport message that was opened: the place of its keypair
+//    28  u32  and how many whole frames lie in it (unpack.ts)
 // In: a frame, or a payload of records, at slot + SLOT_BODY; or a datagram so far before it that its body is aligned.
 // Out: the other of the two, at `address`, when the status is OK; zero bytes otherwise.
 import { classicEncrypt, classicOpen, classicPrepare, classicQueue, TYPE_DATA } from './classic';
@@ -39,7 +40,7 @@ import {
   TRANSPORT_HEADER,
 } from './layout';
 import { STATUS_OK, tally } from './status';
-import { transportOpen, transportSeal } from './transport';
+import { TRANSPORT_OVERHEAD, transportOpen, transportSeal } from './transport';
 
 /** Seal the frame: it becomes a DATA datagram. */
 export const OP_SEAL: u32 = 1;
@@ -56,6 +57,7 @@ export const DESCRIPTOR_ADDRESS: usize = 8;
 export const DESCRIPTOR_LENGTH: usize = 12;
 export const DESCRIPTOR_STATUS: usize = 16;
 export const DESCRIPTOR_KEYPAIR: usize = 24;
+export const DESCRIPTOR_FRAMES: usize = 28;
 
 export function descriptorAt(position: u32): usize {
   return DESCRIPTORS + <usize>((position & (RING_SLOTS - 1)) * DESCRIPTOR_BYTES);
@@ -75,31 +77,41 @@ export function ringBody(): usize {
   return slotAt(atomic.load<u32>(RING_HEAD)) + SLOT_BODY;
 }
 
+/** How far before the body of its slot what an operation works on begins. */
+function before(op: u32): u32 {
+  return op == OP_OPEN ? 1 : op == OP_OPEN_TRANSPORT ? TRANSPORT_HEADER : 0;
+}
+
 /** Describes the slot at head, whose bytes are in place, and hands it to the core. I/O side only. */
 export function ringCommit(session: u32, op: u32, length: u32): void {
   const head = atomic.load<u32>(RING_HEAD);
   const descriptor = descriptorAt(head);
   store<u32>(descriptor, session, DESCRIPTOR_SESSION);
   store<u32>(descriptor, op, DESCRIPTOR_OP);
-  const before: u32 = op == OP_OPEN ? 1 : op == OP_OPEN_TRANSPORT ? TRANSPORT_HEADER : 0;
-  store<u32>(descriptor, <u32>(slotAt(head) + SLOT_BODY) - before, DESCRIPTOR_ADDRESS);
+  store<u32>(descriptor, <u32>(slotAt(head) + SLOT_BODY) - before(op), DESCRIPTOR_ADDRESS);
   store<u32>(descriptor, length, DESCRIPTOR_LENGTH);
   atomic.store<u32>(RING_HEAD, head + 1);
 }
 
 /**
  * Puts datagrams into the ring, to be opened, that the kernel handed out in one piece: all of `segment` bytes, the
- * last one perhaps of fewer. Stops before one that is no DATA, or too long for any frame, and when the ring is full.
- * I/O side only.
+ * last one perhaps of fewer. Stops before one that is no DATA, or with OP_OPEN_TRANSPORT no transport message with the
+ * receiver's index of the first; before one that is too long for any frame; and when the ring is full. I/O side only.
+ * @param op OP_OPEN or OP_OPEN_TRANSPORT
  * @returns how many bytes were taken
  */
-export function ringFill(session: u32, at: usize, length: u32, segment: u32): u32 {
+export function ringFill(session: u32, op: u32, at: usize, length: u32, segment: u32): u32 {
+  const first = load<u64>(at);
   let taken: u32 = 0;
   while (taken < length && ringRoom() > 0) {
+    const from = at + taken;
     const size = min(segment, length - taken);
-    if (size > DATAGRAM_MAX || load<u8>(at + taken) != TYPE_DATA) break;
-    memory.copy(slotAt(atomic.load<u32>(RING_HEAD)) + SLOT_BODY - 1, at + taken, size);
-    ringCommit(session, OP_OPEN, size);
+    if (size > DATAGRAM_MAX) break;
+    const wanted =
+      op == OP_OPEN ? load<u8>(from) == TYPE_DATA : size >= TRANSPORT_OVERHEAD && load<u64>(from) == first;
+    if (!wanted) break;
+    memory.copy(slotAt(atomic.load<u32>(RING_HEAD)) + SLOT_BODY - before(op), from, size);
+    ringCommit(session, op, size);
     taken += size;
   }
   return taken;

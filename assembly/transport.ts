@@ -24,6 +24,7 @@ import {
   SCRATCH_END,
   SESSION_CURRENT,
   SESSION_KEYPAIRS,
+  SESSION_NEWS,
   SESSION_PATH,
   SESSION_SEALED,
   SESSION_SEALED_BYTES,
@@ -52,6 +53,33 @@ const REJECT_AFTER: u64 = ~(<u64>0x2000);
 const KEY_BYTES: usize = 32;
 /** Largest UDP payload until the path is known to carry more or less. */
 const PATH_DEFAULT: u32 = 1452;
+
+// What has happened in a session since the host last asked, as far as its timers need it: messages that were opened and
+// sealed, whether some had a payload, and which of the two came last. Of the other kind what came before counts.
+export const NEWS_OPENED: u32 = 1;
+export const NEWS_OPENED_DATA: u32 = 2;
+export const NEWS_SEALED: u32 = 4;
+export const NEWS_SEALED_DATA: u32 = 8;
+export const NEWS_SEALED_LAST: u32 = 16;
+
+/** Notes a message that was opened or sealed. @param record of its session */
+function note(record: usize, sealed: bool, data: bool): void {
+  let news = load<u32>(record, SESSION_NEWS);
+  const own = sealed ? NEWS_SEALED | NEWS_SEALED_DATA : NEWS_OPENED | NEWS_OPENED_DATA;
+  const last = (news & NEWS_SEALED_LAST) != 0;
+  if (last != sealed) news &= ~own; // the other kind came in between
+  news |= sealed ? NEWS_SEALED : NEWS_OPENED;
+  if (data) news |= sealed ? NEWS_SEALED_DATA : NEWS_OPENED_DATA;
+  store<u32>(record, sealed ? news | NEWS_SEALED_LAST : news & ~NEWS_SEALED_LAST, SESSION_NEWS);
+}
+
+/** What has happened since this was asked last: NEWS_*. */
+export function sessionNews(session: u32): u32 {
+  const record = sessionAt(session);
+  const news = load<u32>(record, SESSION_NEWS);
+  store<u32>(record, 0, SESSION_NEWS);
+  return news;
+}
 
 function keypairAt(session: u32, place: u32): usize {
   return sessionAt(session) + SESSION_KEYPAIRS + <usize>place * KEYPAIR_BYTES;
@@ -138,6 +166,7 @@ export function transportSeal(session: u32, span: usize): u32 {
   aeadSeal(payload, length, keypair + KEYPAIR_SEND, nonceOf(counter));
   store<u32>(span, <u32>message);
   store<u32>(span, length + TRANSPORT_OVERHEAD, 4);
+  note(record, true, length > 0);
   return STATUS_OK;
 }
 
@@ -177,5 +206,6 @@ export function transportOpen(session: u32, span: usize, place: usize): u32 {
   aeadDecrypt(payload, payloadLength, key, nonce);
   store<u32>(span, <u32>payload);
   store<u32>(span, payloadLength, 4);
+  note(sessionAt(session), false, payloadLength > 0);
   return STATUS_OK;
 }

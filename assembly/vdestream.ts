@@ -1,10 +1,12 @@
 // The stream that vde_plug speaks on its standard input and output: each frame behind its length in two
 // bytes, big-endian. The reader may be cut at any byte; what it holds of a frame stays with the session.
+import { fragmentRelease } from './fragments';
 import { FRAME_HEADER as HEADER, putFrame } from './frames';
 import {
-  FRAME_MAX,
-  FRAME_MIN,
+  FRAMES,
+  FRAMES_ENTRY,
   RING_DONE,
+  RING_SLOTS,
   SESSION_HELD,
   SESSION_PARTIAL,
   SESSION_PATH,
@@ -13,7 +15,7 @@ import {
   STAGE_OUT,
   sessionAt,
 } from './layout';
-import { packEnd, packFrame } from './pack';
+import { fits, packEnd, packFrame, refuse } from './pack';
 import {
   DESCRIPTOR_ADDRESS,
   DESCRIPTOR_LENGTH,
@@ -35,20 +37,12 @@ function loadLength(address: usize): u32 {
   return ((<u32>load<u8>(address)) << 8) | load<u8>(address, 1);
 }
 
-/** Whether a frame of this length fits a slot. */
-function fits(length: u32): bool {
-  return length >= FRAME_MIN && length <= FRAME_MAX;
-}
-
 /**
- * Skips a frame in the stream that does not fit. It gets a slot without its bytes: sealing refuses and counts
- * it, as it does all that cannot be carried, and the host hears of it.
+ * Skips a frame in the stream that does not fit.
  * @returns whether there was room
  */
 function skip(session: u32, record: usize, length: u32): bool {
-  packEnd(session);
-  if (ringRoom() == 0) return false;
-  ringCommit(session, OP_SEAL, length);
+  if (!refuse(session, length)) return false;
   store<u32>(record, length, SESSION_SKIP);
   return true;
 }
@@ -128,6 +122,15 @@ export function vdestreamRead(session: u32, length: u32): u32 {
   return <u32>(at - STAGE_IN);
 }
 
+/** Makes an entry's frame the next one of a stream; returns where that goes on. */
+function putEntry(at: usize, entry: usize): usize {
+  const length = load<u32>(entry, 8);
+  memory.copy(at + HEADER, load<u32>(entry, 4), length);
+  const place = load<i32>(entry);
+  if (place < 0) fragmentRelease(~place);
+  return putFrame(at, length);
+}
+
 /**
  * Writes a session's opened frames among the last `count` processed slots to STAGE_OUT, as a stream.
  * @param count RING_BATCH at most
@@ -148,7 +151,8 @@ export function vdestreamWrite(session: u32, count: u32, now: f64): u32 {
       memory.copy(at + HEADER, from, length);
       at = putFrame(at, length);
     } else if (op == OP_OPEN_TRANSPORT) {
-      at = unpack(session, from, length, at, now);
+      const end = unpack(session, position & (RING_SLOTS - 1), from, length, FRAMES, now);
+      for (let entry = FRAMES; entry < end; entry += FRAMES_ENTRY) at = putEntry(at, entry);
     }
   }
   return <u32>(at - STAGE_OUT);

@@ -141,7 +141,7 @@ function receive(client: Client): void {
   const length = libc.read(client.fd, memoryAt + arrival, core.datagramMax);
   if (length <= 0) return; // nobody listens yet, or no more: the machine tries again
   if (client.isUp && memory[arrival] === TYPE.DATA) {
-    ring.fill(client.session, arrival, length, length);
+    ring.fill(client.session, false, arrival, length, length);
   } else {
     client.machine.receive(performance.now(), memory.slice(arrival, arrival + length));
     step(client);

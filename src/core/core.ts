@@ -42,10 +42,25 @@ export interface TransportKeys {
   readonly remote: number;
 }
 
+/** Messages of the secure cable that were opened, or sealed. */
+export interface SessionNews {
+  readonly sealed: boolean;
+  /** Whether one of them had a payload. */
+  readonly data: boolean;
+}
+
 /** A keying's name, for people. */
 export function keyingText(keying: Keying): string {
   if (keying.suite === 'plain') return 'none';
   return keying.suite === 'blowfish' ? 'blowfish' : `chacha20, block counter ${keying.block}`;
+}
+
+/** A frame out of a transport message: a span of the ring's memory. */
+export interface OpenedFrame {
+  /** The ring's slot that it is in; negative for one that was put together from fragments. */
+  place: number;
+  address: number;
+  length: number;
 }
 
 const CHALLENGE_BYTES = 128;
@@ -74,6 +89,7 @@ export class Core {
   readonly #wasm: Wasm;
   readonly #lock: Lock;
   #words: Uint32Array;
+  readonly #frame: OpenedFrame = { place: 0, address: 0, length: 0 };
   readonly #free: number[] = [];
   #sessions = SCRATCH_SESSION + 1;
 
@@ -224,6 +240,20 @@ export class Core {
     return this.#words[(SESSIONS + session * SESSION_BYTES + SESSION_ACTIVITY) >> 2] as number;
   }
 
+  /**
+   * What has happened in a session of the secure cable since this was asked last, in order; of many messages opened, or
+   * sealed, it tells of those since the other kind came.
+   */
+  news(session: number): SessionNews[] {
+    const { functions, layout } = this.#wasm;
+    const news = this.#locked(() => functions.sessionNews(session));
+    const has = (bit: number) => (news & bit) !== 0;
+    const said: SessionNews[] = [];
+    if (has(layout.NEWS_OPENED)) said.push({ sealed: false, data: has(layout.NEWS_OPENED_DATA) });
+    if (has(layout.NEWS_SEALED)) said.push({ sealed: true, data: has(layout.NEWS_SEALED_DATA) });
+    return has(layout.NEWS_SEALED_LAST) ? said : said.reverse();
+  }
+
   /** What a session has carried. */
   counts(session: number): SessionCounts {
     const { memory, layout } = this.#wasm;
@@ -264,6 +294,50 @@ export class Core {
   /** Forgets a frame of which only a part came: its plug is a new one. */
   resetStream(session: number): void {
     this.#locked(() => this.#wasm.functions.sessionResetStream(session));
+  }
+
+  /** Where the host puts one of FETCHED_COUNT frames from a switch, for pack(). */
+  fetchedAt(i: number): number {
+    const { FETCHED, FETCHED_BYTES, FETCHED_FRAME } = this.#wasm.layout;
+    return FETCHED + i * FETCHED_BYTES + FETCHED_FRAME;
+  }
+
+  /** Says how long that frame is, bytes. */
+  setFetched(i: number, length: number): void {
+    const { FETCHED, FETCHED_BYTES } = this.#wasm.layout;
+    this.#words[(FETCHED + i * FETCHED_BYTES) >> 2] = length;
+  }
+
+  /**
+   * Packs the first `count` of these frames into the ring, to be sealed as transport messages.
+   * @returns how many found room
+   */
+  pack(session: number, count: number): number {
+    return this.#locked(() => this.#wasm.functions.packFetched(session, count));
+  }
+
+  /**
+   * Looks for the frames of one session's transport messages among the last `count` processed slots.
+   * @param now ms, of a clock that does not jump: for what is carried in fragments
+   * @returns how many there are: see frame(); each that is in no slot is to be given back with releaseFrame
+   */
+  frames(session: number, count: number, now: number): number {
+    return this.#locked(() => this.#wasm.functions.transportFrames(session, count, now));
+  }
+
+  /** One of these frames. The object is the same each time, its fields anew. */
+  frame(i: number): Readonly<OpenedFrame> {
+    const { FRAMES, FRAMES_ENTRY } = this.#wasm.layout;
+    const at = (FRAMES + i * FRAMES_ENTRY) >> 2;
+    this.#frame.place = (this.#words[at] as number) | 0;
+    this.#frame.address = this.#words[at + 1] as number;
+    this.#frame.length = this.#words[at + 2] as number;
+    return this.#frame;
+  }
+
+  /** Gives back a frame that was put together from fragments. @param place as frame() tells it */
+  releaseFrame(place: number): void {
+    this.#locked(() => this.#wasm.functions.fragmentRelease(~place));
   }
 
   /**

@@ -11,6 +11,8 @@ export interface Slot {
   sealed: boolean;
   /** Of a transport message that was opened: the place of its keypair. */
   keypair: number;
+  /** And how many whole frames lie in it, once Core.frames has been asked. */
+  frames: number;
   /** Index into STATUS. */
   status: number;
   /** Where its bytes begin in `Ring.bytes`. */
@@ -37,6 +39,7 @@ export class Ring {
     session: 0,
     sealed: false,
     keypair: 0,
+    frames: 0,
     status: 0,
     address: 0,
     length: 0,
@@ -101,11 +104,13 @@ export class Ring {
 
   /**
    * Puts datagrams into the ring, to be opened, that came in one piece (assembly/ring.ts, ringFill).
+   * @param transport whether they are transport messages with one receiver's index, or DATA
    * @param at where they stand in the memory
-   * @returns how many bytes were taken: up to one that is no DATA, or too long, or finds the ring full
+   * @returns how many bytes were taken: up to one that is something else, or too long, or finds the ring full
    */
-  fill(session: number, at: number, length: number, segment: number): number {
-    return this.#functions.ringFill(session, at, length, segment);
+  fill(session: number, transport: boolean, at: number, length: number, segment: number): number {
+    const op = transport ? this.#layout.OP_OPEN_TRANSPORT : this.#layout.OP_OPEN;
+    return this.#functions.ringFill(session, op, at, length, segment);
   }
 
   /**
@@ -158,6 +163,7 @@ export class Ring {
     const op = words[(at + layout.DESCRIPTOR_OP) >> 2];
     slot.sealed = op === layout.OP_SEAL || op === layout.OP_SEAL_TRANSPORT;
     slot.keypair = words[(at + layout.DESCRIPTOR_KEYPAIR) >> 2] as number;
+    slot.frames = words[(at + layout.DESCRIPTOR_FRAMES) >> 2] as number;
     slot.status = words[(at + layout.DESCRIPTOR_STATUS) >> 2] as number;
     slot.address = words[(at + layout.DESCRIPTOR_ADDRESS) >> 2] as number;
     slot.length = words[(at + layout.DESCRIPTOR_LENGTH) >> 2] as number;

@@ -8,13 +8,20 @@ const LAYOUT = [
   'DATAGRAM_MAX',
   'DESCRIPTOR_ADDRESS',
   'DESCRIPTOR_BYTES',
+  'DESCRIPTOR_FRAMES',
   'DESCRIPTOR_KEYPAIR',
   'DESCRIPTOR_LENGTH',
   'DESCRIPTOR_OP',
   'DESCRIPTOR_SESSION',
   'DESCRIPTOR_STATUS',
   'DESCRIPTORS',
+  'FETCHED',
+  'FETCHED_BYTES',
+  'FETCHED_COUNT',
+  'FETCHED_FRAME',
   'FRAME_MAX',
+  'FRAMES',
+  'FRAMES_ENTRY',
   'LOCK_NEXT',
   'LOCK_SERVING',
   'INCOMPLETE',
@@ -23,6 +30,11 @@ const LAYOUT = [
   'KEYPAIR_BYTES',
   'KEYPAIR_COUNTER',
   'KEYPAIRS',
+  'NEWS_OPENED',
+  'NEWS_OPENED_DATA',
+  'NEWS_SEALED',
+  'NEWS_SEALED_DATA',
+  'NEWS_SEALED_LAST',
   'OP_OPEN',
   'OP_OPEN_TRANSPORT',
   'OP_SEAL',
@@ -38,6 +50,7 @@ const LAYOUT = [
   'SESSION_DROPPED_BY_SWITCH',
   'SESSION_DROPPED_UNOPENED',
   'SESSION_KEYPAIRS',
+  'SESSION_NEWS',
   'SESSION_OPENED',
   'SESSION_OPENED_BYTES',
   'SESSION_SEALED',
@@ -70,17 +83,19 @@ export interface Functions {
   cbcOpen(address: number, length: number, iv: number): number;
   chacha20(address: number, length: number, key: number, nonce: number, counter: number): void;
   crc32(address: number, length: number): number;
+  fragmentRelease(number: number): void;
   keypairDrop(session: number, place: number): void;
   keypairInstall(session: number, place: number, keys: number, local: number, remote: number): void;
   keypairSealed(session: number, place: number): bigint;
   keypairUse(session: number, place: number): void;
+  packFetched(session: number, count: number): number;
   polyBegin(key: number): void;
   polyBlocks(address: number, length: number): void;
   polyEnd(tag: number): void;
   responseSeal(session: number, at: number): number;
   responseOpen(session: number, at: number, length: number): number;
   ringCommit(session: number, op: number, length: number): void;
-  ringFill(session: number, at: number, length: number, segment: number): number;
+  ringFill(session: number, op: number, at: number, length: number, segment: number): number;
   ringProcess(): number;
   sessionClear(session: number): void;
   sessionDropped(session: number, bySwitch: number, unopened: number): void;
@@ -88,9 +103,11 @@ export interface Functions {
   sessionKeyChaCha20(session: number, key: number, block: number): void;
   sessionKeyPlain(session: number): void;
   sessionLimit(session: number, bytes: number): void;
+  sessionNews(session: number): number;
   sessionPath(session: number, path: number): void;
   sessionResetStream(session: number): void;
   sessionUnkey(session: number): void;
+  transportFrames(session: number, count: number, now: number): number;
   vdestreamRead(session: number, length: number): number;
   vdestreamWrite(session: number, count: number, now: number): number;
 }
@@ -102,7 +119,7 @@ export interface Wasm {
 }
 
 /** Pages of 64 KiB; as in asconfig.json, which the module repeats as its import's type. */
-const PAGES = { initial: 161, maximum: 16384 };
+const PAGES = { initial: 179, maximum: 16384 };
 
 /** A memory that the core can run in. */
 export function newMemory(): WebAssembly.Memory {

@@ -192,7 +192,7 @@ export class Datagrams {
         this.#core.dropped(peer.session, 0, 1);
         this.#offset += size;
       } else {
-        const taken = ring.fill(peer.session, from, left, segment);
+        const taken = ring.fill(peer.session, false, from, left, segment);
         if (this.#tapped) {
           for (let i = 0; i < taken; i += segment)
             this.#events.arrives(peer, from + i, Math.min(segment, taken - i));

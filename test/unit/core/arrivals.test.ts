@@ -32,7 +32,7 @@ test.each([[[100, 100, 100]], [[100, 100, 15]], [[9217]], [[15, 15, 15, 15, 15]]
     const { ring, number, put, drain } = await scene();
     const datagrams = sizes.map(data);
     const length = put(...datagrams);
-    expect(ring.fill(number, ARRIVALS, length, sizes[0] as number)).toBe(length);
+    expect(ring.fill(number, false, ARRIVALS, length, sizes[0] as number)).toBe(length);
     expect(drain().map(({ bytes }) => hex(bytes))).toEqual(datagrams.map((d) => hex(d.subarray(1))));
   },
 );
@@ -40,9 +40,9 @@ test.each([[[100, 100, 100]], [[100, 100, 15]], [[9217]], [[15, 15, 15, 15, 15]]
 test('stops before one that is no DATA', async () => {
   const { ring, number, put, drain } = await scene();
   const length = put(data(50), data(50), Uint8Array.of(0x4f, ...random.bytes(49)), data(50));
-  expect(ring.fill(number, ARRIVALS, length, 50)).toBe(100);
-  expect(ring.fill(number, ARRIVALS + 100, length - 100, 50)).toBe(0);
-  expect(ring.fill(number, ARRIVALS + 150, length - 150, 50)).toBe(50);
+  expect(ring.fill(number, false, ARRIVALS, length, 50)).toBe(100);
+  expect(ring.fill(number, false, ARRIVALS + 100, length - 100, 50)).toBe(0);
+  expect(ring.fill(number, false, ARRIVALS + 150, length - 150, 50)).toBe(50);
   expect(drain()).toHaveLength(3);
 });
 
@@ -52,7 +52,7 @@ test('stops before one that is too long', async () => {
     [DATAGRAM_MAX, DATAGRAM_MAX],
     [DATAGRAM_MAX + 1, 0],
   ] as const) {
-    expect(ring.fill(number, ARRIVALS, put(data(size)), size)).toBe(taken);
+    expect(ring.fill(number, false, ARRIVALS, put(data(size)), size)).toBe(taken);
   }
 });
 
@@ -60,10 +60,10 @@ test('stops when the ring is full, and goes on where it stopped', async () => {
   const { ring, number, put, drain } = await scene();
   const datagrams = Array.from({ length: RING_SLOTS + 40 }, () => data(20));
   const length = put(...datagrams);
-  const taken = ring.fill(number, ARRIVALS, length, 20);
+  const taken = ring.fill(number, false, ARRIVALS, length, 20);
   expect(taken).toBe(RING_SLOTS * 20);
   const first = drain();
-  expect(ring.fill(number, ARRIVALS + taken, length - taken, 20)).toBe(40 * 20);
+  expect(ring.fill(number, false, ARRIVALS + taken, length - taken, 20)).toBe(40 * 20);
   expect([...first, ...drain()].map(({ bytes }) => hex(bytes))).toEqual(
     datagrams.map((d) => hex(d.subarray(1))),
   );
