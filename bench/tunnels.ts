@@ -43,8 +43,8 @@ function ours(
   };
 }
 
-/** The secure cable; as yet it has the portable path alone. */
-function secure(name: string, between: Tunnel['between']): Tunnel {
+/** The secure cable. */
+function secure(name: string, between: Tunnel['between'], options: readonly string[]): Tunnel {
   return {
     name,
     between,
@@ -56,7 +56,7 @@ function secure(name: string, between: Tunnel['between']): Tunnel {
       const [serving, calling] = ends as [(typeof ends)[0], (typeof ends)[0]];
       const start = ({ host, keyFile }: typeof serving, ...more: string[]) => {
         const plug = between === 'taps' ? 'tap://tap0' : host.switchPath;
-        return host.start([...cryptcab, '--secure', '-s', plug, '--key', keyFile, '-v', ...more]);
+        return host.start([...cryptcab, '--secure', '-s', plug, '--key', keyFile, '-v', ...options, ...more]);
       };
       const peers = new Peers(lab, [calling.publicKey]);
       const listening = start(serving, '--peers', peers.path, '--no-classic');
@@ -211,10 +211,11 @@ export function tunnels(): readonly Tunnel[] {
     ...bun.map(({ command }) =>
       ours('cryptcab portable on Bun, Blowfish', 'switches', ['--io', 'portable'], [], command),
     ),
-    secure('cryptcab portable, secure', 'switches'),
+    secure('cryptcab native, secure', 'switches', ['--io', 'native']),
+    secure('cryptcab portable, secure', 'switches', ['--io', 'portable']),
     ours('cryptcab native, Blowfish, tap://', 'taps', ['--io', 'native']),
     ours('cryptcab native, ChaCha20, tap://', 'taps', ['--io', 'native'], chacha),
-    secure('cryptcab portable, secure, tap://', 'taps'),
+    secure('cryptcab native, secure, tap://', 'taps', ['--io', 'native']),
     fastd,
     tinc,
     openvpn,

@@ -36,7 +36,7 @@ export interface CableEvents {
 export interface Link {
   readonly session: number;
   /** Where its datagrams go to; those of the classic cable come from there as well. */
-  remote: Remote;
+  readonly remote: Remote;
   /** A link of the secure cable is without one until plug(). */
   readonly plug: Pick<Plug, 'settled'> | undefined;
 }
@@ -61,7 +61,8 @@ export interface SecureEvents {
 
 /**
  * Moves frames between plugs and one UDP socket, through the ring of the core. Who is connected, and
- * with which key, is the business of its owner: a client with one link, a server with many.
+ * with which key, is the business of its owner: a client with one link, a server with many. Links of the secure cable
+ * (secure-protocol) are found by receiver's index, those of the classic one by address.
  */
 export interface Cable {
   readonly core: Core;
@@ -79,6 +80,8 @@ export interface Cable {
    * @returns undefined when the core has no memory for one more session
    */
   plugIn(remote: Remote, open: OpenPlug): Link | undefined;
+  /** A link's remote is elsewhere; a classic one is not up then. */
+  move(link: Link, to: Remote): void;
   /** Keys a link's session, anew if it was up, and lets frames flow between the link and its remote. */
   raise(link: Link, keying: Keying): void;
   /** Refuses longer frames from a link's switch, until it is raised again. */
@@ -88,12 +91,6 @@ export interface Cable {
   /** Gives back a link's port of the switch, and wipes its session. */
   unplug(link: Link): Promise<void>;
   counts(link: Link): SessionCounts;
-  /** Closes the socket; the links have been unplugged. */
-  close(): Promise<void>;
-}
-
-/** A cable that has links of the secure cable besides (secure-protocol). They are told apart by receiver's index. */
-export interface SecureCable extends Cable {
   /**
    * Makes a link of the secure cable, without keys and without a port of the switch.
    * @param path largest UDP payload to be sent, bytes
@@ -114,4 +111,6 @@ export interface SecureCable extends Cable {
   discard(link: Link): void;
   /** Sends an empty message. */
   keepalive(link: Link): void;
+  /** Closes the socket; the links have been unplugged. */
+  close(): Promise<void>;
 }

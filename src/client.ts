@@ -150,7 +150,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         run(enrol(effect.id, effect.key));
         break;
       case 'up':
-        link.remote = remote;
+        cable.move(link, remote);
         cable.raise(link, effect.keying);
         suite = effect.keying.suite;
         warnOfWeakness(log, remoteText(remote), effect.keying.suite);

@@ -1,4 +1,4 @@
-import type { Cable, CableEvents, SecureCable, WireTap } from './cable.js';
+import type { Cable, CableEvents, WireTap } from './cable.js';
 import type { Core } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
 import { NativeCable } from './native/native-cable.js';
@@ -44,16 +44,4 @@ export async function openCable(setup: CableSetup): Promise<Cable> {
     throw new CryptcabError(`no native I/O here: ${why}; mend that, or leave --io native away`);
   }
   return PortableCable.open(core, openUdp ?? openDgram, port, events, tap, { why });
-}
-
-/**
- * Opens a cable that takes secure links, too.
- * @throws CryptcabError when the port, or the path that was asked for, cannot be had
- */
-export async function openSecureCable(setup: CableSetup): Promise<SecureCable> {
-  const { core, io, openUdp = openDgram, port, events, tap } = setup;
-  if (io === 'native')
-    throw new CryptcabError('--io native carries no secure links yet: leave it away, or --secure');
-  const why = io === 'portable' ? undefined : 'that path carries no secure links yet';
-  return PortableCable.open(core, openUdp, port, events, tap, { why });
 }

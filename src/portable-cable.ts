@@ -1,10 +1,11 @@
-import type { CableEvents, Link, SecureCable, SecureEvents, WireTap } from './cable.js';
+import type { Cable, CableEvents, Link, SecureEvents, WireTap } from './cable.js';
 import type { Core, Keying, SessionCounts, TransportKeys } from './core/core.js';
 import type { Slot } from './core/ring.js';
 import { STATUS, type Status } from './core/status.js';
-import type { OpenPlug, Plug } from './plug/plug.js';
+import { framesIn, type OpenPlug, type Plug } from './plug/plug.js';
 import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from './protocol/constants.js';
 import { type Remote, remoteKey } from './protocol/remote.js';
+import { KEEPALIVE_BYTES } from './protocol/secure/constants.js';
 import { firstIndexOf, handshakeType, isTransport } from './protocol/secure/messages.js';
 import type { OpenUdp, Udp } from './udp/udp.js';
 
@@ -12,8 +13,6 @@ import type { OpenUdp, Udp } from './udp/udp.js';
 const RESUME_ROOM = 64;
 /** Bytes from a plug that wait while there is no key; a plug that does not stop when it is told to has the rest refused. */
 const HELD_MAX = 256 << 10;
-/** A transport message of this length has no payload: it is a keepalive (secure-protocol §1). */
-const KEEPALIVE_BYTES = 32;
 
 /** An authentic message, as far as its like is told of once. */
 interface News {
@@ -79,16 +78,8 @@ class LinkState implements Link {
   }
 }
 
-/** How many frames a stream holds. */
-function framesIn(stream: Uint8Array): number {
-  let frames = 0;
-  for (let at = 0; at < stream.length; frames++)
-    at += 2 + (((stream[at] as number) << 8) | (stream[at + 1] as number));
-  return frames;
-}
-
 /** A cable that works on every system, on the one thread there is: by a socket and plugs that are handed in. */
-export class PortableCable implements SecureCable {
+export class PortableCable implements Cable {
   readonly core: Core;
   readonly io: string;
   readonly #udp: Udp;
@@ -218,6 +209,7 @@ export class PortableCable implements SecureCable {
   install(link: Link, place: number, keys: TransportKeys): void {
     const state = link as LinkState;
     this.core.installKeypair(state.session, place, keys);
+    this.#byIndex.delete(state.indices[place] as number);
     state.indices[place] = keys.local;
     this.#byIndex.set(keys.local, state);
   }
@@ -249,6 +241,10 @@ export class PortableCable implements SecureCable {
       ring.pushKeepalive(link.session); // a ring that stays full has other messages, which do as well
     }
     this.#pump();
+  }
+
+  move(link: Link, to: Remote): void {
+    (link as LinkState).remote = to;
   }
 
   raise(link: Link, keying: Keying): void {

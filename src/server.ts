@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { Cable, Link, SecureCable, WireTap } from './cable.js';
+import type { Link, WireTap } from './cable.js';
 import { Core, type Keying, keyingText } from './core/core.js';
 import { CryptcabError } from './error.js';
 import type { Enrolled } from './keys/enrolment.js';
 import { takeSessionKey } from './keys/key-file.js';
 import { type Log, SeldomLog } from './log.js';
-import { type CableSetup, type Io, openCable, openSecureCable } from './open-cable.js';
+import { type Io, openCable } from './open-cable.js';
 import type { OpenPlug } from './plug/plug.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
 import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
@@ -96,7 +96,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
 
   let secure: SecureServer | undefined;
   const textOf = (link: Link) => secure?.nameOf(link) ?? remoteText(link.remote);
-  const setup: CableSetup = {
+  const cable = await openCable({
     core,
     io: configuration.io,
     openUdp: configuration.openUdp,
@@ -135,19 +135,14 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       },
       failed: (error) => ended.reject(error),
     },
-  };
-  let cable: Cable;
-  if (configuration.secure === undefined) {
-    cable = await openCable(setup);
-  } else {
-    const both: SecureCable = await openSecureCable(setup);
+  });
+  if (configuration.secure !== undefined) {
     try {
-      secure = new SecureServer(configuration.secure, both, configuration.plug, log, seldom, watcher);
+      secure = new SecureServer(configuration.secure, cable, configuration.plug, log, seldom, watcher);
     } catch (error) {
-      await both.close();
+      await cable.close();
       throw error;
     }
-    cable = both;
     if (keys !== undefined) warnOfBoth(log);
   }
   log.info({ io: cable.io }, 'how frames and datagrams are moved');

@@ -1,5 +1,5 @@
 // Two secure ends joined in memory: machines, cores and cables as they are, sockets and switches that are only here.
-import type { SecureCable } from '../src/cable.js';
+import type { Cable } from '../src/cable.js';
 import { Core } from '../src/core/core.js';
 import { publicKeyOf } from '../src/keys/key-text.js';
 import { SeldomLog } from '../src/log.js';
@@ -34,7 +34,7 @@ export class End {
   }
 
   async open(local: Remote): Promise<void> {
-    const cable: SecureCable = await PortableCable.open(
+    const cable: Cable = await PortableCable.open(
       await Core.load(),
       async (_port, socket) => {
         this.#socket = socket;

@@ -1,5 +1,6 @@
 import type { Core } from '../core/core.js';
 import { TYPE } from '../protocol/constants.js';
+import { KEEPALIVE_BYTES, MESSAGE } from '../protocol/secure/constants.js';
 import { Arena, CMSG_BYTES, Messages, MMSGHDR } from './arena.js';
 import { ERRNO, type Libc, MSG, SOL, UDP } from './libc.js';
 import type { Peer } from './peer.js';
@@ -22,7 +23,7 @@ export interface DatagramEvents {
    */
   control(name: number, at: number, length: number, known: boolean): void;
   /** A datagram of a link, before it is opened. */
-  arrives(peer: Peer, at: number, length: number): void;
+  arrives(peer: Peer, name: number, at: number, length: number): void;
   /** The ring is full: work through it. */
   pump(): void;
   trouble(errno: number): void;
@@ -37,6 +38,11 @@ export class Datagrams {
   readonly #gso: boolean;
   readonly #events: DatagramEvents;
   readonly #peers = new PeerTable();
+  /** Peers of the secure cable, by the receiver's index that their messages bear; and those that have an address, by that. */
+  readonly #routes = new Map<number, Peer>();
+  readonly #securePeers = new PeerTable();
+  #lastIndex = 0;
+  #lastRoute: Peer | undefined;
   readonly #tapped: boolean;
 
   // What was received and is not in the ring yet.
@@ -46,6 +52,8 @@ export class Datagrams {
   #received = 0;
   #message = 0;
   #offset = 0;
+  /** Who sent what the slots hold that transport messages are opened in: where the sockaddr stands in the arena. */
+  readonly #senders: Int32Array;
 
   // What waits to be sent: a queue of slots.
   readonly #out: Messages;
@@ -67,6 +75,7 @@ export class Datagrams {
     return (
       Messages.bytes(ARRIVALS_COUNT, 1) +
       ARRIVALS_COUNT * (32 + CMSG_BYTES + 8) +
+      32 +
       Messages.bytes(OUT, SEGMENTS) +
       OUT * (CMSG_BYTES + 8)
     );
@@ -89,7 +98,8 @@ export class Datagrams {
     const { ARRIVALS, ARRIVAL_BYTES, ARRIVALS_COUNT, RING_SLOTS } = core.layout;
     this.#memoryAt = libc.address(core.ring.bytes);
     this.#in = new Messages(arena, ARRIVALS_COUNT, 1);
-    this.#inNames = arena.take(ARRIVALS_COUNT * 32);
+    this.#inNames = arena.take((ARRIVALS_COUNT + 1) * 32); // the last one is put()'s
+    this.#senders = new Int32Array(RING_SLOTS);
     this.#inControls = arena.take(ARRIVALS_COUNT * CMSG_BYTES);
     for (let i = 0; i < ARRIVALS_COUNT; i++) {
       this.#in.part(i, 0, this.#memoryAt + ARRIVALS + i * ARRIVAL_BYTES, 0xffff);
@@ -112,21 +122,74 @@ export class Datagrams {
     this.#lengths = new Int32Array(RING_SLOTS);
   }
 
-  /** From now on this peer's DATA is opened, and what is sealed for it goes to this name. */
-  raise(peer: Peer, name: Uint8Array): void {
-    this.lower(peer);
+  /** What is sealed for this peer goes to this name from now on. */
+  #address(peer: Peer, name: Uint8Array): void {
     const arena = new Arena(this.#libc, 32);
     arena.bytes.set(name);
     const words = arena.words.subarray(0, NAME_WORDS);
     peer.name = { words, address: arena.address(0) };
     peer.up = true;
     peer.segmentMax = this.#gso ? PIECE_BYTES : 0;
-    this.#peers.add(peer);
+  }
+
+  /** From now on this peer's datagrams are opened, and what is sealed for it goes to this name. */
+  raise(peer: Peer, name: Uint8Array): void {
+    this.lower(peer);
+    this.#address(peer, name);
+    (peer.secure === undefined ? this.#peers : this.#securePeers).add(peer);
   }
 
   lower(peer: Peer): void {
-    if (peer.up) this.#peers.remove(peer);
+    if (peer.up) (peer.secure === undefined ? this.#peers : this.#securePeers).remove(peer);
     peer.up = false;
+  }
+
+  /** Transport messages with this receiver's index are this peer's; nobody's when that is undefined. */
+  route(index: number, peer: Peer | undefined): void {
+    if (peer === undefined) this.#routes.delete(index | 0);
+    else this.#routes.set(index | 0, peer);
+    this.#lastRoute = undefined;
+  }
+
+  /** Whose transport message this is, if it is one. */
+  #routed(at: number, length: number): Peer | undefined {
+    const { bytes } = this.#core.ring;
+    if (bytes[at] !== MESSAGE.TRANSPORT || length < KEEPALIVE_BYTES) return undefined;
+    if (((bytes[at + 1] as number) | (bytes[at + 2] as number) | (bytes[at + 3] as number)) !== 0)
+      return undefined;
+    const index =
+      (bytes[at + 4] as number) |
+      ((bytes[at + 5] as number) << 8) |
+      ((bytes[at + 6] as number) << 16) |
+      ((bytes[at + 7] as number) << 24);
+    if (this.#lastRoute !== undefined && index === this.#lastIndex) return this.#lastRoute;
+    const peer = this.#routes.get(index);
+    this.#lastIndex = index;
+    this.#lastRoute = peer;
+    return peer;
+  }
+
+  /** Where the sockaddr stands of the sender of what a slot holds. */
+  senderOf(slot: number): number {
+    return this.#senders[slot] as number;
+  }
+
+  /** The words that it is part of. */
+  get words(): Uint32Array {
+    return this.#arena.words;
+  }
+
+  /** Puts one datagram into the ring, to be opened, that came by another way. */
+  put(peer: Peer, datagram: Uint8Array, name: Uint8Array): void {
+    const { ring } = this.#core;
+    if (peer.secure === undefined) {
+      ring.push(peer.session, datagram);
+      return;
+    }
+    const at = this.#inNames + this.#core.layout.ARRIVALS_COUNT * 32;
+    this.#arena.bytes.set(name, at);
+    this.#senders[ring.next] = at;
+    ring.pushTransport(peer.session, datagram);
   }
 
   /** Whether something was received that found no room in the ring. */
@@ -180,23 +243,29 @@ export class Datagrams {
     const segment = this.#segment(message) || length;
     const at = ARRIVALS + message * ARRIVAL_BYTES;
     const name = this.#inNames + message * 32;
-    const peer = this.#peers.find(this.#arena.words, name >> 2);
+    const sender = this.#peers.find(this.#arena.words, name >> 2);
     do {
       const from = at + this.#offset;
       const left = length - this.#offset;
       const size = Math.min(segment, left);
-      if (peer === undefined || size === 0 || ring.bytes[from] !== TYPE.DATA) {
-        this.#events.control(name, from, size, peer !== undefined);
+      const routed = this.#routed(from, size);
+      const peer = routed ?? (size > 0 && ring.bytes[from] === TYPE.DATA ? sender : undefined);
+      if (peer === undefined) {
+        const known = sender ?? this.#securePeers.find(this.#arena.words, name >> 2);
+        this.#events.control(name, from, size, known !== undefined);
         this.#offset += size;
       } else if (size > DATAGRAM_MAX) {
         this.#core.dropped(peer.session, 0, 1);
         this.#offset += size;
       } else {
-        const taken = ring.fill(peer.session, false, from, left, segment);
-        if (this.#tapped) {
-          for (let i = 0; i < taken; i += segment)
-            this.#events.arrives(peer, from + i, Math.min(segment, taken - i));
+        let slot = ring.next;
+        const taken = ring.fill(peer.session, routed !== undefined, from, left, segment);
+        for (let i = 0; routed !== undefined && i < taken; i += segment) {
+          this.#senders[slot] = name;
+          slot = (slot + 1) & this.#mask;
         }
+        for (let i = 0; this.#tapped && i < taken; i += segment)
+          this.#events.arrives(peer, name, from + i, Math.min(segment, taken - i));
         this.#offset += taken;
         if (taken === 0 || ring.room === 0) this.#events.pump();
         if (taken === 0 && ring.room === 0) return false;

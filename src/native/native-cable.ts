@@ -1,52 +1,23 @@
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { Cable, CableEvents, Link, WireTap } from '../cable.js';
-import type { Core, Keying, SessionCounts } from '../core/core.js';
+import type { Cable, CableEvents, Link, SecureEvents, WireTap } from '../cable.js';
+import type { Core, Keying, SessionCounts, TransportKeys } from '../core/core.js';
 import { STATUS } from '../core/status.js';
-import { CryptcabError, messageOf } from '../error.js';
-import type { OpenPlug, Plug } from '../plug/plug.js';
+import { CryptcabError } from '../error.js';
+import { framesIn, type OpenPlug, type Plug } from '../plug/plug.js';
 import { TYPE, WEAR_BYTES } from '../protocol/constants.js';
 import { type Remote, remoteKey } from '../protocol/remote.js';
-import { Arena } from './arena.js';
-import { ERRNO, type Libc, loadLibc, SOCK } from './libc.js';
+import { firstIndexOf, isTransport } from '../protocol/secure/messages.js';
+import { IoThread } from './io-thread.js';
+import { ERRNO, type Libc, loadLibc } from './libc.js';
+import { NativeLink } from './native-link.js';
 import { NativePlug } from './native-plug.js';
 import { NativeSocket } from './socket.js';
-import { FEED_MAX, FLOW, FLOW_BYTES, type Order, type Report, type Start } from './talk.js';
+import { FEED_MAX, FLOW, FLOW_BYTES, type Report } from './talk.js';
 import { Vde } from './vde.js';
 
 /** How often the counts of the I/O thread are looked at, for what they tell. */
 const LOOK_MS = 250;
-/** The I/O thread answers within a ms or two, or not at all. */
-const ANSWER_MS = 700;
 
 const WORKER = new URL('./worker.js', import.meta.url);
-
-class NativeLink implements Link {
-  readonly session: number;
-  remote: Remote;
-  up = false;
-  /** What the counts were when last looked at. */
-  seen: SessionCounts;
-  activity = 0;
-  frameMax = 0;
-  toldLong = false;
-  /** Bytes carried when the key was new; undefined with other ciphers, and when worn() has been said. */
-  wornFrom: bigint | undefined;
-  /** Bytes of pieces from its plug that the I/O thread has not read yet, if its plug is on this thread. */
-  feeding = 0;
-  paused = false;
-  native: NativePlug | undefined;
-  foreign: Plug | undefined;
-
-  constructor(session: number, remote: Remote, seen: SessionCounts) {
-    this.session = session;
-    this.remote = remote;
-    this.seen = seen;
-  }
-
-  get plug(): Pick<Plug, 'settled'> {
-    return (this.native ?? this.foreign) as Pick<Plug, 'settled'>;
-  }
-}
 
 /**
  * A cable whose frames and datagrams are moved by a thread of its own, with system calls that move many at
@@ -62,19 +33,13 @@ export class NativeCable implements Cable {
   readonly #events: CableEvents;
   readonly #tap: WireTap | undefined;
   readonly #wearBytes: bigint;
-  readonly #worker: Worker;
-  readonly #orders: MessagePort;
-  readonly #wakeFd: number;
-  readonly #one: Arena;
+  readonly #thread: IoThread;
   readonly #flow: Int32Array;
   readonly #links = new Map<number, NativeLink>();
   readonly #byRemote = new Map<string, NativeLink>();
-  readonly #unplugging = new Map<number, () => void>();
-  #tickets = 0;
+  /** Secure links, by the receiver's index that their messages bear. */
+  readonly #byIndex = new Map<number, NativeLink>();
   #looking: NodeJS.Timeout | undefined;
-  readonly #gone: Promise<void>;
-  #alive = true;
-  #closing = false;
 
   /**
    * @param worker what the I/O thread runs
@@ -123,34 +88,25 @@ export class NativeCable implements Cable {
     this.#events = events;
     this.#tap = tap;
     this.#wearBytes = BigInt(wearBytes);
-    this.#one = new Arena(libc, 16);
-    this.#one.store64(0, 1);
-    this.#wakeFd = libc.eventfd(0, SOCK.NONBLOCK | SOCK.CLOEXEC);
     const flow = new SharedArrayBuffer(FLOW_BYTES);
     this.#flow = new Int32Array(flow);
-    const { port1, port2 } = new MessageChannel();
-    this.#orders = port1;
-    port1.unref();
     const { gso, gro } = socket;
     this.io = `native (${gso ? 'GSO' : 'sendmmsg'}, ${gro ? 'GRO' : 'recvmmsg'}, ${vde === undefined ? 'vde_plug' : 'libvdeplug'})`;
-    const start: Start = {
+    this.core.shared = true;
+    const start = {
       memory: core.memory,
       flow,
-      orders: port2,
       udp: socket.fd,
-      wake: this.#wakeFd,
       gso,
       vde: vde !== undefined,
       tapped: tap !== undefined,
     };
-    this.core.shared = true;
-    this.#worker = new Worker(worker, { workerData: start, transferList: [port2] });
-    this.#worker.on('error', (error) => this.#died(messageOf(error)));
-    this.#gone = new Promise((resolve) => {
-      this.#worker.on('exit', (status) => {
-        this.#died(`status ${status}`);
-        resolve();
-      });
+    this.#thread = new IoThread(libc, worker, start, {
+      report: (report) => this.#hear(report),
+      failed: (why) => this.#failed(why),
+      gone: () => {
+        this.core.shared = false; // it may have ended with the lock
+      },
     });
   }
 
@@ -158,31 +114,17 @@ export class NativeCable implements Cable {
   #started(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#failed = (why) => reject(new Error(`the I/O thread does not start (${why})`));
-      this.#worker.on('message', (report: Report) => {
-        if (report.says !== 'ready') return this.#hear(report);
+      this.#ready = () => {
         this.#failed = (why) =>
           this.#events.failed(new CryptcabError(`the I/O thread ended, start again: ${why}`));
         this.#looking = setInterval(() => this.#look(), LOOK_MS);
         resolve();
-      });
+      };
     });
   }
 
   #failed: (why: string) => void = () => {};
-
-  #died(why: string): void {
-    if (!this.#alive) return;
-    this.#alive = false;
-    this.core.shared = false; // it may have ended with the lock
-    for (const done of this.#unplugging.values()) done();
-    if (!this.#closing) this.#failed(why);
-  }
-
-  #order(order: Order): void {
-    if (!this.#alive) return;
-    this.#orders.postMessage(order);
-    this.#libc.write(this.#wakeFd, this.#one.address(0), 8);
-  }
+  #ready = () => {};
 
   get local(): Remote {
     return this.#socket.local;
@@ -212,41 +154,143 @@ export class NativeCable implements Cable {
   }
 
   plugIn(remote: Remote, open: OpenPlug): Link | undefined {
+    const link = this.#link(remote);
+    if (link !== undefined) this.plug(link, open);
+    return link;
+  }
+
+  #link(remote: Remote, events?: SecureEvents): NativeLink | undefined {
     const session = this.core.openSession();
     if (session === undefined) return undefined;
-    const link = new NativeLink(session, remote, this.core.counts(session));
+    const link = new NativeLink(session, remote, this.core.counts(session), events);
     this.#links.set(session, link);
+    return link;
+  }
+
+  plug(link: Link, open: OpenPlug): Pick<Plug, 'settled'> {
+    const state = link as NativeLink;
+    const { session } = state;
     const { locator } = open;
     if (this.#vde !== undefined && locator !== undefined && this.#vde.serves(locator)) {
-      this.#order({ do: 'plug', session, port: undefined, number: 0 });
-      link.native = new NativePlug(this.#libc, this.#vde, locator, {
-        plugged: (port, number) => this.#order({ do: 'plug', session, port, number }),
-        lost: (why) => this.#events.plugLost(link, why),
-        back: () => this.#events.plugBack(link),
+      this.#thread.order({ do: 'plug', session, port: undefined, number: 0 });
+      const unlessPulled = (act: () => void) => {
+        if (state.native === native) act();
+      };
+      const native = new NativePlug(this.#libc, this.#vde, locator, {
+        plugged: (port, number) =>
+          unlessPulled(() => this.#thread.order({ do: 'plug', session, port, number })),
+        lost: (why) => unlessPulled(() => this.#events.plugLost(state, why)),
+        back: () => unlessPulled(() => this.#events.plugBack(state)),
       });
-    } else {
-      this.#order({ do: 'pipe', session });
-      link.foreign = open({
-        stream: (piece) => this.#feed(link, piece),
-        lost: (why) => this.#events.plugLost(link, why),
-        back: () => {
-          this.#order({ do: 'resetStream', session });
-          this.#events.plugBack(link);
-        },
-      });
+      state.native = native;
+      return native;
     }
-    return link;
+    let foreign: Plug | undefined;
+    const unlessPulled = (act: () => void) => {
+      if (state.foreign === foreign) act();
+    };
+    this.#thread.order({ do: 'pipe', session });
+    foreign = open({
+      stream: (piece) => unlessPulled(() => this.#feed(state, piece)),
+      lost: (why) => unlessPulled(() => this.#events.plugLost(state, why)),
+      back: () =>
+        unlessPulled(() => {
+          this.#thread.order({ do: 'resetStream', session });
+          this.#events.plugBack(state);
+        }),
+    });
+    state.foreign = foreign;
+    return foreign;
+  }
+
+  async pull(link: Link): Promise<void> {
+    const state = link as NativeLink;
+    await this.#letGo(state, 'pull');
+  }
+
+  /** Takes a link's plug away, and closes it when the I/O thread uses it no more. */
+  async #letGo(link: NativeLink, what: 'pull' | 'unplug'): Promise<void> {
+    const { native, foreign } = link;
+    link.native = undefined;
+    link.foreign = undefined;
+    link.feeding = 0;
+    link.paused = false;
+    await this.#thread.done(link.session, what);
+    native?.close();
+    await foreign?.close();
   }
 
   /** Hands a piece of a plug's stream to the I/O thread; the plug waits when that has many. */
   #feed(link: NativeLink, piece: Uint8Array): void {
-    if (this.#links.get(link.session) !== link) return;
     link.feeding += piece.length;
-    this.#order({ do: 'feed', session: link.session, piece: piece.slice() });
+    this.#thread.order({ do: 'feed', session: link.session, piece: piece.slice() });
     if (link.feeding > FEED_MAX && !link.paused) {
       link.paused = true;
       link.foreign?.pause();
     }
+  }
+
+  join(remote: Remote, path: number, events: SecureEvents): Link | undefined {
+    const link = this.#link(remote, events);
+    if (link === undefined) return undefined;
+    this.core.setPath(link.session, path);
+    link.frameMax = this.core.frameMax;
+    this.#thread.order({ do: 'join', session: link.session, path });
+    this.#readdress(link);
+    return link;
+  }
+
+  move(link: Link, to: Remote): void {
+    const state = link as NativeLink;
+    state.remote = to;
+    if (state.secure !== undefined) this.#readdress(state);
+  }
+
+  /** Has the datagrams of a secure link go to its remote. */
+  #readdress({ session, remote }: NativeLink): void {
+    const name = this.#socket.names.encode(remote);
+    if (name !== undefined) this.#thread.order({ do: 'address', session, name });
+  }
+
+  install(link: Link, place: number, keys: TransportKeys): void {
+    const state = link as NativeLink;
+    this.core.installKeypair(state.session, place, keys);
+    this.#forget(state, place);
+    state.indices[place] = keys.local;
+    this.#byIndex.set(keys.local, state);
+    this.#thread.order({ do: 'install', session: state.session, place, index: keys.local });
+  }
+
+  use(link: Link, place: number): void {
+    const state = link as NativeLink;
+    this.core.useKeypair(state.session, place);
+    state.sealing = place;
+    this.#thread.order({ do: 'seal', session: state.session, can: true });
+  }
+
+  drop(link: Link, place: number): void {
+    const state = link as NativeLink;
+    const { session } = state;
+    this.core.dropKeypair(session, place);
+    this.#forget(state, place);
+    this.#thread.order({ do: 'drop', session, place });
+    if (state.sealing !== place) return;
+    state.sealing = undefined;
+    this.#thread.order({ do: 'seal', session, can: false });
+  }
+
+  #forget(link: NativeLink, place: number): void {
+    this.#byIndex.delete(link.indices[place] as number);
+    link.indices[place] = undefined;
+    if (link.heardPlace === place) link.heardPlace = undefined;
+  }
+
+  discard(link: Link): void {
+    this.#thread.order({ do: 'discard', session: link.session });
+  }
+
+  keepalive(link: Link): void {
+    this.#thread.order({ do: 'keepalive', session: link.session });
   }
 
   raise(link: Link, keying: Keying): void {
@@ -257,9 +301,9 @@ export class NativeCable implements Cable {
     if (name === undefined) throw new CryptcabError(`no address of this socket: ${state.remote.address}`);
     const { sealedBytes, openedBytes } = this.core.counts(state.session);
     state.wornFrom = keying.suite === 'blowfish' ? sealedBytes + openedBytes : undefined;
-    state.up = true;
     this.#byRemote.set(remoteKey(state.remote), state);
-    this.#order({ do: 'raise', session: state.session, name, connected: this.#socket.connected });
+    const { connected } = this.#socket;
+    this.#thread.order({ do: 'raise', session: state.session, name, connected });
   }
 
   limit(link: Link, frameMax: number): void {
@@ -271,35 +315,19 @@ export class NativeCable implements Cable {
 
   lower(link: Link): void {
     const state = link as NativeLink;
-    this.#byRemote.delete(remoteKey(state.remote));
-    state.up = false;
+    if (state.secure === undefined) this.#byRemote.delete(remoteKey(state.remote));
+    for (const place of state.indices.keys()) this.#forget(state, place);
+    state.sealing = undefined;
     this.core.unkeySession(state.session);
-    this.#order({ do: 'lower', session: state.session });
+    this.#thread.order({ do: 'lower', session: state.session });
   }
 
   async unplug(link: Link): Promise<void> {
     const state = link as NativeLink;
     this.lower(state);
     this.#links.delete(state.session);
-    await this.#letGo(state.session);
-    state.native?.close();
-    await state.foreign?.close();
+    await this.#letGo(state, 'unplug');
     this.core.closeSession(state.session);
-  }
-
-  /** Waits until the I/O thread uses nothing of a session any more. */
-  async #letGo(session: number): Promise<void> {
-    if (!this.#alive) return;
-    const ticket = this.#tickets++;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ANSWER_MS);
-      this.#unplugging.set(ticket, () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      this.#order({ do: 'unplug', session, ticket });
-    });
-    this.#unplugging.delete(ticket);
   }
 
   counts(link: Link): SessionCounts {
@@ -307,40 +335,35 @@ export class NativeCable implements Cable {
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
     clearInterval(this.#looking);
-    this.#order({ do: 'stop' });
-    if (!(await this.#ends())) {
-      this.#worker.terminate();
-      if (!(await this.#ends())) return; // it hangs in a call: closing what it uses could hit others
-    }
-    this.#orders.close();
-    this.#socket.close();
-    this.#libc.close(this.#wakeFd);
-  }
-
-  /** Whether the I/O thread ends within its time. */
-  #ends(): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ANSWER_MS, false);
-      this.#gone.then(() => {
-        clearTimeout(timer);
-        resolve(true);
-      });
-    });
+    if (await this.#thread.stop()) this.#socket.close();
   }
 
   #hear(report: Report): void {
     switch (report.says) {
+      case 'ready':
+        this.#ready();
+        break;
       case 'control':
         Atomics.sub(this.#flow, FLOW.control, 1);
-        this.#control(report.datagram, this.#socket.names.decode(report.name));
+        this.#control(report.datagram, report.name);
+        break;
+      case 'opened': {
+        Atomics.sub(this.#flow, FLOW.opened, 1);
+        const link = this.#links.get(report.session);
+        if (link !== undefined) this.#opened(link, report.index, report.name, report.data);
+        break;
+      }
+      case 'wanted':
+        this.#links.get(report.session)?.secure?.wanted();
         break;
       case 'tapped': {
         Atomics.sub(this.#flow, FLOW.tapped, 1);
         Atomics.notify(this.#flow, FLOW.tapped);
         const link = this.#links.get(report.session);
-        if (link !== undefined) this.#tap?.(report.direction, link.remote, report.datagram);
+        if (link === undefined) break;
+        const from = report.name === undefined ? link.remote : this.#socket.names.decode(report.name);
+        this.#tap?.(report.direction, from, report.datagram);
         break;
       }
       case 'lost':
@@ -349,22 +372,20 @@ export class NativeCable implements Cable {
       case 'piece': {
         Atomics.sub(this.#flow, FLOW.pieces, report.piece.length);
         const link = this.#links.get(report.session);
-        if (link?.foreign?.write(report.piece) === false) this.core.dropped(report.session, report.frames, 0);
+        if (link !== undefined && link.foreign?.write(report.piece) !== true)
+          this.core.dropped(report.session, framesIn(report.piece), 0);
         break;
       }
       case 'fed': {
         const link = this.#links.get(report.session);
         if (link === undefined) break;
-        link.feeding -= report.bytes;
+        link.feeding = Math.max(0, link.feeding - report.bytes); // a plug that was pulled may have left some
         if (link.paused && link.feeding <= FEED_MAX / 2) {
           link.paused = false;
           link.foreign?.resume();
         }
         break;
       }
-      case 'unplugged':
-        this.#unplugging.get(report.ticket)?.();
-        break;
       case 'large': {
         const link = this.#links.get(report.session);
         if (link !== undefined) this.#events.large(link);
@@ -376,22 +397,46 @@ export class NativeCable implements Cable {
     }
   }
 
-  #control(datagram: Uint8Array, from: Remote): void {
-    const link = this.#byRemote.get(remoteKey(from));
-    if (link !== undefined) {
-      this.#lookAt(link); // what happened before comes before
-      if (datagram[0] === TYPE.DATA && datagram.length <= this.core.datagramMax) {
-        // It came before the I/O thread knew that the link is up.
-        this.#order({ do: 'open', session: link.session, datagram });
-        return;
-      }
+  #control(datagram: Uint8Array, name: Uint8Array): void {
+    const from = this.#socket.names.decode(name);
+    const classic = this.#byRemote.get(remoteKey(from));
+    if (classic !== undefined) this.#lookAt(classic); // what happened before comes before
+    const link = isTransport(datagram)
+      ? this.#byIndex.get(firstIndexOf(datagram))
+      : datagram[0] === TYPE.DATA
+        ? classic
+        : undefined;
+    if (link !== undefined && datagram.length <= this.core.datagramMax) {
+      // It came before the I/O thread knew that the link is up.
+      this.#thread.order({ do: 'open', session: link.session, datagram, name });
+      return;
     }
     this.#tap?.('in', from, datagram);
     this.#events.control(datagram, from);
   }
 
+  /** An authentic message came from somewhere else, or under other keys, than the last one. */
+  #opened(link: NativeLink, index: number, name: Uint8Array, data: boolean): void {
+    const place = link.indices.indexOf(index);
+    if (place < 0) return; // its keys have been taken away since
+    link.heardPlace = place;
+    link.heardFrom = this.#socket.names.decode(name);
+    link.secure?.opened(place, link.heardFrom, data);
+  }
+
   #look(): void {
     for (const link of [...this.#links.values()]) this.#lookAt(link);
+  }
+
+  /** Tells what a secure link's timers need to know. */
+  #news(link: NativeLink, secure: SecureEvents): void {
+    for (const { sealed, data } of this.core.news(link.session)) {
+      const { sealing, heardPlace, heardFrom } = link; // what is told may change them
+      if (!sealed && heardPlace !== undefined && heardFrom !== undefined)
+        secure.opened(heardPlace, heardFrom, data);
+      if (sealed && sealing !== undefined)
+        secure.sealed(data, this.core.keypairSealed(link.session, sealing));
+    }
   }
 
   /** Tells what the counts of a link tell. */
@@ -402,8 +447,12 @@ export class NativeCable implements Cable {
     const now = this.core.counts(link.session);
     const before = link.seen;
     link.seen = now;
-    if (now.sealed > before.sealed) this.#events.sent(link);
-    if (now.opened > before.opened) this.#events.heard(link);
+    if (link.secure !== undefined) {
+      this.#news(link, link.secure);
+    } else {
+      if (now.sealed > before.sealed) this.#events.sent(link);
+      if (now.opened > before.opened) this.#events.heard(link);
+    }
     for (const why of STATUS) {
       if (why === 'ok') continue;
       const more = Number((now.refused[why] ?? 0n) - (before.refused[why] ?? 0n));

@@ -13,6 +13,9 @@ export interface NativePlugEvents {
   back(): void;
 }
 
+/** Ports opened so far, of all plugs: a link's next plug must not take an old port's end for its own. */
+let ports = 0;
+
 /** A port of a switch by libvdeplug, which is opened again whenever it is lost. */
 export class NativePlug {
   readonly #settled = deferred();
@@ -50,7 +53,8 @@ export class NativePlug {
         this.#vde.close(port);
       } else {
         this.#port = port;
-        this.#events.plugged(port, ++this.#number);
+        this.#number = ++ports;
+        this.#events.plugged(port, this.#number);
         if (this.#wasIn) this.#events.back();
         this.#wasIn = true;
         this.#settled.resolve();

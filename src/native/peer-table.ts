@@ -9,7 +9,8 @@ function hash(words: Uint32Array, at: number): number {
   return (sum ^ (sum >>> 16)) & 0x3fffffff;
 }
 
-function same(one: Uint32Array, words: Uint32Array, at: number): boolean {
+/** Whether two sockaddrs are the same. @param at where the other one stands in `words` */
+export function sameName(one: Uint32Array, words: Uint32Array, at: number): boolean {
   for (let i = 0; i < NAME_WORDS; i++) if (one[i] !== words[at + i]) return false;
   return true;
 }
@@ -23,7 +24,9 @@ export class PeerTable {
   add(peer: Peer): void {
     const { words } = peer.name as NonNullable<Peer['name']>;
     const key = hash(words, 0);
-    const others = (this.#byHash.get(key) ?? []).filter(({ name }) => !name || !same(name.words, words, 0));
+    const others = (this.#byHash.get(key) ?? []).filter(
+      ({ name }) => !name || !sameName(name.words, words, 0),
+    );
     this.#byHash.set(key, [...others, peer]);
     this.#last = undefined;
   }
@@ -40,9 +43,9 @@ export class PeerTable {
   /** @param at where the sockaddr stands in `words` */
   find(words: Uint32Array, at: number): Peer | undefined {
     const last = this.#last?.name;
-    if (last !== undefined && same(last.words, words, at)) return this.#last;
+    if (last !== undefined && sameName(last.words, words, at)) return this.#last;
     for (const peer of this.#byHash.get(hash(words, at)) ?? NONE) {
-      if (peer.name !== undefined && same(peer.name.words, words, at)) {
+      if (peer.name !== undefined && sameName(peer.name.words, words, at)) {
         this.#last = peer;
         return peer;
       }

@@ -11,11 +11,22 @@ export interface Peer {
   connected: boolean;
   /** Longest datagram that the path lets the kernel cut out of a piece. */
   segmentMax: number;
+  /** Undefined while it has no port; a link of the secure cable always has one, where frames wait for their port. */
   side: FrameSide | undefined;
   /** Whether the main thread has its plug. */
   piped: boolean;
-  /** Pieces of a piped plug's stream that found no room in the ring. */
+  /** Pieces of a piped plug's stream that found no room in the ring, or no key. */
   backlog: Uint8Array[];
-  /** Frames opened in the batch at hand. */
+  /** Datagrams opened in the batch at hand. */
   opened: number;
+  secure: SecurePeer | undefined;
+}
+
+/** What there is to know of a link of the secure cable besides. */
+export interface SecurePeer {
+  /** The receiver's index of each keypair, by place. */
+  readonly indices: (number | undefined)[];
+  /** With which index, and from whom, the last authentic message came that the main thread was told of. */
+  toldIndex: number | undefined;
+  readonly toldFrom: Uint32Array;
 }

@@ -121,6 +121,11 @@ export class Ready {
     }
   }
 
+  /** Watches for what comes at a side again, which read no more. */
+  resume(side: FrameSide): void {
+    if (side.port !== undefined) this.#all.add(side.port.dataFd, POLL.IN, PORTS + side.session * 2);
+  }
+
   #unblock(side: FrameSide): void {
     if (this.#blocked.delete(side) && side.port !== undefined) this.#room.remove(side.port.dataFd);
   }
@@ -158,6 +163,7 @@ export class Ready {
       if (this.#sides[side.session] !== side || !room()) continue; // epoll tells of it again
       side.read();
       if (side.lost) this.#lost.add(side);
+      if (!side.reads && side.port !== undefined) this.#all.remove(side.port.dataFd);
     }
     this.#readable.length = 0;
   }

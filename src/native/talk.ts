@@ -20,8 +20,8 @@ export interface Start {
 }
 
 /** What is under way to the main thread, so that nothing queues without bound. */
-export const FLOW = { control: 0, tapped: 1, pieces: 2 } as const;
-export const FLOW_BYTES = 12;
+export const FLOW = { control: 0, tapped: 1, pieces: 2, opened: 3 } as const;
+export const FLOW_BYTES = 16;
 /** Datagrams that are not of any link; more are dropped, as a full socket drops them. */
 export const CONTROL_MAX = 2_048;
 /**
@@ -33,6 +33,8 @@ export const CONTROL_RATE = { rate: 2_000, burst: 100 } as const;
 export const TAPPED_MAX = 512;
 /** Bytes of frames for plugs that the main thread has; past that, they are dropped. */
 export const PIECES_MAX = 4 << 20;
+/** Senders and keys of secure links that are told of; past that, they are told with a later message. */
+export const OPENED_MAX = 1_024;
 /** Bytes of frames from one such plug; past that, it waits. */
 export const FEED_MAX = 256 << 10;
 
@@ -51,8 +53,27 @@ export type Order =
   | { readonly do: 'pipe'; readonly session: number }
   | { readonly do: 'feed'; readonly session: number; readonly piece: Uint8Array }
   | { readonly do: 'resetStream'; readonly session: number }
-  /** DATA of a link that was raised while it was under way to the main thread. */
-  | { readonly do: 'open'; readonly session: number; readonly datagram: Uint8Array }
+  /** A datagram of a link that came up while it was under way to the main thread, and its sender's sockaddr. */
+  | {
+      readonly do: 'open';
+      readonly session: number;
+      readonly datagram: Uint8Array;
+      readonly name: Uint8Array;
+    }
+  /** The session is one of the secure cable; `path` is the largest UDP payload to be sent. */
+  | { readonly do: 'join'; readonly session: number; readonly path: number }
+  /** Where a secure link's datagrams go to. */
+  | { readonly do: 'address'; readonly session: number; readonly name: Uint8Array }
+  /** Transport messages with this receiver's index are the link's, opened by the keypair at this place. */
+  | { readonly do: 'install'; readonly session: number; readonly place: number; readonly index: number }
+  | { readonly do: 'drop'; readonly session: number; readonly place: number }
+  /** Whether the link has a key to seal with; its frames wait for one. */
+  | { readonly do: 'seal'; readonly session: number; readonly can: boolean }
+  /** Refuse what waits for a key. */
+  | { readonly do: 'discard'; readonly session: number }
+  | { readonly do: 'keepalive'; readonly session: number }
+  /** Let go of a secure link's plug, and say so with this ticket. */
+  | { readonly do: 'pull'; readonly session: number; readonly ticket: number }
   /** Let go of the link's plug, and say so with this ticket. */
   | { readonly do: 'unplug'; readonly session: number; readonly ticket: number }
   | { readonly do: 'stop' };
@@ -65,11 +86,24 @@ export type Report =
       readonly says: 'tapped';
       readonly direction: 'in' | 'out';
       readonly session: number;
+      /** The sockaddr of the sender of a secure link's datagram. */
+      readonly name: Uint8Array | undefined;
       readonly datagram: Uint8Array;
     }
+  /** An authentic message of a secure link, from another sender or with another index than the last one told of. */
+  | {
+      readonly says: 'opened';
+      readonly session: number;
+      readonly index: number;
+      readonly name: Uint8Array;
+      readonly data: boolean;
+    }
+  /** A secure link has frames, and no key. */
+  | { readonly says: 'wanted'; readonly session: number }
   | { readonly says: 'lost'; readonly session: number; readonly number: number }
-  | { readonly says: 'piece'; readonly session: number; readonly piece: Uint8Array; readonly frames: number }
+  | { readonly says: 'piece'; readonly session: number; readonly piece: Uint8Array }
   | { readonly says: 'fed'; readonly session: number; readonly bytes: number }
+  /** Done with 'pull' or 'unplug'. */
   | { readonly says: 'unplugged'; readonly ticket: number }
   | { readonly says: 'large'; readonly session: number }
   | { readonly says: 'trouble'; readonly error: number; readonly times: number };

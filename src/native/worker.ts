@@ -5,16 +5,20 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { Core } from '../core/core.js';
 import { ORIGINAL_DATAGRAM_MAX } from '../protocol/constants.js';
 import { RateLimit } from '../protocol/rate-limit.js';
+import { MESSAGE } from '../protocol/secure/constants.js';
 import { Arena } from './arena.js';
 import { Datagrams } from './datagrams.js';
 import { FrameSide, FrameTools } from './frames.js';
 import { ERRNO, type Libc, loadLibc } from './libc.js';
-import type { Peer } from './peer.js';
+import type { Peer, SecurePeer } from './peer.js';
+import { NAME_WORDS, sameName } from './peer-table.js';
 import { Ready } from './ready.js';
 import {
   CONTROL_MAX,
   CONTROL_RATE,
+  FEED_MAX,
   FLOW,
+  OPENED_MAX,
   type Order,
   PIECES_MAX,
   type Report,
@@ -29,9 +33,17 @@ const POLL_MS = 500;
 const SOON_MS = 25;
 /** Troubles, and large datagrams, are told no more often. */
 const TELL_MS = 100;
+/** Slots that must be free before anything is taken in: a frame in fragments needs 21 at most. */
+const ROOM_MIN = 32;
+/** Batches of frames that are refused at most when nobody answers. */
+const DISCARDED = 64;
 /** For each first byte of a datagram, from somebody known or not, a rate of its own. */
 const CONTROL_KINDS = Array.from({ length: 512 }, (_, kind) => String(kind));
 const ALL_KINDS = { rate: 1e6, burst: 1e6 };
+
+function bytesOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
 
 class IoThread {
   readonly #libc: Libc;
@@ -60,7 +72,7 @@ class IoThread {
     this.#flow = new Int32Array(start.flow);
     this.#counter = new Arena(libc, 16);
     const arena = new Arena(libc, Datagrams.arenaBytes(core) + FrameTools.arenaBytes(core));
-    this.#tools = new FrameTools(libc, core, arena, calls);
+    this.#tools = new FrameTools(libc, core, arena, calls, (session) => this.#want(session));
     this.#datagrams = new Datagrams(
       libc,
       core,
@@ -68,7 +80,7 @@ class IoThread {
       { fd: start.udp, gso: start.gso, tapped: start.tapped },
       {
         control: (name, at, length, known) => this.#control(name, at, length, known),
-        arrives: (peer, at, length) => this.#tap('in', peer, at, length),
+        arrives: (peer, name, at, length) => this.#tap('in', peer, at, length, name),
         pump: () => this.#pump(),
         trouble: (error) => this.#trouble(error),
       },
@@ -80,7 +92,7 @@ class IoThread {
     this.#report({ says: 'ready' });
     const ready = this.#ready;
     const { ring } = this.#core;
-    const room = () => ring.room > 0;
+    const room = () => ring.room >= ROOM_MIN;
     while (!this.#stopped) {
       const soon = this.#troubles.size + this.#large.size > 0 || ready.waits;
       ready.wait(room(), soon ? SOON_MS : POLL_MS);
@@ -124,16 +136,20 @@ class IoThread {
     const { ring } = this.#core;
     for (let count = ring.process(); count > 0; count = ring.process()) {
       for (let back = count - 1; back >= 0; back--) {
-        const { index, session, sealed, status, address, length } = ring.processed(back);
+        const { index, session, sealed, keypair, status, address, length } = ring.processed(back);
         const peer = this.#peers[session];
         if (status !== 0 || peer === undefined) {
           ring.release(index);
         } else if (sealed && !peer.up) {
           ring.release(index); // its order to rise is under way, or it has just been lowered
         } else if (sealed) {
-          if (length > ORIGINAL_DATAGRAM_MAX) this.#large.add(session);
+          if (length > ORIGINAL_DATAGRAM_MAX && peer.secure === undefined) this.#large.add(session);
           if (this.#start.tapped) this.#tap('out', peer, address, length);
           this.#datagrams.queue(peer, index, address, length);
+        } else if (peer.secure !== undefined) {
+          this.#news(peer, peer.secure, keypair, index, length > 0);
+          peer.opened++;
+          this.#touched.add(peer);
         } else if (peer.side !== undefined) {
           peer.side.queue(index, address, length);
           this.#touched.add(peer);
@@ -147,14 +163,62 @@ class IoThread {
       }
       if (this.#datagrams.waiting > 0) this.#flush();
       for (const peer of this.#touched) {
-        if (peer.opened > 0) this.#pipe(peer, count);
-        else if (peer.side !== undefined) {
-          peer.side.flush();
-          this.#ready.check(peer.side);
-        }
+        if (peer.secure !== undefined) this.#unpack(peer, count);
+        else if (peer.opened > 0) this.#pipe(peer, count);
+        if (peer.side !== undefined) this.#handOver(peer, peer.side);
       }
       this.#touched.clear();
     }
+  }
+
+  /** Hands what waits at a side to its port, or to the plug on the main thread. */
+  #handOver(peer: Peer, side: FrameSide): void {
+    if (!peer.piped) side.flush();
+    else if (Atomics.load(this.#flow, FLOW.pieces) > PIECES_MAX) side.drop();
+    else if (side.blocked) this.#tellPiece(peer, side.stream());
+    this.#ready.check(side);
+  }
+
+  #tellPiece(peer: Peer, piece: Uint8Array): void {
+    if (piece.length === 0) return;
+    Atomics.add(this.#flow, FLOW.pieces, piece.length);
+    this.#report({ says: 'piece', session: peer.session, piece });
+  }
+
+  /** Queues the frames of a secure link's messages among the last `count` slots for its switch. */
+  #unpack(peer: Peer, count: number): void {
+    const core = this.#core;
+    peer.opened = 0;
+    const frames = core.frames(peer.session, count, performance.now());
+    for (let back = count - 1; back >= 0; back--) {
+      const slot = core.ring.processed(back);
+      if (slot.session === peer.session && !slot.sealed && slot.status === 0)
+        this.#tools.holds(slot.index, slot.frames);
+    }
+    for (let i = 0; i < frames; i++) {
+      const { place, address, length } = core.frame(i);
+      peer.side?.queue(place, address, length);
+    }
+  }
+
+  /** Tells the main thread of an authentic message, unless its like has just been told of. */
+  #news(peer: Peer, secure: SecurePeer, keypair: number, slot: number, data: boolean): void {
+    const index = secure.indices[keypair];
+    const name = this.#datagrams.senderOf(slot);
+    const { words } = this.#datagrams;
+    if (index === undefined) return; // taken away meanwhile
+    if (index === secure.toldIndex && sameName(secure.toldFrom, words, name >> 2)) return;
+    if (Atomics.load(this.#flow, FLOW.opened) >= OPENED_MAX) return;
+    Atomics.add(this.#flow, FLOW.opened, 1);
+    secure.toldIndex = index;
+    secure.toldFrom.set(words.subarray(name >> 2, (name >> 2) + NAME_WORDS));
+    const { session } = peer;
+    this.#report({ says: 'opened', session, index, name: this.#datagrams.nameAt(name), data });
+  }
+
+  /** Tells once that a secure link has frames, and no key. */
+  #want(session: number): void {
+    this.#report({ says: 'wanted', session });
   }
 
   /** Hands a peer's frames among the last `count` slots to its plug on the main thread. */
@@ -165,9 +229,7 @@ class IoThread {
     if (Atomics.load(this.#flow, FLOW.pieces) > PIECES_MAX) {
       this.#core.dropped(peer.session, frames, 0);
     } else {
-      const piece = this.#core.writeStream(peer.session, count).slice();
-      Atomics.add(this.#flow, FLOW.pieces, piece.length);
-      this.#report({ says: 'piece', session: peer.session, piece, frames });
+      this.#tellPiece(peer, this.#core.writeStream(peer.session, count).slice());
     }
     for (let back = count - 1; back >= 0; back--) {
       const { index, session, sealed, status } = ring.processed(back);
@@ -178,6 +240,13 @@ class IoThread {
   /** Reads what its plug on the main thread gave, as far as there is room. */
   #feed(peer: Peer): void {
     const core = this.#core;
+    const { side } = peer;
+    if (side?.holds && bytesOf(peer.backlog) <= FEED_MAX) {
+      if (!side.wanted) this.#want(peer.session);
+      side.wanted = true;
+      this.#backlogged.delete(peer);
+      return;
+    }
     let bytes = 0;
     for (let piece = peer.backlog[0]; piece !== undefined; piece = peer.backlog[0]) {
       const part = piece.subarray(0, core.pieceMax);
@@ -187,7 +256,7 @@ class IoThread {
       else peer.backlog.shift();
       if (taken < part.length) {
         this.#pump();
-        if (core.ring.room === 0) break;
+        if (core.ring.room < ROOM_MIN) break;
       }
     }
     this.#pump();
@@ -215,6 +284,7 @@ class IoThread {
       piped: false,
       backlog: [],
       opened: 0,
+      secure: undefined,
     };
     return this.#peers[session];
   }
@@ -234,25 +304,61 @@ class IoThread {
         this.#datagrams.lower(peer);
         break;
       case 'plug':
+        peer.piped = false;
         peer.side ??= new FrameSide(this.#tools, peer.session);
         this.#plug(peer.side, order.port, order.number);
         break;
       case 'pipe':
         peer.piped = true;
+        if (peer.side !== undefined) this.#handOver(peer, peer.side);
         break;
       case 'feed':
         peer.backlog.push(order.piece);
         this.#backlogged.add(peer);
         break;
       case 'resetStream':
-        peer.backlog = [];
-        this.#core.resetStream(peer.session);
+        this.#forgetStream(peer);
         break;
       case 'open':
-        if (this.#core.ring.push(peer.session, order.datagram)) this.#pump();
+        this.#datagrams.put(peer, order.datagram, order.name);
+        this.#pump();
+        break;
+      case 'join':
+        peer.secure = { indices: [], toldIndex: undefined, toldFrom: new Uint32Array(NAME_WORDS) };
+        peer.side = new FrameSide(this.#tools, peer.session, order.path);
+        this.#ready.add(peer.side);
+        break;
+      case 'address':
+        this.#datagrams.raise(peer, order.name);
+        break;
+      case 'install':
+        this.#unroute(peer, order.place);
+        if (peer.secure !== undefined) peer.secure.indices[order.place] = order.index;
+        this.#datagrams.route(order.index, peer);
+        break;
+      case 'drop':
+        this.#unroute(peer, order.place);
+        break;
+      case 'seal':
+        this.#holdBack(peer, !order.can);
+        break;
+      case 'discard':
+        this.#discard(peer);
+        break;
+      case 'keepalive':
+        // A ring that is full has other messages, which do as well.
+        if (this.#core.ring.pushKeepalive(peer.session)) this.#pump();
+        break;
+      case 'pull':
+        if (peer.side !== undefined) this.#plug(peer.side, undefined, 0);
+        peer.side?.drop();
+        peer.piped = false;
+        this.#forgetStream(peer);
+        this.#report({ says: 'unplugged', ticket: order.ticket });
         break;
       case 'unplug':
         this.#datagrams.lower(peer);
+        for (const place of peer.secure?.indices.keys() ?? []) this.#unroute(peer, place);
         if (peer.side !== undefined) this.#ready.remove(peer.side);
         peer.side?.drop();
         this.#backlogged.delete(peer);
@@ -262,20 +368,59 @@ class IoThread {
     }
   }
 
+  /** Forgets what is left of a plug's stream. */
+  #forgetStream(peer: Peer): void {
+    const bytes = bytesOf(peer.backlog);
+    if (bytes > 0) this.#report({ says: 'fed', session: peer.session, bytes });
+    peer.backlog = [];
+    this.#backlogged.delete(peer);
+    this.#core.resetStream(peer.session);
+  }
+
+  #unroute(peer: Peer, place: number): void {
+    const index = peer.secure?.indices[place];
+    if (peer.secure === undefined || index === undefined) return;
+    this.#datagrams.route(index, undefined);
+    peer.secure.indices[place] = undefined;
+  }
+
+  /** Whether a secure link's frames wait for a key. */
+  #holdBack(peer: Peer, holds: boolean): void {
+    const { side } = peer;
+    if (side === undefined) return;
+    side.holds = holds;
+    side.wanted = false;
+    if (peer.backlog.length > 0) this.#backlogged.add(peer);
+    this.#ready.resume(side);
+  }
+
+  /** Has the core refuse what waits for a key; what comes then waits anew. */
+  #discard(peer: Peer): void {
+    const { side } = peer;
+    if (!side?.holds) return;
+    side.holds = false;
+    for (let i = 0; i < DISCARDED && side.take() > 0; i++) this.#pump();
+    this.#feed(peer);
+    this.#holdBack(peer, true);
+  }
+
   #control(name: number, at: number, length: number, known: boolean): void {
     if (Atomics.load(this.#flow, FLOW.control) >= CONTROL_MAX) return;
     const kind = 2 * (this.#core.ring.bytes[at] as number) + (known ? 1 : 0);
     if (!this.#controls.allow(performance.now(), CONTROL_KINDS[kind] as string)) return;
     Atomics.add(this.#flow, FLOW.control, 1);
+    // What came before a message of the secure handshake comes before it.
+    if (kind < 2 * MESSAGE.TRANSPORT) this.#pump();
     const datagram = this.#core.ring.bytes.slice(at, at + length);
     this.#report({ says: 'control', name: this.#datagrams.nameAt(name), datagram });
   }
 
   /** A copy for the tap; waits while the main thread has so many that it must not get more. */
-  #tap(direction: 'in' | 'out', peer: Peer, at: number, length: number): void {
+  #tap(direction: 'in' | 'out', { session, secure }: Peer, at: number, length: number, from?: number): void {
     const waiting = Atomics.add(this.#flow, FLOW.tapped, 1) + 1;
     const datagram = this.#core.ring.bytes.slice(at, at + length);
-    this.#report({ says: 'tapped', direction, session: peer.session, datagram });
+    const name = secure === undefined || from === undefined ? undefined : this.#datagrams.nameAt(from);
+    this.#report({ says: 'tapped', direction, session, name, datagram });
     if (waiting >= TAPPED_MAX) Atomics.wait(this.#flow, FLOW.tapped, waiting, TELL_MS);
   }
 

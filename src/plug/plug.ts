@@ -38,3 +38,11 @@ export interface OpenPlug {
   /** Of a VDE network: the cable may then plug itself in, by another way. */
   readonly locator?: string;
 }
+
+/** How many frames a plug's stream holds. */
+export function framesIn(stream: Uint8Array): number {
+  let frames = 0;
+  for (let at = 0; at < stream.length; frames++)
+    at += 2 + (((stream[at] as number) << 8) | (stream[at + 1] as number));
+  return frames;
+}

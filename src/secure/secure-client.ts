@@ -3,7 +3,7 @@ import { Core } from '../core/core.js';
 import { CryptcabError, messageOf } from '../error.js';
 import { keyText } from '../keys/key-text.js';
 import { type Log, SeldomLog } from '../log.js';
-import { type Io, openSecureCable } from '../open-cable.js';
+import { type Io, openCable } from '../open-cable.js';
 import type { OpenPlug } from '../plug/plug.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
@@ -72,7 +72,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   let pluggedIn = false;
   const who = server.host;
 
-  const cable = await openSecureCable({
+  const cable = await openCable({
     core,
     io: configuration.io,
     openUdp: configuration.openUdp,

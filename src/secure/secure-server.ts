@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Link, SecureCable } from '../cable.js';
+import type { Cable, Link } from '../cable.js';
 import { CryptcabError, messageOf } from '../error.js';
 import type { Enrolled } from '../keys/enrolment.js';
 import { keyText } from '../keys/key-text.js';
@@ -48,7 +48,7 @@ export class SecureServer {
    */
   constructor(
     configuration: SecureServerConfiguration,
-    cable: SecureCable,
+    cable: Cable,
     plug: OpenPlug,
     log: Log,
     seldom: SeldomLog,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Link, SecureCable } from '../cable.js';
+import type { Cable, Link } from '../cable.js';
 import { messageOf } from '../error.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
@@ -67,7 +67,7 @@ export function peerText(peer: Peer): string {
  * they are plugged into, is its owner's business.
  */
 export class SecureSide {
-  readonly #cable: SecureCable;
+  readonly #cable: Cable;
   readonly #machine: SecureMachine;
   readonly #path: number;
   readonly #handlers: SecureHandlers;
@@ -85,7 +85,7 @@ export class SecureSide {
    * @param path largest UDP payload to be sent, bytes
    */
   constructor(options: {
-    readonly cable: SecureCable;
+    readonly cable: Cable;
     readonly privateKey: Uint8Array;
     readonly path: number;
     readonly handlers: SecureHandlers;
@@ -270,7 +270,7 @@ export class SecureSide {
 
   #moved(peer: Peer, member: Member, to: Remote): void {
     if (member.link === undefined) return;
-    member.link.remote = to;
+    this.#cable.move(member.link, to);
     if (!member.up) return;
     const say = (times: number) =>
       this.#log.info({ peer: peerText(peer), address: remoteText(to), times }, 'the peer has moved');
@@ -309,7 +309,7 @@ export class SecureSide {
         member.tried = (member.tried + 1) % addresses.length;
         const to = { address: addresses[member.tried] as string, port: endpoint.port };
         this.#machine.setEndpoint(peer, to);
-        if (member.link !== undefined) member.link.remote = to;
+        if (member.link !== undefined) this.#cable.move(member.link, to);
         this.wanted(peer);
       } catch (error) {
         const why = messageOf(error);

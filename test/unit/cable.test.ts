@@ -544,7 +544,7 @@ describe('taking a cable down', () => {
     left.feed(numbered(60));
     await carry(left, right);
     right.cable.lower(right.link);
-    right.link.remote = { ...LEFT, port: 5 };
+    right.cable.move(right.link, { ...LEFT, port: 5 });
     right.cable.raise(right.link, KEYING);
     left.feed(numbered(62));
     const [{ bytes }] = left.sent as [Sent];

@@ -7,6 +7,8 @@ export const LABEL_COOKIE = 'cookie--';
 
 /** First byte of a message; three zero bytes follow. */
 export const MESSAGE = { INITIATION: 1, RESPONSE: 2, COOKIE: 3, TRANSPORT: 4 } as const;
+/** The shortest transport message: it has no payload. */
+export const KEEPALIVE_BYTES = 32;
 export const MESSAGE_BYTES = { 1: 148, 2: 92, 3: 64 } as const;
 export const KEY_BYTES = 32;
 

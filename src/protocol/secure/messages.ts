@@ -5,7 +5,7 @@
 //     cookie      3 ‖ receiver ‖ nonce, 24 ‖ cookie, 16 + 16
 //
 // Type and indices are u32, little-endian. MACs are left zero here: see cookie.ts.
-import { MESSAGE, MESSAGE_BYTES } from './constants.js';
+import { KEEPALIVE_BYTES, MESSAGE, MESSAGE_BYTES } from './constants.js';
 import type { Initiation, Response } from './noise.js';
 
 /** Bytes of mac1, and of mac2. */
@@ -32,7 +32,7 @@ export function handshakeType(datagram: Uint8Array): HandshakeType | undefined {
 
 /** Whether a datagram has the first bytes of a transport message, and at least the length of a keepalive. */
 export function isTransport(datagram: Uint8Array): boolean {
-  return datagram.length >= 32 && get32(datagram, 0) === MESSAGE.TRANSPORT;
+  return datagram.length >= KEEPALIVE_BYTES && get32(datagram, 0) === MESSAGE.TRANSPORT;
 }
 
 /** Of an initiation or a response: the index that the answer is to bear. */
