@@ -12,7 +12,11 @@ const built = {
 };
 
 // They wait, for a line to be cut long enough or for keys to be old enough, and load the machine little.
-const PATIENT = ['test/netns/faults.test.ts', 'test/interop/secure-wireguard.test.ts'];
+const PATIENT = [
+  'test/netns/faults.test.ts',
+  'test/netns/secure-rekey.test.ts',
+  'test/interop/secure-wireguard.test.ts',
+];
 
 // quick: no root, no network namespaces, no other programs; seconds.
 // patient, system: real switches, taps, sshd and the C program; those of system one file at a time, as they share

@@ -16,6 +16,7 @@ import { randomness } from '../seed.js';
 
 const CLIENTS = 20;
 const PATH = 1452;
+type Io = 'portable' | 'native';
 const random = randomness();
 const bytes = (length: number) => random.bytes(length);
 const running: Running[] = [];
@@ -37,10 +38,12 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 async function serve(
   privateKey: Uint8Array,
   publicKeys: readonly Uint8Array[],
+  io: Io,
   port = 0,
 ): Promise<RunningServer> {
   writeFileSync(peersFile, publicKeys.map((key) => `${keyText(key)}\n`).join(''));
   const server = await startServer({
+    io,
     port,
     keys: undefined,
     secure: { privateKey: Uint8Array.from(privateKey), peersFile, path: PATH },
@@ -58,9 +61,18 @@ class Client {
   arrived = (_: Uint8Array) => {};
   readonly port: MemoryPort = memoryPort((frame) => this.arrived(frame));
 
-  async start(keys: SecureKeys | (() => Promise<SecureKeys>), port: number): Promise<void> {
+  async start(keys: SecureKeys | (() => Promise<SecureKeys>), port: number, io: Io): Promise<void> {
     const server = { host: '127.0.0.1', port };
-    const options = { port: 0, server, keys, keepalive: false, path: PATH, plug: this.port.open, log: quiet };
+    const options = {
+      io,
+      port: 0,
+      server,
+      keys,
+      keepalive: false,
+      path: PATH,
+      plug: this.port.open,
+      log: quiet,
+    };
     const client = await startSecureClient(options);
     running.push(client);
     await client.up;
@@ -79,40 +91,49 @@ class Client {
   }
 }
 
-test('each of 20 clients has a port of its own; a large frame goes in fragments', async () => {
-  const serverKey = newPrivateKey(bytes);
-  const keys = Array.from({ length: CLIENTS }, () => newPrivateKey(bytes));
-  const server = await serve(serverKey, keys.map(publicKeyOf));
-  const clients = keys.map(() => new Client());
-  const serverPublicKey = publicKeyOf(serverKey);
-  for (const [i, client] of clients.entries()) {
-    await client.start({ privateKey: keys[i] as Uint8Array, serverPublicKey }, server.local.port);
-  }
-  for (const length of [60, 1514, 9216]) await Promise.all(clients.map((client) => client.echoes(length)));
-  expect(server.statistics().map(({ opened, sealed }) => [opened, sealed])).toEqual(keys.map(() => [3n, 3n]));
-  expect(server.refusals().size).toBe(0);
-});
+test.each(['portable', 'native'] as const)(
+  'each of 20 clients has a port of its own; a large frame goes in fragments, %s',
+  async (io) => {
+    const serverKey = newPrivateKey(bytes);
+    const keys = Array.from({ length: CLIENTS }, () => newPrivateKey(bytes));
+    const server = await serve(serverKey, keys.map(publicKeyOf), io);
+    const clients = keys.map(() => new Client());
+    const serverPublicKey = publicKeyOf(serverKey);
+    for (const [i, client] of clients.entries()) {
+      await client.start({ privateKey: keys[i] as Uint8Array, serverPublicKey }, server.local.port, io);
+    }
+    for (const length of [60, 1514, 9216]) await Promise.all(clients.map((client) => client.echoes(length)));
+    expect(server.statistics().map(({ opened, sealed }) => [opened, sealed])).toEqual(
+      keys.map(() => [3n, 3n]),
+    );
+    expect(server.refusals().size).toBe(0);
+  },
+);
 
 test('a client enrols at the start, and again when the server has forgotten it', async () => {
   const serverKey = newPrivateKey(bytes);
-  let server = await serve(serverKey, []);
+  let server = await serve(serverKey, [], 'native');
   const { port } = server.local;
   let enrolled = 0;
   const client = new Client();
-  await client.start(async () => {
-    enrolled++;
-    const privateKey = newPrivateKey(bytes);
-    const presharedKey = bytes(32);
-    const { publicKey: serverPublicKey, port: serverPort } = server.enrol(
-      publicKeyOf(privateKey),
-      presharedKey,
-    );
-    return { privateKey, presharedKey, serverPublicKey, serverPort };
-  }, 1); // whoever enrols is told the port
+  await client.start(
+    async () => {
+      enrolled++;
+      const privateKey = newPrivateKey(bytes);
+      const presharedKey = bytes(32);
+      const { publicKey: serverPublicKey, port: serverPort } = server.enrol(
+        publicKeyOf(privateKey),
+        presharedKey,
+      );
+      return { privateKey, presharedKey, serverPublicKey, serverPort };
+    },
+    1,
+    'native',
+  ); // whoever enrols is told the port
   expect(enrolled).toBe(1);
   await client.echoes(100);
   await running.shift()?.close();
-  server = await serve(serverKey, [], port);
+  server = await serve(serverKey, [], 'native', port);
   client.port.send(bytes(60)); // silence shows when something was sent
   await until('the client is up again', () => server.statistics().length === 1, 60_000);
   expect(enrolled).toBe(2);
@@ -121,7 +142,7 @@ test('a client enrols at the start, and again when the server has forgotten it',
 
 test('a key that is there already, or none, cannot be enrolled', async () => {
   const key = publicKeyOf(newPrivateKey(bytes));
-  const server = await serve(newPrivateKey(bytes), [key]);
+  const server = await serve(newPrivateKey(bytes), [key], 'portable');
   expect(() => server.enrol(key, bytes(32))).toThrow(/cannot enrol: .*there already/);
   expect(() => server.enrol(new Uint8Array(32), bytes(32))).toThrow(/cannot enrol: .*no public key/);
 });

@@ -1,11 +1,12 @@
 // How frames are moved: what a machine has, what it lacks, and what happens when the I/O thread does not do its part.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { transfer } from '../../lab/checks.js';
 import { type Host, Lab } from '../../lab/lab.js';
 import { type Process, until } from '../../lab/process.js';
-import { seed } from '../seed.js';
+import { type End, makeEnd, Peers } from '../../lab/secure-keys.js';
+import { randomness, seed } from '../seed.js';
 
 const PRELOAD = new URL('without.mjs', import.meta.url).pathname;
 let lab: Lab;
@@ -174,4 +175,70 @@ test('-vvvv shows the datagrams of a native cable as well', async () => {
     );
   }
   expect(lines).toMatch(/"direction":"in".*"message":"login"/);
+});
+
+describe('the secure cable', () => {
+  const { bytes } = randomness();
+  let server: End;
+  let calling: End;
+  let peers: Peers;
+
+  beforeEach(() => {
+    for (const host of lab.hosts) host.run('ip', 'link', 'set', 'tap0', 'mtu', '1500'); // large frames go in fragments
+    [server, calling] = [makeEnd(lab, 'server', bytes), makeEnd(lab, 'client', bytes)];
+    peers = new Peers(lab, [calling.publicKey]);
+  });
+
+  async function join(ours: string, theirs: string, what = ''): Promise<[Process, Process]> {
+    const process = (host: Host, args: readonly string[], io: string) =>
+      host.cryptcab(['--secure', ...args, '-v', '--io', io], what === '' ? {} : without(what));
+    const serving = process(hub, ['--key', server.keyFile, '--peers', peers.path, '--no-classic'], theirs);
+    await serving.prints(/waiting for clients/);
+    const keys = ['--key', calling.keyFile, '--peer', server.publicKey];
+    const cable = process(client, [...keys, '-c', client.link.hub4], ours);
+    await cable.prints(/the cable is up/);
+    return [serving, cable];
+  }
+
+  test.each([
+    ['nothing', /^native \(GSO, GRO, libvdeplug\)$/],
+    ['koffi', /^portable \(not native: the npm package koffi is not installed\)$/],
+    ['libvdeplug', /^native \(GSO, GRO, vde_plug\)$/],
+    ['gso', /^native \(sendmmsg, recvmmsg, libvdeplug\)$/],
+  ])('without %s', async (what, says) => {
+    const [serving, cable] = await join('auto', 'auto', what);
+    await carries();
+    expect(children(serving) === '').toBe(what === 'gso' || what === 'nothing');
+    expect(await told(cable)).toMatch(says);
+    expect(await serving.stop()).toBe(0);
+  });
+
+  test.each([
+    ['portable', 'native'],
+    ['native', 'portable'],
+  ])('a %s client at a %s server', async (ours, theirs) => {
+    await join(ours, theirs);
+    await carries();
+  });
+
+  test('a switch that takes nothing keeps neither end from leaving', async () => {
+    const [serving, cable] = await join('native', 'native');
+    await client.reaches(hub.inner);
+    hubSwitch.signal('SIGSTOP');
+    try {
+      const ping = client.start(['ping', '-n', '-i', '0.002', '-s', '1300', hub.inner]);
+      await until('frames have waited too long', () => {
+        serving.signal('SIGUSR2');
+        return /"droppedBySwitch":"?[1-9]/.test(serving.output);
+      });
+      for (const process of [serving, cable]) {
+        const from = performance.now();
+        expect(await process.stop()).toBe(0);
+        expect(performance.now() - from).toBeLessThan(3_000);
+      }
+      await ping.stop();
+    } finally {
+      hubSwitch.signal('SIGCONT');
+    }
+  });
 });

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { type Host, Lab, labProgram } from '../../lab/lab.js';
 import { type Process, run, until } from '../../lab/process.js';
+import { makeEnd, Peers, startSecureServer } from '../../lab/secure-keys.js';
 import { keyText, newPrivateKey, parseKey, publicKeyOf } from '../../src/keys/key-text.js';
 import { keyPair } from '../../src/protocol/secure/noise.js';
 import { randomness } from '../seed.js';
@@ -30,25 +31,38 @@ interface Scene {
   counts(): Promise<{ refused: Record<string, number>; opened: Record<string, number>; sealed: number }>;
 }
 
-/** Our end on the hub, theirs on a host. Who knows the other's address begins. */
-async function scene({ weBegin, psk }: { weBegin: boolean; psk: boolean }): Promise<Scene> {
-  lab = new Lab(2);
-  const [hub, host] = lab.hosts as [Host, Host];
-  const [ours, theirs] = [keyPair(bytes(32)), keyPair(bytes(32))];
-  const preshared = bytes(32);
+/** wireguard-go on a host, with our end for its peer. */
+async function theirEnd(
+  lab: Lab,
+  host: Host,
+  theirKey: string,
+  ourPublicKey: string,
+  peer: readonly string[],
+) {
   const device = `cc${process.pid % 1e6}wg`; // its control socket is named after it, and not in a namespace
   const go = host.start(['wireguard-go', '-f', device], { LOG_LEVEL: 'verbose' });
   await until('wireguard-go listens', () => existsSync(`/var/run/wireguard/${device}.sock`));
   host.run(
     'wg',
     ...['set', device, 'listen-port', String(THEIR_PORT)],
-    ...['private-key', lab.keyFile('theirs', Buffer.from(base64(theirs.secret)))],
-    ...['peer', base64(ours.public), 'allowed-ips', '10.99.0.0/24'],
-    ...(psk ? ['preshared-key', lab.keyFile('psk', Buffer.from(base64(preshared)))] : []),
-    ...(weBegin ? [] : ['endpoint', `${host.link.hub4}:${OUR_PORT}`]),
+    ...['private-key', lab.keyFile('theirs', Buffer.from(theirKey))],
+    ...['peer', ourPublicKey, 'allowed-ips', '10.99.0.0/24', ...peer],
   );
   host.run('ip', 'address', 'add', '10.99.0.2/24', 'dev', device);
   host.run('ip', 'link', 'set', device, 'up');
+  return { device, go };
+}
+
+/** Our end on the hub, theirs on a host. Who knows the other's address begins. */
+async function scene({ weBegin, psk }: { weBegin: boolean; psk: boolean }): Promise<Scene> {
+  lab = new Lab(2);
+  const [hub, host] = lab.hosts as [Host, Host];
+  const [ours, theirs] = [keyPair(bytes(32)), keyPair(bytes(32))];
+  const preshared = bytes(32);
+  const { device, go } = await theirEnd(lab, host, base64(theirs.secret), base64(ours.public), [
+    ...(psk ? ['preshared-key', lab.keyFile('psk', Buffer.from(base64(preshared)))] : []),
+    ...(weBegin ? [] : ['endpoint', `${host.link.hub4}:${OUR_PORT}`]),
+  ]);
   const node = hub.start([
     ...labProgram('secure-node'),
     JSON.stringify({
@@ -129,6 +143,38 @@ test('data is answered by a keepalive after ten seconds, both ways', async () =>
   const { opened, refused } = await there.counts();
   expect([Object.keys(opened), Object.keys(refused)]).toEqual([['ok'], ['ip']]);
 });
+
+for (const io of ['portable', 'native']) {
+  for (const weBegin of [true, false]) {
+    const who = weBegin ? 'it begins' : 'wireguard-go begins';
+    test(`the command itself: ${who}, answers data with a keepalive, counts what is for others, ${io}`, async () => {
+      lab = new Lab(2, io);
+      const [hub, host] = lab.hosts as [Host, Host];
+      const theirs = keyPair(bytes(32));
+      const ours = makeEnd(lab, 'ours', bytes);
+      await hub.startSwitch();
+      hub.run('ip', 'link', 'set', 'tap0', 'down'); // it would say something now and then
+      const endpoint = weBegin ? [] : ['endpoint', `${host.link.hub4}:${OUR_PORT}`];
+      const { device } = await theirEnd(lab, host, base64(theirs.secret), ours.publicKey, endpoint);
+      const line = weBegin ? ` endpoint=${host.link.own4}:${THEIR_PORT}` : '';
+      const peers = new Peers(lab, [`${base64(theirs.public)}${line}`]);
+      const server = await startSecureServer(hub, ours, peers);
+      const shown = (what: string, column: number) =>
+        Number(host.run('wg', 'show', device, what).trim().split('\t')[column]);
+      if (!weBegin) await host.start(['ping', '-n', '-c', '1', '-W', '1', '10.99.0.1']).exited;
+      await server.prints(/"msg":"peer is up, secure"/);
+      await until('wireguard-go tells of the handshake', () => shown('latest-handshakes', 1) > 0);
+      await host.start(['ping', '-n', '-c', '1', '-W', '1', '10.99.0.1']).exited;
+      const before = shown('transfer', 1);
+      await until('a keepalive came', () => shown('transfer', 1) === before + 32, 15_000);
+      await until('the ping is counted', () => {
+        server.signal('SIGUSR2');
+        return /"refused":\{"ip":"?[12]"?\}/.test(server.output);
+      });
+      expect(await server.stop()).toBe(0);
+    });
+  }
+}
 
 test('a wrong preshared key: no handshake, either way', async () => {
   const there = await scene({ weBegin: true, psk: true });

@@ -46,16 +46,25 @@ function sizesFor(path: number, longest: number): number[] {
 }
 
 for (const path of [1280, 1400, 1500]) {
-  for (const [tap, family] of [
-    [1500, 'IPv4'],
-    [LONGEST - HEADER, 'IPv6'],
+  for (const [tap, family, io] of [
+    [1500, 'IPv4', 'portable'],
+    [1500, 'IPv6', 'native'],
+    [LONGEST - HEADER, 'IPv4', 'native'],
+    [LONGEST - HEADER, 'IPv6', 'portable'],
   ] as const) {
-    test(`frames between taps of MTU ${tap} over a path of ${path} bytes without fragments, ${family}`, async () => {
+    test(`frames between taps of MTU ${tap} over a path of ${path} bytes without fragments, ${family}, ${io}`, async () => {
       const { lab, router, left, right } = scene(path, tap);
       const [server, client] = [makeEnd(lab, 'server', bytes), makeEnd(lab, 'client', bytes)];
       const peers = new Peers(lab, [client.publicKey]);
       // 1500 is what is taken for granted.
-      const more = ['-s', 'tap://tap0', '-v', ...(path === 1500 ? [] : ['--path-mtu', String(path)])];
+      const more = [
+        '-s',
+        'tap://tap0',
+        '-v',
+        '--io',
+        io,
+        ...(path === 1500 ? [] : ['--path-mtu', String(path)]),
+      ];
       const secure = [...cryptcab, '--secure', ...more];
       const serving = left.start([...secure, '--key', server.keyFile, '--peers', peers.path, '--no-classic']);
       await serving.prints(/waiting for clients/);
