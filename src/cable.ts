@@ -97,6 +97,11 @@ export interface Cable {
    * @returns undefined when the core has no memory for one more session
    */
   join(remote: Remote, path: number, events: SecureEvents): Link | undefined;
+  /**
+   * Makes a receiver's index for a link.
+   * @param drawn at random; what comes back is as hard to guess, but for a byte by which datagrams find their thread
+   */
+  index(link: Link, drawn: number): number;
   /** Takes a port of the switch for a secure link. */
   plug(link: Link, open: OpenPlug): Pick<Plug, 'settled'>;
   /** Gives that port back; the keys stay. */

@@ -1,7 +1,9 @@
+import { availableParallelism } from 'node:os';
 import type { Cable, CableEvents, WireTap } from './cable.js';
 import type { Core } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
 import { NativeCable } from './native/native-cable.js';
+import { SharedCable } from './native/shared-cable.js';
 import { PortableCable } from './portable-cable.js';
 import { openDgram } from './udp/dgram.js';
 import type { OpenUdp } from './udp/udp.js';
@@ -11,16 +13,39 @@ export const IO_PATHS = ['auto', 'portable', 'native'] as const;
 /** How frames and datagrams are moved: by what every system has, or by Linux's own calls; `auto` finds out. */
 export type Io = (typeof IO_PATHS)[number];
 
+/** Most I/O threads that a server may have, and that it has by itself. */
+export const THREADS_MAX = 64;
+const THREADS_USUAL = 4;
+
 export interface CableSetup {
   readonly core: Core;
   /** `auto` when undefined. */
   readonly io: Io | undefined;
+  /** I/O threads of the native path, 1 when undefined. */
+  readonly threads?: number | undefined;
   /** A socket of another kind; the native path has its own. */
   readonly openUdp: OpenUdp | undefined;
   /** Local UDP port; 0 for any. */
   readonly port: number;
   readonly events: CableEvents;
   readonly tap: WireTap | undefined;
+}
+
+/** How many I/O threads a server has unless it is told: the switch, and others, need processors as well. */
+export function usualThreads(): number {
+  return Math.max(1, Math.min(THREADS_USUAL, availableParallelism() >> 1));
+}
+
+async function openNative({ core, port, threads = 1, events, tap }: CableSetup): Promise<Cable> {
+  if (threads > 1) {
+    try {
+      return await SharedCable.open(core, port, threads, events, tap);
+    } catch (error) {
+      if (error instanceof CryptcabError) throw error;
+      // This kernel does not let a port be shared as it has to be: one thread does it all, and the log says so.
+    }
+  }
+  return NativeCable.open(core, port, events, tap);
 }
 
 /**
@@ -32,7 +57,7 @@ export async function openCable(setup: CableSetup): Promise<Cable> {
   let why: string | undefined;
   if (io !== 'portable' && openUdp === undefined) {
     try {
-      return await NativeCable.open(core, port, events, tap);
+      return await openNative(setup);
     } catch (error) {
       if (error instanceof CryptcabError) throw error;
       why = messageOf(error);

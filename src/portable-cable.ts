@@ -176,6 +176,10 @@ export class PortableCable implements Cable {
     return link;
   }
 
+  index(_link: Link, drawn: number): number {
+    return drawn;
+  }
+
   plug(link: Link, open: OpenPlug): Plug {
     const state = link as LinkState;
     let plug: Plug | undefined;

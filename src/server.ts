@@ -5,7 +5,7 @@ import { CryptcabError } from './error.js';
 import type { Enrolled } from './keys/enrolment.js';
 import { takeSessionKey } from './keys/key-file.js';
 import { type Log, SeldomLog } from './log.js';
-import { type Io, openCable } from './open-cable.js';
+import { type Io, openCable, usualThreads } from './open-cable.js';
 import type { OpenPlug } from './plug/plug.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
 import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
@@ -37,6 +37,8 @@ export interface ServerConfiguration {
   readonly watcher?: Watcher | undefined;
   readonly tap?: WireTap;
   readonly io?: Io;
+  /** I/O threads of the native path, each with a part of the clients; when undefined, as usualThreads() says. */
+  readonly threads?: number;
   readonly openUdp?: OpenUdp;
 }
 
@@ -99,6 +101,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   const cable = await openCable({
     core,
     io: configuration.io,
+    threads: configuration.threads ?? usualThreads(),
     openUdp: configuration.openUdp,
     port: configuration.port,
     tap: configuration.tap,

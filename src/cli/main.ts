@@ -138,6 +138,7 @@ async function startAsServer(settings: Settings, log: Log): Promise<Started> {
     ...(settings.secure && secureServer(settings.secure, log)),
     plug: vdePlug(settings.socket),
     io: settings.io,
+    ...(settings.threads !== undefined && { threads: settings.threads }),
     log,
     ...wireTap(settings.verbosity, log),
   });

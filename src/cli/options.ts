@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parseKey } from '../keys/key-text.js';
-import { IO_PATHS, type Io } from '../open-cable.js';
+import { IO_PATHS, type Io, THREADS_MAX } from '../open-cable.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { CIPHERS, type Cipher } from '../protocol/session-key.js';
 import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
@@ -19,6 +19,8 @@ export interface Settings {
   readonly cipher: Cipher;
   readonly keepalive: boolean;
   readonly io: Io;
+  /** Of a server: native I/O threads; undefined when not said. */
+  readonly threads: number | undefined;
   readonly daemon: boolean;
   readonly pidFile: string | undefined;
   readonly logFile: string | undefined;
@@ -106,6 +108,13 @@ function parseTarget(text: string): Target {
   return { user, host, port, ...(portText !== undefined && { portNamed: true }) };
 }
 
+function parseThreads(text: string): number {
+  const threads = Number(text);
+  if (!/^\d{1,3}$/.test(text) || threads < 1 || threads > THREADS_MAX)
+    throw new InvalidArgumentError(`'${text}' is not a number of threads from 1 to ${THREADS_MAX}.`);
+  return threads;
+}
+
 /** `--verbose=vvv` is three times `-v`; not where it is an option's argument. */
 function spreadVerbose(argv: readonly string[], takeArgument: readonly (string | undefined)[]): string[] {
   return argv.flatMap((argument, i) => {
@@ -131,6 +140,7 @@ interface Raw {
   noencrypt?: true;
   cipher?: Cipher;
   io: Io;
+  threads?: number;
   keepalive?: true;
   daemon?: true;
   pidfile?: string;
@@ -200,6 +210,11 @@ export function parseOptions(
         .choices(IO_PATHS)
         .default('auto'),
     )
+    .option(
+      '--threads <number>',
+      'server: native I/O threads, each with a part of the clients (default: half the processors, 4 at most)',
+      parseThreads,
+    )
     .option('-d, --daemon', 'run in the background; returns when the cable works, or says why not')
     .option('--pidfile <file>', 'write the process id there while it runs')
     .option('--log-file <file>', 'append the log to this file')
@@ -257,6 +272,10 @@ export function parseOptions(
     refuse('-k is for clients: name the server with -c, or leave -k away');
   if (raw.localport === 0 && raw.connect === undefined)
     refuse('a server needs a port that its clients know: give -p a number from 1 to 65535');
+  if (raw.threads !== undefined && raw.connect !== undefined)
+    refuse('--threads is for servers: a client has one peer, and one thread for it; leave it away');
+  if (raw.threads !== undefined && raw.io === 'portable')
+    refuse('--threads and --io portable exclude each other: that path has one thread');
   const wrong = contradiction(raw);
   if (wrong !== undefined) refuse(wrong);
   return {
@@ -268,6 +287,7 @@ export function parseOptions(
     cipher: raw.cipher ?? 'blowfish',
     keepalive: raw.keepalive === true,
     io: raw.io,
+    threads: raw.threads,
     daemon: raw.daemon === true,
     pidFile: raw.pidfile === undefined ? undefined : resolve(raw.pidfile),
     logFile: raw.logFile === undefined ? undefined : resolve(raw.logFile),

@@ -8,10 +8,12 @@ export const SO = {
   TYPE: 3,
   SNDBUF: 7,
   RCVBUF: 8,
+  REUSEPORT: 15,
   PEERCRED: 17,
   SNDBUFFORCE: 32,
   RCVBUFFORCE: 33,
   DOMAIN: 39,
+  ATTACH_REUSEPORT_CBPF: 51,
 } as const;
 export const IPV6_V6ONLY = 26;
 export const UDP = { SEGMENT: 103, GRO: 104 } as const;

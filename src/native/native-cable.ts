@@ -54,13 +54,25 @@ export class NativeCable implements Cable {
     worker = WORKER,
   ): Promise<NativeCable> {
     const libc = await loadLibc();
+    return NativeCable.on(NativeSocket.open(libc, port), core, events, tap, wearBytes, worker);
+  }
+
+  /** Opens a cable on a socket that is there, and takes it over; see open(). */
+  static async on(
+    socket: NativeSocket,
+    core: Core,
+    events: CableEvents,
+    tap: WireTap | undefined,
+    wearBytes = WEAR_BYTES,
+    worker = WORKER,
+  ): Promise<NativeCable> {
+    const libc = await loadLibc();
     let vde: Vde | undefined;
     try {
       vde = new Vde(libc);
     } catch {
       // vde_plug does it
     }
-    const socket = NativeSocket.open(libc, port);
     const cable = new NativeCable(libc, vde, socket, core, events, tap, wearBytes, worker);
     try {
       await cable.#started();
@@ -238,6 +250,10 @@ export class NativeCable implements Cable {
     this.#thread.order({ do: 'join', session: link.session, path });
     this.#readdress(link);
     return link;
+  }
+
+  index(_link: Link, drawn: number): number {
+    return drawn;
   }
 
   move(link: Link, to: Remote): void {

@@ -4,6 +4,7 @@ import { BUFFER_BYTES, cannotOpen } from '../udp/udp.js';
 import { Arena } from './arena.js';
 import { AF, ERRNO, IPV6_V6ONLY, type Libc, POLL, SO, SOCK, SOL, UDP } from './libc.js';
 import { NAME_BYTES, Names } from './sockaddr.js';
+import { INSTRUCTION_BYTES, steering } from './steering.js';
 
 /** Largest datagram that the handshake sends, with much room. */
 const DATAGRAM_BYTES = 2_048;
@@ -30,19 +31,42 @@ export class NativeSocket {
 
   /** @throws CryptcabError when the port cannot be had */
   static open(libc: Libc, port: number): NativeSocket {
+    return NativeSocket.#open(libc, port, false);
+  }
+
+  /**
+   * Opens sockets that share a port; the kernel gives each its part of what comes (steering.ts).
+   * @throws CryptcabError when the port cannot be had; any other error says why it cannot be shared here
+   */
+  static share(libc: Libc, port: number, count: number): NativeSocket[] {
+    // One that shares with nobody shows whether somebody has the port: another server would share it as well.
+    const alone = NativeSocket.open(libc, port);
+    alone.close();
+    const sockets: NativeSocket[] = [];
     try {
-      return new NativeSocket(libc, port, AF.INET6);
+      while (sockets.length < count) sockets.push(NativeSocket.#open(libc, alone.local.port, true));
+      for (const socket of sockets.slice(0, 1)) socket.#steer(count); // all who share the port go by it
+    } catch (error) {
+      for (const socket of sockets) socket.close();
+      throw error;
+    }
+    return sockets;
+  }
+
+  static #open(libc: Libc, port: number, shared: boolean): NativeSocket {
+    try {
+      return new NativeSocket(libc, port, AF.INET6, shared);
     } catch (error) {
       if (!NO_IPV6.includes((error as { code?: string }).code ?? '')) throw cannotOpen(port, error);
     }
     try {
-      return new NativeSocket(libc, port, AF.INET);
+      return new NativeSocket(libc, port, AF.INET, shared);
     } catch (error) {
       throw cannotOpen(port, error);
     }
   }
 
-  private constructor(libc: Libc, port: number, family: number) {
+  private constructor(libc: Libc, port: number, family: number, shared: boolean) {
     this.#libc = libc;
     this.#arena = new Arena(libc, 4_096);
     this.#value = this.#arena.take(8);
@@ -53,6 +77,7 @@ export class NativeSocket {
     this.fd = this.#must('socket', libc.socket(family, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0));
     try {
       if (family === AF.INET6) this.#must('setsockopt', this.#set(SOL.IPV6, IPV6_V6ONLY, 0));
+      if (shared) this.#must('SO_REUSEPORT', this.#set(SOL.SOCKET, SO.REUSEPORT, 1));
       const any = this.#place(this.names.encode({ address: family === AF.INET6 ? '::' : '0.0.0.0', port }));
       this.#must('bind', libc.bind(this.fd, any, NAME_BYTES));
       this.local = this.#ownName();
@@ -69,6 +94,22 @@ export class NativeSocket {
     }
     this.gso = this.#set(SOL.UDP, UDP.SEGMENT, 0) === 0; // 0: for each message anew
     this.gro = this.#set(SOL.UDP, UDP.GRO, 1) === 0;
+  }
+
+  /** Attaches the program that says which socket of the port gets a datagram: struct sock_fprog, and what it points to. */
+  #steer(sockets: number): void {
+    const program = steering(sockets);
+    const arena = new Arena(this.#libc, program.length + 64);
+    const head = arena.take(16);
+    const at = arena.take(program.length);
+    arena.bytes.set(program, at);
+    arena.halves[head >> 1] = program.length / INSTRUCTION_BYTES;
+    arena.store64(head + 8, arena.address(at));
+    const { setsockopt } = this.#libc;
+    this.#must(
+      'SO_ATTACH_REUSEPORT_CBPF',
+      setsockopt(this.fd, SOL.SOCKET, SO.ATTACH_REUSEPORT_CBPF, arena.address(head), 16),
+    );
   }
 
   #must(call: string, result: number): number {

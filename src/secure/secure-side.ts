@@ -100,6 +100,11 @@ export class SecureSide {
     this.#machine = new SecureMachine({
       privateKey: options.privateKey,
       random: (length) => new Uint8Array(randomBytes(length)),
+      index: (peer, drawn) => {
+        const member = this.#members.get(peer);
+        const link = member && this.#linkOf(peer, member);
+        return link === undefined ? drawn : this.#cable.index(link, drawn);
+      },
       unixTime: Date.now,
     });
     this.#timer = setInterval(() => this.#step((now) => this.#machine.tick(now)), TICK_MS);

@@ -15,10 +15,15 @@ afterEach(async () => {
   for (const end of running.splice(0).reverse()) await end.close();
 });
 
-test.each(['portable', 'native'] as const)('each of 40 clients has a port of its own, %s', async (io) => {
+test.each([
+  ['portable', 1],
+  ['native', 1],
+  ['native', 3],
+] as const)('each of 40 clients has a port of its own, %s, threads: %i', async (io, threads) => {
   const key = random.bytes(24);
   const server = await startServer({
     io,
+    threads,
     port: 0,
     keys: { kind: 'preshared', key: Uint8Array.from(key) },
     plug(events) {

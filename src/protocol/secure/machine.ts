@@ -75,6 +75,7 @@ function authentic(read: () => Uint8Array): Uint8Array | undefined {
 export class SecureMachine {
   readonly #own: KeyPair;
   readonly #random: Random;
+  readonly #index: (peer: Peer, drawn: number) => number;
   readonly #unixTime: () => number;
   readonly #timestamps = new Timestamps();
   readonly #gate: Gate;
@@ -85,10 +86,11 @@ export class SecureMachine {
   #effects: SecureEffect[] = [];
 
   /** @throws RangeError for a private key that has not 32 bytes */
-  constructor({ privateKey, random, unixTime }: SecureOptions) {
+  constructor({ privateKey, random, index, unixTime }: SecureOptions) {
     if (privateKey.length !== KEY_BYTES) throw new RangeError('a private key has 32 bytes');
     this.#own = keyPair(privateKey.slice());
     this.#random = random;
+    this.#index = index ?? ((_peer, drawn) => drawn);
     this.#unixTime = unixTime;
     this.#gate = new Gate(this.#own.public, random);
   }
@@ -475,7 +477,7 @@ export class SecureMachine {
   #newIndex(peer: PeerState): number {
     for (;;) {
       const [a = 0, b = 0, c = 0, d = 0] = this.#random(4);
-      const index = (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+      const index = this.#index(peer, (a | (b << 8) | (c << 16) | (d << 24)) >>> 0);
       if (this.#indices.has(index)) continue;
       this.#indices.set(index, { peer, keypair: undefined });
       return index;

@@ -49,6 +49,8 @@ export interface SecureOptions {
   readonly privateKey: Uint8Array;
   /** Draws ephemeral keys, indices and cookies. */
   readonly random: Random;
+  /** Makes a receiver's index for a peer of one that was drawn at random; that one itself when undefined. */
+  readonly index?: (peer: Peer, drawn: number) => number;
   /** ms since 1970, for the timestamps of initiations. */
   readonly unixTime: () => number;
 }
