@@ -11,8 +11,10 @@ export { blowfishDecrypt, blowfishEncrypt } from './blowfish';
 export { cbcOpen, cbcSeal } from './cbc';
 export { chacha20 } from './chacha20';
 export { responseOpen, responseSeal } from './classic';
+export { coalesceAdd, coalesceBegin, coalesceEnd } from './coalesce';
 export { crc32 } from './crc32';
 export { fragmentRelease } from './fragments';
+export { intakeEnd, intakeFetched } from './intake';
 export {
   ARRIVAL_BYTES,
   ARRIVALS,
@@ -60,9 +62,12 @@ export {
   STAGE_IN,
   STAGE_IN_BYTES,
   STAGE_OUT,
+  TAP_FRAME,
+  TAP_HEADER,
+  TAP_STAGE,
+  TAP_STAGE_BYTES,
   TRANSPORT_HEADER,
 } from './layout';
-export { packFetched } from './pack';
 export { polyBegin, polyBlocks, polyEnd } from './poly1305';
 export {
   DESCRIPTOR_ADDRESS,
@@ -80,6 +85,7 @@ export {
   ringFill,
   ringProcess,
 } from './ring';
+export { segmentBegin, segmentNext } from './segment';
 export {
   sessionClear,
   sessionDropped,
@@ -106,3 +112,4 @@ export {
 } from './transport';
 export { transportFrames } from './unpack';
 export { vdestreamRead, vdestreamWrite } from './vdestream';
+export { VNET_BYTES } from './vnet';

@@ -18,7 +18,8 @@
 //   0x8c0000   arrivals, 16 × 66624 bytes                      the host
 //   0x9d0000   table of opened frames, 512 KiB                 the core, see unpack.ts
 //   0xa50000   frames from a switch, 64 × 9280 bytes           the host, see pack.ts
-//   0xaf0000   session records, 16 KiB each                    the core; the memory grows with them
+//   0xae1400   a frame from a tap, 64 KiB and a bit more       the host
+//   0xb00000   session records, 16 KiB each                    the core; the memory grows with them
 //
 // Widths: message counters and statistics are 64 bits. Ring indices are 32-bit numbers that run
 // freely and are compared modulo 2^32: they are positions, not counts.
@@ -135,10 +136,20 @@ export const FETCHED_COUNT: u32 = 64;
 export const FETCHED_BYTES: usize = 9280;
 export const FETCHED_FRAME: usize = 16;
 
-export const SESSIONS: usize = 0xaf0000;
+/**
+ * What a read from a tap gives: the header of vnet.ts, which ends at TAP_FRAME, and a frame, which may be a super-frame. An
+ * IP packet of 65535 bytes behind Ethernet's header and two tags fits.
+ */
+export const TAP_STAGE: usize = 0xae1400;
+export const TAP_FRAME: usize = TAP_STAGE + 16;
+export const TAP_STAGE_BYTES: u32 = 0x10440;
+/** The header of vnet.ts for what is written to a tap. */
+export const TAP_HEADER: usize = 0x6590;
+
+export const SESSIONS: usize = 0xb00000;
 export const SESSION_BYTES: u32 = 0x4000;
 /** Sessions that fit the largest memory (asconfig.json, maximumMemory). */
-export const SESSIONS_MAX: u32 = (0x40000000 - 0xaf0000) / 0x4000;
+export const SESSIONS_MAX: u32 = (0x40000000 - 0xb00000) / 0x4000;
 
 // Fields of a session record.
 /** u32: see SUITE_* in session.ts. */

@@ -2,18 +2,9 @@
 // in fragments if it is larger than that. The payload is built in the slot at head, which is handed to the core by
 // packEnd: at the latest when the frames at hand have been read.
 import { FRAME_HEADER } from './frames';
-import {
-  FETCHED,
-  FETCHED_BYTES,
-  FETCHED_FRAME,
-  FRAME_MAX,
-  FRAME_MIN,
-  SESSION_FRAME_ID,
-  SESSION_PATH,
-  sessionAt,
-} from './layout';
+import { FRAME_MIN, SESSION_FRAME_ID, SESSION_PATH, sessionAt } from './layout';
 import { FRAGMENT, FRAGMENT_HEADER, PAYLOAD_RECORDS } from './records';
-import { OP_SEAL, OP_SEAL_TRANSPORT, ringBody, ringCommit, ringRoom } from './ring';
+import { OP_SEAL_TRANSPORT, ringBody, ringCommit, ringRoom } from './ring';
 import { TRANSPORT_OVERHEAD } from './transport';
 
 /** What a datagram has left over is used for a first fragment if it carries at least this much. */
@@ -48,39 +39,6 @@ function begin(): void {
 export function packEnd(session: u32): void {
   if (packed > 0) ringCommit(session, OP_SEAL_TRANSPORT, packed);
   packed = 0;
-}
-
-/** Whether a frame of this length is carried. */
-export function fits(length: u32): bool {
-  return length >= FRAME_MIN && length <= FRAME_MAX;
-}
-
-/**
- * Gives a frame that does not fit a slot without its bytes: sealing refuses and counts it, as it does all that cannot be
- * carried, and the host hears of it.
- * @returns whether there was room
- */
-export function refuse(session: u32, length: u32): bool {
-  packEnd(session);
-  if (ringRoom() == 0) return false;
-  ringCommit(session, OP_SEAL, length);
-  return true;
-}
-
-/**
- * Packs the first `count` frames at FETCHED.
- * @returns how many found room in the ring
- */
-export function packFetched(session: u32, count: u32): u32 {
-  let i: u32 = 0;
-  for (; i < count; i++) {
-    const at = FETCHED + <usize>i * FETCHED_BYTES;
-    const length = load<u32>(at);
-    if (!(fits(length) ? packFrame(session, at + FETCHED_FRAME, length, 0, 0) : refuse(session, length)))
-      break;
-  }
-  packEnd(session); // a frame is never held back to be joined by others
-  return i;
 }
 
 /**

@@ -2,6 +2,7 @@
 // bytes, big-endian. The reader may be cut at any byte; what it holds of a frame stays with the session.
 import { fragmentRelease } from './fragments';
 import { FRAME_HEADER as HEADER, putFrame } from './frames';
+import { fits, intake, intakeEnd } from './intake';
 import {
   FRAMES,
   FRAMES_ENTRY,
@@ -9,13 +10,11 @@ import {
   RING_SLOTS,
   SESSION_HELD,
   SESSION_PARTIAL,
-  SESSION_PATH,
   SESSION_SKIP,
   STAGE_IN,
   STAGE_OUT,
   sessionAt,
 } from './layout';
-import { fits, packEnd, packFrame, refuse } from './pack';
 import {
   DESCRIPTOR_ADDRESS,
   DESCRIPTOR_LENGTH,
@@ -25,10 +24,6 @@ import {
   descriptorAt,
   OP_OPEN,
   OP_OPEN_TRANSPORT,
-  OP_SEAL,
-  ringBody,
-  ringCommit,
-  ringRoom,
 } from './ring';
 import { STATUS_OK } from './status';
 import { unpack } from './unpack';
@@ -42,23 +37,8 @@ function loadLength(address: usize): u32 {
  * @returns whether there was room
  */
 function skip(session: u32, record: usize, length: u32): bool {
-  if (!refuse(session, length)) return false;
+  if (!intake(session, 0, length, 0, 0)) return false;
   store<u32>(record, length, SESSION_SKIP);
-  return true;
-}
-
-/**
- * Puts a frame, which lies in two parts, into the ring, to be sealed: by itself, or on the secure cable packed with others.
- * @returns whether there was room
- */
-function take(session: u32, first: usize, firstLength: u32, rest: usize, restLength: u32): bool {
-  if (load<u32>(sessionAt(session), SESSION_PATH) > 0) {
-    return packFrame(session, first, firstLength, rest, restLength);
-  }
-  if (ringRoom() == 0) return false;
-  memory.copy(ringBody(), first, firstLength);
-  memory.copy(ringBody() + firstLength, rest, restLength);
-  ringCommit(session, OP_SEAL, firstLength + restLength);
   return true;
 }
 
@@ -89,7 +69,7 @@ export function vdestreamRead(session: u32, length: u32): u32 {
         continue;
       }
       if (left >= HEADER + frame) {
-        if (!take(session, at + HEADER, frame, 0, 0)) break;
+        if (!intake(session, at + HEADER, frame, 0, 0)) break;
         at += HEADER + frame;
         continue;
       }
@@ -113,12 +93,12 @@ export function vdestreamRead(session: u32, length: u32): u32 {
       at = end;
       break;
     }
-    if (!take(session, partial + HEADER, held - HEADER, at, missing)) break;
+    if (!intake(session, partial + HEADER, held - HEADER, at, missing)) break;
     at += missing;
     held = 0;
   }
   store<u32>(record, held, SESSION_HELD);
-  packEnd(session); // a frame is never held back to be joined by others
+  intakeEnd(session);
   return <u32>(at - STAGE_IN);
 }
 

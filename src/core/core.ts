@@ -291,6 +291,45 @@ export class Core {
     });
   }
 
+  /**
+   * Looks at the frame that a tap has put to TAP_FRAME, behind the header of assembly/vnet.ts. It may be a super-frame: see cutFrame.
+   * @param length of the frame, bytes
+   */
+  beginFrame(length: number): void {
+    this.#wasm.functions.segmentBegin(length);
+  }
+
+  /**
+   * Puts it into the ring, to be sealed: a super-frame as the frames that it stands for.
+   * @returns whether all of it found room; if not, it is to be called again
+   */
+  cutFrame(session: number): boolean {
+    return this.#wasm.functions.segmentNext(session) !== 0;
+  }
+
+  /** No more frames of a session for now. */
+  endFrames(session: number): void {
+    this.#wasm.functions.intakeEnd(session);
+  }
+
+  /** Begins a super-frame for a tap with a frame that stands in the memory; it may remain the only one. */
+  beginJoined(address: number, length: number): void {
+    this.#wasm.functions.coalesceBegin(address, length);
+  }
+
+  /** Joins the next frame to it, where that can be; returns whether it was. */
+  join(address: number, length: number): boolean {
+    return this.#wasm.functions.coalesceAdd(address, length) !== 0;
+  }
+
+  /**
+   * Puts the header of assembly/vnet.ts to TAP_HEADER; if frames were joined, the first one's own headers are changed.
+   * @returns bytes at the beginning of each frame but the first that are not to be written
+   */
+  endJoined(): number {
+    return this.#wasm.functions.coalesceEnd();
+  }
+
   /** Forgets a frame of which only a part came: its plug is a new one. */
   resetStream(session: number): void {
     this.#locked(() => this.#wasm.functions.sessionResetStream(session));
@@ -313,7 +352,7 @@ export class Core {
    * @returns how many found room
    */
   pack(session: number, count: number): number {
-    return this.#locked(() => this.#wasm.functions.packFetched(session, count));
+    return this.#locked(() => this.#wasm.functions.intakeFetched(session, count));
   }
 
   /**

@@ -64,8 +64,13 @@ const LAYOUT = [
   'STAGE_IN',
   'STAGE_IN_BYTES',
   'STAGE_OUT',
+  'TAP_FRAME',
+  'TAP_HEADER',
+  'TAP_STAGE',
+  'TAP_STAGE_BYTES',
   'STATUS_COUNT',
   'TRANSPORT_HEADER',
+  'VNET_BYTES',
 ] as const;
 
 /** The numbers of the memory map, by name: addresses and bytes, and what stands in a descriptor's fields. */
@@ -82,13 +87,17 @@ export interface Functions {
   cbcSeal(address: number, length: number, iv: number): number;
   cbcOpen(address: number, length: number, iv: number): number;
   chacha20(address: number, length: number, key: number, nonce: number, counter: number): void;
+  coalesceAdd(frame: number, length: number): number;
+  coalesceBegin(frame: number, length: number): void;
+  coalesceEnd(): number;
   crc32(address: number, length: number): number;
   fragmentRelease(number: number): void;
+  intakeEnd(session: number): void;
   keypairDrop(session: number, place: number): void;
   keypairInstall(session: number, place: number, keys: number, local: number, remote: number): void;
   keypairSealed(session: number, place: number): bigint;
   keypairUse(session: number, place: number): void;
-  packFetched(session: number, count: number): number;
+  intakeFetched(session: number, count: number): number;
   polyBegin(key: number): void;
   polyBlocks(address: number, length: number): void;
   polyEnd(tag: number): void;
@@ -97,6 +106,8 @@ export interface Functions {
   ringCommit(session: number, op: number, length: number): void;
   ringFill(session: number, op: number, at: number, length: number, segment: number): number;
   ringProcess(): number;
+  segmentBegin(bytes: number): void;
+  segmentNext(session: number): number;
   sessionClear(session: number): void;
   sessionDropped(session: number, bySwitch: number, unopened: number): void;
   sessionKeyBlowfish(session: number, key: number, length: number): void;
@@ -119,7 +130,7 @@ export interface Wasm {
 }
 
 /** Pages of 64 KiB; as in asconfig.json, which the module repeats as its import's type. */
-const PAGES = { initial: 179, maximum: 16384 };
+const PAGES = { initial: 180, maximum: 16384 };
 
 /** A memory that the core can run in. */
 export function newMemory(): WebAssembly.Memory {

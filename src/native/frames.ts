@@ -1,6 +1,7 @@
 import type { Core } from '../core/core.js';
 import { type Arena, Messages, MMSGHDR } from './arena.js';
 import { ERRNO, type Libc, MSG } from './libc.js';
+import { TapFrames } from './tap-frames.js';
 import type { VdeCalls, VdePort } from './vde.js';
 
 /** Frames moved by one call. */
@@ -32,9 +33,16 @@ export class FrameTools {
   /** Of each slot, how many frames besides one are still to be sent out of it. */
   readonly #more: Int32Array;
 
+  readonly taps: TapFrames;
+
   static arenaBytes(core: Core): number {
     const { RING_SLOTS, FETCHED_COUNT } = core.layout;
-    return Messages.bytes(RING_SLOTS, 1) + Messages.bytes(FETCHED_COUNT, 1) + Messages.bytes(BATCH, 1);
+    return (
+      Messages.bytes(RING_SLOTS, 1) +
+      Messages.bytes(FETCHED_COUNT, 1) +
+      Messages.bytes(BATCH, 1) +
+      TapFrames.arenaBytes()
+    );
   }
 
   /** @param wants told the session of a secure link that has frames, and no key */
@@ -59,6 +67,7 @@ export class FrameTools {
     for (let i = 0; i < FETCHED_COUNT; i++)
       this.fetched.part(i, 0, this.memoryAt + core.fetchedAt(i), FRAME_MAX + 1);
     this.#more = new Int32Array(RING_SLOTS);
+    this.taps = new TapFrames(libc, core, arena, this.memoryAt);
   }
 
   /** A slot holds so many frames: it is given back when all have been. */
@@ -76,7 +85,7 @@ export class FrameTools {
 }
 
 /**
- * One port of a switch, by libvdeplug: frames straight into the ring, and straight out of it; on the secure cable by
+ * One port of a switch, by libvdeplug, or a tap: frames straight into the ring, and straight out of it; on the secure cable by
  * way of the core, which packs them.
  */
 export class FrameSide {
@@ -127,6 +136,7 @@ export class FrameSide {
     this.number = number;
     this.lost = false;
     this.wanted = false;
+    this.#tools.taps.forget(this.session);
     this.flush();
   }
 
@@ -164,6 +174,7 @@ export class FrameSide {
     const { ring } = core;
     const port = this.#port;
     if (port === undefined) return 0;
+    if (port.vnet !== undefined) return this.#readTap(port, port.vnet);
     if (this.#slotsEach === 0) {
       const most = Math.min(ring.room, BATCH);
       return port.plain
@@ -187,6 +198,15 @@ export class FrameSide {
     }
     for (let i = 0; i < got; i++) this.#took(i, messages.field(first + i, MMSGHDR.length));
     return got;
+  }
+
+  #readTap({ dataFd }: VdePort, vnet: number): number {
+    const { taps, core } = this.#tools;
+    const { ring } = core;
+    const before = ring.next;
+    const errno = taps.read(this.session, dataFd, vnet, BATCH);
+    if (OF_THE_PORT.includes(errno)) this.lost = true;
+    return (ring.next - before) & (ring.slots - 1);
   }
 
   #readOneByOne(port: VdePort, most: number): number {
@@ -270,24 +290,34 @@ export class FrameSide {
     }
     this.#stuck = false;
     while (this.#waiting > 0) {
-      const sent = port.plain ? this.#sendMany(port) : this.#sendOne(port);
+      const sent = this.#send(port);
       if (sent > 0) {
         this.#release(sent);
         this.#since = 0;
         continue;
       }
       const errno = this.#tools.libc.errno();
-      if (errno === ERRNO.INTR) continue;
-      if (errno === ERRNO.AGAIN) {
+      // A tap that takes nothing now has its frames dropped, as any device's queue does: joined, they are not what they were.
+      if (port.vnet === undefined && errno === ERRNO.INTR) continue;
+      if (port.vnet === undefined && errno === ERRNO.AGAIN) {
         this.#since ||= performance.now();
         return;
       }
-      this.#tools.core.dropped(this.session, 1, 0);
-      this.#release(1);
+      this.#tools.core.dropped(this.session, -sent, 0);
+      this.#release(-sent);
       if (port.plain ? OF_A_FRAME.includes(errno) : !OF_THE_PORT.includes(errno)) continue;
       this.lost = true;
       return;
     }
+  }
+
+  /** @returns how many frames were handed over; negative, how many an error is about */
+  #send(port: VdePort): number {
+    if (port.vnet !== undefined) {
+      const queue = { addresses: this.#addresses, lengths: this.#lengths };
+      return this.#tools.taps.write(port.dataFd, port.vnet, queue, this.#head, this.#waiting);
+    }
+    return port.plain ? this.#sendMany(port) : this.#sendOne(port);
   }
 
   #sendMany(port: VdePort): number {
@@ -318,6 +348,7 @@ export class FrameSide {
   /** Drops what waits for the switch; what comes then may wait. */
   drop(): void {
     this.#stuck = false;
+    this.#tools.taps.forget(this.session);
     if (this.#waiting > 0) this.#tools.core.dropped(this.session, this.#waiting, 0);
     this.#release(this.#waiting);
     this.#since = 0;

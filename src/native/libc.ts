@@ -18,14 +18,20 @@ export const SO = {
 export const IPV6_V6ONLY = 26;
 export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
+/** Of open. */
+export const O = { RDWR: 2, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
 export const F = { GETFL: 3, SETFL: 4 } as const;
 export const POLL = { IN: 0x1, OUT: 0x4, ERR: 0x8, HUP: 0x10, NVAL: 0x20, RDHUP: 0x2000 } as const;
 export const EPOLL = { ADD: 1, DELETE: 2, CLOEXEC: 0x80000 } as const;
 export const ERRNO = {
+  PERM: 1,
+  NOENT: 2,
   INTR: 4,
   IO: 5,
   BADF: 9,
   AGAIN: 11,
+  ACCES: 13,
+  BUSY: 16,
   NODEV: 19,
   INVAL: 22,
   BADFD: 77,
@@ -84,8 +90,12 @@ function bindLibc(koffi: Koffi) {
     epollControl: libc.func('int epoll_ctl(int epoll, int operation, int fd, uint64_t event)'),
     epollWait: libc.func('int epoll_wait(int epoll, uint64_t events, int count, int milliseconds)'),
     eventfd: libc.func('int eventfd(uint32_t initial, int flags)'),
+    open: libc.func('int open(const char *path, int flags)'),
+    // It takes any number of arguments. Linux passes one that is there as it passes those of other functions.
+    ioctl: libc.func('int ioctl(int fd, uint64_t request, uint64_t argument)'),
     read: libc.func('int64_t read(int fd, uint64_t bytes, size_t length)'),
     write: libc.func('int64_t write(int fd, uint64_t bytes, size_t length)'),
+    writev: libc.func('int64_t writev(int fd, uint64_t iovecs, int count)'),
     close: libc.func('int close(int fd)'),
     fcntl: libc.func('int fcntl(int fd, int command, int value)'),
     inetPton: libc.func('int inet_pton(int family, const char *text, uint64_t address)'),

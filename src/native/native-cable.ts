@@ -10,6 +10,7 @@ import { IoThread } from './io-thread.js';
 import { ERRNO, type Libc, loadLibc } from './libc.js';
 import { NativeLink } from './native-link.js';
 import { NativePlug } from './native-plug.js';
+import { Openers } from './opener.js';
 import { NativeSocket } from './socket.js';
 import { FEED_MAX, FLOW, FLOW_BYTES, type Report } from './talk.js';
 import { Vde } from './vde.js';
@@ -29,7 +30,7 @@ export class NativeCable implements Cable {
   readonly io: string;
   readonly #libc: Libc;
   readonly #socket: NativeSocket;
-  readonly #vde: Vde | undefined;
+  readonly #openers: Openers;
   readonly #events: CableEvents;
   readonly #tap: WireTap | undefined;
   readonly #wearBytes: bigint;
@@ -94,7 +95,7 @@ export class NativeCable implements Cable {
     worker: URL,
   ) {
     this.#libc = libc;
-    this.#vde = vde;
+    this.#openers = new Openers(libc, vde);
     this.#socket = socket;
     this.core = core;
     this.#events = events;
@@ -159,9 +160,9 @@ export class NativeCable implements Cable {
 
   probe(open: OpenPlug): { settled: Promise<void>; close(): Promise<void> } {
     const { locator } = open;
-    if (this.#vde === undefined || locator === undefined || !this.#vde.serves(locator))
-      return open({ stream() {}, lost() {}, back() {} });
-    const plug = new NativePlug(this.#libc, this.#vde, locator, { plugged() {}, lost() {}, back() {} });
+    const opener = this.#openers.find(locator);
+    if (opener === undefined || locator === undefined) return open({ stream() {}, lost() {}, back() {} });
+    const plug = new NativePlug(opener, locator, { plugged() {}, lost() {}, back() {} });
     return { settled: plug.settled, close: async () => plug.close() };
   }
 
@@ -183,12 +184,13 @@ export class NativeCable implements Cable {
     const state = link as NativeLink;
     const { session } = state;
     const { locator } = open;
-    if (this.#vde !== undefined && locator !== undefined && this.#vde.serves(locator)) {
+    const opener = this.#openers.find(locator);
+    if (opener !== undefined && locator !== undefined) {
       this.#thread.order({ do: 'plug', session, port: undefined, number: 0 });
       const unlessPulled = (act: () => void) => {
         if (state.native === native) act();
       };
-      const native = new NativePlug(this.#libc, this.#vde, locator, {
+      const native = new NativePlug(opener, locator, {
         plugged: (port, number) =>
           unlessPulled(() => this.#thread.order({ do: 'plug', session, port, number })),
         lost: (why) => unlessPulled(() => this.#events.plugLost(state, why)),

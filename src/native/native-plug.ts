@@ -1,8 +1,8 @@
 import { CryptcabError } from '../error.js';
-import { BackOff, noSwitch } from '../plug/back-off.js';
+import { BackOff } from '../plug/back-off.js';
 import { deferred } from '../running.js';
-import type { Libc } from './libc.js';
-import type { Vde, VdePort } from './vde.js';
+import type { Opener } from './opener.js';
+import type { VdePort } from './vde.js';
 
 export interface NativePlugEvents {
   /** The port is open. */
@@ -16,11 +16,10 @@ export interface NativePlugEvents {
 /** Ports opened so far, of all plugs: a link's next plug must not take an old port's end for its own. */
 let ports = 0;
 
-/** A port of a switch by libvdeplug, which is opened again whenever it is lost. */
+/** A port that is opened within this process, and is opened again whenever it is lost. */
 export class NativePlug {
   readonly #settled = deferred();
-  readonly #libc: Libc;
-  readonly #vde: Vde;
+  readonly #opener: Opener;
   readonly #locator: string;
   readonly #events: NativePlugEvents;
   readonly #backOff = new BackOff();
@@ -31,9 +30,8 @@ export class NativePlug {
   #again: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(libc: Libc, vde: Vde, locator: string, events: NativePlugEvents) {
-    this.#libc = libc;
-    this.#vde = vde;
+  constructor(opener: Opener, locator: string, events: NativePlugEvents) {
+    this.#opener = opener;
     this.#locator = locator;
     this.#events = events;
     this.#open();
@@ -46,11 +44,11 @@ export class NativePlug {
 
   #open(): void {
     this.#since = performance.now();
-    this.#vde.open(this.#locator, (port) => {
+    this.#opener.open(this.#locator, (port) => {
       if (typeof port === 'number') {
-        if (!this.#closed) this.#lost(this.#libc.strerror(port));
+        if (!this.#closed) this.#lost(port);
       } else if (this.#closed) {
-        this.#vde.close(port);
+        this.#opener.close(port);
       } else {
         this.#port = port;
         this.#number = ++ports;
@@ -65,13 +63,14 @@ export class NativePlug {
   /** The I/O thread has lost a port, and let go of it. */
   gone(number: number): void {
     if (number !== this.#number || this.#port === undefined || this.#closed) return;
-    this.#vde.close(this.#port);
+    this.#opener.close(this.#port);
     this.#port = undefined;
-    this.#lost('');
+    this.#lost(0);
   }
 
-  #lost(detail: string): void {
-    const why = noSwitch(this.#locator, detail);
+  /** @param errno why it cannot be opened; 0 when it was open */
+  #lost(errno: number): void {
+    const why = this.#opener.why(this.#locator, errno);
     this.#settled.reject(new CryptcabError(why));
     this.#wasIn = true; // from now on whoever waits is told by back()
     this.#events.lost(why);
@@ -83,7 +82,7 @@ export class NativePlug {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#again);
-    if (this.#port !== undefined) this.#vde.close(this.#port);
+    if (this.#port !== undefined) this.#opener.close(this.#port);
     this.#port = undefined;
   }
 }

@@ -1,5 +1,7 @@
+import { noSwitch } from '../plug/back-off.js';
 import { Arena } from './arena.js';
 import { AF, F, type Libc, SO, SOCK, SOL } from './libc.js';
+import type { Opener } from './opener.js';
 
 const LIBRARY = 'libvdeplug.so.2';
 const INTERFACE_VERSION = 1;
@@ -13,6 +15,8 @@ export interface VdePort {
   readonly controlFd: number;
   /** Whether the data socket carries frames as they are, so that many can be moved at once. */
   readonly plain: boolean;
+  /** Of a tap that is ours: bytes of the header before each frame (assembly/vnet.ts), or 0; otherwise undefined. */
+  readonly vnet: number | undefined;
 }
 
 /** Calls of libvdeplug that the I/O thread makes. */
@@ -39,7 +43,7 @@ export function portsOpening(): number {
 }
 
 /** VDE's own library: ports without a vde_plug child. */
-export class Vde {
+export class Vde implements Opener {
   readonly #libc: Libc;
   readonly #arena: Arena;
   readonly #value: number;
@@ -70,6 +74,11 @@ export class Vde {
     return SERVED.test(locator);
   }
 
+  /** See Opener. */
+  why(locator: string, errno: number): string {
+    return noSwitch(locator, errno === 0 ? '' : this.#libc.strerror(errno));
+  }
+
   /**
    * Opens a port; on another thread, as a switch that is stopped does not answer.
    * @param done told the port, or the error's number
@@ -96,7 +105,7 @@ export class Vde {
       // Not every network of the library heeds MSG_DONTWAIT: a tap is no socket.
       this.#libc.fcntl(dataFd, F.SETFL, this.#libc.fcntl(dataFd, F.GETFL, 0) | SOCK.NONBLOCK);
       const plain = !/^(?:tap|vxvde):/.test(locator) && this.#isUnixDatagram(dataFd);
-      done({ connection, dataFd, controlFd: this.#controlFd(connection), plain });
+      done({ connection, dataFd, controlFd: this.#controlFd(connection), plain, vnet: undefined });
     });
   }
 

@@ -105,6 +105,7 @@ class IoThread {
       }
       ready.read(room);
       this.#pump();
+      while (room() && this.#tools.taps.goOn()) this.#pump();
       this.#lose(ready.takeLost());
       for (const peer of this.#backlogged) this.#feed(peer);
       this.#tell();

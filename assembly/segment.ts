@@ -1,0 +1,144 @@
+// Frames from a tap into the ring. A tap opened with IFF_VNET_HDR gives TCP as super-frames of up to 64 KiB, which are cut here
+// into what would have come without (as the kernel's own software does: headers repeated, and numbered on), and frames
+// whose checksums are not finished.
+import { fold, sum16, word } from './checksum';
+import {
+  CWR,
+  FIN,
+  IPV4,
+  IPV4_BYTES,
+  IPV4_ID,
+  IPV4_PROTOCOL,
+  IPV6_BYTES,
+  ipOffset,
+  ipSetLength,
+  ipVersion,
+  load16,
+  load32,
+  PROTOCOL_TCP,
+  PSH,
+  store16,
+  store32,
+  TCP_BYTES,
+  TCP_CHECKSUM,
+  TCP_FLAGS,
+  TCP_SEQUENCE,
+  tcpBytes,
+} from './headers';
+import { intake } from './intake';
+import { TAP_FRAME } from './layout';
+import {
+  VNET_BYTES,
+  VNET_ECN,
+  VNET_FLAGS,
+  VNET_NEEDS_SUM,
+  VNET_SIZE,
+  VNET_SUM_OFFSET,
+  VNET_SUM_START,
+  VNET_TCP4,
+  VNET_TCP6,
+  VNET_TYPE,
+} from './vnet';
+
+const VNET: usize = TAP_FRAME - VNET_BYTES;
+/** Where UDP has its checksum, in which 0 means that there is none. */
+const UDP_CHECKSUM: u32 = 6;
+
+/** Bytes of the frame at TAP_FRAME. */
+let length: u32 = 0;
+/** Bytes of its headers; 0 when it is no super-frame. */
+let headers: u32 = 0;
+/** Where its payload goes on. */
+let next: u32 = 0;
+// Of a super-frame:
+/** Bytes of payload in each of its frames. */
+let size: u32 = 0;
+let version: u32 = 0;
+let ip: usize = 0;
+let tcp: usize = 0;
+/** What its first frame has. */
+let id: u32 = 0;
+let sequence: u32 = 0;
+let flags: u32 = 0;
+/** The sum of the pseudo header, without the length. */
+let pseudo: u64 = 0;
+
+/**
+ * Looks at what a tap gave, header and frame.
+ * @param bytes of the frame
+ */
+export function segmentBegin(bytes: u32): void {
+  length = bytes;
+  next = 0;
+  headers = 0;
+  if (load<u8>(VNET, VNET_TYPE) != 0) beginSuper();
+  if (headers == 0 && load<u8>(VNET, VNET_FLAGS) & VNET_NEEDS_SUM) finishSum();
+}
+
+/** Sets `headers` and what goes with it, if this is a super-frame as the kernel makes them. */
+function beginSuper(): void {
+  const type = load<u8>(VNET, VNET_TYPE) & ~VNET_ECN;
+  const start = <u32>load<u16>(VNET, VNET_SUM_START);
+  const at = ipOffset(TAP_FRAME, length);
+  version = ipVersion(TAP_FRAME, at, length);
+  if (version == 0 || type != (version == IPV4 ? VNET_TCP4 : VNET_TCP6)) return;
+  if ((load<u8>(VNET, VNET_FLAGS) & VNET_NEEDS_SUM) == 0) return;
+  if (load<u16>(VNET, VNET_SUM_OFFSET) != TCP_CHECKSUM || start + TCP_BYTES > length) return;
+  ip = TAP_FRAME + at;
+  tcp = TAP_FRAME + start;
+  if (version == IPV4) {
+    const own = (<u32>load<u8>(ip) & 15) << 2;
+    if (own < IPV4_BYTES || at + own != start || load<u8>(ip, IPV4_PROTOCOL) != PROTOCOL_TCP) return;
+  } else if (start < at + IPV6_BYTES) {
+    return;
+  }
+  size = load<u16>(VNET, VNET_SIZE);
+  const all = start + tcpBytes(tcp);
+  if (size == 0 || all < start + TCP_BYTES || all >= length) return;
+  headers = all;
+  next = all;
+  id = load16(ip + IPV4_ID);
+  sequence = load32(tcp + TCP_SEQUENCE);
+  flags = load<u8>(tcp, TCP_FLAGS);
+  pseudo = <u64>load<u16>(tcp, TCP_CHECKSUM) + (word(length - start) ^ 0xffff);
+}
+
+/** Finishes a frame's checksum. */
+function finishSum(): void {
+  const start = <u32>load<u16>(VNET, VNET_SUM_START);
+  const offset = <u32>load<u16>(VNET, VNET_SUM_OFFSET);
+  if (start + offset + 2 > length) return;
+  const from = TAP_FRAME + start;
+  const sum = ~fold(sum16(from, length - start)) & 0xffff;
+  store<u16>(from + offset, <u16>(sum == 0 && offset == UDP_CHECKSUM ? 0xffff : sum));
+}
+
+/** Makes the headers those of the frame whose payload begins at `next`. */
+function makeHeaders(bytes: u32): void {
+  const own = headers - <u32>(tcp - TAP_FRAME);
+  const done = next - headers;
+  if (version == IPV4) store16(ip + IPV4_ID, id + done / size);
+  ipSetLength(ip, version, <u32>(tcp - ip), own + bytes);
+  store32(tcp + TCP_SEQUENCE, sequence + done);
+  const first = done == 0 ? flags : flags & ~CWR;
+  store<u8>(tcp, <u8>(next + bytes == length ? first : first & ~(FIN | PSH)), TCP_FLAGS);
+  store<u16>(tcp, 0, TCP_CHECKSUM);
+  const sum = pseudo + word(own + bytes) + sum16(tcp, own) + sum16(TAP_FRAME + next, bytes);
+  store<u16>(tcp, <u16>~fold(sum), TCP_CHECKSUM);
+}
+
+/**
+ * Puts what is left of the frame, or of a super-frame's frames, into the ring, to be sealed. When it was the last one for now,
+ * intakeEnd is due.
+ * @returns whether all of it found room; if not, it is to be called again
+ */
+export function segmentNext(session: u32): bool {
+  if (headers == 0) return intake(session, TAP_FRAME, length, 0, 0);
+  while (next < length) {
+    const bytes = min(size, length - next);
+    makeHeaders(bytes);
+    if (!intake(session, TAP_FRAME, headers, TAP_FRAME + next, bytes)) return false;
+    next += bytes;
+  }
+  return true;
+}
