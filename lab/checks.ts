@@ -29,6 +29,7 @@ function nextPort(): string {
 /**
  * Moves bytes over TCP from one host to another, across the cable between them; both ends' reports.
  * @param streams how many TCP connections share the work
+ * @param address of the receiver there
  */
 export async function transfer(
   from: Host,
@@ -37,6 +38,7 @@ export async function transfer(
   seed: number,
   ms = 60_000,
   streams = 1,
+  address = to.inner,
 ): Promise<{ sent: Transfer; received: Transfer }> {
   const port = nextPort();
   const receiver = to.start([...labProgram('transfer'), 'receive', port, String(streams)]);
@@ -45,7 +47,7 @@ export async function transfer(
   const seconds = 'seconds' in amount ? amount.seconds : 0;
   const sender = from.start([
     ...labProgram('transfer'),
-    ...['send', to.inner, port, ...[streams, bytes, seed, seconds].map(String)],
+    ...['send', address, port, ...[streams, bytes, seed, seconds].map(String)],
   ]);
   const received = JSON.parse((await receiver.prints(/^\{.*\}$/m, ms))[0]);
   const sent = JSON.parse((await sender.prints(/^\{.*\}$/m, ms))[0]);

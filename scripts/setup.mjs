@@ -24,6 +24,7 @@ export const TEST_PROGRAMS = {
   scp: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
+  ethtool: 'ethtool',
   'netsniff-ng': 'netsniff-ng',
   setpriv: 'util-linux',
   stdbuf: 'coreutils',

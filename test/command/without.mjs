@@ -10,15 +10,24 @@ if (without === 'koffi') {
     return next(name, context);
   }`;
   register(`data:text/javascript,${encodeURIComponent(hooks)}`);
-} else if (without === 'libvdeplug' || without === 'gso') {
+} else if (without === 'libvdeplug' || without === 'gso' || without === 'vnet') {
   const { default: koffi } = await import(new URL('../../node_modules/koffi/index.js', import.meta.url));
   const { load } = koffi;
+  let invalid = false;
+  const { errno } = koffi;
+  koffi.errno = (...given) => (invalid ? 22 : errno(...given)); // EINVAL
+  /** TUNSETIFF with IFF_VNET_HDR fails, as in kernels that do not know it. */
+  const withoutVnet = (call, fd, request, argument) => {
+    invalid = request === 0x400454ca && (koffi.decode(argument, 16, 'uint16_t') & 0x4000) !== 0;
+    return invalid ? -1 : call(fd, request, argument);
+  };
   koffi.load = (path) => {
     if (without === 'libvdeplug' && path !== null) throw new Error('no such library');
     const library = load(path);
     return {
       func(prototype) {
         const call = library.func(prototype);
+        if (without === 'vnet' && /ioctl/.test(prototype)) return (...given) => withoutVnet(call, ...given);
         if (without !== 'gso' || !/setsockopt/.test(prototype)) return call;
         return (fd, level, ...rest) => (level === 17 ? -1 : call(fd, level, ...rest)); // SOL_UDP
       },
