@@ -4,6 +4,7 @@ import { randomness } from '../../seed.js';
 import { hex, layout } from './harness.js';
 import { makeTapCore } from './tap-harness.js';
 import { cut, ECN, encode, FLAG, holds, NOTHING, type Segment, sum, vnetOf } from './tap-twin.js';
+import { parseStream } from './twins.js';
 
 const { FRAME_MAX, RING_SLOTS, SESSIONS, TAP_FRAME, TAP_STAGE, TAP_STAGE_BYTES } = layout;
 const random = randomness();
@@ -89,6 +90,43 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
     expect(came).toHaveLength(600);
     expect(waits).toBe(Math.floor(600 / RING_SLOTS));
   });
+});
+
+test.each([508, 1452])('on the secure cable, of a path of %d bytes', async (path) => {
+  const [here, there] = [await makeTapCore(), await makeTapCore()];
+  const [send, receive] = [random.bytes(32), random.bytes(32)];
+  const [from, to] = [here, there].map(({ core }, i) => {
+    const number = core.openSession() as number;
+    const keys = i === 0 ? { send, receive } : { send: receive, receive: send };
+    core.setPath(number, path);
+    core.installKeypair(number, 0, { ...keys, local: i, remote: 1 - i });
+    core.useKeypair(number, 0);
+    return number;
+  }) as [number, number];
+  // Three super-frames, one frame, and then: none of them waits for more.
+  const given = [40_000, 30_000, 1000, 10].map((length, i) =>
+    segment({ id: 100 * i, payload: random.bytes(length) }),
+  );
+  const [came, expected]: [string[], string[]] = [[], []];
+  for (const [i, one] of given.entries()) {
+    const vnet = vnetOf(one, 1348);
+    here.put(vnet, encode(one, true));
+    expected.push(...cut(vnet, encode(one, true)).map(hex));
+    for (let done = false; !done; ) {
+      done = here.core.cutFrame(from);
+      if (!done || i !== 1) here.core.endFrames(from); // the third is packed behind the second
+      for (const { status, bytes } of here.drain()) {
+        expect([status, bytes.length <= path]).toEqual(['ok', true]);
+        expect(there.ring.pushTransport(to, bytes)).toBe(true);
+        const [slot] = there.batch();
+        const { frames } = parseStream(there.core.writeStream(to, 1));
+        if (slot !== undefined) there.ring.release(slot.index);
+        came.push(...frames.map(hex));
+      }
+    }
+  }
+  // In the stream of a plug, frames of odd length have a zero byte more.
+  expect(came).toEqual(expected.map((frame) => (frame.length % 4 === 0 ? frame : `${frame}00`)));
 });
 
 test('frames that are longer than any cable carries are refused', async () => {
