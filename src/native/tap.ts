@@ -66,10 +66,10 @@ export class Taps implements Opener {
   #attach(fd: number, name: string): number {
     if (this.#setInterface(fd, name, IFF.VNET_HDR) === 0) {
       this.#arena.words[this.#size >> 2] = VNET_BYTES;
-      const sized = this.#libc.ioctl(fd, TUNSETVNETHDRSZ, this.#arena.address(this.#size)) === 0;
+      if (this.#libc.ioctl(fd, TUNSETVNETHDRSZ, this.#arena.address(this.#size)) < 0) return -1;
       // Without them there are no super-frames from there; those to it are understood all the same.
       if (this.#libc.ioctl(fd, TUNSETOFFLOAD, OFFLOADS) < 0) this.#libc.ioctl(fd, TUNSETOFFLOAD, 0);
-      return sized ? VNET_BYTES : -1;
+      return VNET_BYTES;
     }
     if (this.#libc.errno() !== ERRNO.INVAL || this.#setInterface(fd, name, 0) !== 0) return -1;
     this.#libc.ioctl(fd, TUNSETOFFLOAD, 0); // somebody may have left them on
