@@ -18,6 +18,7 @@ export const DEMO_PROGRAMS = {
 /** The tests need these as well. */
 export const TEST_PROGRAMS = {
   ...DEMO_PROGRAMS,
+  chromium: 'chromium',
   conntrack: 'conntrack',
   nft: 'nftables',
   python3: 'python3',
