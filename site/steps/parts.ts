@@ -1,0 +1,100 @@
+// Bytes with a meaning: what the steps are made of, and what is coloured.
+import { HEADER_BYTES } from '../frame.js';
+import { joined, xored } from '../hex.js';
+
+/** What bytes can be, and what the legend says of them. */
+export const FIELDS = {
+  type: 'type of the datagram',
+  destination: 'destination MAC address',
+  source: 'source MAC address',
+  ethertype: 'EtherType',
+  payload: 'payload of the frame',
+  counter: 'counter, little-endian',
+  crc: 'CRC-32, little-endian',
+  padding: 'padding (PKCS#7)',
+  iv: 'IV of the key file',
+  chained: 'ciphertext of the block before',
+  mixed: 'the two, exclusive or',
+  stream: 'key stream',
+  cipher: 'ciphertext',
+  kind: 'kind of the payload',
+  length: 'length of a frame, big-endian',
+  fragment: 'fragment: length, frame, index, count',
+  index: "receiver's index, little-endian",
+  zero: 'zero',
+  tag: 'Poly1305 tag',
+  oneTime: 'one-time key of the tag',
+  unknown: 'cannot be told',
+} as const;
+
+export type Field = keyof typeof FIELDS;
+
+export interface Part {
+  readonly field: Field;
+  readonly bytes: Uint8Array;
+}
+
+/** One line of a block: what it is, and its bytes. */
+export interface Lane {
+  readonly label: string;
+  readonly parts: readonly Part[];
+}
+
+/** One block on its way through the cipher. */
+export interface Block {
+  readonly title: string;
+  readonly lanes: readonly Lane[];
+}
+
+export interface Step {
+  readonly title: string;
+  readonly text: string;
+  readonly parts?: readonly Part[];
+  readonly blocks?: readonly Block[];
+}
+
+export const part = (field: Field, bytes: Uint8Array): Part => ({ field, bytes });
+
+export const wholeOf = (parts: readonly Part[]): Uint8Array => joined(...parts.map(({ bytes }) => bytes));
+
+/** The bytes from one place to another, their meanings kept. */
+export function cut(parts: readonly Part[], from: number, to: number): Part[] {
+  const pieces: Part[] = [];
+  let at = 0;
+  for (const { field, bytes } of parts) {
+    const piece = bytes.subarray(Math.max(0, from - at), Math.max(0, to - at));
+    if (piece.length > 0) pieces.push({ field, bytes: piece });
+    at += bytes.length;
+  }
+  return pieces;
+}
+
+export function frameParts(frame: Uint8Array): Part[] {
+  return [
+    part('destination', frame.subarray(0, 6)),
+    part('source', frame.subarray(6, 12)),
+    part('ethertype', frame.subarray(12, HEADER_BYTES)),
+    part('payload', frame.subarray(HEADER_BYTES)),
+  ].filter(({ bytes }) => bytes.length > 0);
+}
+
+/** Bytes and the key stream that they are mixed with, in blocks of 64 (RFC 8439 §2.4). */
+export function streamBlocks(parts: readonly Part[], stream: Uint8Array, first: number): Block[] {
+  const whole = wholeOf(parts);
+  const blocks: Block[] = [];
+  for (let at = 0; at < whole.length; at += 64) {
+    const to = Math.min(at + 64, whole.length);
+    blocks.push({
+      title: `block ${first + at / 64} of the key stream`,
+      lanes: [
+        { label: 'plain', parts: cut(parts, at, to) },
+        { label: '⊕ stream', parts: [part('stream', stream.subarray(at, to))] },
+        {
+          label: '= cipher',
+          parts: [part('cipher', xored(whole.subarray(at, to), stream.subarray(at, to)))],
+        },
+      ],
+    });
+  }
+  return blocks;
+}
