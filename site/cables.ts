@@ -46,12 +46,18 @@ export function checked(steps: readonly Step[], sealed: Sealed): Step[] | undefi
   return [...steps.slice(0, -1), { ...last, parts }];
 }
 
+function blocksOf(cipher: Uint8Array): Part[] {
+  return Array.from({ length: Math.ceil(cipher.length / 8) }, (_, i) =>
+    part('cipher', cipher.subarray(8 * i, 8 * i + 8)),
+  );
+}
+
 /** What can be told of a datagram without a key. */
 export function outline(kind: Kind, datagram: Uint8Array): Part[] {
   const end = datagram.length;
   const pieces: Part[] =
     kind === 'blowfish'
-      ? [part('type', datagram.subarray(0, 1)), part('cipher', datagram.subarray(1))]
+      ? [part('type', datagram.subarray(0, 1)), ...blocksOf(datagram.subarray(1))]
       : kind === 'chacha20'
         ? [
             part('type', datagram.subarray(0, 1)),

@@ -1,18 +1,18 @@
 // Parts as coloured bytes, with what they are in words beside the colour.
 import { make } from './dom.js';
-import { hexByte, hexOf } from './hex.js';
+import { equal, hexByte, hexOf } from './hex.js';
 import { type Block, FIELDS, type Field, type Part, type Step } from './steps/parts.js';
 
 /** Blocks that are shown before somebody asks for all of them. */
 const BLOCKS_SHOWN = 24;
 
 /** Bytes as text; those that differ from what they were are marked. */
-function bytesText(bytes: Uint8Array, were?: Uint8Array): (Node | string)[] {
-  if (were === undefined) return [hexOf(bytes, ' ')];
-  return Array.from(bytes, (byte, i) => {
-    const text = hexByte(byte);
-    return byte === were[i] ? `${text} ` : make('mark', '', text, ' ');
-  });
+function bytesText(bytes: Uint8Array, were: Uint8Array = bytes): (Node | string)[] {
+  if (equal(bytes, were)) return [hexOf(bytes, ' ')];
+  return Array.from(bytes, (byte, i) => [
+    i === 0 ? '' : ' ',
+    byte === were[i] ? hexByte(byte) : make('mark', '', hexByte(byte)),
+  ]).flat();
 }
 
 /**

@@ -138,8 +138,8 @@ export class Opener {
   #drawBytes(): void {
     let at = 0;
     const buttons = outline(this.#kind, this.#now).flatMap(({ field, bytes }) =>
-      Array.from(bytes, () => {
-        const button = make('button', `byte f-${field}`);
+      Array.from(bytes, (_, i) => {
+        const button = make('button', `byte f-${field}${i === bytes.length - 1 ? ' last' : ''}`);
         button.type = 'button';
         button.title = FIELDS[field];
         button.tabIndex = at === 0 ? 0 : -1;

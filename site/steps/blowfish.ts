@@ -61,7 +61,7 @@ export function blowfishSteps(
     },
     {
       title: 'Padding',
-      text: `Up to whole blocks of 8, and always at least one byte: here ${missing}, each of value ${hexByte(missing)}.`,
+      text: `Up to whole blocks of 8, and always at least one byte: here ${missing} of value ${hexByte(missing)}.`,
       parts: [padding],
     },
     {
