@@ -1,7 +1,7 @@
 // Builds the page: one file, build/site/index.html, with style and script inside. It fetches nothing, which its own
 // policy has the browser see to, so that it works from any disk and any server.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { build, root } from './setup.mjs';
@@ -23,15 +23,29 @@ const [script, style] = ['site/page.ts', 'site/style.css'].map((entry) => {
   return outputFiles[0].text.trim();
 });
 
+// As data, that the page reads as it reads a visitor's file.
+const folder = join(root, 'test/vectors');
+const vectors = readdirSync(folder)
+  .filter((name) => name.endsWith('.json'))
+  .map((name) => [name, readFileSync(join(folder, name), 'utf8')])
+  .filter(([, text]) => JSON.parse(text).testGroups !== undefined)
+  .map(
+    ([name, text]) =>
+      `<script type="application/json" data-vectors="${name}">${text.replaceAll('<', '\\u003c')}</script>`,
+  )
+  .join('\n');
+
 const hashOf = (text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 const policy = `default-src 'none'; script-src ${hashOf(script)} 'wasm-unsafe-eval'; style-src ${hashOf(style)}; img-src data:; base-uri 'none'; form-action 'none'`;
-const put = { policy, style, script };
+const put = {
+  policy: `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
+  style: `<style>${style}</style>`,
+  vectors,
+  script: `<script>${script}</script>`,
+};
 const page = readFileSync(join(root, 'site/index.html'), 'utf8').replace(
-  /<!--(policy|style|script)-->/g,
-  (_, name) =>
-    name === 'policy'
-      ? `<meta http-equiv="Content-Security-Policy" content="${policy}">`
-      : `<${name}>${put[name]}</${name}>`,
+  /<!--(policy|style|vectors|script)-->/g,
+  (_, name) => put[name],
 );
 mkdirSync(join(root, 'build/site'), { recursive: true });
 writeFileSync(join(root, 'build/site/index.html'), page);

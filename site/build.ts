@@ -159,7 +159,7 @@ export class Builder {
   #make(secret: Secret, counter: bigint, frames: readonly Uint8Array[]): boolean {
     let steps: Step[];
     try {
-      steps = stepsOf(this.#workshop, secret, counter, frames);
+      steps = stepsOf(this.#workshop.primitives, secret, counter, frames);
     } catch (error) {
       this.#frames.complain(messageOf(error));
       return false;

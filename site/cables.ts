@@ -2,12 +2,13 @@
 import { CryptcabError } from '../src/error.js';
 import { KEY_FILE_BYTES } from '../src/protocol/constants.js';
 import { KEY_BYTES } from '../src/protocol/secure/constants.js';
+import type { Primitives } from '../src/vectors/primitives.js';
 import { equal } from './hex.js';
 import { blowfishReading, blowfishSteps } from './steps/blowfish.js';
 import { chacha20Reading, chacha20Steps } from './steps/chacha20.js';
 import { type Part, part, type Step, wholeOf } from './steps/parts.js';
 import { payloadReading, secureSteps } from './steps/secure.js';
-import type { Kind, Sealed, Secret, Workshop } from './workshop.js';
+import type { Kind, Sealed, Secret } from './workshop.js';
 
 /** Bytes of key that each kind wants. */
 export const KEY_LENGTHS: Record<Kind, number> = { ...KEY_FILE_BYTES, secure: KEY_BYTES };
@@ -20,17 +21,17 @@ export function secretOf(kind: Kind, key: Uint8Array, block: 0 | 12, index: numb
 
 /** @throws CryptcabError for frames that one datagram does not hold */
 export function stepsOf(
-  workshop: Workshop,
+  primitives: Primitives,
   secret: Secret,
   counter: bigint,
   frames: readonly Uint8Array[],
 ): Step[] {
-  if (secret.suite === 'secure') return secureSteps(workshop, secret.key, secret.index, counter, frames);
+  if (secret.suite === 'secure') return secureSteps(primitives, secret.key, secret.index, counter, frames);
   const [frame, ...more] = frames;
   if (frame === undefined || more.length > 0)
     throw new CryptcabError('a classic datagram holds one frame: leave one line');
-  if (secret.suite === 'blowfish') return blowfishSteps(workshop, secret.key, counter, frame);
-  return chacha20Steps(workshop, secret.key, secret.block, counter, frame);
+  if (secret.suite === 'blowfish') return blowfishSteps(primitives, secret.key, counter, frame);
+  return chacha20Steps(primitives, secret.key, secret.block, counter, frame);
 }
 
 /** The steps with the core's bytes in the last one; undefined when the steps do not come to these bytes. */
@@ -81,12 +82,12 @@ export function outline(kind: Kind, datagram: Uint8Array): Part[] {
  * @returns empty where nothing can be decrypted
  */
 export function readingOf(
-  workshop: Workshop,
+  primitives: Primitives,
   secret: Secret,
   datagram: Uint8Array,
   payload: Uint8Array,
 ): Part[] {
-  if (secret.suite === 'blowfish') return blowfishReading(workshop, secret.key, datagram);
-  if (secret.suite === 'chacha20') return chacha20Reading(workshop, secret.key, secret.block, datagram);
+  if (secret.suite === 'blowfish') return blowfishReading(primitives, secret.key, datagram);
+  if (secret.suite === 'chacha20') return chacha20Reading(primitives, secret.key, secret.block, datagram);
   return payloadReading(payload);
 }

@@ -1,7 +1,7 @@
 // Parts as coloured bytes, with what they are in words beside the colour.
 import { make } from './dom.js';
 import { equal, hexByte, hexOf } from './hex.js';
-import { type Block, FIELDS, type Field, type Part, type Step } from './steps/parts.js';
+import { type Block, FIELDS, type Field, type Part, type Step, wholeOf } from './steps/parts.js';
 
 /** Blocks that are shown before somebody asks for all of them. */
 const BLOCKS_SHOWN = 24;
@@ -46,7 +46,8 @@ function card({ title, lanes }: Block): HTMLElement {
 }
 
 function cards(blocks: readonly Block[]): HTMLElement[] {
-  const list = make('ul', 'blocks', ...blocks.slice(0, BLOCKS_SHOWN).map(card));
+  const bytes = wholeOf(blocks[0]?.lanes[0]?.parts ?? []).length;
+  const list = make('ul', `blocks${bytes > 8 ? ' wide' : ''}`, ...blocks.slice(0, BLOCKS_SHOWN).map(card));
   if (blocks.length <= BLOCKS_SHOWN) return [list];
   const more = make('button', '', `Show all ${blocks.length} blocks`);
   more.type = 'button';

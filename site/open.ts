@@ -232,7 +232,7 @@ export class Opener {
   }
 
   #drawReading(secret: Secret, { status, bytes }: Opened): void {
-    const parts = readingOf(this.#workshop, secret, this.#now, bytes);
+    const parts = readingOf(this.#workshop.primitives, secret, this.#now, bytes);
     const note = byId('reading-note', HTMLElement);
     note.textContent =
       parts.length > 0
@@ -243,7 +243,7 @@ export class Opener {
             ? 'Nothing. What has no good tag is not decrypted.'
             : 'Nothing: it cannot be cut into what a datagram holds.';
     if (parts.length > 0 && this.#restore.disabled) note.textContent = '';
-    const were = readingOf(this.#workshop, secret, this.#given, bytes);
+    const were = readingOf(this.#workshop.primitives, secret, this.#given, bytes);
     byId('reading', HTMLElement).replaceChildren(
       ...run(parts, this.#kind === 'secure' ? undefined : wholeOf(were)),
     );

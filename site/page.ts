@@ -6,6 +6,7 @@ import { Builder } from './build.js';
 import { byId } from './dom.js';
 import { hexOf } from './hex.js';
 import { Opener } from './open.js';
+import { wireVectors } from './vectors.js';
 import { type Kind, Workshop } from './workshop.js';
 
 /** Of package.json; put in by scripts/site.mjs. */
@@ -28,6 +29,7 @@ async function start(): Promise<void> {
     opener.show(kind);
     builder.show(kind);
   };
+  wireVectors();
   const radios = document.querySelectorAll<HTMLInputElement>('input[name="kind"]');
   for (const radio of radios) radio.addEventListener('change', () => show(radio.value as Kind));
   // A browser may have kept what was chosen before the page was loaded again.

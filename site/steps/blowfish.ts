@@ -1,23 +1,24 @@
 // The classic DATA of the Blowfish generation (classic-protocol §3): type ‖ CBC(frame ‖ counter ‖ crc ‖ padding).
 import { TYPE } from '../../src/protocol/constants.js';
+import type { Primitives } from '../../src/vectors/primitives.js';
 import { HEADER_BYTES } from '../frame.js';
 import { hexByte, joined, littleEndian, xored } from '../hex.js';
-import type { Workshop } from '../workshop.js';
 import { type Block, cut, frameParts, type Part, part, type Step, wholeOf } from './parts.js';
 
+const KEY = 16;
 const BLOCK = 8;
 /** Counter and CRC. */
 const TAIL = 12;
 
 export function blowfishSteps(
-  workshop: Workshop,
+  primitives: Primitives,
   key: Uint8Array,
   counter: bigint,
   frame: Uint8Array,
 ): Step[] {
-  const iv = key.subarray(16, 24);
+  const iv = key.subarray(KEY, KEY + BLOCK);
   const counted = part('counter', littleEndian(counter, 8));
-  const crc = part('crc', littleEndian(workshop.crc32(joined(frame, counted.bytes)), 4));
+  const crc = part('crc', littleEndian(primitives.crc32(joined(frame, counted.bytes)), 4));
   const missing = BLOCK - ((frame.length + TAIL) % BLOCK);
   const padding = part('padding', new Uint8Array(missing).fill(missing));
   const plain = [...frameParts(frame), counted, crc, padding];
@@ -28,7 +29,7 @@ export function blowfishSteps(
   let before = part('iv', iv);
   for (let at = 0; at < whole.length; at += BLOCK) {
     const mixed = xored(whole.subarray(at, at + BLOCK), before.bytes);
-    const cipher = workshop.blowfish(key, 'encrypt', mixed);
+    const cipher = primitives.blowfish(key.subarray(0, KEY), mixed, 'encrypt');
     const number = at / BLOCK + 1;
     blocks.push({
       title: `block ${number}`,
@@ -78,11 +79,11 @@ export function blowfishSteps(
 }
 
 /** What the key makes of a datagram, whether it is a good one or not. */
-export function blowfishReading(workshop: Workshop, key: Uint8Array, datagram: Uint8Array): Part[] {
+export function blowfishReading(primitives: Primitives, key: Uint8Array, datagram: Uint8Array): Part[] {
   const body = datagram.subarray(1);
   if (body.length === 0 || body.length % BLOCK !== 0) return [];
-  const chain = joined(key.subarray(16, 24), body.subarray(0, -BLOCK));
-  const plain = xored(workshop.blowfish(key, 'decrypt', body), chain);
+  const chain = joined(key.subarray(KEY, KEY + BLOCK), body.subarray(0, -BLOCK));
+  const plain = xored(primitives.blowfish(key.subarray(0, KEY), body, 'decrypt'), chain);
   const padding = plain.at(-1) as number;
   const end = plain.length - padding;
   const padded = padding >= 1 && padding <= BLOCK && plain.subarray(end).every((byte) => byte === padding);

@@ -1,23 +1,26 @@
 // The classic DATA of the ChaCha generation (classic-protocol §3): type ‖ ChaCha20(frame) ‖ crc ‖ counter.
 import { TYPE } from '../../src/protocol/constants.js';
+import type { Primitives } from '../../src/vectors/primitives.js';
 import { HEADER_BYTES } from '../frame.js';
-import { joined, littleEndian, xored } from '../hex.js';
-import type { Workshop } from '../workshop.js';
-import { frameParts, type Part, part, type Step, streamBlocks } from './parts.js';
+import { joined, littleEndian } from '../hex.js';
+import { frameParts, type Part, part, type Step, streamLines } from './parts.js';
 
+/** Of a key file, what is used. */
+const KEY = 32;
 /** CRC and counter, which are the nonce, too. */
 const TAIL = 12;
 
 export function chacha20Steps(
-  workshop: Workshop,
+  primitives: Primitives,
   key: Uint8Array,
   block: number,
   counter: bigint,
   frame: Uint8Array,
 ): Step[] {
-  const crc = part('crc', littleEndian(workshop.crc32(frame), 4));
+  const crc = part('crc', littleEndian(primitives.crc32(frame), 4));
   const counted = part('counter', littleEndian(counter, 8));
-  const stream = workshop.keyStream(key, joined(crc.bytes, counted.bytes), block, frame.length);
+  const nonce = joined(crc.bytes, counted.bytes);
+  const cipher = primitives.chacha20(key.subarray(0, KEY), nonce, block, frame);
   return [
     {
       title: 'Frame',
@@ -42,19 +45,19 @@ export function chacha20Steps(
     {
       title: 'Key stream',
       text: `ChaCha20 makes blocks of 64 bytes of key and nonce, here from block ${block} on, as the C program's build with ${block === 0 ? 'mbedTLS' : 'wolfSSL'} does. The frame is mixed with them, byte by byte.`,
-      blocks: streamBlocks(frameParts(frame), stream, block),
+      blocks: streamLines(frameParts(frame), cipher, block),
     },
     {
       title: 'Datagram',
       text: `The type byte, the ciphertext, CRC and counter: ${1 + frame.length + TAIL} bytes of UDP payload.`,
-      parts: [part('type', Uint8Array.of(TYPE.DATA)), part('cipher', xored(frame, stream)), crc, counted],
+      parts: [part('type', Uint8Array.of(TYPE.DATA)), part('cipher', cipher), crc, counted],
     },
   ];
 }
 
 /** What the key makes of a datagram, whether it is a good one or not. */
 export function chacha20Reading(
-  workshop: Workshop,
+  primitives: Primitives,
   key: Uint8Array,
   block: number,
   datagram: Uint8Array,
@@ -63,6 +66,6 @@ export function chacha20Reading(
   if (end < 1 + HEADER_BYTES) return [];
   const tail = datagram.subarray(end);
   const body = datagram.subarray(1, end);
-  const frame = xored(body, workshop.keyStream(key, tail, block, body.length));
+  const frame = primitives.chacha20(key.subarray(0, KEY), tail, block, body);
   return [...frameParts(frame), part('crc', tail.subarray(0, 4)), part('counter', tail.subarray(4))];
 }

@@ -23,7 +23,7 @@ export const FIELDS = {
   index: "receiver's index, little-endian",
   zero: 'zero',
   tag: 'Poly1305 tag',
-  oneTime: 'one-time key of the tag',
+  once: 'one-time key of the tag',
   unknown: 'cannot be told',
 } as const;
 
@@ -40,7 +40,7 @@ export interface Lane {
   readonly parts: readonly Part[];
 }
 
-/** One block on its way through the cipher. */
+/** A block, or a line of key stream, on its way through the cipher. */
 export interface Block {
   readonly title: string;
   readonly lanes: readonly Lane[];
@@ -78,23 +78,32 @@ export function frameParts(frame: Uint8Array): Part[] {
   ].filter(({ bytes }) => bytes.length > 0);
 }
 
-/** Bytes and the key stream that they are mixed with, in blocks of 64 (RFC 8439 §2.4). */
-export function streamBlocks(parts: readonly Part[], stream: Uint8Array, first: number): Block[] {
+/** Bytes of key stream that are shown in one line. */
+const LINE = 16;
+/** RFC 8439 §2.3. */
+const STREAM_BLOCK = 64;
+
+/**
+ * Bytes, the key stream that they are mixed with (RFC 8439 §2.4), and what comes of it, line by line.
+ * @param first number of the first block of the key stream
+ */
+export function streamLines(parts: readonly Part[], cipher: Uint8Array, first: number): Block[] {
   const whole = wholeOf(parts);
-  const blocks: Block[] = [];
-  for (let at = 0; at < whole.length; at += 64) {
-    const to = Math.min(at + 64, whole.length);
-    blocks.push({
-      title: `block ${first + at / 64} of the key stream`,
+  const lines: Block[] = [];
+  for (let at = 0; at < whole.length; at += LINE) {
+    const to = Math.min(at + LINE, whole.length);
+    const from = at % STREAM_BLOCK;
+    lines.push({
+      title: `block ${first + Math.floor(at / STREAM_BLOCK)}, bytes ${from} to ${from + to - at - 1}`,
       lanes: [
         { label: 'plain', parts: cut(parts, at, to) },
-        { label: '⊕ stream', parts: [part('stream', stream.subarray(at, to))] },
         {
-          label: '= cipher',
-          parts: [part('cipher', xored(whole.subarray(at, to), stream.subarray(at, to)))],
+          label: '⊕ stream',
+          parts: [part('stream', xored(whole.subarray(at, to), cipher.subarray(at, to)))],
         },
+        { label: '= cipher', parts: [part('cipher', cipher.subarray(at, to))] },
       ],
     });
   }
-  return blocks;
+  return lines;
 }

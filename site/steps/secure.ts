@@ -1,10 +1,11 @@
 // The transport message of the secure cable (secure-protocol §2; WireGuard whitepaper §5.4.6).
 import { CryptcabError } from '../../src/error.js';
 import { MESSAGE } from '../../src/protocol/secure/constants.js';
+import type { Primitives } from '../../src/vectors/primitives.js';
 import { HEADER_BYTES } from '../frame.js';
-import { joined, littleEndian, xored } from '../hex.js';
-import { PATH, type Workshop } from '../workshop.js';
-import { type Field, frameParts, type Part, part, type Step, streamBlocks, wholeOf } from './parts.js';
+import { joined, littleEndian } from '../hex.js';
+import { PATH } from '../workshop.js';
+import { type Field, frameParts, type Part, part, type Step, streamLines, wholeOf } from './parts.js';
 
 const HEADER = 16;
 const TAG = 16;
@@ -23,7 +24,7 @@ const padded = (bytes: Uint8Array): Uint8Array => joined(bytes, new Uint8Array(-
 
 /** @throws CryptcabError for frames that one datagram does not hold */
 export function secureSteps(
-  workshop: Workshop,
+  primitives: Primitives,
   key: Uint8Array,
   index: number,
   counter: bigint,
@@ -42,19 +43,18 @@ export function secureSteps(
     part('counter', littleEndian(counter, 8)),
   ];
   const nonce = [part('zero', new Uint8Array(4)), part('counter', littleEndian(counter, 8))];
-  const stream = workshop.keyStream(key, wholeOf(nonce), 1, plain.length);
-  const blocks = streamBlocks(payload, stream, 1);
-  const cipher = xored(plain, stream);
-  const oneTime = workshop.keyStream(key, wholeOf(nonce), 0, 32);
+  const cipher = primitives.chacha20(key, wholeOf(nonce), 1, plain);
+  const blocks = streamLines(payload, cipher, 1);
+  const oneTime = primitives.chacha20(key, wholeOf(nonce), 0, new Uint8Array(32));
   // RFC 8439 §2.8: the ciphertext to a whole block, then the lengths of the additional data (none) and of it.
-  const tag = workshop.poly1305(
+  const tag = primitives.poly1305(
     oneTime,
     joined(padded(cipher), littleEndian(0, 8), littleEndian(cipher.length, 8)),
   );
   return [
     {
       title: frames.length === 1 ? 'Frame' : `${frames.length} frames`,
-      text: 'As they come from the switch. One datagram takes as many as wait and fit.',
+      text: 'As from the switch. A datagram takes as many frames as wait and fit.',
       parts: frames.flatMap(frameParts),
     },
     {
@@ -80,7 +80,7 @@ export function secureSteps(
     {
       title: 'Tag',
       text: 'Block 0 is the one-time key of Poly1305; the tag is over the whole ciphertext. Nobody without the key can make one: it is looked at before anything is decrypted.',
-      parts: [part('oneTime', oneTime), part('tag', tag)],
+      parts: [part('once', oneTime), part('tag', tag)],
     },
     {
       title: 'Datagram',

@@ -83,6 +83,13 @@ export class Primitives {
     return this.#wasm.functions.crc32(this.#at, input.length) >>> 0;
   }
 
+  /** ChaCha20 (RFC 8439 §2.4) from a block of key stream on: encrypts, or decrypts. @throws RangeError */
+  chacha20(key: Uint8Array, nonce: Uint8Array, block: number, input: Uint8Array): Uint8Array {
+    this.#aead(key, nonce, input);
+    this.#wasm.functions.chacha20(this.#at, input.length, this.#key, this.#key + key.length, block);
+    return this.#get(input.length);
+  }
+
   #aead(key: Uint8Array, nonce: Uint8Array, input: Uint8Array): void {
     if (key.length !== 32 || nonce.length !== 12) throw new RangeError('a key has 32 bytes, a nonce 12');
     this.#put(input);

@@ -39,10 +39,10 @@ describe('the steps of the page come to what the C program sent, and so does the
       expect(opened).toMatchObject({ status: 'ok', frames: 1, faults: [] });
       expect(again).toMatchObject({ status: 'replayed', frames: 0 });
       const frame = opened?.bytes as Uint8Array;
-      const reading = blowfishReading(workshop, key, datagram);
+      const reading = blowfishReading(workshop.primitives, key, datagram);
       expect(hexOf(wholeOf(reading.slice(0, 4)))).toBe(hexOf(frame));
       const counter = counterIn(reading);
-      expect(hexOf(made(blowfishSteps(workshop, key, counter, frame)))).toBe(hexOf(datagram));
+      expect(hexOf(made(blowfishSteps(workshop.primitives, key, counter, frame)))).toBe(hexOf(datagram));
       expect(hexOf(workshop.seal(secret, counter, [frame]).datagram)).toBe(hexOf(datagram));
     }
   });
@@ -59,10 +59,12 @@ describe('the steps of the page come to what the C program sent, and so does the
       const [opened] = workshop.open(secret, [datagram]);
       expect(opened).toMatchObject({ status: 'ok', frames: 1 });
       const frame = opened?.bytes as Uint8Array;
-      const reading = chacha20Reading(workshop, key, block, datagram);
+      const reading = chacha20Reading(workshop.primitives, key, block, datagram);
       expect(hexOf(wholeOf(reading.slice(0, 4)))).toBe(hexOf(frame));
       const counter = counterIn(reading);
-      expect(hexOf(made(chacha20Steps(workshop, key, block, counter, frame)))).toBe(hexOf(datagram));
+      expect(hexOf(made(chacha20Steps(workshop.primitives, key, block, counter, frame)))).toBe(
+        hexOf(datagram),
+      );
       expect(hexOf(workshop.seal(secret, counter, [frame]).datagram)).toBe(hexOf(datagram));
     }
   });
@@ -77,7 +79,7 @@ describe('the steps of the secure cable', () => {
       const frames = lengths.map(bytes);
       const secret: Secret = { suite: 'secure', key, index: 0xfedcba98 };
       const counter = 2n ** 40n + 5n;
-      const message = made(secureSteps(workshop, key, secret.index, counter, frames));
+      const message = made(secureSteps(workshop.primitives, key, secret.index, counter, frames));
       const { status, datagram } = workshop.seal(secret, counter, frames);
       expect(status).toBe('ok');
       expect(hexOf(datagram)).toBe(hexOf(message));
@@ -93,7 +95,7 @@ describe('the steps of the secure cable', () => {
   });
 
   it('refuse what one datagram does not hold', () => {
-    const steps = (length: number) => secureSteps(workshop, bytes(32), 1, 0n, [bytes(length)]);
+    const steps = (length: number) => secureSteps(workshop.primitives, bytes(32), 1, 0n, [bytes(length)]);
     expect(made(steps(PATH - 35))).toHaveLength(PATH);
     expect(() => steps(PATH - 34)).toThrow(/1453 bytes/);
   });
