@@ -52,7 +52,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: [
-            'test/{cable,interop,netns,command}/**/*.test.ts',
+            'test/{cable,interop,netns,command,site}/**/*.test.ts',
             'test/package/{tarball,reference}.test.ts',
           ],
           exclude: PATIENT,

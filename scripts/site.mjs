@@ -1,12 +1,11 @@
-// Builds the page: one file, build/site/index.html, with style and script inside. It fetches nothing, which its own
-// policy has the browser see to, so that it works from any disk and any server.
+// Makes the page of what was built: one file, build/site/index.html, with style and script inside. It fetches nothing,
+// which its own policy has the browser see to, so that it works from any disk and any server.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
-import { build, root } from './setup.mjs';
+import { root } from './setup.mjs';
 
-build();
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const [script, style] = ['site/page.ts', 'site/style.css'].map((entry) => {
   const { outputFiles } = buildSync({

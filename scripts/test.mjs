@@ -24,6 +24,7 @@ const bin = (module) => [process.execPath, join(root, 'node_modules', module)];
 const checks = [
   step('lint and format', [...bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.']),
   step('types', [...bin('typescript/bin/tsc'), '--noEmit']),
+  step('types of the page', [...bin('typescript/bin/tsc'), '--noEmit', '-p', 'site']),
 ];
 
 mkdirSync(join(root, 'build'), { recursive: true });

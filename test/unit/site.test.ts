@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { checked, stepsOf } from '../../site/cables.js';
 import { fieldsOf, frameOf, framesOf, payloadOf } from '../../site/frame.js';
 import { bytesOf, counterOf, equal, hexOf, indexOf, keyOf, macOf } from '../../site/hex.js';
 import { blowfishReading, blowfishSteps } from '../../site/steps/blowfish.js';
@@ -114,6 +115,17 @@ describe('the steps of the secure cable', () => {
     expect(open(new Uint8Array())).toMatchObject({ status: 'ok', frames: 0, faults: [] });
     expect(payloadReading(bytesOf('01 0100 00')).map(({ field }) => field)).toEqual(['kind', 'unknown']);
   });
+});
+
+it('takes the core’s bytes, and tells when the steps come to others', () => {
+  const secret: Secret = { suite: 'secure', key: new Uint8Array(32), index: 1 };
+  const frames = [new Uint8Array(20)];
+  const steps = stepsOf(workshop.primitives, secret, 3n, frames);
+  const sealed = workshop.seal(secret, 3n, frames);
+  expect(hexOf(made(checked(steps, sealed) ?? []))).toBe(hexOf(sealed.datagram));
+  const other = sealed.datagram.map((byte, i) => (i === 30 ? byte ^ 1 : byte));
+  expect(checked(steps, { ...sealed, datagram: other })).toBeUndefined();
+  expect(checked(steps, { ...sealed, datagram: other.subarray(1) })).toBeUndefined();
 });
 
 it('tells why a datagram is refused', () => {
