@@ -24,10 +24,10 @@ const [script, style] = ['site/page.ts', 'site/style.css'].map((entry) => {
 
 // As data, that the page reads as it reads a visitor's file.
 const folder = join(root, 'test/vectors');
-const vectors = readdirSync(folder)
-  .filter((name) => name.endsWith('.json'))
+const vectors = readdirSync(folder, { recursive: true })
+  .filter((name) => name.endsWith('.json') && !name.endsWith('.schema.json'))
+  .sort()
   .map((name) => [name, readFileSync(join(folder, name), 'utf8')])
-  .filter(([, text]) => JSON.parse(text).testGroups !== undefined)
   .map(
     ([name, text]) =>
       `<script type="application/json" data-vectors="${name}">${text.replaceAll('<', '\\u003c')}</script>`,

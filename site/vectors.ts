@@ -28,29 +28,35 @@ async function outcomeOf({ name, text }: Source): Promise<Outcome> {
   }
 }
 
-function rowsOf({ name, ms, groups, fault }: Outcome): HTMLElement[] {
-  const file = make('th', '', name);
-  file.scope = 'row';
+function bodyOf({ name, ms, groups, fault }: Outcome): HTMLElement {
+  const file = make(
+    'th',
+    '',
+    name,
+    ...(fault === undefined ? [make('small', '', ` ${ms.toFixed(0)} ms`)] : []),
+  );
+  file.scope = 'rowgroup';
+  file.colSpan = 4;
+  const body = make('tbody', '', make('tr', '', file));
   if (fault !== undefined) {
     const cell = make('td', 'bad', fault);
-    cell.colSpan = 5;
-    return [make('tr', '', file, cell)];
+    cell.colSpan = 4;
+    body.append(make('tr', '', cell));
   }
-  file.rowSpan = groups.length;
-  const time = make('td', 'number', ms.toFixed(0));
-  time.rowSpan = groups.length;
-  return groups.map((group, i) =>
-    make(
-      'tr',
-      '',
-      ...(i === 0 ? [file] : []),
-      make('td', '', group.name === '' ? group.type : `${group.type}, ${group.name}`),
-      make('td', 'number', String(group.passed)),
-      make('td', `number${group.failed > 0 ? ' bad' : ''}`, String(group.failed)),
-      make('td', 'number', String(group.skipped)),
-      ...(i === 0 ? [time] : []),
-    ),
-  );
+  for (const group of groups) {
+    const text = group.name === '' ? group.type : `${group.type}, ${group.name}`;
+    body.append(
+      make(
+        'tr',
+        '',
+        make('td', '', text),
+        make('td', 'number', String(group.passed)),
+        make('td', `number${group.failed > 0 ? ' bad' : ''}`, String(group.failed)),
+        make('td', 'number', String(group.skipped)),
+      ),
+    );
+  }
+  return body;
 }
 
 function failuresOf({ name, groups }: Outcome): HTMLElement[] {
@@ -62,8 +68,10 @@ function failuresOf({ name, groups }: Outcome): HTMLElement[] {
 }
 
 function draw(outcomes: readonly Outcome[], done: boolean): void {
-  byId('results', HTMLElement).hidden = outcomes.length === 0;
-  byId('rows', HTMLElement).replaceChildren(...outcomes.flatMap(rowsOf));
+  const table = byId('results', HTMLTableElement);
+  table.hidden = outcomes.length === 0;
+  for (const body of [...table.tBodies]) body.remove();
+  table.append(...outcomes.map(bodyOf));
   byId('failures', HTMLElement).replaceChildren(...outcomes.flatMap(failuresOf));
   const sum = (count: 'passed' | 'failed' | 'skipped') =>
     outcomes.flatMap(({ groups }) => groups).reduce((total, group) => total + group[count], 0);

@@ -7,8 +7,8 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../lab/chromium.js';
 import { Cable } from '../unit/core/twins.js';
-import blowfish from '../vectors/capture-blowfish.json' with { type: 'json' };
-import wolfssl from '../vectors/capture-chacha-wolfssl.json' with { type: 'json' };
+import blowfish from '../vectors/foreign/capture-blowfish.json' with { type: 'json' };
+import wolfssl from '../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const url = pathToFileURL(join(root, 'build/site/index.html')).href;
@@ -53,22 +53,29 @@ const textOf = async (selector: string): Promise<string> => (await page.textCont
 const hexBuilt = (): Promise<string> => page.inputValue('#built-hex');
 const byte = (at: number) => page.locator('#flips button').nth(at);
 
+interface Capture {
+  readonly testGroups: readonly { key: string; tests: readonly { datagram: string }[] }[];
+}
+
+const keyIn = ({ testGroups }: Capture): string => testGroups[0]?.key ?? '';
 /** The DATA of a capture. */
-const dataOf = (capture: { datagrams: readonly { datagram: string }[] }): string[] =>
-  capture.datagrams.map(({ datagram }) => datagram).filter((hex) => hex.startsWith('20'));
+const dataOf = ({ testGroups }: Capture): string[] =>
+  testGroups
+    .flatMap(({ tests }) => tests.map(({ datagram }) => datagram))
+    .filter((hex) => hex.startsWith('20'));
 
 describe('the page, opened from the disk', () => {
   it('builds what the C program sent, and shows how', async () => {
     await openPage();
     const datagram = dataOf(blowfish)[0] as string;
-    const { frame, counter } = new Cable(Buffer.from(blowfish.keyFile, 'hex')).read(
+    const { frame, counter } = new Cable(Buffer.from(keyIn(blowfish), 'hex')).read(
       Buffer.from(datagram, 'hex'),
     );
     await page.fill('#frames', Buffer.from(frame).toString('hex'));
-    await page.fill('#key', blowfish.keyFile);
+    await page.fill('#key', keyIn(blowfish));
     await page.fill('#counter', String(counter));
     expect(await hexBuilt()).toBe(datagram);
-    expect(await page.inputValue('#iv')).toBe(blowfish.keyFile.slice(32));
+    expect(await page.inputValue('#iv')).toBe(keyIn(blowfish).slice(32));
     expect(await page.inputValue('#ethertype')).toBe('0800');
     expect(await textOf('#built-verdict')).toBe(`The core sealed the same ${datagram.length / 2} bytes.`);
     expect(await page.locator('.block').count()).toBe((datagram.length - 2) / 16);
@@ -103,7 +110,7 @@ describe('the page, opened from the disk', () => {
     await page.check('input[value="chacha20"]');
     const datagram = dataOf(wolfssl)[3] as string;
     await page.fill('#o-datagram', datagram);
-    await page.fill('#o-key', wolfssl.keyFile);
+    await page.fill('#o-key', keyIn(wolfssl));
     expect(await page.isChecked('#follow')).toBe(false);
     expect(await textOf('#verdict')).toBe(`Opened: a frame of ${datagram.length / 2 - 13} bytes.`);
     await byte(5).click();
@@ -145,7 +152,7 @@ describe('the page, opened from the disk', () => {
     await page.waitForFunction(() => !(document.querySelector('#run') as HTMLButtonElement).disabled);
     expect(await textOf('#tally')).toMatch(/^[1-9][0-9]* passed, 0 failed$/);
     expect(await page.locator('#failures li').count()).toBe(0);
-    expect(await page.locator('#rows th').count()).toBe(await page.locator('[data-vectors]').count());
+    expect(await page.locator('#results tbody').count()).toBe(await page.locator('[data-vectors]').count());
   });
 
   it('goes through a file of the visitor’s, and tells what fails', async () => {
@@ -175,7 +182,7 @@ describe('the page, opened from the disk', () => {
     expect(await page.locator('#failures li').allTextContents()).toEqual([
       'own.json, test 2 (c2): the checksum is cbf43926, not cbf43927',
     ]);
-    expect(await textOf('#rows')).toContain('no test vectors: this is no JSON');
+    expect(await textOf('#results')).toContain('no test vectors: this is no JSON');
   });
 
   it.each([

@@ -8,9 +8,9 @@ import { cut, frameParts, type Step, wholeOf } from '../../site/steps/parts.js';
 import { payloadReading, secureSteps } from '../../site/steps/secure.js';
 import { PATH, type Secret, Workshop } from '../../site/workshop.js';
 import { randomness } from '../seed.js';
-import blowfish from '../vectors/capture-blowfish.json' with { type: 'json' };
-import mbedtls from '../vectors/capture-chacha-mbedtls.json' with { type: 'json' };
-import wolfssl from '../vectors/capture-chacha-wolfssl.json' with { type: 'json' };
+import blowfish from '../vectors/foreign/capture-blowfish.json' with { type: 'json' };
+import mbedtls from '../vectors/foreign/capture-chacha-mbedtls.json' with { type: 'json' };
+import wolfssl from '../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
 import { Transport } from './core/secure-twins.js';
 
 let workshop: Workshop;
@@ -21,8 +21,15 @@ beforeAll(async () => {
 /** The datagram that the last step shows. */
 const made = (steps: readonly Step[]): Uint8Array => wholeOf(steps.at(-1)?.parts ?? []);
 
-const dataOf = (capture: { datagrams: readonly { datagram: string }[] }): Uint8Array[] =>
-  capture.datagrams.map(({ datagram }) => bytesOf(datagram)).filter(([type]) => type === 0x20);
+interface Capture {
+  readonly testGroups: readonly { key: string; tests: readonly { datagram: string }[] }[];
+}
+
+const keyIn = ({ testGroups }: Capture): Uint8Array => bytesOf(testGroups[0]?.key ?? '');
+const dataOf = ({ testGroups }: Capture): Uint8Array[] =>
+  testGroups
+    .flatMap(({ tests }) => tests.map(({ datagram }) => bytesOf(datagram)))
+    .filter(([type]) => type === 0x20);
 
 const counterIn = (parts: readonly { field: string; bytes: Uint8Array }[]): bigint => {
   const bytes = parts.find(({ field }) => field === 'counter')?.bytes as Uint8Array;
@@ -31,7 +38,7 @@ const counterIn = (parts: readonly { field: string; bytes: Uint8Array }[]): bigi
 
 describe('the steps of the page come to what the C program sent, and so does the core', () => {
   it('Blowfish', () => {
-    const key = bytesOf(blowfish.keyFile);
+    const key = keyIn(blowfish);
     const secret: Secret = { suite: 'blowfish', key };
     const data = dataOf(blowfish);
     expect(data.length).toBeGreaterThan(30);
@@ -52,7 +59,7 @@ describe('the steps of the page come to what the C program sent, and so does the
     ['wolfSSL', wolfssl, 12],
     ['mbedTLS', mbedtls, 0],
   ] as const)('ChaCha20, built with %s', (_, capture, block) => {
-    const key = bytesOf(capture.keyFile);
+    const key = keyIn(capture);
     const secret: Secret = { suite: 'chacha20', key, block };
     const data = dataOf(capture);
     expect(data.length).toBeGreaterThan(20);
@@ -129,7 +136,7 @@ it('takes the core’s bytes, and tells when the steps come to others', () => {
 });
 
 it('tells why a datagram is refused', () => {
-  const key = bytesOf(blowfish.keyFile);
+  const key = keyIn(blowfish);
   const secret: Secret = { suite: 'blowfish', key };
   const datagram = dataOf(blowfish)[0] as Uint8Array;
   const flipped = (at: number) => datagram.map((byte, i) => (i === at ? byte ^ 1 : byte));
