@@ -1,10 +1,11 @@
 // The builder: what stands in the form, as a datagram, in steps.
+import { concatBytes } from '@noble/hashes/utils.js';
 import { CryptcabError, messageOf } from '../src/error.js';
 import { checked, KEY_LENGTHS, secretOf, stepsOf } from './cables.js';
 import { legendItems, stepItem } from './colours.js';
 import { byId, Entry } from './dom.js';
 import { ethertypeOf, fieldsOf, frameOf, framesOf, HEADER_BYTES, payloadOf } from './frame.js';
-import { bytesOf, counterOf, hexOf, indexOf, joined, keyOf, macOf } from './hex.js';
+import { bytesOf, counterOf, hexOf, indexOf, keyOf, macOf } from './hex.js';
 import type { Step } from './steps/parts.js';
 import type { Kind, Secret, Workshop } from './workshop.js';
 
@@ -15,7 +16,7 @@ interface Settings {
 }
 
 const range = (from: number, length: number) => hexOf(Uint8Array.from({ length }, (_, i) => from + i));
-const FRAME = joined(macOf('52:54:00:00:00:02'), macOf('52:54:00:00:00:01'), ethertypeOf('88b5'));
+const FRAME = concatBytes(macOf('52:54:00:00:00:02'), macOf('52:54:00:00:00:01'), ethertypeOf('88b5'));
 const IV_AT = 16;
 const IV_BYTES = 8;
 
@@ -52,7 +53,7 @@ export class Builder {
     this.#workshop = workshop;
     this.#built = built;
     this.#frames = new Entry('frames', (text) => framesOf(text, workshop.frameMax));
-    this.#frames.text = hexOf(joined(FRAME, payloadOf('Hello, cable!')));
+    this.#frames.text = hexOf(concatBytes(FRAME, payloadOf('Hello, cable!')));
     this.#index.text = '0x0a0b0c0d';
     for (const { control } of this.#fields) control.addEventListener('input', () => this.#fromFields());
     this.#frames.control.addEventListener('input', () => {
@@ -66,7 +67,8 @@ export class Builder {
     this.#iv.control.addEventListener('input', () => {
       const iv = this.#iv.read();
       const key = this.#key.read();
-      if (iv !== undefined && key !== undefined) this.#key.text = hexOf(joined(key.subarray(0, IV_AT), iv));
+      if (iv !== undefined && key !== undefined)
+        this.#key.text = hexOf(concatBytes(key.subarray(0, IV_AT), iv));
       this.#build();
     });
     for (const { control } of [this.#block, this.#index, this.#counter])

@@ -1,6 +1,7 @@
 // An Ethernet frame, as fields that people can type and as bytes.
+import { concatBytes } from '@noble/hashes/utils.js';
 import { CryptcabError } from '../src/error.js';
-import { bytesOf, hexOf, joined, macOf } from './hex.js';
+import { bytesOf, hexOf, macOf } from './hex.js';
 
 /** Destination, source, type. */
 export const HEADER_BYTES = 14;
@@ -45,7 +46,7 @@ export function fieldsOf(frame: Uint8Array): FrameFields {
 
 /** @throws CryptcabError for an address or a type that is none */
 export function frameOf({ destination, source, ethertype }: FrameFields, payload: Uint8Array): Uint8Array {
-  return joined(macOf(destination), macOf(source), ethertypeOf(ethertype), payload);
+  return concatBytes(macOf(destination), macOf(source), ethertypeOf(ethertype), payload);
 }
 
 export const payloadOf = (text: string): Uint8Array => encoder.encode(text);

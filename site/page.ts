@@ -1,6 +1,6 @@
 // The page: its parts, wired.
 import { sha256 } from '@noble/hashes/sha2.js';
-import { WASM_BASE64 } from '../src/core/wasm.generated.js';
+import { wasmBytes } from '../src/core/wasm.js';
 import { messageOf } from '../src/error.js';
 import { Builder } from './build.js';
 import { byId } from './dom.js';
@@ -13,9 +13,8 @@ import { type Kind, Workshop } from './workshop.js';
 declare const CRYPTCAB_VERSION: string;
 
 function footer(): void {
-  const wasm = Uint8Array.from(atob(WASM_BASE64), (character) => character.charCodeAt(0));
   byId('version', HTMLElement).textContent = CRYPTCAB_VERSION;
-  byId('digest', HTMLElement).textContent = hexOf(sha256(wasm));
+  byId('digest', HTMLElement).textContent = hexOf(sha256(wasmBytes()));
 }
 
 async function start(): Promise<void> {

@@ -44,12 +44,12 @@ function bodyOf({ name, ms, groups, fault }: Outcome): HTMLElement {
     body.append(make('tr', '', cell));
   }
   for (const group of groups) {
-    const text = group.name === '' ? group.type : `${group.type}, ${group.name}`;
+    const type = make('small', '', group.type);
     body.append(
       make(
         'tr',
         '',
-        make('td', '', text),
+        make('td', '', ...(group.name === '' ? [type] : [group.name, ' ', type])),
         make('td', 'number', String(group.passed)),
         make('td', `number${group.failed > 0 ? ' bad' : ''}`, String(group.failed)),
         make('td', 'number', String(group.skipped)),

@@ -1,8 +1,9 @@
 // The classic DATA of the Blowfish generation (classic-protocol §3): type ‖ CBC(frame ‖ counter ‖ crc ‖ padding).
+import { concatBytes } from '@noble/hashes/utils.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import type { Primitives } from '../../src/vectors/primitives.js';
 import { HEADER_BYTES } from '../frame.js';
-import { hexByte, joined, littleEndian, xored } from '../hex.js';
+import { hexByte, littleEndian, xored } from '../hex.js';
 import { type Block, cut, frameParts, type Part, part, type Step, wholeOf } from './parts.js';
 
 const KEY = 16;
@@ -18,7 +19,7 @@ export function blowfishSteps(
 ): Step[] {
   const iv = key.subarray(KEY, KEY + BLOCK);
   const counted = part('counter', littleEndian(counter, 8));
-  const crc = part('crc', littleEndian(primitives.crc32(joined(frame, counted.bytes)), 4));
+  const crc = part('crc', littleEndian(primitives.crc32(concatBytes(frame, counted.bytes)), 4));
   const missing = BLOCK - ((frame.length + TAIL) % BLOCK);
   const padding = part('padding', new Uint8Array(missing).fill(missing));
   const plain = [...frameParts(frame), counted, crc, padding];
@@ -73,7 +74,7 @@ export function blowfishSteps(
     {
       title: 'Datagram',
       text: `The type byte, then the ciphertext: ${1 + whole.length} bytes of UDP payload.`,
-      parts: [part('type', Uint8Array.of(TYPE.DATA)), part('cipher', joined(...sealed))],
+      parts: [part('type', Uint8Array.of(TYPE.DATA)), part('cipher', concatBytes(...sealed))],
     },
   ];
 }
@@ -82,7 +83,7 @@ export function blowfishSteps(
 export function blowfishReading(primitives: Primitives, key: Uint8Array, datagram: Uint8Array): Part[] {
   const body = datagram.subarray(1);
   if (body.length === 0 || body.length % BLOCK !== 0) return [];
-  const chain = joined(key.subarray(KEY, KEY + BLOCK), body.subarray(0, -BLOCK));
+  const chain = concatBytes(key.subarray(KEY, KEY + BLOCK), body.subarray(0, -BLOCK));
   const plain = xored(primitives.blowfish(key.subarray(0, KEY), body, 'decrypt'), chain);
   const padding = plain.at(-1) as number;
   const end = plain.length - padding;

@@ -1,8 +1,9 @@
 // The classic DATA of the ChaCha generation (classic-protocol §3): type ‖ ChaCha20(frame) ‖ crc ‖ counter.
+import { concatBytes } from '@noble/hashes/utils.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import type { Primitives } from '../../src/vectors/primitives.js';
 import { HEADER_BYTES } from '../frame.js';
-import { joined, littleEndian } from '../hex.js';
+import { littleEndian } from '../hex.js';
 import { frameParts, type Part, part, type Step, streamLines } from './parts.js';
 
 /** Of a key file, what is used. */
@@ -19,7 +20,7 @@ export function chacha20Steps(
 ): Step[] {
   const crc = part('crc', littleEndian(primitives.crc32(frame), 4));
   const counted = part('counter', littleEndian(counter, 8));
-  const nonce = joined(crc.bytes, counted.bytes);
+  const nonce = concatBytes(crc.bytes, counted.bytes);
   const cipher = primitives.chacha20(key.subarray(0, KEY), nonce, block, frame);
   return [
     {

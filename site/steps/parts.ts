@@ -1,6 +1,7 @@
 // Bytes with a meaning: what the steps are made of, and what is coloured.
+import { concatBytes } from '@noble/hashes/utils.js';
 import { HEADER_BYTES } from '../frame.js';
-import { joined, xored } from '../hex.js';
+import { xored } from '../hex.js';
 
 /** What bytes can be, and what the legend says of them. */
 export const FIELDS = {
@@ -55,7 +56,8 @@ export interface Step {
 
 export const part = (field: Field, bytes: Uint8Array): Part => ({ field, bytes });
 
-export const wholeOf = (parts: readonly Part[]): Uint8Array => joined(...parts.map(({ bytes }) => bytes));
+export const wholeOf = (parts: readonly Part[]): Uint8Array =>
+  concatBytes(...parts.map(({ bytes }) => bytes));
 
 /** The bytes from one place to another, their meanings kept. */
 export function cut(parts: readonly Part[], from: number, to: number): Part[] {

@@ -1,9 +1,10 @@
 // The transport message of the secure cable (secure-protocol §2; WireGuard whitepaper §5.4.6).
+import { concatBytes } from '@noble/hashes/utils.js';
 import { CryptcabError } from '../../src/error.js';
 import { MESSAGE } from '../../src/protocol/secure/constants.js';
 import type { Primitives } from '../../src/vectors/primitives.js';
 import { HEADER_BYTES } from '../frame.js';
-import { joined, littleEndian } from '../hex.js';
+import { littleEndian } from '../hex.js';
 import { PATH } from '../workshop.js';
 import { type Field, frameParts, type Part, part, type Step, streamLines, wholeOf } from './parts.js';
 
@@ -20,7 +21,7 @@ function payloadOf(frames: readonly Uint8Array[]): Part[] {
   return [part('kind', Uint8Array.of(RECORDS)), ...records];
 }
 
-const padded = (bytes: Uint8Array): Uint8Array => joined(bytes, new Uint8Array(-bytes.length & 15));
+const padded = (bytes: Uint8Array): Uint8Array => concatBytes(bytes, new Uint8Array(-bytes.length & 15));
 
 /** @throws CryptcabError for frames that one datagram does not hold */
 export function secureSteps(
@@ -49,7 +50,7 @@ export function secureSteps(
   // RFC 8439 §2.8: the ciphertext to a whole block, then the lengths of the additional data (none) and of it.
   const tag = primitives.poly1305(
     oneTime,
-    joined(padded(cipher), littleEndian(0, 8), littleEndian(cipher.length, 8)),
+    concatBytes(padded(cipher), littleEndian(0, 8), littleEndian(cipher.length, 8)),
   );
   return [
     {
