@@ -4,7 +4,7 @@ import { CryptcabError, messageOf } from '../src/error.js';
 import { checked, KEY_LENGTHS, secretOf, stepsOf } from './cables.js';
 import { legendItems, stepItem } from './colours.js';
 import { byId, Entry } from './dom.js';
-import { ethertypeOf, fieldsOf, frameOf, framesOf, HEADER_BYTES, payloadOf } from './frame.js';
+import { ethertypeOf, fieldsOf, framesOf, HEADER_BYTES, payloadOf } from './frame.js';
 import { bytesOf, counterOf, hexOf, indexOf, keyOf, macOf } from './hex.js';
 import type { Step } from './steps/parts.js';
 import type { Kind, Secret, Workshop } from './workshop.js';
@@ -114,24 +114,18 @@ export class Builder {
     control.placeholder = text === undefined ? 'no text: change it in the hex' : '';
   }
 
+  /** The first frame becomes what the fields say. */
   #fromFields(): void {
     const typed = this.#fields.map((entry) => entry.read());
-    if (!typed.includes(undefined)) {
+    // What is no text stands in the hex alone.
+    const payload = this.#text.control.disabled
+      ? this.#frames.read()?.[0]?.subarray(HEADER_BYTES)
+      : payloadOf(this.#text.text);
+    if (payload !== undefined && !typed.includes(undefined)) {
       const lines = this.#frames.text.split('\n');
-      const first = Math.max(
-        0,
-        lines.findIndex((line) => line.trim() !== ''),
-      );
-      let payload = payloadOf(this.#text.text);
-      // What is no text stands in the hex alone.
-      if (this.#text.control.disabled) payload = bytesOf(lines[first] ?? '').slice(HEADER_BYTES);
-      const fields = {
-        destination: this.#destination.text,
-        source: this.#source.text,
-        ethertype: this.#ethertype.text,
-        text: undefined,
-      };
-      lines[first] = hexOf(frameOf(fields, payload));
+      const first = lines.findIndex((line) => line.trim() !== '');
+      const header = [this.#destination, this.#source, this.#ethertype].map((entry) => bytesOf(entry.text));
+      lines[Math.max(0, first)] = hexOf(concatBytes(...header, payload));
       this.#frames.text = lines.join('\n');
     }
     this.#build();

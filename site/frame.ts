@@ -1,7 +1,6 @@
 // An Ethernet frame, as fields that people can type and as bytes.
-import { concatBytes } from '@noble/hashes/utils.js';
 import { CryptcabError } from '../src/error.js';
-import { bytesOf, hexOf, macOf } from './hex.js';
+import { bytesOf, hexOf } from './hex.js';
 
 /** Destination, source, type. */
 export const HEADER_BYTES = 14;
@@ -42,11 +41,6 @@ export function fieldsOf(frame: Uint8Array): FrameFields {
     ethertype: hexOf(frame.subarray(12, 14)),
     text: textOf(frame.subarray(HEADER_BYTES)),
   };
-}
-
-/** @throws CryptcabError for an address or a type that is none */
-export function frameOf({ destination, source, ethertype }: FrameFields, payload: Uint8Array): Uint8Array {
-  return concatBytes(macOf(destination), macOf(source), ethertypeOf(ethertype), payload);
 }
 
 export const payloadOf = (text: string): Uint8Array => encoder.encode(text);

@@ -5,11 +5,11 @@ const U64_MAX = 2n ** 64n - 1n;
 const U32_MAX = 2n ** 32n - 1n;
 
 /**
- * Bytes of hex digits; white space, colons and an `0x` before it are no matter.
+ * Bytes of hex digits; white space, colons, hyphens and an `0x` before it are no matter.
  * @throws CryptcabError for anything else, and for half a byte
  */
 export function bytesOf(text: string): Uint8Array {
-  const digits = text.replace(/^\s*0x/i, '').replace(/[\s:]/g, '');
+  const digits = text.replace(/^\s*0x/i, '').replace(/[\s:-]/g, '');
   const wrong = /[^0-9a-f]/iu.exec(digits)?.[0];
   if (wrong !== undefined) throw new CryptcabError(`'${wrong}' is no hex digit: take 0-9 and a-f`);
   if (digits.length % 2 !== 0)
@@ -29,7 +29,7 @@ export function hexByte(byte: number): string {
 
 /** @throws CryptcabError for anything but six bytes */
 export function macOf(text: string): Uint8Array {
-  const bytes = bytesOf(text.replace(/-/g, ':'));
+  const bytes = bytesOf(text);
   if (bytes.length !== 6)
     throw new CryptcabError(`a MAC address has 6 bytes, as 52:54:00:12:34:56; this has ${bytes.length}`);
   return bytes;

@@ -100,7 +100,7 @@ export class Opener {
 
   show(kind: Kind): void {
     this.#kind = kind;
-    if (!this.#follow.checked) this.#take();
+    this.#take();
   }
 
   /** A datagram was built. */

@@ -15,7 +15,7 @@ export const FIELDS = {
   padding: 'padding (PKCS#7)',
   iv: 'IV of the key file',
   chained: 'ciphertext of the block before',
-  mixed: 'the two, exclusive or',
+  mixed: 'plain and the one before, exclusive or',
   stream: 'key stream',
   cipher: 'ciphertext',
   kind: 'kind of the payload',
@@ -24,7 +24,7 @@ export const FIELDS = {
   index: "receiver's index, little-endian",
   zero: 'zero',
   tag: 'Poly1305 tag',
-  once: 'one-time key of the tag',
+  'one-time': 'one-time key of the tag',
   unknown: 'cannot be told',
 } as const;
 

@@ -81,7 +81,7 @@ export function secureSteps(
     {
       title: 'Tag',
       text: 'Block 0 is the one-time key of Poly1305; the tag is over the whole ciphertext. Nobody without the key can make one: it is looked at before anything is decrypted.',
-      parts: [part('once', oneTime), part('tag', tag)],
+      parts: [part('one-time', oneTime), part('tag', tag)],
     },
     {
       title: 'Datagram',

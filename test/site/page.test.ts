@@ -98,6 +98,11 @@ describe('the page, opened from the disk', () => {
     expect(await textOf('#destination-error')).toBe('');
     expect(await page.isVisible('#build-note')).toBe(false);
     expect(await page.inputValue('#frames')).toMatch(/^525400000003/);
+    await page.fill('#text', 'x'.repeat(9300));
+    expect(await textOf('#frames-error')).toBe('a frame has 14 to 9216 bytes; this has 9314');
+    await page.fill('#text', 'shorter');
+    expect(await textOf('#frames-error')).toBe('');
+    expect(await page.inputValue('#frames')).toMatch(/^525400000003.*73686f72746572$/);
     await page.fill('#counter', '0');
     expect(await textOf('#counter-error')).toContain('the core seals nothing with this counter');
     await page.fill('#counter', '1');
