@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../lab/chromium.js';
+import manifest from '../../package.json' with { type: 'json' };
 import { Cable } from '../unit/core/twins.js';
 import blowfish from '../vectors/foreign/capture-blowfish.json' with { type: 'json' };
 import wolfssl from '../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
@@ -84,6 +86,13 @@ describe('the page, opened from the disk', () => {
     expect(lines[5]?.replace(/.* {2}|chained /, '')).toBe(lines[3]?.replace('cipher ', ''));
     expect(await textOf('#verdict')).toBe(`Opened: a frame of ${frame.length} bytes.`);
     expect(await textOf('#again')).toContain('refused, replayed');
+  });
+
+  it('says which core it runs', async () => {
+    await openPage();
+    const wasm = readFileSync(join(root, 'build/cryptcab.wasm'));
+    expect(await textOf('#digest')).toBe(createHash('sha256').update(wasm).digest('hex'));
+    expect(await textOf('#version')).toBe(manifest.version);
   });
 
   it('tells of a mistake beside the field, and keeps what was good', async () => {
