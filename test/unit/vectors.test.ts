@@ -72,7 +72,7 @@ describe('a value that is not what it was', () => {
         const other = value.map((one, i) => (i === at ? changed(one) : one));
         expect(
           await failuresOf(alone(file, group, { ...test, [field]: other })),
-          `${test.tcId} ${field}`,
+          `${type} ${test.tcId} ${field} ${at}`,
         ).toHaveLength(1);
       }
   });

@@ -14,8 +14,10 @@ export const data: Check = (fields, tools) => {
   const datagram = fields.bytes('datagram');
   const opened = tools.session((session) => {
     tools.core.keySession(session, keying);
-    for (const earlier of fields.has('before') ? fields.byteList('before') : [])
+    for (const earlier of fields.has('before') ? fields.byteList('before') : []) {
+      same('the type of one before it', Uint8Array.of(TYPE.DATA), earlier.subarray(0, 1)); // the core goes by its ring alone
       same('what becomes of one before it', 'ok', tools.open(session, earlier).status);
+    }
     return tools.open(session, datagram);
   });
   if (opened.status !== 'ok') throw new Refused(opened.status);
