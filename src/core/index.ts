@@ -4,7 +4,15 @@
  * @module core
  */
 export { CryptcabError } from '../error.js';
-export { Core, type Keying, keyingText, type SessionCounts, type TransportKeys } from './core.js';
+export {
+  Core,
+  type Keying,
+  keyingText,
+  type OpenedFrame,
+  type SessionCounts,
+  type SessionNews,
+  type TransportKeys,
+} from './core.js';
 export type { Ring, Slot } from './ring.js';
 export { type Refusal, STATUS, type Status } from './status.js';
 export { type Layout, newMemory } from './wasm.js';
