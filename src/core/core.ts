@@ -44,6 +44,7 @@ export interface TransportKeys {
 
 /** Messages of the secure cable that were opened, or sealed. */
 export interface SessionNews {
+  /** Whether they were sealed; they were opened else. */
   readonly sealed: boolean;
   /** Whether one of them had a payload. */
   readonly data: boolean;
@@ -59,7 +60,9 @@ export function keyingText(keying: Keying): string {
 export interface OpenedFrame {
   /** The ring's slot that it is in; negative for one that was put together from fragments. */
   place: number;
+  /** Where it begins in Ring.bytes. */
   address: number;
+  /** Bytes. */
   length: number;
 }
 
