@@ -1,5 +1,6 @@
 // The handshake's pattern, and the libraries that it stands on against the RFCs that they implement.
 import { chacha20poly1305, xchacha20poly1305 } from '@noble/ciphers/chacha.js';
+import { x25519 } from '@noble/curves/ed25519.js';
 import { blake2s } from '@noble/hashes/blake2.js';
 import { describe, expect, it } from 'vitest';
 import {
@@ -55,6 +56,38 @@ describe('Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s', () => {
 });
 
 describe('the libraries', () => {
+  it('X25519: RFC 7748 §5.2, a thousand times over', () => {
+    let [scalar, point] = [unhex(`09${'00'.repeat(31)}`), unhex(`09${'00'.repeat(31)}`)] as Uint8Array[] as [
+      Uint8Array,
+      Uint8Array,
+    ];
+    for (let i = 1; i <= 1000; i++) {
+      [scalar, point] = [x25519.scalarMult(scalar, point), scalar];
+      if (i === 1)
+        expect(hex(scalar)).toBe('422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079');
+    }
+    expect(hex(scalar)).toBe('684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51');
+  });
+
+  it('BLAKE2s: RFC 7693, appendix E: many lengths, with and without a key', () => {
+    const sequence = (length: number) => {
+      let [a, b] = [Math.imul(0xdead4bad, length) >>> 0, 1];
+      return Uint8Array.from({ length }, () => {
+        const sum = (a + b) >>> 0;
+        [a, b] = [b, sum];
+        return sum >>> 24;
+      });
+    };
+    const all = blake2s.create();
+    for (const dkLen of [16, 20, 28, 32]) {
+      for (const length of [0, 3, 64, 65, 255, 1024]) {
+        all.update(blake2s(sequence(length), { dkLen }));
+        all.update(blake2s(sequence(length), { dkLen, key: sequence(dkLen) }));
+      }
+    }
+    expect(hex(all.digest())).toBe('6a411f08ce25adcdfb02aba641451cec53c598b24f4fc787fbdc88797f4c1dfe');
+  });
+
   it('BLAKE2s: RFC 7693, appendix B', () => {
     expect(hex(blake2s(Uint8Array.from(Buffer.from('abc'))))).toBe(
       '508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982',

@@ -247,6 +247,64 @@ describe('a transport message', () => {
     expect([1n, 2n, 19_999n, 19_999n].map(status)).toEqual(['too old', 'too old', 'ok', 'replayed']);
   });
 
+  it('the window, as other implementations of RFC 6479 try theirs', async () => {
+    const wide = 8128;
+    type Answer = 'ok' | 'replayed' | 'too old';
+    const fresh = async () => {
+      const { keypair, open } = await make();
+      const { toCore } = keypair(0);
+      return (counter: number) => open(toCore.seal(BigInt(counter), new Uint8Array())).status;
+    };
+    // To and fro: near 0, to the edges of the window, by leaps.
+    const walk: [number, Answer][] = [
+      ...([0, 1] as const).map((counter): [number, Answer] => [counter, 'ok']),
+      [1, 'replayed'],
+      [9, 'ok'],
+      [8, 'ok'],
+      [7, 'ok'],
+      [7, 'replayed'],
+      [wide, 'ok'],
+      [wide - 1, 'ok'],
+      [wide - 1, 'replayed'],
+      [wide - 2, 'ok'],
+      [2, 'ok'],
+      [2, 'replayed'],
+      [wide + 16, 'ok'],
+      [3, 'too old'],
+      [wide + 16, 'replayed'],
+      [4 * wide, 'ok'],
+      [4 * wide - (wide - 1), 'ok'],
+      [10, 'too old'],
+      [4 * wide - wide, 'too old'],
+      [4 * wide - (wide + 1), 'too old'],
+      [4 * wide - (wide - 2), 'ok'],
+      [4 * wide + 1 - wide, 'replayed'],
+      [0, 'too old'],
+    ];
+    const status = await fresh();
+    for (const [counter, answer] of walk) expect([counter, status(counter)]).toEqual([counter, answer]);
+
+    // One by one to its whole width, from 0 and from 1, forwards and backwards.
+    const upwards = [...Array(wide).keys()];
+    for (const counters of [upwards, upwards.toReversed(), upwards.map((i) => i + 1)]) {
+      const status = await fresh();
+      for (const counter of counters) expect(status(counter)).toBe('ok');
+      for (const counter of counters) expect(status(counter)).toBe('replayed');
+      if (!counters.includes(0)) expect(status(0)).toBe('too old');
+    }
+    // A gap that is filled late, and one that was left too long.
+    for (const leap of [64, wide - 1, wide, 2 ** 20]) {
+      const status = await fresh();
+      expect([status(1), status(1 + leap), status(1)]).toEqual([
+        'ok',
+        'ok',
+        leap < wide ? 'replayed' : 'too old',
+      ]);
+      expect([status(leap), status(leap)]).toEqual(['ok', 'replayed']);
+      expect(status(2)).toBe(leap - 1 < wide ? 'ok' : 'too old');
+    }
+  });
+
   it('the window as its twin, over counters that jump', async () => {
     const { keypair, open } = await make();
     const { toCore } = keypair(0);
