@@ -17,9 +17,11 @@ const PATIENT = [
   'test/netns/secure-rekey.test.ts',
   'test/interop/secure-wireguard.test.ts',
 ];
+// They do nothing for ten minutes. `npm test` runs them beside all the others.
+const ASLEEP = ['test/netns/secure-sleep.test.ts'];
 
 // quick: no root, no network namespaces, no other programs; seconds.
-// patient, system: real switches, taps, sshd and the C program; those of system one file at a time, as they share
+// asleep, patient, system: real switches, taps, sshd and the C program; those of system one file at a time, as they share
 // the machine.
 export default defineConfig({
   test: {
@@ -55,12 +57,23 @@ export default defineConfig({
             'test/{cable,interop,netns,command,site}/**/*.test.ts',
             'test/package/{tarball,reference}.test.ts',
           ],
-          exclude: PATIENT,
+          exclude: [...PATIENT, ...ASLEEP],
           testTimeout: 90_000,
           hookTimeout: 90_000,
           fileParallelism: false,
           maxConcurrency: 32,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        resolve: built,
+        test: {
+          name: 'asleep',
+          include: ASLEEP,
+          hookTimeout: 90_000,
+          maxWorkers: ASLEEP.length,
+          maxConcurrency: 32,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

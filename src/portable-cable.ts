@@ -7,6 +7,7 @@ import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from './protocol/constants.js
 import { type Remote, remoteKey } from './protocol/remote.js';
 import { KEEPALIVE_BYTES } from './protocol/secure/constants.js';
 import { firstIndexOf, handshakeType, isTransport } from './protocol/secure/messages.js';
+import { Pace } from './protocol/secure/pace.js';
 import type { OpenUdp, Udp } from './udp/udp.js';
 
 /** Slots that must be free before a plug that was stopped for want of room is read again: enough for any frame. */
@@ -90,6 +91,7 @@ export class PortableCable implements Cable {
   readonly #byRemote = new Map<string, LinkState>();
   /** Secure links, by the receiver's index that their messages bear. */
   readonly #byIndex = new Map<number, LinkState>();
+  readonly #pace = new Pace(() => this.#bySession.flatMap((link) => link?.remote ?? []));
   /** Who sent what a slot holds, by slot. */
   readonly #senders: (Remote | undefined)[] = [];
   /** One for each slot, made once: gives the slot back when its datagram has been sent. */
@@ -301,7 +303,10 @@ export class PortableCable implements Cable {
           ? this.#byIndex.get(firstIndexOf(datagram))
           : undefined;
     if (link === undefined) {
-      if (handshakeType(datagram) !== undefined) this.#pump(); // what came before it comes before it
+      if (handshakeType(datagram) !== undefined) {
+        if (!this.#pace.allows(performance.now(), from)) return;
+        this.#pump(); // what came before it comes before it
+      }
       this.#events.control(datagram, from);
       return;
     }

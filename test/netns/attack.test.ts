@@ -1,22 +1,17 @@
 // Somebody sends whatever can be sent without the key, 50 000 times a second, from forged addresses. The cable
 // carries on, nothing of it reaches the switch, and neither memory nor log grows.
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { transfer } from '../../lab/checks.js';
-import { type ForgedAddress, flood, type Payload, record } from '../../lab/flood.js';
+import { type ForgedAddress, type Payload, record } from '../../lab/flood.js';
 import { type Host, Lab } from '../../lab/lab.js';
 import { type Process, until } from '../../lab/process.js';
+import { besiege, damageText } from '../../lab/siege.js';
 import { authOk, challenge, deny, login } from '../../src/protocol/messages.js';
 import { randomness, seed } from '../seed.js';
 
-const RATE = 50_000;
-const SECONDS = 10;
-/** The measured time lies within the flood's. */
-const MEASURED = SECONDS - 2;
-const BASELINE = 4;
+const SECONDS = { closed: 4, open: 8 };
 const SERVER_PORT = 7667;
 const CLIENT_PORT = 7668;
-const CLOSED_PORT = 9;
 
 const random = randomness();
 let lab: Lab;
@@ -49,13 +44,6 @@ async function lay(io: string): Promise<void> {
 async function carried(seconds: number): Promise<number> {
   return (await transfer(host, hub, { seconds }, seed)).received.mbit;
 }
-
-/** Resident set of a process, MB. */
-function resident({ pid }: Process): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-}
-
-const lines = ({ output }: Process) => output.split('\n').length;
 
 interface Counts {
   readonly sealed: number;
@@ -123,34 +111,17 @@ describe.each(['portable', 'native'])('%s', (io) => {
         ? [host.link.hub4, SERVER_PORT, host.link.own4, CLIENT_PORT]
         : [host.link.own4, CLIENT_PORT, host.link.hub4, SERVER_PORT];
     const forged: ForgedAddress = from === 'many' ? 'many' : { address: farAddress, port: farPort };
-    const under = async (to: number, seconds: number) => {
-      const running = flood(lab, attacker, victim, forged, { address, port: to }, sent, {
-        rate: RATE,
-        seconds: seconds + 2,
-      });
-      await running.prints(/Running/);
-      const mbit = await carried(seconds);
-      expect(await running.exited).toBe(0);
-      expect(running.output).toContain(`${RATE * (seconds + 2)} packets outgoing`);
-      return mbit;
-    };
-    const closed = await under(CLOSED_PORT, BASELINE);
-    const before = { resident: resident(process), lines: lines(process) };
-    let peak = before.resident;
-    const watch = setInterval(() => {
-      peak = Math.max(peak, resident(process));
-    }, 200);
-    const open = await under(port, MEASURED).finally(() => clearInterval(watch));
-    const logged = lines(process) - before.lines;
-    const grown = peak - before.resident;
+    const damage = await besiege({
+      ...{ lab, attacker, victim, end: process, carried, from: forged, seconds: SECONDS },
+      ...{ to: { address, port }, payloads: sent },
+    });
     const [ours, theirs] = [await counts(server), await counts(client)];
     console.log(
-      `${io}: ${name} to the ${end}, from ${from}: ${open.toFixed(0)} Mbit/s, ${closed.toFixed(0)} with a closed port (${(open / closed).toFixed(2)}); ` +
-        `resident set +${grown.toFixed(1)} MB of ${before.resident.toFixed(0)}; ${logged} log lines; refused ${JSON.stringify(ours.refused)}`,
+      `${io}: ${name} to the ${end}, from ${from}: ${damageText(damage)}; refused ${JSON.stringify(ours.refused)}`,
     );
-    expect(open / closed).toBeGreaterThanOrEqual(0.5);
-    expect(grown).toBeLessThan(16);
-    expect(logged).toBeLessThan(100);
+    expect(damage.open / damage.closed).toBeGreaterThanOrEqual(0.5);
+    expect(damage.grown).toBeLessThan(16);
+    expect(damage.logLines).toBeLessThan(100);
     // Whatever an end opened, the other had sealed: nothing forged, and nothing twice.
     expect(ours.opened).toBeLessThanOrEqual(theirs.sealed);
     expect(theirs.opened).toBeLessThanOrEqual(ours.sealed);

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { newPrivateKey } from '../../src/keys/key-text.js';
-import { End, join, settle } from '../secure-ends.js';
+import { PACE } from '../../src/protocol/secure/constants.js';
+import { SecureMachine } from '../../src/protocol/secure/machine.js';
+import type { SecureEffect } from '../../src/protocol/secure/terms.js';
+import { End, join, RIGHT, settle } from '../secure-ends.js';
 import { randomness } from '../seed.js';
 
 const { bytes } = randomness();
@@ -39,6 +42,35 @@ test('a port of the switch stays over every change of keys, and no frame is lost
   expect(right.side.statistics()).toMatchObject([{ opened: 120n, sealed: 120n }]);
   expect(handshakes).toBeGreaterThanOrEqual(4); // one every two minutes
 });
+
+test('a flood of strangers’ handshakes: little of it is answered, and the keys of who is up are renewed all the same', async () => {
+  const { publicKey } = right.side;
+  const strangers = Array.from({ length: 20 }, () => {
+    const machine = new SecureMachine({ privateKey: bytes(32), random: bytes, unixTime: () => 1e12 });
+    machine.wanted(0, machine.addPeer(0, { publicKey, endpoint: RIGHT }));
+    return (machine.take()[0] as SecureEffect & { do: 'send' }).datagram;
+  });
+  await pass(110);
+  let answered = 0;
+  let renewed = 0;
+  for (let second = 0; second < 80; second++) {
+    left.port.send(bytes(60));
+    vi.advanceTimersByTime(1_000);
+    for (let i = 0; i < PACE.rate + 500; i++) {
+      const from = { address: `198.51.100.${i & 255}`, port: i };
+      right.receive(strangers[i % strangers.length] as Uint8Array, from);
+    }
+    const sent = right.sent.splice(0);
+    const others = sent.filter(([type]) => type !== 3);
+    answered += sent.length - others.length;
+    right.sent.push(...others);
+    renewed += (await settle(left, right)).filter(([type]) => type === 2).length;
+  }
+  expect(answered).toBeLessThanOrEqual(81 * PACE.rate);
+  expect(answered).toBeGreaterThan(1_000);
+  expect(renewed).toBe(1);
+  expect([left.downs, right.downs, right.frames.length]).toEqual([0, 0, 80]);
+}, 60_000);
 
 test('quiet for long, it is down and gives its port back; a frame brings it up again, and is carried', async () => {
   await pass(200);

@@ -37,6 +37,8 @@ export const LOAD_LINGERS = 1_000;
  * is answered takes some milliseconds of X25519, in which no frame moves.
  */
 export const LOAD = { rate: 20, burst: 40 } as const;
+/** Handshake messages that are looked at, per second: of where peers are, and of everywhere else. */
+export const PACE = { rate: 1_000, burst: 50 } as const;
 /** Under load: handshake messages of one source (IPv4 address, IPv6 /64) that has shown its cookie. */
 export const SOURCE_RATE = { rate: 20, burst: 5 } as const;
 /** Under load: those of all such sources together. */
