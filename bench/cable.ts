@@ -174,7 +174,16 @@ const columns = Object.keys(COLUMNS) as Column[];
 
 ask(async () => {
   const chosen = options();
-  const found = machine(['vde2', 'vdeplug', 'vde2-cryptcab', 'fastd', 'tinc', 'openvpn', 'iperf3']);
+  const found = machine([
+    'vde2',
+    'vdeplug',
+    'vde2-cryptcab',
+    'fastd',
+    'tinc',
+    'openvpn',
+    'wireguard-go',
+    'iperf3',
+  ]);
   const lengths = chosen.quick ? QUICK : FULL_LENGTH;
   const all = tunnels();
   console.log(`inner MTU ${INNER_MTU}, ${lengths.seconds} s each, ${chosen.rounds} rounds in rotation\n`);

@@ -1,10 +1,11 @@
 // Ways to join two hosts of a lab by an Ethernet: between their switches, or straight from tap to tap.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cryptcab, type Host, type Lab } from '../lab/lab.js';
 import { type Process, run, until } from '../lab/process.js';
 import { makeEnd, Peers } from '../lab/secure-keys.js';
+import { keyText, newPrivateKey, publicKeyOf } from '../src/keys/key-text.js';
 import { DEFAULT_PORT } from '../src/protocol/constants.js';
 import { otherRuntimes } from './measure.js';
 
@@ -198,6 +199,75 @@ const openvpn: Tunnel = {
   },
 };
 
+/**
+ * wireguard-go, the protocol of our secure cable in a process of its own. It carries IP packets and no frames: alone it has
+ * an Ethernet header less to carry, and with VXLAN, which carries frames in UDP in IP, three headers more.
+ */
+function wireguardGo(name: string, vxlan: boolean): Tunnel {
+  return {
+    name,
+    between: 'taps',
+    async lay(lab, server, client) {
+      const [port, vxlanHeaders] = [51_820, 50];
+      const ends = [server, client].map((host, i) => {
+        const secret = newPrivateKey((length) => randomBytes(length));
+        return {
+          host,
+          device: `cc${process.pid % 1e6}g${i}`, // its control socket is named after it, and not in a namespace
+          address: `10.99.0.${i + 1}`,
+          outer: [client.link.hub4, client.link.own4][i] as string,
+          publicKey: keyText(publicKeyOf(secret)),
+          keyFile: lab.keyFile(`wireguard${i}`, Buffer.from(keyText(secret))),
+        };
+      });
+      const daemons = ends.map(({ host, device }) => host.start(['wireguard-go', '-f', device]));
+      for (const [i, { host, device, address, keyFile }] of ends.entries()) {
+        const other = ends[1 - i] as (typeof ends)[0];
+        await until('wireguard-go listens', () => existsSync(`/var/run/wireguard/${device}.sock`));
+        host.run(
+          'wg',
+          ...['set', device, 'listen-port', String(port), 'private-key', keyFile],
+          ...['peer', other.publicKey, 'endpoint', `${other.outer}:${port}`],
+          ...['allowed-ips', vxlan ? `${other.address}/32` : `${other.host.inner}/32`],
+        );
+        const mtu = Number(host.run('cat', '/sys/class/net/tap0/mtu'));
+        host.run('ip', 'link', 'delete', 'tap0');
+        const carries = (name: string) => {
+          host.run('ip', 'link', 'set', name, 'mtu', String(mtu), 'up');
+          host.run('ip', 'address', 'add', `${host.inner}/24`, 'dev', name);
+        };
+        if (!vxlan) {
+          carries(device);
+          continue;
+        }
+        // The path has room for all of it, so that nothing is fragmented.
+        for (const [end, name] of [
+          [client, client.device],
+          [server, client.gatewayDevice],
+        ] as const)
+          end.run('ip', 'link', 'set', name, 'mtu', '1600');
+        host.run('ip', 'link', 'set', device, 'mtu', String(mtu + vxlanHeaders), 'up');
+        host.run('ip', 'address', 'add', `${address}/24`, 'dev', device);
+        const tunnel = [
+          'type',
+          'vxlan',
+          'id',
+          '1',
+          'remote',
+          other.address,
+          'dstport',
+          '4789',
+          'dev',
+          device,
+        ];
+        host.run('ip', 'link', 'add', 'vx0', ...tunnel);
+        carries('vx0');
+      }
+      return daemons;
+    },
+  };
+}
+
 /** All of them: those between switches first. */
 export function tunnels(): readonly Tunnel[] {
   const chacha = ['--cipher', 'chacha20'];
@@ -216,6 +286,8 @@ export function tunnels(): readonly Tunnel[] {
     ours('cryptcab native, Blowfish, tap://', 'taps', ['--io', 'native']),
     ours('cryptcab native, ChaCha20, tap://', 'taps', ['--io', 'native'], chacha),
     secure('cryptcab native, secure, tap://', 'taps', ['--io', 'native']),
+    wireguardGo('wireguard-go, IP alone', false),
+    wireguardGo('wireguard-go + VXLAN', true),
     fastd,
     tinc,
     openvpn,

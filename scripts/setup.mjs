@@ -46,6 +46,8 @@ export const BENCH_PROGRAMS = {
   openvpn: 'openvpn',
   tincd: 'tinc',
   vde_cryptcab: 'vde2-cryptcab',
+  wg: 'wireguard-tools',
+  'wireguard-go': 'wireguard-go',
 };
 
 /** A step that cannot be done: its message says what is missing. */
