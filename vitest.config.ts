@@ -18,7 +18,7 @@ const PATIENT = [
   'test/interop/secure-wireguard.test.ts',
 ];
 // They do nothing for ten minutes. `npm test` runs them beside all the others.
-const ASLEEP = ['test/netns/secure-sleep.test.ts'];
+const ASLEEP = ['test/netns/secure-faults.test.ts'];
 
 // quick: no root, no network namespaces, no other programs; seconds.
 // asleep, patient, system: real switches, taps, sshd and the C program; those of system one file at a time, as they share

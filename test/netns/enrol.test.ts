@@ -87,6 +87,33 @@ test('a server that was restarted gets its client back, by another enrolment', a
   expect(cable.running).toBe(true);
 });
 
+test('a client whose address changes in the middle of a transfer goes on, by the keys that it has', async () => {
+  const server = hub.cryptcab(['--secure', '--no-classic', '-v']); // no more, or a transfer would push the rest out
+  await server.prints(/waiting for clients/);
+  const cable = client.cryptcab(['--secure', '-c', target(), '-v'], {
+    SSH_EXTRA_OPTIONS: sshd.strictOptions,
+  });
+  await cable.prints(/the cable is up/, 30_000);
+  await client.reaches(hub.inner);
+  const moving = transfer(client, hub, { seconds: 5 }, seed);
+  const ping = client.start(['ping', '-n', '-D', '-i', '0.05', hub.inner]);
+  await ping.prints(/icmp_seq=40 /);
+  const { own4 } = client.link;
+  client.run('sysctl', '-qw', 'net.ipv4.conf.all.promote_secondaries=1');
+  client.run('ip', 'address', 'add', `${own4}2/24`, 'dev', client.device);
+  client.run('ip', 'address', 'delete', `${own4}/24`, 'dev', client.device);
+  await server.prints(/"the peer has moved"/);
+  const { sent, received } = await moving;
+  expect(received.sha256).toBe(sent.sha256);
+  await ping.stop('SIGINT');
+  const times = [...ping.output.matchAll(/^\[([\d.]+)\]/gm)].map(([, time]) => Number(time));
+  const silence = Math.max(...times.slice(1).map((time, i) => time - (times[i] as number)));
+  console.log(`silent for ${silence.toFixed(2)} s`);
+  expect(silence).toBeLessThan(1);
+  expect(server.output.match(/enrolled a peer/g)).toHaveLength(1);
+  expect(server.output.match(/peer is up/g)).toHaveLength(1);
+});
+
 test('-d enrols before it leaves the terminal, once', async () => {
   const server = await serve();
   const pidFile = join(lab.directory, 'pid');

@@ -202,6 +202,8 @@ describe('C clients and servers of ours', () => {
 describe('the secure cable', () => {
   const cases: readonly (readonly [string, Partial<Faults>])[] = [
     ['loss of 5 %', LOSS],
+    ['reordering of 25 %', REORDERING],
+    ['duplication of 5 %', DUPLICATION],
     ['all together', ALL],
   ];
   const bytes = (length: number) => random.bytes(length);
@@ -210,7 +212,7 @@ describe('the secure cable', () => {
   afterAll(() => lab.close());
 
   test(
-    'loss of 5 %, and all together',
+    'loss, reordering, duplication, and all together',
     async () => {
       const server = makeEnd(lab, 'server', bytes);
       const clients = cases.map((_, i) => makeEnd(lab, `client${i}`, bytes));

@@ -1,13 +1,14 @@
 // Frames of every size through the secure cable, between taps left at the MTU that their owner likes, over narrow paths
 // where no IP fragment passes: what does not fit one datagram is cut, and put together, by the cable itself.
 import { afterEach, expect, test } from 'vitest';
-import { lostSizes } from '../../lab/checks.js';
+import { lostSizes, transfer } from '../../lab/checks.js';
 import { cryptcab, type Host, Lab } from '../../lab/lab.js';
 import { makeEnd, Peers } from '../../lab/secure-keys.js';
-import { randomness } from '../seed.js';
+import { randomness, seed } from '../seed.js';
 
 const LONGEST = 9216;
 const HEADER = 14;
+const BYTES = 5_000_000;
 const random = randomness();
 const bytes = (length: number) => random.bytes(length);
 let lab: Lab | undefined;
@@ -82,6 +83,8 @@ for (const path of [1280, 1400, 1500]) {
       await right.reaches(left.inner);
       const sizes = sizesFor(path, tap + HEADER);
       expect(await lostSizes(right, left, sizes), `of ${sizes.length} sizes`).toEqual([]);
+      const { sent, received } = await transfer(right, left, { bytes: BYTES }, seed);
+      expect(received.sha256).toBe(sent.sha256);
       const dropped = router.run('nft', 'list', 'chain', 'inet', 'strict', 'in').match(/packets \d+/g);
       expect(dropped).toEqual(['packets 0', 'packets 0']);
     });
