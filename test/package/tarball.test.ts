@@ -51,7 +51,7 @@ test('holds what was made of the sources, and what there is to read', () => {
   );
   const pages = readdirSync(join(root, 'docs')).filter((file) => file.endsWith('.md'));
   const vectors = readdirSync(join(root, 'test/vectors'), { recursive: true, encoding: 'utf8' }).filter(
-    (file) => /\.json$|SHA256SUMS$|^oracle\/./.test(file),
+    (file) => /\.json$|SHA256SUMS$|LICENSE$|^oracle\/./.test(file),
   );
   const expected = [
     'package.json',
