@@ -33,6 +33,7 @@ export default defineConfig({
             'test/{unit,vectors,protocol,fuzz}/**/*.test.ts',
             'test/package/{graph,examples}.test.ts',
           ],
+          setupFiles: ['test/runtime.ts'],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },

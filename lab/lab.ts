@@ -16,8 +16,11 @@ const root = fileURLToPath(
   new URL(/\/dist\/lab\/[^/]*$/.test(import.meta.url) ? '../..' : '..', import.meta.url),
 );
 
-/** The program under test, as built. */
-export const cryptcab: readonly string[] = [process.execPath, join(root, 'dist/src/cli/main.js')];
+/** The program under test: as built, on this runtime; or what CRYPTCAB_COMMAND says, a list in JSON. */
+export const cryptcab: readonly string[] =
+  process.env.CRYPTCAB_COMMAND === undefined
+    ? [process.execPath, join(root, 'dist/src/cli/main.js')]
+    : JSON.parse(process.env.CRYPTCAB_COMMAND);
 
 /** Another program of the lab's, as built. */
 export function labProgram(name: string): readonly string[] {

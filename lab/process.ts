@@ -115,7 +115,8 @@ export class Process {
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (!this.#ended) this.#child.kill(signal);
+    // Not the child's kill(): after any signal, SIGUSR2 too, Deno takes it for dead and sends no other.
+    if (!this.#ended) process.kill(this.pid, signal);
   }
 
   write(text: string): void {

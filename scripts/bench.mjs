@@ -1,9 +1,9 @@
 // The benchmark: installs what it needs, builds, and asks one question after the other. bench/README.md tells of each.
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { asRoot, BENCH_PROGRAMS, prepare, root } from './setup.mjs';
+import { installRuntimes } from './install-runtimes.mjs';
+import { asRoot, BENCH_PROGRAMS, prepare, root, SetupError } from './setup.mjs';
 
 const ROUNDS_MAX = 1_000;
 const QUESTIONS = {
@@ -11,10 +11,8 @@ const QUESTIONS = {
   cable: { root: true, runtimes: true },
   peers: { root: true, runtimes: false },
   start: { root: true, runtimes: false },
+  udp: { root: false, runtimes: true },
 };
-/** Versions of what is compared with Node. Kept out of package.json: 200 MB that nobody else needs. */
-const RUNTIMES = { bun: '1.4.5', deno: '2.9.6' };
-
 function refuse(why) {
   const names = Object.keys(QUESTIONS).join(' | ');
   console.error(`bench: ${why}: say npm run bench -- [${names}] [--quick] [--rounds N] [--out DIRECTORY]`);
@@ -47,23 +45,13 @@ function asked() {
   };
 }
 
-/** Installs other runtimes by npm; goes on without them where that cannot be, and says so. */
-function installRuntimes() {
-  const directory = join(root, 'build/runtimes');
-  const manifest = join(directory, 'package.json');
-  const wanted = JSON.stringify({ private: true, dependencies: RUNTIMES });
-  if (existsSync(manifest) && readFileSync(manifest, 'utf8') === wanted) return;
-  mkdirSync(directory, { recursive: true });
-  console.log(`setup: npm install of bun ${RUNTIMES.bun} and deno ${RUNTIMES.deno} into build/runtimes`);
+/** Goes on without other runtimes where they cannot be had, and says so. */
+function otherRuntimes() {
   try {
-    writeFileSync(manifest, wanted);
-    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'], {
-      cwd: directory,
-      stdio: 'inherit',
-    });
-  } catch {
-    writeFileSync(manifest, '{}'); // the next run tries again
-    console.log('bench: npm did not install bun and deno, so that they are left out: see what it said above');
+    installRuntimes(['bun', 'deno']);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.log(`bench: bun and deno are left out: ${error.message}`);
   }
 }
 
@@ -87,7 +75,7 @@ function ask(name, options) {
 
 const { names, options } = asked();
 if (!prepare('bench', names.some((name) => QUESTIONS[name].root) ? BENCH_PROGRAMS : {})) process.exit(1);
-if (names.some((name) => QUESTIONS[name].runtimes)) installRuntimes();
+if (names.some((name) => QUESTIONS[name].runtimes)) otherRuntimes();
 for (const name of names) {
   console.log(`\nbench: ${name}`);
   const status = await ask(name, options);

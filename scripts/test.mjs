@@ -58,6 +58,8 @@ const tested = [await step('all tests', awake.command)];
 console.log('test: those beside them that sleep');
 tested.push(await sleeping);
 process.stdout.write(Buffer.concat(printed));
+if (process.argv.length === 2)
+  checks.push(await step('all runtimes', [process.execPath, 'scripts/runtimes.mjs']));
 
 let passed = 0;
 let failed = checks.filter((good) => !good).length;

@@ -5,7 +5,7 @@ import { CryptcabError, messageOf } from './error.js';
 import { NativeCable } from './native/native-cable.js';
 import { SharedCable } from './native/shared-cable.js';
 import { PortableCable } from './portable-cable.js';
-import { openDgram } from './udp/dgram.js';
+import { ownUdp } from './udp/own.js';
 import type { OpenUdp } from './udp/udp.js';
 
 /** The values of Io. */
@@ -68,5 +68,5 @@ export async function openCable(setup: CableSetup): Promise<Cable> {
   if (io === 'native') {
     throw new CryptcabError(`no native I/O here: ${why}; mend that, or leave --io native away`);
   }
-  return PortableCable.open(core, openUdp ?? openDgram, port, events, tap, { why });
+  return PortableCable.open(core, openUdp ?? ownUdp(), port, events, tap, { why });
 }

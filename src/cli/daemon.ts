@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Enrolment } from '../keys/ssh.js';
+import { again } from './program.js';
 
 /** Marks the child of detach(); its own children do not inherit it. */
 const MARK = 'CRYPTCAB_DAEMON';
@@ -26,8 +27,8 @@ export function isDaemonChild(): boolean {
  * @returns the exit status for the program that waited
  */
 export function detach(carried: Carried | undefined, say: (line: string) => void): Promise<number> {
-  const [script, ...args] = process.argv.slice(1);
-  const child = spawn(process.execPath, [...process.execArgv, script as string, ...args], {
+  const [program, args] = again(process.argv.slice(2));
+  const child = spawn(program, args, {
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     serialization: 'advanced',

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
@@ -38,8 +37,10 @@ import {
   type Target,
   UsageError,
 } from './options.js';
+import { name } from './program.js';
 import { runtimeText } from './runtime.js';
 import { isVectorsCommand, runVectorsCommand } from './vectors.js';
+import { VERSION } from './version.generated.js';
 
 /** How long -d waits for a server's answer before it goes on in the background. */
 const PATIENCE_MS = 10_000;
@@ -48,14 +49,8 @@ const PATIENCE_MS = 10_000;
 // 32 MiB under load all the same; one that stays at its first size keeps a cable, and a flood, small.
 setFlagsFromString('--semi-space-growth-factor=1');
 
-const name = basename(process.argv[1] ?? 'cryptcab').replace(/^main\.js$/, 'cryptcab');
-
 function say(line: string): void {
   process.stderr.write(`${name}: ${line}\n`);
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version;
 }
 
 /** What --version -v prints besides the version. */
@@ -335,7 +330,7 @@ async function main(): Promise<number> {
       for (const fault of faults) say(fault);
       return faults.length === 0 ? 0 : 1;
     }
-    const settings = parseOptions(name, version(), process.argv.slice(2), details);
+    const settings = parseOptions(name, VERSION, process.argv.slice(2), details);
     if (settings.daemon && !daemonChild) return await runAsDaemon(settings);
     await run(settings, daemonChild);
     return 0;

@@ -114,10 +114,10 @@ function bindLibc(koffi: Koffi) {
 export async function loadLibc(): Promise<Libc> {
   const machine = `${process.platform} ${process.arch}`;
   if (machine !== 'linux x64' && machine !== 'linux arm64') throw new Error(`it is not for ${machine}`);
-  const name = 'koffi'; // an optional package: nothing may need it to build
   let koffi: Koffi;
   try {
-    koffi = ((await import(name)) as { default: Koffi }).default;
+    // An optional package: the compiler must not need it, and a bundler must see its name.
+    koffi = ((await import('koffi' as string)) as { default: Koffi }).default;
   } catch (error) {
     throw new Error(
       codeOf(error) === 'ERR_MODULE_NOT_FOUND'

@@ -53,12 +53,14 @@ class VdePlug implements Plug {
     child.stdout.on('data', (piece: Buffer) => this.#events.stream(piece));
     if (this.#paused) child.stdout.pause();
     child.stdin.on('error', () => {}); // it has exited: 'close' tells
-    child.on('error', (error) => {
-      failure = error;
-    });
     const settle = setTimeout(() => this.#settled(), SETTLE_MS);
     this.#exited = new Promise((resolve) => {
-      child.on('close', (status, signal) => {
+      child.on('error', (error) => {
+        failure = error;
+        // Of a child that did not start Bun tells no 'close'.
+        if (child.pid === undefined) child.emit('close', null, null);
+      });
+      child.once('close', (status, signal) => {
         this.#child = undefined;
         clearTimeout(settle);
         // When it was in and the switch ended it leaves with 0, in silence; and somebody may have killed it.
@@ -119,7 +121,8 @@ class VdePlug implements Plug {
     const child = this.#child;
     if (child !== undefined) {
       child.kill('SIGTERM');
-      const kill = setTimeout(() => child.kill('SIGKILL'), EXIT_MS);
+      // Deno takes a child for dead that was sent a signal, and its kill() then sends no other.
+      const kill = setTimeout(() => process.kill(child.pid as number, 'SIGKILL'), EXIT_MS);
       child.stdout.resume(); // 'close' waits for its end
       await this.#exited;
       clearTimeout(kill);

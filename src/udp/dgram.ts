@@ -1,9 +1,14 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
-import { BUFFER_BYTES, cannotOpen, type OpenUdp, type Udp, type UdpEvents } from './udp.js';
+import { ANY, mapped, openDual, unmapped } from './dual.js';
+import { BUFFER_BYTES, type OpenUdp, type Udp, type UdpEvents } from './udp.js';
 
-const MAPPED = '::ffff:';
+/**
+ * Deno gives each receive a buffer of that size, and does not tell the kernel: with room for many datagrams it
+ * receives at a thirtieth of the rate. So it gets room for one. What else is different there, see deno.ts.
+ */
+const RECEIVE_BYTES = 'Deno' in globalThis ? 16 << 10 : BUFFER_BYTES;
 
 /** Addresses are given as such: no name is looked up, and no send waits for one. */
 function noLookup(
@@ -12,11 +17,6 @@ function noLookup(
   callback: (error: null, address: string, family: number) => void,
 ): void {
   callback(null, address, address.includes(':') ? 6 : 4);
-}
-
-/** On the socket for both families an IPv4 address shows in its mapped form. */
-function unmapped({ address, port }: Remote): Remote {
-  return { address: address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address, port };
 }
 
 class DgramUdp implements Udp {
@@ -41,7 +41,7 @@ class DgramUdp implements Udp {
   }
 
   #address(remote: Remote): string {
-    return this.#dual && !remote.address.includes(':') ? MAPPED + remote.address : remote.address;
+    return this.#dual ? mapped(remote.address) : remote.address;
   }
 
   send(bytes: Uint8Array, start: number, length: number, to: Remote, done: () => void): void {
@@ -81,7 +81,7 @@ function bind(type: 'udp4' | 'udp6', port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({
       type,
-      recvBufferSize: BUFFER_BYTES,
+      recvBufferSize: RECEIVE_BYTES,
       sendBufferSize: BUFFER_BYTES,
       lookup: noLookup as never,
     });
@@ -93,16 +93,9 @@ function bind(type: 'udp4' | 'udp6', port: number): Promise<Socket> {
   });
 }
 
-/** Opens a socket for both families; for IPv4 alone where there is no IPv6. */
-export const openDgram: OpenUdp = async (port, events) => {
-  try {
-    try {
-      return new DgramUdp(await bind('udp6', port), events, true);
-    } catch (error) {
-      if (!['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'].includes(codeOf(error) ?? '')) throw error;
-      return new DgramUdp(await bind('udp4', port), events, false);
-    }
-  } catch (error) {
-    throw cannotOpen(port, error);
-  }
-};
+/** Opens a socket of node:dgram, which every runtime has. */
+export const openDgram: OpenUdp = (port, events) =>
+  openDual(port, async (host) => {
+    const dual = host === ANY.both;
+    return new DgramUdp(await bind(dual ? 'udp6' : 'udp4', port), events, dual);
+  });

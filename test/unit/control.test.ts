@@ -174,7 +174,7 @@ describe('where it lies', () => {
     symlinkSync(join(directory, 'elsewhere'), join(directory, 'cryptcab'));
     expect(controlPath(7, place)).toBeUndefined();
     expect(controlSockets(place)).toEqual([]);
-    expect(readdirSync(directory)).toEqual(['cryptcab', 'elsewhere']);
+    expect(readdirSync(directory).sort()).toEqual(['cryptcab', 'elsewhere']);
   });
 
   test('the next place is taken where one will not do', () => {

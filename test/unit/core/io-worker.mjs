@@ -27,7 +27,7 @@ function fillAll() {
     fill(jobs.shift());
     parentPort.postMessage('filled');
   }
-  if (jobs.length === 0) parentPort.close();
+  if (jobs.length === 0) parentPort.unref(); // its end; Deno has no close() there
 }
 
 parentPort.on('message', fillAll);

@@ -391,8 +391,9 @@ describe('the plain suite', () => {
 describe('sessions and their memory', () => {
   /** How often bytes occur in the whole memory. */
   function occurrences(memory: Buffer, wanted: Uint8Array): number {
+    const needle = Buffer.from(wanted); // the Buffer that browsers get looks for nothing else
     let found = 0;
-    for (let at = memory.indexOf(wanted); at >= 0; at = memory.indexOf(wanted, at + 1)) found++;
+    for (let at = memory.indexOf(needle); at >= 0; at = memory.indexOf(needle, at + 1)) found++;
     return found;
   }
 

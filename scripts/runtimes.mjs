@@ -1,0 +1,286 @@
+// The same tests on every runtime, and the table of what runs where: npm run test:runtimes [-- [NAME…] [--update]].
+// --update puts the table into the README; without it, and with all runtimes, the README has to have that very table.
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { installRuntimes, RUNTIMES, runtimeProgram } from './install-runtimes.mjs';
+import { asRoot, prepare, root, SetupError, TEST_PROGRAMS } from './setup.mjs';
+
+const VITEST = join(root, 'node_modules/vitest/vitest.mjs');
+const MAIN = join(root, 'dist/src/cli/main.js');
+const EXE = join(root, 'build/exe/cryptcab');
+const PATH_OF_EXE = join(root, 'build/exe/path');
+const README = join(root, 'README.md');
+const MARKS = ['<!-- runtimes: made by npm run test:runtimes -- --update -->', '<!-- /runtimes -->'];
+const QUICK = ['test/unit', 'test/vectors', 'test/protocol', '--project', 'quick'];
+/** With the C program at either end and with none, on both paths. */
+const INTEROP = [
+  'test/interop/classic.test.ts',
+  '--project',
+  'system',
+  '-t',
+  'preshared key, (native|portable)$',
+];
+/** What else the command does: keys, daemons, an enrolment by ssh. */
+const COMMANDS = [
+  'test/command/keys.test.ts',
+  'test/command/daemon.test.ts',
+  'test/netns/enrol.test.ts',
+  '--project',
+  'system',
+  '-t',
+  'makes p|pubkey says|as daemons|nothing but a login|leaves the terminal, once',
+];
+/** As the README has them. */
+const PERMISSIONS = ['env', 'sys=hostname,uid', 'net', 'read', 'run=vde_plug', 'ffi'];
+/** What all those commands want. */
+const MORE_PERMISSIONS = ['env', 'sys', 'net', 'read', 'write', 'run', 'ffi'];
+const PATIENCE_MS = 400_000;
+
+const deno = runtimeProgram('deno');
+const node = (name) => ({
+  name: `Node ${RUNTIMES[name].version.split('.')[0]}`,
+  install: name,
+  is: `node ${RUNTIMES[name].version}`,
+  tests: [runtimeProgram(name), VITEST],
+});
+const onDeno = (permissions) => [
+  ...[deno, 'run', '--quiet', '--no-prompt', ...permissions.map((name) => `--allow-${name}`)],
+  MAIN,
+];
+const command = (name) => ({
+  command: [runtimeProgram(name), MAIN],
+  commands: [runtimeProgram(name), MAIN],
+  demo: [runtimeProgram(name), 'dist/lab/demo.js'],
+});
+
+/**
+ * By name. tests: what runs vitest there; browser: vitest runs it by itself; command: what is run as the program in
+ * the interop tests, commands: in those of other commands; demo: the command line of the demo.
+ */
+const ALL = {
+  node20: { ...node('node20'), ...command('node20') },
+  node22: node('node22'),
+  node24: node('node24'),
+  node26: { ...node('node26'), ...command('node26') },
+  bun: {
+    name: 'Bun',
+    install: 'bun',
+    is: `bun ${RUNTIMES.bun.version}`,
+    tests: [runtimeProgram('bun'), '--bun', VITEST],
+    ...command('bun'),
+  },
+  deno: {
+    name: 'Deno',
+    install: 'deno',
+    is: `deno ${RUNTIMES.deno.version}`,
+    // The tests want all of it, and try the sockets that need a flag, too.
+    tests: [deno, 'run', '-A', '--unstable-net', VITEST],
+    command: onDeno(PERMISSIONS),
+    commands: onDeno(MORE_PERMISSIONS),
+    demo: [deno, 'run', '--quiet', '-A', 'dist/lab/demo.js'],
+  },
+  chromium: { name: 'Chromium', browser: true },
+  exe: {
+    name: 'one file',
+    exe: true,
+    command: ['/usr/bin/env', '-i', `PATH=${PATH_OF_EXE}`, EXE],
+    commands: [EXE],
+  },
+};
+
+function refuse(why) {
+  console.error(
+    `runtimes: ${why}: say npm run test:runtimes -- [${Object.keys(ALL).join(' | ')}] [--update]`,
+  );
+  process.exit(2);
+}
+
+function asked() {
+  let parsed;
+  try {
+    parsed = parseArgs({ allowPositionals: true, options: { update: { type: 'boolean' } } });
+  } catch (error) {
+    refuse(error.message.split(/[.\n]/)[0]);
+  }
+  const { positionals, values } = parsed;
+  for (const name of positionals) if (!Object.hasOwn(ALL, name)) refuse(`'${name}' is no runtime`);
+  if (values.update && positionals.length > 0) refuse('--update wants all of them');
+  return { names: positionals.length > 0 ? positionals : Object.keys(ALL), update: values.update };
+}
+
+const children = new Set();
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => {
+    for (const child of children) child.kill(signal);
+  });
+
+/** Runs a command to its end; returns its status, and what it printed. */
+function run([program, ...args], env = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd: root,
+      env: { ...process.env, NO_COLOR: '1', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: PATIENCE_MS,
+    });
+    children.add(child);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (bytes) => {
+        output += bytes;
+      });
+    child.on('error', (error) => {
+      output += error.message;
+    });
+    child.on('close', (status) => {
+      children.delete(child);
+      resolve({ status: status ?? 1, output });
+    });
+  });
+}
+
+/** Runs vitest; returns how many tests passed and failed, and tells of those that failed. */
+async function vitest(what, command, args, env) {
+  const report = join(root, `build/runtimes/${what.replace(/\W+/g, '-')}.json`);
+  rmSync(report, { force: true });
+  const options = ['run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const { status, output } = await run([...command, ...options], env);
+  let passed = 0;
+  let failed = 1;
+  try {
+    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
+    passed = numPassedTests;
+    failed = Math.max(numFailedTests, status === 0 && passed > 0 ? 0 : 1);
+  } catch {
+    // it did not come so far
+  }
+  if (failed > 0) console.log(output);
+  return { passed, failed };
+}
+
+/** Works through jobs, so many at once. */
+async function each(jobs, atOnce) {
+  const waiting = [...jobs];
+  const work = async () => {
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) await job();
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+}
+
+function note(row, suite, { passed, failed }) {
+  row[suite] = { passed, failed };
+  console.log(`runtimes: ${row.name}: ${suite}: ${passed} passed, ${failed} failed`);
+}
+
+async function version({ is, browser }) {
+  if (is !== undefined) return is.split(' ')[1];
+  if (!browser) return `Bun ${RUNTIMES.bun.version}`;
+  return /[\d.]+/.exec((await run(['/usr/bin/chromium', '--version'])).output)?.[0] ?? '?';
+}
+
+function vdePlug() {
+  for (const directory of `${process.env.PATH}${delimiter}/usr/bin`.split(delimiter)) {
+    const path = join(directory, 'vde_plug');
+    try {
+      readFileSync(path);
+      return path;
+    } catch {
+      // not there
+    }
+  }
+  throw new SetupError('there is no vde_plug');
+}
+
+function table(rows, cell) {
+  const lines = rows.map((row) => {
+    const cells = ['tests', 'interop', 'commands', 'demo'].map((suite) =>
+      row[suite] ? cell(row[suite]) : '–',
+    );
+    return `| ${[row.name, row.version, ...cells].join(' | ')} |`;
+  });
+  return [
+    '| runtime | version | unit, vector and protocol tests | interop with the C program | keys, `-d`, enrolment | demo |',
+    '|---|---|---|---|---|---|',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+/** Of versions the parts that the README promises: the browser's comes from Debian, and changes by itself. */
+function inReadme(rows) {
+  return rows.map((row) => ({ ...row, version: row.browser ? 'headless, of Debian' : row.version }));
+}
+
+/** Compares the README's table with what came out, or puts it there. */
+function readmeHolds(rows, update) {
+  const text = readFileSync(README, 'utf8');
+  const made = `${MARKS[0]}\n\n${table(inReadme(rows), ({ failed }) => (failed === 0 ? 'pass' : 'fail'))}\n${MARKS[1]}`;
+  const [from, to] = MARKS.map((mark) => text.indexOf(mark));
+  if (from < 0 || to < 0) throw new Error(`the README lacks the marks ${MARKS.join(' and ')}`);
+  const there = text.slice(from, to + MARKS[1].length);
+  if (there === made) return true;
+  if (update)
+    writeFileSync(
+      README,
+      text.replace(there, () => made),
+    );
+  else console.log('runtimes: the README has another table: run npm run test:runtimes -- --update');
+  return update === true;
+}
+
+const { names, update } = asked();
+const chosen = names.map((name) => ALL[name]);
+const needsExe = chosen.some(({ exe }) => exe);
+if (!prepare('runtimes', TEST_PROGRAMS)) process.exit(1);
+try {
+  installRuntimes(chosen.flatMap(({ install }) => install ?? []));
+  mkdirSync(join(root, 'build/runtimes'), { recursive: true });
+  if (needsExe) {
+    const { status, output } = await run([process.execPath, 'scripts/build-exe.mjs']);
+    process.stdout.write(output);
+    if (status !== 0) process.exit(1);
+    rmSync(PATH_OF_EXE, { recursive: true, force: true });
+    mkdirSync(PATH_OF_EXE);
+    symlinkSync(vdePlug(), join(PATH_OF_EXE, 'vde_plug'));
+  }
+} catch (error) {
+  console.error(error instanceof SetupError ? `runtimes: ${error.message}` : error);
+  process.exit(1);
+}
+
+const rows = await Promise.all(chosen.map(async (entry) => ({ ...entry, version: await version(entry) })));
+const quick = [...QUICK, '--no-isolate', '--maxWorkers=1'];
+await each(
+  rows.flatMap((row) => {
+    const { name, is, tests, browser } = row;
+    if (tests)
+      return async () => note(row, 'tests', await vitest(name, tests, quick, { CRYPTCAB_RUNTIME: is }));
+    if (!browser) return [];
+    const options = ['--config', 'vitest.browser.config.ts', '--no-isolate'];
+    return async () => note(row, 'tests', await vitest(name, [process.execPath, VITEST], options));
+  }),
+  2,
+);
+for (const row of rows) {
+  if (row.command === undefined) continue;
+  const as = (words) => `CRYPTCAB_COMMAND=${JSON.stringify(words)}`;
+  const here = (words) => asRoot('env', as(words), process.execPath, VITEST);
+  note(row, 'interop', await vitest(`${row.name} interop`, here(row.command), INTEROP));
+  note(row, 'commands', await vitest(`${row.name} commands`, here(row.commands), COMMANDS));
+  if (row.demo === undefined) continue;
+  const { status, output } = await run(asRoot('env', as(row.command), ...row.demo));
+  if (status !== 0) console.log(output);
+  note(row, 'demo', status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+}
+
+const result = table(rows, ({ passed, failed }) => (failed === 0 ? `${passed} passed` : `${failed} failed`));
+writeFileSync(join(root, 'build/runtimes.md'), result);
+console.log(`\n${result}`);
+const failed = rows
+  .flatMap(({ tests, interop, commands, demo }) => [tests, interop, commands, demo])
+  .some((suite) => suite?.failed > 0);
+const complete = names.length === Object.keys(ALL).length;
+const agrees = !complete || readmeHolds(rows, update);
+process.exit(failed || !agrees ? 1 : 0);

@@ -1,0 +1,55 @@
+// The tests that need no Node, in headless Chromium. `npm run test:runtimes` runs them, with the other runtimes.
+import { fileURLToPath } from 'node:url';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+
+/** What a browser does not have, and the tests that are of it. */
+const WITHOUT: Readonly<Record<string, readonly string[]>> = {
+  'sockets, of the network and of the file system': ['unit/udp', 'unit/control'],
+  'files, programs and users': [
+    'unit/enrolment',
+    'unit/key-file',
+    'unit/peers-file',
+    'unit/scp-options',
+    'unit/vitals',
+  ],
+  'a command line': ['unit/options', 'unit/secure-options'],
+  'the host of a secure end, which resolves names': ['unit/secure-side'],
+  'threads of node:worker_threads': ['unit/core/lock', 'unit/core/threads'],
+};
+
+const INCLUDE = 'test/{unit,vectors,protocol}/**/*.test.ts';
+const EXCLUDE = Object.values(WITHOUT).flatMap((names) => names.map((name) => `test/${name}.test.ts`));
+
+export default defineConfig({
+  define: { 'process.env.CRYPTCAB_SEED': JSON.stringify(process.env.CRYPTCAB_SEED) ?? 'undefined' },
+  resolve: { alias: { 'node:fs': fileURLToPath(new URL('test/browser/fs.ts', import.meta.url)) } },
+  // Found before the first test, not by one that then has to be loaded again.
+  optimizeDeps: {
+    exclude: ['koffi'],
+    entries: ['test/browser/*.ts', INCLUDE, ...EXCLUDE.map((name) => `!${name}`)],
+  },
+  test: {
+    name: 'chromium',
+    include: [INCLUDE],
+    exclude: EXCLUDE,
+    setupFiles: ['test/browser/setup.ts'],
+    testTimeout: 20_000,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: {
+          executablePath: '/usr/bin/chromium',
+          chromiumSandbox: process.getuid?.() !== 0, // root cannot have one
+          args: [
+            '--enable-features=SharedArrayBuffer', // vitest's pages lack the headers for it
+            '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+          ],
+        },
+      }),
+      instances: [{ browser: 'chromium' }],
+    },
+  },
+});
