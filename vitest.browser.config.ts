@@ -14,16 +14,21 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/vitals',
   ],
   'a command line': ['unit/options', 'unit/secure-options'],
-  'the host of a secure end, which resolves names': ['unit/secure-side'],
+  'the host of an end, which resolves names': [
+    'unit/secure-side',
+    'unit/secure-attacker',
+    'unit/library-options',
+  ],
   'threads of node:worker_threads': ['unit/core/lock', 'unit/core/threads'],
 };
 
+const FILES = fileURLToPath(new URL('test/browser/fs.ts', import.meta.url));
 const INCLUDE = 'test/{unit,vectors,protocol}/**/*.test.ts';
 const EXCLUDE = Object.values(WITHOUT).flatMap((names) => names.map((name) => `test/${name}.test.ts`));
 
 export default defineConfig({
   define: { 'process.env.CRYPTCAB_SEED': JSON.stringify(process.env.CRYPTCAB_SEED) ?? 'undefined' },
-  resolve: { alias: { 'node:fs': fileURLToPath(new URL('test/browser/fs.ts', import.meta.url)) } },
+  resolve: { alias: { 'node:fs': FILES, 'node:url': FILES } },
   // Found before the first test, not by one that then has to be loaded again.
   optimizeDeps: {
     exclude: ['koffi'],
