@@ -219,6 +219,39 @@ describe('a secure cable', () => {
     expect(numbersOf(server.frames)).toEqual([7]); // what waited before was dropped
   });
 
+  it('goes on trying when it is time to wipe what is left of older handshakes', async () => {
+    const { network, client, server } = await pair();
+    client.send(bytes(60));
+    network.run(1_000);
+    network.detach(server);
+    network.run(530_000); // 540 s after the last keys they are wiped
+    const before = network.sent.length;
+    client.machine.wanted(network.now, client.peer); // said once: whoever waits for a key waits
+    client.timer();
+    network.run(60_000);
+    expect(network.sent.length - before).toBeGreaterThanOrEqual(11);
+    expect(client.count('unanswered')).toBe(1); // of the first silence
+    network.attach(server);
+    network.run(6_000);
+    expect([client.count('up'), server.count('up')]).toEqual([2, 2]);
+    network.run(700_000);
+    expect(client.deadline).toBe(Infinity);
+  });
+
+  it('woken after a long sleep, it begins a handshake, and takes the answer', async () => {
+    const { network, client, server } = await pair();
+    client.send(bytes(60));
+    network.run(1_000);
+    client.send(bytes(60));
+    network.detach(client);
+    network.run(600_000);
+    expect(server.count('down')).toBe(1);
+    client.timer(); // all that was due meanwhile is due now
+    network.attach(client);
+    network.run(100);
+    expect([client.count('up'), server.count('up')]).toEqual([2, 2]);
+  });
+
   it('frames without end to a peer that is gone: no more than an initiation in 5 s', async () => {
     const { network, client, server } = await pair();
     network.detach(server);

@@ -275,7 +275,11 @@ export class SecureMachine {
       timers.silence = Infinity;
       this.#initiate(now, peer, false);
     }
-    if (now >= timers.erase) this.#erase(peer);
+    if (now >= timers.erase) {
+      // A handshake that is under way is none of what is left of others: it has keys of its own, and an end.
+      if (timers.retry === Infinity) this.#erase(peer);
+      else timers.erase = now + REKEY_ATTEMPT_TIME;
+    }
     if (now >= timers.gone) {
       this.removePeer(peer);
       this.#effects.push({ do: 'gone', peer });
