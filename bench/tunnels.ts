@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { cryptcab, type Host, type Lab } from '../lab/lab.js';
 import { type Process, run, until } from '../lab/process.js';
 import { makeEnd, Peers } from '../lab/secure-keys.js';
-import { keyText, newPrivateKey, publicKeyOf } from '../src/keys/key-text.js';
+import { keyText, newPrivateKey } from '../src/keys/key-text.js';
+import { publicKeyOf } from '../src/keys/public-key.js';
 import { DEFAULT_PORT } from '../src/protocol/constants.js';
 import { otherRuntimes } from './measure.js';
 

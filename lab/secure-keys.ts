@@ -1,7 +1,8 @@
 // Keys and peers files of the secure cable, made as a person makes them.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { keyText, newPrivateKey, publicKeyOf } from '../src/keys/key-text.js';
+import { keyText, newPrivateKey } from '../src/keys/key-text.js';
+import { publicKeyOf } from '../src/keys/public-key.js';
 import type { Host, Lab } from './lab.js';
 import type { Process } from './process.js';
 

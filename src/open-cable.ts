@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Cable, CableEvents, WireTap } from './cable.js';
 import type { Core } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
+import type { Io } from './io-path.js';
 import { NativeCable } from './native/native-cable.js';
 import { SharedCable } from './native/shared-cable.js';
 import { PortableCable } from './portable-cable.js';
@@ -10,11 +11,8 @@ import type { OpenUdp } from './udp/udp.js';
 
 /** The values of Io. */
 export const IO_PATHS = ['auto', 'portable', 'native'] as const;
-/** How frames and datagrams are moved: by what every system has, or by Linux's own calls; `auto` finds out. */
-export type Io = (typeof IO_PATHS)[number];
 
-/** Most I/O threads that a server may have, and that it has by itself. */
-export const THREADS_MAX = 64;
+/** Most I/O threads that a server has by itself. */
 const THREADS_USUAL = 4;
 
 export interface CableSetup {

@@ -1,7 +1,7 @@
 // Two secure ends joined in memory: machines, cores and cables as they are, sockets and switches that are only here.
 import type { Cable } from '../src/cable.js';
 import { Core } from '../src/core/core.js';
-import { publicKeyOf } from '../src/keys/key-text.js';
+import { publicKeyOf } from '../src/keys/public-key.js';
 import { SeldomLog } from '../src/log.js';
 import { type MemoryPort, memoryPort } from '../src/plug/memory-plug.js';
 import { PortableCable } from '../src/portable-cable.js';

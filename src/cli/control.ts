@@ -9,12 +9,7 @@ import { enroll } from './enroll.js';
 import { UsageError } from './options.js';
 import { status } from './status.js';
 
-const COMMANDS = ['enroll', 'enrol', 'status'] as const;
-type ControlCommand = (typeof COMMANDS)[number];
-
-export function isControlCommand(word: string | undefined): word is ControlCommand {
-  return COMMANDS.includes(word as ControlCommand);
-}
+export type ControlCommand = 'enroll' | 'enrol' | 'status';
 
 /**
  * What a command prints.

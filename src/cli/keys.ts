@@ -1,16 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { CryptcabError, messageOf } from '../error.js';
-import { keyText, newPresharedKey, newPrivateKey, parseKey, publicKeyOf } from '../keys/key-text.js';
+import { keyText, newPresharedKey, newPrivateKey, parseKey } from '../keys/key-text.js';
+import { publicKeyOf } from '../keys/public-key.js';
 import { UsageError } from './options.js';
 
 /** Commands that make keys of the secure cable, as text in the forms of `wg` (secure-protocol §3). */
-const COMMANDS = ['keygen', 'pubkey', 'genpsk'] as const;
-type KeyCommand = (typeof COMMANDS)[number];
-
-export function isKeyCommand(word: string | undefined): word is KeyCommand {
-  return COMMANDS.includes(word as KeyCommand);
-}
+export type KeyCommand = 'keygen' | 'pubkey' | 'genpsk';
 
 /**
  * What a command prints.

@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { IO_PATHS, type Io, THREADS_MAX } from '../io-path.js';
 import { parseKey } from '../keys/key-text.js';
-import { IO_PATHS, type Io, THREADS_MAX } from '../open-cable.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { CIPHERS, type Cipher } from '../protocol/session-key.js';
 import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';

@@ -1,5 +1,5 @@
 // `cryptcab vectors`: checks files of test vectors, and makes those of the package again (docs/vectors.md).
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -7,6 +7,7 @@ import { CryptcabError, messageOf } from '../error.js';
 import { parseVectors, VectorsError } from '../vectors/format.js';
 import { MANIFEST, make, SEED, sha256Of } from '../vectors/make.js';
 import { type GroupResult, verify } from '../vectors/verify.js';
+import type { Said } from './commands.js';
 import { UsageError } from './options.js';
 import { runtimeText } from './runtime.js';
 import { table } from './table.js';
@@ -18,17 +19,6 @@ const FOREIGN = 'foreign';
 const SHOWN = 10;
 
 const USAGE = 'say cryptcab vectors verify [FILE...], or cryptcab vectors make [--seed N] [--out DIRECTORY]';
-
-export interface Said {
-  /** For standard output. */
-  readonly out: string;
-  /** For standard error, a line each; with any the status is 1. */
-  readonly faults: readonly string[];
-}
-
-export function isVectorsCommand(word: string | undefined): boolean {
-  return word === 'vectors';
-}
 
 /** @throws UsageError; CryptcabError where nothing can be read or written */
 export async function runVectorsCommand(rest: readonly string[]): Promise<Said> {
@@ -65,6 +55,10 @@ function listed(directory: string): string[] {
 }
 
 async function verifyFiles(named: readonly string[]): Promise<Said> {
+  if (named.length === 0 && !existsSync(OURS))
+    throw new CryptcabError(
+      'there are no vectors with this program: name files, or make them by vectors make --out DIRECTORY',
+    );
   const paths = named.length > 0 ? named : [...listed(OURS), ...listed(join(OURS, FOREIGN))];
   const rows: Record<string, string>[] = [];
   const faults: string[] = [];

@@ -1,5 +1,4 @@
 // Keys in the text form of `wg`: 32 bytes, 44 characters of base64 (secure-protocol §3).
-import { keyPair } from '../protocol/secure/noise.js';
 import type { Random } from '../protocol/session-key.js';
 
 const KEY_BYTES = 32;
@@ -28,11 +27,6 @@ export function newPrivateKey(random: Random): Uint8Array {
   key[0] = (key[0] as number) & 248;
   key[31] = ((key[31] as number) & 127) | 64;
   return key;
-}
-
-/** The public key of a private one, as `wg pubkey` tells it. */
-export function publicKeyOf(privateKey: Uint8Array): Uint8Array {
-  return keyPair(privateKey).public;
 }
 
 /** A fresh preshared key, as `wg genpsk` makes it. */

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { findEnrolled, introductionLine } from './enrolment.js';
-import { newPresharedKey, newPrivateKey, publicKeyOf } from './key-text.js';
+import { newPresharedKey, newPrivateKey } from './key-text.js';
+import { publicKeyOf } from './public-key.js';
 
 export interface SshTarget {
   readonly host: string;

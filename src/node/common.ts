@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { WireTap } from '../cable.js';
+import { IO_PATHS, type Io } from '../io-path.js';
 import { presharedKey } from '../keys/read-key.js';
 import { type Log, SILENT } from '../log.js';
-import { IO_PATHS, type Io } from '../open-cable.js';
 import type { OpenPlug } from '../plug/plug.js';
 import { vdePlug } from '../plug/vde-plug.js';
 import { KEY_FILE_BYTES } from '../protocol/constants.js';

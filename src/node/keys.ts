@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import * as keys from '../keys/key-text.js';
 
-export { keyText, parseKey, publicKeyOf } from '../keys/key-text.js';
+export { keyText, parseKey } from '../keys/key-text.js';
+export { publicKeyOf } from '../keys/public-key.js';
 
 /**
  * A fresh private key, as `wg genkey` makes it: clamped (RFC 7748 §5).

@@ -1,8 +1,8 @@
 // What connect() and serve() are told. Every option may be undefined, which is as good as left away.
 import type { WireTap } from '../cable.js';
 import type { CarryKey } from '../client.js';
+import type { Io } from '../io-path.js';
 import type { Log } from '../log.js';
-import type { Io } from '../open-cable.js';
 import type { OpenPlug } from '../plug/plug.js';
 import type { Cipher } from '../protocol/session-key.js';
 import type { Enrol } from '../secure/secure-client.js';

@@ -1,9 +1,10 @@
 import type { Link, WireTap } from '../cable.js';
 import { Core } from '../core/core.js';
 import { CryptcabError, messageOf } from '../error.js';
+import type { Io } from '../io-path.js';
 import { keyText } from '../keys/key-text.js';
 import { type Log, SeldomLog } from '../log.js';
-import { type Io, openCable } from '../open-cable.js';
+import { openCable } from '../open-cable.js';
 import type { OpenPlug } from '../plug/plug.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';

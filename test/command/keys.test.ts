@@ -95,10 +95,4 @@ describe('files of the secure cable', () => {
     const { err } = run(['--secure', '--key', key, '--peers', '/nonexistent', '-s', directory]);
     expect(err).toMatch(/the key file can be read by other users: chmod 600 it/);
   });
-
-  test('--io native with --secure says what it is', () => {
-    const key = file('good', wg('genkey'));
-    const args = ['--secure', '--key', key, '--peers', file('none', ''), '--io', 'native', '-s', directory];
-    expect(run(args)).toMatchObject({ status: 1, err: expect.stringMatching(/--io native .*--secure/) });
-  });
 });

@@ -4,7 +4,8 @@ import { afterEach, expect, test } from 'vitest';
 import { type Host, Lab, labProgram } from '../../lab/lab.js';
 import { type Process, run, until } from '../../lab/process.js';
 import { makeEnd, Peers, startSecureServer } from '../../lab/secure-keys.js';
-import { keyText, newPrivateKey, parseKey, publicKeyOf } from '../../src/keys/key-text.js';
+import { keyText, newPrivateKey, parseKey } from '../../src/keys/key-text.js';
+import { publicKeyOf } from '../../src/keys/public-key.js';
 import { keyPair } from '../../src/protocol/secure/noise.js';
 import { randomness } from '../seed.js';
 

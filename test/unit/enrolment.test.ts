@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { enrolledLine, findEnrolled, introductionLine, parseIntroduction } from '../../src/keys/enrolment.js';
-import { keyText, newPresharedKey, newPrivateKey, publicKeyOf } from '../../src/keys/key-text.js';
+import { keyText, newPresharedKey, newPrivateKey } from '../../src/keys/key-text.js';
+import { publicKeyOf } from '../../src/keys/public-key.js';
 import { enrolBySsh, type SshTarget } from '../../src/keys/ssh.js';
 import { EnrolPace } from '../../src/secure/enrol-pace.js';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { keyText, newPresharedKey, newPrivateKey, parseKey, publicKeyOf } from '../../src/keys/key-text.js';
+import { keyText, newPresharedKey, newPrivateKey, parseKey } from '../../src/keys/key-text.js';
 import { parsePeers } from '../../src/keys/peers-file.js';
+import { publicKeyOf } from '../../src/keys/public-key.js';
 import { randomness } from '../seed.js';
 import { hex, unhex } from './core/harness.js';
 

@@ -1,7 +1,8 @@
 // Somebody has every datagram of a session, and sends them again: as they are, in another order, cut anywhere, with any
 // bit turned, back to who sent them, to another peer. Both ends are whole: machine, core and cable.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { newPrivateKey, publicKeyOf } from '../../src/keys/key-text.js';
+import { newPrivateKey } from '../../src/keys/key-text.js';
+import { publicKeyOf } from '../../src/keys/public-key.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import { batch, End, LEFT, RIGHT } from '../secure-ends.js';
 import { randomness } from '../seed.js';
