@@ -48,7 +48,10 @@ export async function openServerControl(running: RunningServer, log: Log): Promi
     userOf: await userOf(),
     log,
     enrol: running.enrol,
-    status: () => ({ port, peers: running.statistics().map(statusOf) }),
+    status: () => ({
+      port,
+      peers: running.statistics().map((peer) => ({ ...statusOf(peer), io: running.io })),
+    }),
   });
   log.info({ path }, 'clients enrol by ssh through this control socket');
   return control;
