@@ -177,7 +177,7 @@ function note(row, suite, { passed, failed }) {
 async function version({ is, browser }) {
   if (is !== undefined) return is.split(' ')[1];
   if (!browser) return `Bun ${RUNTIMES.bun.version}`;
-  return /[\d.]+/.exec((await run(['/usr/bin/chromium', '--version'])).output)?.[0] ?? '?';
+  return /\d+\.[\d.]+/.exec((await run(['/usr/bin/chromium', '--version'])).output)?.[0] ?? '?';
 }
 
 function vdePlug() {
