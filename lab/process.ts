@@ -116,7 +116,8 @@ export class Process {
 
   signal(signal: NodeJS.Signals): void {
     // Not the child's kill(): after any signal, SIGUSR2 too, Deno takes it for dead and sends no other.
-    if (!this.#ended) process.kill(this.pid, signal);
+    const { exitCode, signalCode } = this.#child; // its number may be another's, though its output is not closed yet
+    if (!this.#ended && exitCode === null && signalCode === null) process.kill(this.pid, signal);
   }
 
   write(text: string): void {
