@@ -66,7 +66,7 @@ async function enlargeBuffers(fd: number): Promise<void> {
 }
 
 /**
- * Sends twice as many as Bun's node:dgram does: what one turn of the event loop makes is handed to the kernel in one
+ * Sends half as many again as Bun's node:dgram does: what one turn of the event loop makes is handed to the kernel in one
  * call. Reports of the network are told as node:dgram tells them.
  */
 class BunUdp implements Udp {
