@@ -1,5 +1,5 @@
 // The I/O thread: moves frames and datagrams between the sockets and the ring, and has the core work on them. It
-// never returns to the event loop: it waits in poll, where its orders reach it by an eventfd. Handshakes, timers and
+// never returns to the event loop: it waits in epoll, where its orders reach it by an eventfd. Handshakes, timers and
 // logs are the main thread's.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { Core } from '../core/core.js';
@@ -28,7 +28,7 @@ import {
 import { bindVdeCalls, type VdeCalls, type VdePort } from './vde.js';
 
 /** A thread that waits in a call cannot be ended: it waits no longer than this. */
-const POLL_MS = 500;
+const WAIT_MS = 500;
 /** While a switch takes nothing, or something has to be told soon. */
 const SOON_MS = 25;
 /** Troubles, and large datagrams, are told no more often. */
@@ -95,7 +95,7 @@ class IoThread {
     const room = () => ring.room >= ROOM_MIN;
     while (!this.#stopped) {
       const soon = this.#troubles.size + this.#large.size > 0 || ready.waits;
-      ready.wait(room(), soon ? SOON_MS : POLL_MS);
+      ready.wait(room(), soon ? SOON_MS : WAIT_MS);
       if (ready.orders) this.#obey();
       if (this.#datagrams.waiting > 0) this.#flush();
       ready.write();
