@@ -157,6 +157,11 @@ export class Host {
     this.run('ip', 'address', 'add', `${this.inner}/24`, 'dev', 'tap0');
   }
 
+  /** How many frames the kernel has given to its tap, or had from it: super-frames count once. */
+  tapped(way: 'tx' | 'rx'): number {
+    return Number(this.run('cat', `/sys/class/net/tap0/statistics/${way}_packets`));
+  }
+
   /** Starts our program here; on its switch, unless it is told otherwise. */
   cryptcab(args: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
     const io = this.#lab.io === undefined ? [] : ['--io', this.#lab.io];

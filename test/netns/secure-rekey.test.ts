@@ -9,7 +9,17 @@ import { randomness } from '../seed.js';
 
 /** WireGuard's, and what may pass until it is noticed; ms. */
 const [RENEWED_AFTER, LATE] = [120_000, 5_000];
+/** Two a second. */
+const PINGS_MIN = 200;
 const { bytes } = randomness();
+
+/**
+ * Frames that one tap was given and the other one has not had, in both directions. Pings do not tell: where many hosts are
+ * one kernel, it now and then leaves an echo request unanswered that has come.
+ */
+function missing([near, far]: readonly [Host, Host]): string {
+  return `${near.tapped('tx') - far.tapped('rx')} ${far.tapped('tx') - near.tapped('rx')}`;
+}
 
 test.concurrent.each(['portable', 'native'])(
   'who began renews the keys after 120 s, and no frame is lost, %s',
@@ -24,6 +34,7 @@ test.concurrent.each(['portable', 'native'])(
       const keys = ['--key', client.keyFile, '--peer', server.publicKey];
       host.cryptcab(['--secure', ...keys, '-c', host.link.hub4, '-vvvv', '--log-file', log]);
       await host.reaches(hub.inner);
+      const before = missing([hub, host]);
       const ping = host.start(['ping', '-n', '-i', '0.5', hub.inner]);
       /** When initiations were sent, ms. */
       const begun = () =>
@@ -36,8 +47,9 @@ test.concurrent.each(['portable', 'native'])(
       if (second - first < RENEWED_AFTER - 1) throw new Error(`renewed after ${second - first} ms already`);
       await host.reaches(hub.inner);
       await ping.stop('SIGINT');
-      const [, sent, came] = /(\d+) packets transmitted, (\d+) received/.exec(ping.output) ?? [];
-      if (Number(sent) - Number(came) > 1) throw new Error(`of ${sent} pings ${came} came back`);
+      const [, sent] = /(\d+) packets transmitted/.exec(ping.output) ?? [];
+      if (Number(sent) < PINGS_MIN) throw new Error(`only ${sent} pings`);
+      await until('every frame has come', () => missing([hub, host]) === before);
       if (begun().length !== 2) throw new Error(`renewed ${begun().length - 1} times`);
     } finally {
       await lab.close();

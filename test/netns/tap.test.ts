@@ -59,11 +59,6 @@ async function moves(from: Host, to: Host, address = to.inner, bytes = BYTES): P
   expect(received.sha256).toBe(sent.sha256);
 }
 
-/** What the kernel has given to, or had from, a host's tap: super-frames count once. */
-function packets(host: Host, way: 'tx' | 'rx'): number {
-  return Number(host.run('cat', `/sys/class/net/tap0/statistics/${way}_packets`));
-}
-
 /** Whether the kernel leaves the cutting of TCP to whoever has the tap. */
 const offloaded = (host: Host) => /tx-tcp-segmentation: on/.test(host.run('ethtool', '-k', 'tap0'));
 
@@ -77,12 +72,12 @@ for (const mtu of [1400, 1500, 9000]) {
     await client.reaches(hub.inner);
     await client.reaches(inner6(hub));
     expect([hub, client].map(offloaded)).toEqual([true, true]);
-    const before = { tx: packets(client, 'tx'), rx: packets(hub, 'rx') };
+    const before = { tx: client.tapped('tx'), rx: hub.tapped('rx') };
     await moves(client, hub);
     const frames = Number((await carried(server)).opened);
     // Both ways there were far fewer than the frames that the cable carried.
-    expect(packets(client, 'tx') - before.tx).toBeLessThan(frames / 2);
-    expect(packets(hub, 'rx') - before.rx).toBeLessThan(frames / 2);
+    expect(client.tapped('tx') - before.tx).toBeLessThan(frames / 2);
+    expect(hub.tapped('rx') - before.rx).toBeLessThan(frames / 2);
     await moves(client, hub, inner6(hub));
     await moves(hub, client, inner6(client));
     const sizes = [60, 61, 64, 1000, 1413, 1414, 1513, 1514, 9013, 9014].filter(
