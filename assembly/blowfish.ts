@@ -1,22 +1,9 @@
 // Blowfish (Schneier 1993): the block and the key schedule.
 //
 // Not constant-time: its S-boxes are looked up by key-dependent index, as in every Blowfish in software.
+import { loadBlock, storeBlock } from './block';
 import { PI_WORDS } from './blowfish-tables';
 import { KEY_P, KEY_S0, KEY_S1, KEY_S2, KEY_S3, SCHEDULE_BYTES } from './layout';
-
-/** The block as the cipher sees it: big-endian, left half in the upper 32 bits. */
-export function loadBlock(address: usize): u64 {
-  return i64x2.extract_lane(swap(v128.load64_zero(address)), 0);
-}
-
-export function storeBlock(address: usize, block: u64): void {
-  v128.store64_lane(address, swap(i64x2.splat(block)), 0);
-}
-
-/** WebAssembly has no instruction that swaps the bytes of a scalar: they would take twenty. */
-function swap(blocks: v128): v128 {
-  return v128.swizzle(blocks, i8x16(7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8));
-}
 
 /** The round function. `(x >>> 14) & 0x3fc` is a byte times four, in one step less than a shift each way. */
 export function f(x: u32): u32 {

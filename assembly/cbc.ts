@@ -4,13 +4,16 @@
 // Decrypting has several blocks to work on at once (lanes.ts) within a datagram, because each needs only the
 // ciphertext before it. Encrypting has them only across datagrams: when one ends the next takes its lane. A datagram
 // that is alone is encrypted by the plain kernel of blowfish.ts, one block at a time.
-import { encryptBlock, loadBlock, storeBlock } from './blowfish';
+import { blockChainedIn, blockChainedOut, blockIn, blockOut, loadBlock, storeBlock } from './block';
+import { encryptBlock } from './blowfish';
 import { laneRounds, laneRoundsApart } from './lanes';
 import {
   KEY_P,
   KEY_P_BACK,
   LANE_BLOCKS,
+  LANE_CHAIN,
   LANE_COUNT,
+  LANE_IDLE,
   LANE_SPAN_BYTES,
   LANE_SPANS,
   LANES,
@@ -27,23 +30,36 @@ function laneBlock(lane: u32): usize {
   return LANE_BLOCKS + ((<usize>lane) << 3);
 }
 
-/** Decrypts from `at` to `end`; `chain` is the IV, or the block of ciphertext before. */
-function decrypt(start: usize, end: usize, iv: u64): void {
-  let chain = iv;
-  for (let at = start; at < end; at += STEP) {
-    // In the last step some lanes may have nothing to do: they work on what they had.
-    const count = min(<u32>(end - at) >>> 3, LANE_COUNT);
-    for (let i: u32 = 0; i < count; i++) store<u64>(laneBlock(i), loadBlock(at + (i << 3)));
-    const next = load<u64>(laneBlock(count - 1));
+/** Decrypts from `start` to `end`. @param iv address of the IV, or of the block of ciphertext before */
+function decrypt(start: usize, end: usize, iv: usize): void {
+  store<u64>(LANE_CHAIN, load<u64>(iv));
+  let at = start;
+  for (; at + STEP <= end; at += STEP) {
+    blockIn(laneBlock(0), at);
+    blockIn(laneBlock(1), at + 8);
+    blockIn(laneBlock(2), at + 16);
+    blockIn(laneBlock(3), at + 24);
+    blockIn(laneBlock(4), at + 32);
     laneRounds(KEY_P_BACK);
     // Backwards, because each needs the ciphertext before it.
-    for (let i = count - 1; i > 0; i--) {
-      const block = at + (i << 3);
-      storeBlock(block, load<u64>(laneBlock(i)) ^ loadBlock(block - 8));
-    }
-    storeBlock(at, load<u64>(LANE_BLOCKS) ^ chain);
-    chain = next;
+    const chain = load<u64>(at, 32);
+    blockChainedOut(laneBlock(4), at + 32, at + 24);
+    blockChainedOut(laneBlock(3), at + 24, at + 16);
+    blockChainedOut(laneBlock(2), at + 16, at + 8);
+    blockChainedOut(laneBlock(1), at + 8, at);
+    blockChainedOut(laneBlock(0), at, LANE_CHAIN);
+    store<u64>(LANE_CHAIN, chain);
   }
+  if (at == end) return;
+  // The lanes that have nothing left to do work on what they had.
+  const count = <u32>(end - at) >>> 3;
+  for (let i: u32 = 0; i < count; i++) blockIn(laneBlock(i), at + (i << 3));
+  laneRounds(KEY_P_BACK);
+  for (let i = count - 1; i > 0; i--) {
+    const block = at + (i << 3);
+    blockChainedOut(laneBlock(i), block, block - 8);
+  }
+  blockChainedOut(laneBlock(0), at, LANE_CHAIN);
 }
 
 /** What cbcOpenEnd decrypts of `length` bytes. */
@@ -61,7 +77,7 @@ function endOf(length: u32): u32 {
 export function cbcOpenEnd(address: usize, length: u32, iv: usize): i32 {
   const end = address + length;
   const start = end - endOf(length);
-  decrypt(start, end, loadBlock(start == address ? iv : start - 8));
+  decrypt(start, end, start == address ? iv : start - 8);
   const pad: u32 = load<u8>(end - 1);
   if (pad < 1 || pad > 8) return -1;
   for (let i: u32 = 2; i <= pad; i++) if (load<u8>(end - i) != pad) return -1;
@@ -70,7 +86,7 @@ export function cbcOpenEnd(address: usize, length: u32, iv: usize): i32 {
 
 /** Decrypts what cbcOpenEnd has left. */
 export function cbcOpenRest(address: usize, length: u32, iv: usize): void {
-  decrypt(address, address + length - endOf(length), loadBlock(iv));
+  decrypt(address, address + length - endOf(length), iv);
 }
 
 /** Decrypts `length` bytes at `address`; see cbcOpenEnd. */
@@ -174,17 +190,42 @@ function laneAt(lane: u32): usize {
 
 /** Takes the lanes that have something left through `length` bytes; a lane's block is its chain. */
 function encryptLanes(length: u32, apart: bool): void {
-  for (let at: u32 = 0; at < length; at += 8) {
-    for (let i: u32 = 0; i < LANE_COUNT; i++) {
-      const lane = laneAt(i);
-      if (load<u32>(lane, LANE_LEFT) == 0) continue;
-      store<u64>(laneBlock(i), load<u64>(laneBlock(i)) ^ loadBlock(load<u32>(lane) + at));
-    }
+  let p0 = placeOf(0);
+  let p1 = placeOf(1);
+  let p2 = placeOf(2);
+  let p3 = placeOf(3);
+  let p4 = placeOf(4);
+  const s0 = strideOf(0);
+  const s1 = strideOf(1);
+  const s2 = strideOf(2);
+  const s3 = strideOf(3);
+  const s4 = strideOf(4);
+  for (let left = length; left > 0; left -= 8) {
+    blockChainedIn(laneBlock(0), p0);
+    blockChainedIn(laneBlock(1), p1);
+    blockChainedIn(laneBlock(2), p2);
+    blockChainedIn(laneBlock(3), p3);
+    blockChainedIn(laneBlock(4), p4);
     if (apart) laneRoundsApart();
     else laneRounds(KEY_P);
-    for (let i: u32 = 0; i < LANE_COUNT; i++) {
-      const lane = laneAt(i);
-      if (load<u32>(lane, LANE_LEFT) != 0) storeBlock(load<u32>(lane) + at, load<u64>(laneBlock(i)));
-    }
+    blockOut(laneBlock(0), p0);
+    blockOut(laneBlock(1), p1);
+    blockOut(laneBlock(2), p2);
+    blockOut(laneBlock(3), p3);
+    blockOut(laneBlock(4), p4);
+    p0 += s0;
+    p1 += s1;
+    p2 += s2;
+    p3 += s3;
+    p4 += s4;
   }
+}
+
+/** Where a lane begins; one that has nothing left encrypts the same eight bytes again and again. */
+function placeOf(lane: u32): usize {
+  return load<u32>(laneAt(lane), LANE_LEFT) == 0 ? LANE_IDLE : load<u32>(laneAt(lane));
+}
+
+function strideOf(lane: u32): usize {
+  return load<u32>(laneAt(lane), LANE_LEFT) == 0 ? 0 : 8;
 }

@@ -63,6 +63,10 @@ export const LANE_COUNT: u32 = 5;
 export const LANE_HALVES: usize = 0x6100;
 export const LANE_BLOCKS: usize = 0x6140;
 export const LANES: usize = 0x6180;
+/** Eight bytes for a lane that has nothing to encrypt. */
+export const LANE_IDLE: usize = 0x61c0;
+/** The block of ciphertext before those that the lanes decrypt. */
+export const LANE_CHAIN: usize = 0x61c8;
 /** What waits for a lane: u32 address, u32 length, u32 session each; RING_BATCH at most. */
 export const LANE_SPANS: usize = 0x6600;
 export const LANE_SPAN_BYTES: usize = 12;

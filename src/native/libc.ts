@@ -18,6 +18,7 @@ export const SO = {
 export const IPV6_V6ONLY = 26;
 export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
+export const SCHED_BATCH = 3;
 /** Of open. */
 export const O = { RDWR: 2, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
 export const F = { GETFL: 3, SETFL: 4 } as const;
@@ -103,6 +104,7 @@ function bindLibc(koffi: Koffi) {
     ifNametoindex: libc.func('uint32_t if_nametoindex(const char *name)'),
     ifIndextoname: libc.func('uint64_t if_indextoname(uint32_t index, uint64_t name)'),
     strerror: libc.func('const char *strerror(int error)') as unknown as (errno: number) => string,
+    schedSetscheduler: libc.func('int sched_setscheduler(int thread, int policy, uint64_t parameter)'),
     exit: libc.func('void _exit(int status)'),
   };
 }

@@ -19,6 +19,8 @@ export interface Peer {
   backlog: Uint8Array[];
   /** Datagrams opened in the batch at hand. */
   opened: number;
+  /** Whether something is to be done with what that batch brought it. */
+  touched: boolean;
   secure: SecurePeer | undefined;
 }
 

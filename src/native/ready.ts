@@ -1,5 +1,6 @@
 import type { FrameSide } from './frames.js';
 import { type Libc, POLL } from './libc.js';
+import { List } from './list.js';
 import { Watch } from './watch.js';
 
 /** What is watched, told apart by its data: these, and from PORTS on two numbers for each session. */
@@ -30,8 +31,8 @@ export class Ready {
   readonly #lost = new Set<FrameSide>();
   #socketBlocked = false;
   // What the last wait showed.
-  readonly #readable: FrameSide[] = [];
-  readonly #writable: FrameSide[] = [];
+  readonly #readable = new List<FrameSide>();
+  readonly #writable = new List<FrameSide>();
 
   /**
    * @param wake eventfd that is written when there are orders
@@ -83,6 +84,7 @@ export class Ready {
 
   /** Whether frames wait for a switch, or for a port that is being opened. */
   get waits(): boolean {
+    if (this.#blocked.size === 0) return false;
     for (const side of this.#blocked) if (side.waits) return true;
     return false;
   }
@@ -140,12 +142,13 @@ export class Ready {
 
   /** Hands over what waited for room at a switch, and lets go of what has waited too long. */
   write(): void {
-    for (const side of this.#writable) {
+    for (let i = 0; i < this.#writable.count; i++) {
+      const side = this.#writable.at(i);
       if (this.#sides[side.session] !== side) continue; // an order took it away
       side.flush();
       this.check(side);
     }
-    this.#writable.length = 0;
+    this.#writable.clear();
     if (this.#blocked.size === 0) return;
     const now = performance.now();
     for (const side of this.#blocked) {
@@ -159,13 +162,14 @@ export class Ready {
    * @param room whether there is any in the ring, still
    */
   read(room: () => boolean): void {
-    for (const side of this.#readable) {
+    for (let i = 0; i < this.#readable.count; i++) {
+      const side = this.#readable.at(i);
       if (this.#sides[side.session] !== side || !room()) continue; // epoll tells of it again
       side.read();
       if (side.lost) this.#lost.add(side);
       if (!side.reads && side.port !== undefined) this.#all.remove(side.port.dataFd);
     }
-    this.#readable.length = 0;
+    this.#readable.clear();
   }
 
   /** The sides whose ports were lost since it was asked last. */
