@@ -11,6 +11,9 @@ const INNER_MTU = 1400;
 const FULL = INNER_MTU - 28;
 const SMALL = 100 - 42;
 
+/** Pings of a cable that has just come up, whose programs may not have been compiled yet; and where later ones begin. */
+const [FIRST_PINGS, LATER] = [50, 100];
+
 /** What is measured; NaN where that failed. */
 interface Sample {
   /** TCP, one stream and eight, Mbit/s received. */
@@ -20,7 +23,8 @@ interface Sample {
   udp: number;
   /** Frames of 100 bytes, thousands per second: the most that was received at any rate offered. */
   small: number;
-  /** Round trip, median, ms: nothing else under way, and beside eight TCP streams. */
+  /** Round trip, median, ms: the first ones of a cable that has just come up, later ones, and beside eight TCP streams. */
+  pingFirst: number;
   ping: number;
   pingLoaded: number;
   /** Processor time of both ends per GB of TCP. */
@@ -81,12 +85,12 @@ const mbit = ({ bytes, seconds }: Traffic) => (8 * bytes) / seconds / 1e6;
 
 const most = (offered: Sample['udpOffered']) => Math.max(...Object.values(offered));
 
-/** The median round trip of some pings, ms. */
-async function ping(from: Host, to: Host, count: number): Promise<number> {
+/** The round trips of some pings, ms. */
+async function ping(from: Host, to: Host, count: number): Promise<number[]> {
   const interval = 0.01;
   const pings = from.start(['ping', '-n', '-c', String(count), '-i', String(interval), '-W', '2', to.inner]);
   const said = await ended(pings, 1000 * (5 + 4 * count * interval));
-  return median([...said.matchAll(/time=([\d.]+) ms/g)].map(([, ms]) => Number(ms)));
+  return [...said.matchAll(/time=([\d.]+) ms/g)].map(([, ms]) => Number(ms));
 }
 
 /** One round of one tunnel, in a lab of its own. */
@@ -94,7 +98,7 @@ async function measure(tunnel: Tunnel, { seconds, rates, smallRates, pings }: Le
   const nothing = Number.NaN;
   const sample: Sample = {
     ...{ tcp: nothing, tcp8: nothing, udp: nothing, small: nothing },
-    ...{ ping: nothing, pingLoaded: nothing, cpu: nothing, resident: nothing },
+    ...{ pingFirst: nothing, ping: nothing, pingLoaded: nothing, cpu: nothing, resident: nothing },
     ...{ udpOffered: {}, smallOffered: {} },
   };
   const lab = new Lab(2);
@@ -112,7 +116,9 @@ async function measure(tunnel: Tunnel, { seconds, rates, smallRates, pings }: Le
     const processes = (await tunnel.lay(lab, server, client)).map(({ pid }) => pid);
     await client.reaches(server.inner, 20_000);
     await attempt('ping', async () => {
-      sample.ping = await ping(client, server, pings);
+      const times = await ping(client, server, LATER + pings);
+      sample.pingFirst = median(times.slice(0, FIRST_PINGS));
+      sample.ping = median(times.slice(LATER));
     });
     await attempt('TCP', async () => {
       const before = usage(processes).seconds;
@@ -124,7 +130,7 @@ async function measure(tunnel: Tunnel, { seconds, rates, smallRates, pings }: Le
       const streams = iperf(client, server, seconds, '-P', '8');
       const [traffic, loaded] = await Promise.all([streams, ping(client, server, (seconds / 0.01) * 0.7)]);
       sample.tcp8 = mbit(traffic);
-      sample.pingLoaded = loaded;
+      sample.pingLoaded = median(loaded);
     });
     for (const rate of rates) {
       await attempt(`UDP at ${rate} Mbit/s`, async () => {
@@ -164,6 +170,7 @@ const COLUMNS = {
   tcp8: '8 × TCP',
   udp: 'UDP Mbit/s',
   small: '100-byte kpps',
+  pingFirst: 'first pings ms',
   ping: 'ping ms',
   pingLoaded: 'under load',
   cpu: 'CPU s/GB',
