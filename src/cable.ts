@@ -57,6 +57,8 @@ export interface SecureEvents {
    * @param count how many the keypair has sealed
    */
   sealed(data: boolean, count: bigint): void;
+  /** The way to the remote is known to carry packets of so many bytes: datagrams fit them from now on. Where that can be asked. */
+  path?(packet: number): void;
 }
 
 /**
@@ -93,7 +95,7 @@ export interface Cable {
   counts(link: Link): SessionCounts;
   /**
    * Makes a link of the secure cable, without keys and without a port of the switch.
-   * @param path largest UDP payload to be sent, bytes
+   * @param path largest UDP payload to be sent, bytes; where the way is known to carry less, that is less
    * @returns undefined when the core has no memory for one more session
    */
   join(remote: Remote, path: number, events: SecureEvents): Link | undefined;

@@ -129,6 +129,11 @@ export class Datagrams {
     const words = arena.words.subarray(0, NAME_WORDS);
     peer.name = { words, address: arena.address(0) };
     peer.up = true;
+    this.renew(peer);
+  }
+
+  /** Its path may carry what it did not: pieces are tried again. */
+  renew(peer: Peer): void {
     peer.segmentMax = this.#gso ? PIECE_BYTES : 0;
   }
 

@@ -108,7 +108,7 @@ export class FrameSide {
   /** Whether the port was lost. */
   lost = false;
   /** Of the secure cable: slots that a frame takes at most; 0 for a classic link. */
-  readonly #slotsEach: number;
+  #slotsEach = 0;
   /** Whether there is no key: frames are left where they are, and told of once. */
   holds = false;
   wanted = false;
@@ -117,13 +117,18 @@ export class FrameSide {
   constructor(tools: FrameTools, session: number, path?: number) {
     this.#tools = tools;
     this.session = session;
-    const { RING_SLOTS, FRAME_MAX } = tools.core.layout;
-    this.#slotsEach = path === undefined ? 0 : 1 + Math.ceil(FRAME_MAX / (path - PACKED));
+    const { RING_SLOTS } = tools.core.layout;
+    if (path !== undefined) this.limit(path);
     this.holds = path !== undefined;
     this.#mask = RING_SLOTS - 1;
     this.#places = new Int32Array(RING_SLOTS);
     this.#addresses = new Int32Array(RING_SLOTS);
     this.#lengths = new Int32Array(RING_SLOTS);
+  }
+
+  /** From now on that is the largest UDP payload of a secure link, bytes. */
+  limit(path: number): void {
+    this.#slotsEach = 1 + Math.ceil(this.#tools.core.layout.FRAME_MAX / (path - PACKED));
   }
 
   get port(): VdePort | undefined {

@@ -3,7 +3,7 @@ import { codeOf, messageOf } from '../error.js';
 // Numbers of Linux, the same on x64 and arm64.
 export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10 } as const;
 export const SOCK = { DGRAM: 2, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
-export const SOL = { SOCKET: 1, UDP: 17, IPV6: 41 } as const;
+export const SOL = { IP: 0, SOCKET: 1, UDP: 17, IPV6: 41 } as const;
 export const SO = {
   TYPE: 3,
   SNDBUF: 7,
@@ -15,6 +15,8 @@ export const SO = {
   DOMAIN: 39,
   ATTACH_REUSEPORT_CBPF: 51,
 } as const;
+export const IP_MTU = 14;
+export const IPV6_MTU = 24;
 export const IPV6_V6ONLY = 26;
 export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;

@@ -6,17 +6,21 @@ import { framesIn, type OpenPlug, type Plug } from '../plug/plug.js';
 import { TYPE, WEAR_BYTES } from '../protocol/constants.js';
 import { type Remote, remoteKey } from '../protocol/remote.js';
 import { firstIndexOf, isTransport } from '../protocol/secure/messages.js';
+import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
 import { IoThread } from './io-thread.js';
 import { ERRNO, type Libc, loadLibc } from './libc.js';
 import { NativeLink } from './native-link.js';
 import { NativePlug } from './native-plug.js';
 import { Openers } from './opener.js';
+import { Routes } from './routes.js';
 import { NativeSocket } from './socket.js';
 import { FEED_MAX, FLOW, FLOW_BYTES, type Report } from './talk.js';
 import { Vde } from './vde.js';
 
 /** How often the counts of the I/O thread are looked at, for what they tell. */
 const LOOK_MS = 250;
+/** How often the way to the peer of a secure link in use is asked for. */
+const PATH_MS = 1_000;
 
 const WORKER = new URL('./worker.js', import.meta.url);
 
@@ -30,6 +34,7 @@ export class NativeCable implements Cable {
   readonly io: string;
   readonly #libc: Libc;
   readonly #socket: NativeSocket;
+  readonly #routes: Routes;
   readonly #openers: Openers;
   readonly #events: CableEvents;
   readonly #tap: WireTap | undefined;
@@ -97,6 +102,7 @@ export class NativeCable implements Cable {
     this.#libc = libc;
     this.#openers = new Openers(libc, vde);
     this.#socket = socket;
+    this.#routes = new Routes(libc);
     this.core = core;
     this.#events = events;
     this.#tap = tap;
@@ -247,6 +253,8 @@ export class NativeCable implements Cable {
   join(remote: Remote, path: number, events: SecureEvents): Link | undefined {
     const link = this.#link(remote, events);
     if (link === undefined) return undefined;
+    link.pathMax = path;
+    link.path = path;
     this.core.setPath(link.session, path);
     link.frameMax = this.core.frameMax;
     this.#thread.order({ do: 'join', session: link.session, path });
@@ -265,9 +273,24 @@ export class NativeCable implements Cable {
   }
 
   /** Has the datagrams of a secure link go to its remote. */
-  #readdress({ session, remote }: NativeLink): void {
+  #readdress(link: NativeLink): void {
+    const { session, remote } = link;
     const name = this.#socket.names.encode(remote);
     if (name !== undefined) this.#thread.order({ do: 'address', session, name });
+    this.#askPath(link);
+  }
+
+  /** Has a secure link's datagrams fit the way to its remote, as far as the kernel knows it (secure-protocol §2). */
+  #askPath(link: NativeLink): void {
+    link.pathAsked = performance.now();
+    if (link.remote.port === 0) return; // nowhere yet
+    const packet = this.#routes.packet(link.remote);
+    if (packet === undefined) return;
+    const path = Math.min(link.pathMax, Math.max(packet, PATH_MTU.min) - PATH_HEADERS);
+    if (path === link.path) return;
+    link.path = path;
+    this.#thread.order({ do: 'path', session: link.session, path });
+    link.secure?.path?.(path + PATH_HEADERS);
   }
 
   install(link: Link, place: number, keys: TransportKeys): void {
@@ -354,6 +377,7 @@ export class NativeCable implements Cable {
 
   async close(): Promise<void> {
     clearInterval(this.#looking);
+    this.#routes.close();
     if (await this.#thread.stop()) this.#socket.close();
   }
 
@@ -467,6 +491,7 @@ export class NativeCable implements Cable {
     link.seen = now;
     if (link.secure !== undefined) {
       this.#news(link, link.secure);
+      if (performance.now() - link.pathAsked >= PATH_MS) this.#askPath(link);
     } else {
       if (now.sealed > before.sealed) this.#events.sent(link);
       if (now.opened > before.opened) this.#events.heard(link);

@@ -62,6 +62,8 @@ export type Order =
     }
   /** The session is one of the secure cable; `path` is the largest UDP payload to be sent. */
   | { readonly do: 'join'; readonly session: number; readonly path: number }
+  /** The largest UDP payload to be sent for a secure link is another one. */
+  | { readonly do: 'path'; readonly session: number; readonly path: number }
   /** Where a secure link's datagrams go to. */
   | { readonly do: 'address'; readonly session: number; readonly name: Uint8Array }
   /** Transport messages with this receiver's index are the link's, opened by the keypair at this place. */

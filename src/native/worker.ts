@@ -338,6 +338,11 @@ class IoThread {
         peer.side = new FrameSide(this.#tools, peer.session, order.path);
         this.#ready.add(peer.side);
         break;
+      case 'path':
+        this.#core.setPath(peer.session, order.path);
+        peer.side?.limit(order.path);
+        this.#datagrams.renew(peer);
+        break;
       case 'address':
         this.#datagrams.raise(peer, order.name);
         break;

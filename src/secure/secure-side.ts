@@ -289,6 +289,10 @@ export class SecureSide {
       wanted: () => this.wanted(peer),
       opened: (place, from, data) => this.#step((now) => this.#machine.opened(now, peer, place, from, data)),
       sealed: (data, count) => this.#step((now) => this.#machine.sealed(now, peer, data, count)),
+      path: (packet) => {
+        const text = `the way to the peer carries packets of ${packet} bytes`;
+        this.#log.info({ peer: peerText(peer), packet }, text);
+      },
     });
     if (member.link === undefined)
       this.#log.warn({ peer: peerText(peer) }, 'refused a peer: no memory for one more session');

@@ -3,6 +3,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { lostSizes, transfer } from '../../lab/checks.js';
 import { cryptcab, type Host, Lab } from '../../lab/lab.js';
+import { type Process, until } from '../../lab/process.js';
 import { makeEnd, Peers } from '../../lab/secure-keys.js';
 import { randomness, seed } from '../seed.js';
 
@@ -91,18 +92,72 @@ for (const path of [1280, 1400, 1500]) {
   }
 }
 
-test('without --path-mtu a narrower path takes fragments, which the rule of these tests does hold', async () => {
+interface Pair {
+  readonly router: Host;
+  readonly left: Host;
+  readonly right: Host;
+  readonly calling: Process;
+}
+
+/** Two ends that were not told of their path, with taps of MTU 1500. */
+async function untold(
+  io: string,
+  tell: (scene: { router: Host; left: Host; right: Host }) => void,
+): Promise<Pair> {
   const { lab, router, left, right } = scene(1500, 1500);
-  right.run('ip', 'link', 'set', 'v0', 'mtu', '1280'); // it knows, and sends fragments
+  tell({ router, left, right });
   const [server, client] = [makeEnd(lab, 'server', bytes), makeEnd(lab, 'client', bytes)];
   const peers = new Peers(lab, [client.publicKey]);
-  const secure = [...cryptcab, '--secure', '-s', 'tap://tap0', '-v'];
+  const secure = [...cryptcab, '--secure', '-s', 'tap://tap0', '-v', '--io', io];
   const serving = left.start([...secure, '--key', server.keyFile, '--peers', peers.path, '--no-classic']);
   await serving.prints(/waiting for clients/);
   const keys = ['--key', client.keyFile, '--peer', server.publicKey];
   const calling = right.start([...secure, ...keys, '-c', left.link.own4]);
   await calling.prints(/the cable is up/);
   await right.reaches(left.inner);
+  return { router, left, right, calling };
+}
+
+const fragments = (router: Host) =>
+  router.run('nft', 'list', 'chain', 'inet', 'strict', 'in').match(/packets \d+/g);
+
+test('without --path-mtu the portable path sends fragments, which the rule of these tests does hold', async () => {
+  const { router, left, right } = await untold('portable', ({ right }) =>
+    right.run('ip', 'link', 'set', 'v0', 'mtu', '1280'),
+  );
   expect(await lostSizes(right, left, [1000, 1500])).toEqual([1500]);
-  expect(router.run('nft', 'list', 'chain', 'inet', 'strict', 'in')).toMatch(/packets [1-9]/);
+  expect(fragments(router)).toContainEqual(expect.stringMatching(/packets [1-9]/));
+});
+
+test('without --path-mtu the native path knows what its own device carries', async () => {
+  const { router, left, right, calling } = await untold('native', ({ right }) =>
+    right.run('ip', 'link', 'set', 'v0', 'mtu', '1280'),
+  );
+  await calling.prints(/carries packets of 1280 bytes/);
+  expect(await lostSizes(right, left, [1000, 1500])).toEqual([]);
+  expect(fragments(router)).toEqual(['packets 0', 'packets 0']);
+});
+
+test('without --path-mtu the native path hears of a narrow way behind a router, and of a wide one again', async () => {
+  const far = (router: Host, left: Host, mtu: number) => {
+    left.run('ip', 'link', 'set', 'v0', 'mtu', String(mtu));
+    router.run('ip', 'link', 'set', left.gatewayDevice, 'mtu', String(mtu));
+  };
+  const { router, left, right, calling } = await untold('native', ({ router, left }) =>
+    far(router, left, 1300),
+  );
+  expect(calling.output).not.toMatch(/carries packets/); // nothing has been too long yet
+  expect(await lostSizes(right, left, [1400])).toEqual([]); // the first ones are, and are told of
+  await calling.prints(/carries packets of 1300 bytes/);
+  const before = fragments(router); // until it was noticed
+  expect(await lostSizes(right, left, [1000, 1300, 1400, 1500])).toEqual([]);
+  expect(fragments(router)).toEqual(before);
+  far(router, left, 1500);
+  right.run('ip', 'route', 'flush', 'cache'); // as ten minutes do
+  await until('frames flow until it is noticed', async () => {
+    await right.reaches(left.inner);
+    return /carries packets of 1500 bytes/.test(calling.output);
+  });
+  const { sent, received } = await transfer(right, left, { bytes: BYTES }, seed);
+  expect(received.sha256).toBe(sent.sha256);
 });
