@@ -118,7 +118,7 @@ export class FrameSide {
     this.#tools = tools;
     this.session = session;
     const { RING_SLOTS } = tools.core.layout;
-    if (path !== undefined) this.limit(path);
+    if (path !== undefined) this.fit(path);
     this.holds = path !== undefined;
     this.#mask = RING_SLOTS - 1;
     this.#places = new Int32Array(RING_SLOTS);
@@ -127,7 +127,7 @@ export class FrameSide {
   }
 
   /** From now on that is the largest UDP payload of a secure link, bytes. */
-  limit(path: number): void {
+  fit(path: number): void {
     this.#slotsEach = 1 + Math.ceil(this.#tools.core.layout.FRAME_MAX / (path - PACKED));
   }
 

@@ -340,7 +340,7 @@ class IoThread {
         break;
       case 'path':
         this.#core.setPath(peer.session, order.path);
-        peer.side?.limit(order.path);
+        peer.side?.fit(order.path);
         this.#datagrams.renew(peer);
         break;
       case 'address':

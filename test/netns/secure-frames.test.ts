@@ -19,8 +19,15 @@ afterEach(async () => {
   lab = undefined;
 });
 
+interface Scene {
+  readonly lab: Lab;
+  readonly router: Host;
+  readonly left: Host;
+  readonly right: Host;
+}
+
 /** A router that lets no fragment through, and two hosts with taps at it. */
-function scene(path: number, tap: number): { lab: Lab; router: Host; left: Host; right: Host } {
+function scene(path: number, tap: number): Scene {
   lab = new Lab(3);
   const [router, left, right] = lab.hosts as [Host, Host, Host];
   router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
@@ -40,6 +47,27 @@ function scene(path: number, tap: number): { lab: Lab; router: Host; left: Host;
   return { lab, router, left, right };
 }
 
+/** A secure cable between the two taps; returns its client, which calls `target`. */
+async function lay(
+  { lab, left, right }: Scene,
+  more: readonly string[],
+  target = left.link.own4,
+): Promise<Process> {
+  const [server, client] = [makeEnd(lab, 'server', bytes), makeEnd(lab, 'client', bytes)];
+  const peers = new Peers(lab, [client.publicKey]);
+  const secure = [...cryptcab, '--secure', '-s', 'tap://tap0', '-v', ...more];
+  const serving = left.start([...secure, '--key', server.keyFile, '--peers', peers.path, '--no-classic']);
+  await serving.prints(/waiting for clients/);
+  const keys = ['--key', client.keyFile, '--peer', server.publicKey];
+  const calling = right.start([...secure, ...keys, '-c', target]);
+  await calling.prints(/the cable is up/);
+  await right.reaches(left.inner);
+  return calling;
+}
+
+const fragments = (router: Host) =>
+  router.run('nft', 'list', 'chain', 'inet', 'strict', 'in').match(/packets \d+/g);
+
 /** All sizes around what one packet of the path holds, around twice that, and around the ends. */
 function sizesFor(path: number, longest: number): number[] {
   const sizes = [60, 61, 64, 1000, 1500, 1514, 2000, 4095, 8191, longest - 1, longest];
@@ -55,71 +83,26 @@ for (const path of [1280, 1400, 1500]) {
     [LONGEST - HEADER, 'IPv6', 'portable'],
   ] as const) {
     test(`frames between taps of MTU ${tap} over a path of ${path} bytes without fragments, ${family}, ${io}`, async () => {
-      const { lab, router, left, right } = scene(path, tap);
-      const [server, client] = [makeEnd(lab, 'server', bytes), makeEnd(lab, 'client', bytes)];
-      const peers = new Peers(lab, [client.publicKey]);
+      const here = scene(path, tap);
+      const { router, left, right } = here;
       // 1500 is what is taken for granted.
-      const more = [
-        '-s',
-        'tap://tap0',
-        '-v',
-        '--io',
-        io,
-        ...(path === 1500 ? [] : ['--path-mtu', String(path)]),
-      ];
-      const secure = [...cryptcab, '--secure', ...more];
-      const serving = left.start([...secure, '--key', server.keyFile, '--peers', peers.path, '--no-classic']);
-      await serving.prints(/waiting for clients/);
-      const target = family === 'IPv4' ? left.link.own4 : `[${left.link.own6}]`;
-      const calling = right.start([
-        ...secure,
-        '--key',
-        client.keyFile,
-        '--peer',
-        server.publicKey,
-        '-c',
-        target,
-      ]);
-      await calling.prints(/the cable is up/);
-      await right.reaches(left.inner);
+      const told = path === 1500 ? [] : ['--path-mtu', String(path)];
+      await lay(here, ['--io', io, ...told], family === 'IPv4' ? left.link.own4 : `[${left.link.own6}]`);
       const sizes = sizesFor(path, tap + HEADER);
       expect(await lostSizes(right, left, sizes), `of ${sizes.length} sizes`).toEqual([]);
       const { sent, received } = await transfer(right, left, { bytes: BYTES }, seed);
       expect(received.sha256).toBe(sent.sha256);
-      const dropped = router.run('nft', 'list', 'chain', 'inet', 'strict', 'in').match(/packets \d+/g);
-      expect(dropped).toEqual(['packets 0', 'packets 0']);
+      expect(fragments(router)).toEqual(['packets 0', 'packets 0']);
     });
   }
 }
 
-interface Pair {
-  readonly router: Host;
-  readonly left: Host;
-  readonly right: Host;
-  readonly calling: Process;
-}
-
 /** Two ends that were not told of their path, with taps of MTU 1500. */
-async function untold(
-  io: string,
-  tell: (scene: { router: Host; left: Host; right: Host }) => void,
-): Promise<Pair> {
-  const { lab, router, left, right } = scene(1500, 1500);
-  tell({ router, left, right });
-  const [server, client] = [makeEnd(lab, 'server', bytes), makeEnd(lab, 'client', bytes)];
-  const peers = new Peers(lab, [client.publicKey]);
-  const secure = [...cryptcab, '--secure', '-s', 'tap://tap0', '-v', '--io', io];
-  const serving = left.start([...secure, '--key', server.keyFile, '--peers', peers.path, '--no-classic']);
-  await serving.prints(/waiting for clients/);
-  const keys = ['--key', client.keyFile, '--peer', server.publicKey];
-  const calling = right.start([...secure, ...keys, '-c', left.link.own4]);
-  await calling.prints(/the cable is up/);
-  await right.reaches(left.inner);
-  return { router, left, right, calling };
+async function untold(io: string, narrow: (scene: Scene) => void): Promise<Scene & { calling: Process }> {
+  const here = scene(1500, 1500);
+  narrow(here);
+  return { ...here, calling: await lay(here, ['--io', io]) };
 }
-
-const fragments = (router: Host) =>
-  router.run('nft', 'list', 'chain', 'inet', 'strict', 'in').match(/packets \d+/g);
 
 test('without --path-mtu the portable path sends fragments, which the rule of these tests does hold', async () => {
   const { router, left, right } = await untold('portable', ({ right }) =>
