@@ -5,20 +5,43 @@ import { defineConfig } from 'vitest/config';
 
 /** What a browser does not have, and the tests that are of it. */
 const WITHOUT: Readonly<Record<string, readonly string[]>> = {
-  'sockets, of the network and of the file system': ['unit/udp', 'unit/control'],
+  'sockets, of the network and of the file system': ['unit/udp', 'unit/knock', 'unit/control'],
   'files, programs and users': [
     'unit/enrolment',
+    'unit/ssh-name',
     'unit/key-file',
+    'unit/line-sink',
+    'unit/manifest',
+    'unit/own-path',
     'unit/peers-file',
+    'unit/pid-file',
     'unit/scp-options',
+    'unit/session-keys',
     'unit/vitals',
   ],
-  'a command line': ['unit/options', 'unit/secure-options'],
+  'a command line': [
+    'unit/debugger',
+    'unit/for-people',
+    'unit/options',
+    'unit/secure-options',
+    'unit/spelling',
+    'unit/key-like',
+    'unit/option-names',
+    'unit/option-table',
+    'unit/words',
+  ],
   'the host of an end, which resolves names': [
     'unit/secure-side',
+    'unit/secure-hints',
     'unit/secure-attacker',
+    'unit/sleep',
+    'unit/library-keys',
     'unit/library-options',
+    'unit/library-peers',
+    'unit/library-waits',
+    'unit/resolve',
   ],
+  'system calls': ['unit/ready'],
   'threads of node:worker_threads': ['unit/core/lock', 'unit/core/threads'],
 };
 
@@ -39,7 +62,7 @@ export default defineConfig({
     include: [INCLUDE],
     exclude: EXCLUDE,
     setupFiles: ['test/browser/setup.ts'],
-    testTimeout: 20_000,
+    testTimeout: 120_000,
     browser: {
       enabled: true,
       headless: true,

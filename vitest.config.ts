@@ -1,5 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { newSeed } from './test/new-seed.js';
+import BriefReporter from './test/reporter.js';
+
+process.env.CRYPTCAB_SEED ??= newSeed(); // the same for all files
+process.env.STATE_DIRECTORY = ''; // a server that a test starts outside of a lab keeps nothing
 
 // What was built is tested, threads of its own included.
 const built = {
@@ -11,42 +16,45 @@ const built = {
   ],
 };
 
-// They wait, for a line to be cut long enough or for keys to be old enough, and load the machine little.
-const PATIENT = [
+// They wait for minutes, and mind no load. `npm test` runs them beside all the others.
+const ASLEEP = [
   'test/netns/faults.test.ts',
+  'test/netns/secure-faults.test.ts',
+  'test/netns/secure-hole.test.ts',
   'test/netns/secure-rekey.test.ts',
   'test/interop/secure-wireguard.test.ts',
 ];
-// They do nothing for ten minutes. `npm test` runs them beside all the others.
-const ASLEEP = ['test/netns/secure-faults.test.ts'];
+
+/** Files at a time, on two processors: their tests mostly wait. */
+const MOSTLY_WAITING = 3;
 
 // quick: no root, no network namespaces, no other programs; seconds.
-// asleep, patient, system: real switches, taps, sshd and the C program; those of system one file at a time, as they share
-// the machine.
+// cable: no root; both ends in one process, on real sockets, with what was built.
+// asleep, system: real switches, taps, sshd and the C program, in network namespaces of their own.
 export default defineConfig({
   test: {
+    reporters: [new BriefReporter()],
     projects: [
       {
         test: {
           name: 'quick',
           include: [
-            'test/{unit,vectors,protocol,fuzz}/**/*.test.ts',
-            'test/package/{graph,examples}.test.ts',
+            'test/{unit,vectors,protocol,fuzz,programs}/**/*.test.ts',
+            'test/package/{graph,examples,citations,links,manual,release}.test.ts',
           ],
           setupFiles: ['test/runtime.ts'],
-          testTimeout: 20_000,
+          testTimeout: 120_000, // the machine may be busy
           sequence: { groupOrder: 0 },
         },
       },
       {
         resolve: built,
         test: {
-          name: 'patient',
-          include: PATIENT,
+          name: 'cable',
+          include: ['test/cable/**/*.test.ts'],
           testTimeout: 90_000,
           hookTimeout: 90_000,
-          maxWorkers: PATIENT.length,
-          maxConcurrency: 32, // of tests in one file that say so
+          maxWorkers: MOSTLY_WAITING,
           sequence: { groupOrder: 1 },
         },
       },
@@ -55,15 +63,15 @@ export default defineConfig({
         test: {
           name: 'system',
           include: [
-            'test/{cable,interop,netns,command,site}/**/*.test.ts',
+            'test/{interop,netns,command,site}/**/*.test.ts',
             'test/package/{tarball,reference}.test.ts',
           ],
-          exclude: [...PATIENT, ...ASLEEP],
+          exclude: ASLEEP,
           testTimeout: 90_000,
           hookTimeout: 90_000,
-          fileParallelism: false,
+          maxWorkers: MOSTLY_WAITING,
           maxConcurrency: 32,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -71,10 +79,11 @@ export default defineConfig({
         test: {
           name: 'asleep',
           include: ASLEEP,
+          testTimeout: 180_000,
           hookTimeout: 90_000,
           maxWorkers: ASLEEP.length,
           maxConcurrency: 32,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,4 +1,4 @@
-// Sealing and opening of the classic datagrams (classic-protocol §3); counter is a u64, crc a u32.
+// Sealing and opening of the classic datagrams (classic.md §3); counter is a u64, crc a u32.
 //
 //     Blowfish  DATA      0x20 ‖ CBC(frame ‖ counter ‖ crc of frame ‖ counter)
 //               RESPONSE  0x44 ‖ CBC(challenge)
@@ -25,6 +25,7 @@ import {
   SESSION_SEALED_BYTES,
   sessionAt,
 } from './layout';
+import { isOwn } from './own';
 import { FRESH, replayCheck, replayTake, SEEN } from './replay';
 import { scheduleInto } from './schedule';
 import { SUITE_BLOWFISH, SUITE_CHACHA20, SUITE_NONE, SUITE_PLAIN, suiteOf } from './session';
@@ -36,10 +37,13 @@ import {
   STATUS_LENGTH,
   STATUS_NO_KEY,
   STATUS_OK,
+  STATUS_OWN,
   STATUS_PADDING,
   STATUS_REPLAYED,
+  STATUS_STORM,
   STATUS_TOO_OLD,
 } from './status';
+import { isStorm } from './storm';
 
 export const TYPE_DATA: u8 = 0x20;
 const TYPE_RESPONSE: u8 = 0x44;
@@ -84,6 +88,7 @@ export function classicPrepare(session: u32, span: usize): u32 {
   const frame: usize = load<u32>(span);
   const length = load<u32>(span, 4);
   if (length < FRAME_MIN) return STATUS_FRAME_SHORT;
+  if (isOwn(frame, length)) return STATUS_OWN;
   const most = load<u32>(sessionAt(session), SESSION_FRAME_MAX);
   if (length > (most == 0 ? FRAME_MAX : most)) return STATUS_FRAME_LONG;
   const suite = suiteOf(session);
@@ -125,9 +130,10 @@ export function classicEncrypt(spans: u32): void {
 /**
  * Opens a DATA datagram in place: the frame begins one byte after it. What is refused is wiped.
  * @param span address of two u32, address and length: of the datagram before, of the frame after
+ * @param now ms, of a clock that does not jump: see storm.ts
  * @returns STATUS_*
  */
-export function classicOpen(session: u32, span: usize): u32 {
+export function classicOpen(session: u32, span: usize, now: f64): u32 {
   if (load<u32>(span, 4) == 0) return STATUS_LENGTH;
   const body: usize = load<u32>(span) + 1;
   const length = load<u32>(span, 4) - 1;
@@ -146,6 +152,7 @@ export function classicOpen(session: u32, span: usize): u32 {
     status = openChaCha20(session, body, length);
     frame = length - TAIL;
   }
+  if (status == STATUS_OK && isStorm(sessionAt(session), body, now)) status = STATUS_STORM;
   if (status != STATUS_OK) {
     memory.fill(body, 0, length);
     return status;

@@ -1,5 +1,5 @@
 // Frames for a tap that was opened with IFF_VNET_HDR: those that follow one another in a TCP connection go as one
-// super-frame, made of the first one and the payloads of the others, wherever they stand. The kernel, or whoever takes it from
+// super-frame, made of the first one and the payloads of the others, wherever they stand. The kernel, or the program that takes it from
 // there, could cut it into the very same frames again: what would not come out as it was is not joined.
 import { fold, sum16 } from './checksum';
 import {

@@ -1,4 +1,4 @@
-// CRC-32 of IEEE 802.3: polynomial 0x04c11db7 reflected, as zlib computes it (classic-protocol §3).
+// CRC-32 of IEEE 802.3: polynomial 0x04c11db7 reflected, as zlib computes it (classic.md §3).
 import { CRC_TABLES } from './layout';
 
 const POLYNOMIAL: u32 = 0xedb88320;

@@ -1,6 +1,6 @@
-// Frames that came in fragments (secure-protocol §2). A session has a table of those that are not complete; their bytes
-// stand in buffers that all sessions share, 64 at most for each of them. 64 frames of FRAME_MAX bytes are less than the
-// 1 MiB of the specification. When the buffers run out, the oldest frame of all is given up.
+// Frames that came in fragments (secure.md §2.4). A session has a table of those that are not complete; their bytes
+// stand in buffers that all sessions share, 64 at most for each of them. When the buffers run out, the oldest frame of all is
+// given up.
 //
 // A table's entry:  0 u32 buffer, plus one; 0 when there is none · 4 u16 id · 6 u8 count · 7 u8 how many came · 8 f64 when the first came, ms
 // A buffer:         0 u32 its entry's address, 0 when its frame is complete, or when it is free the next free one, plus one · 4 u32 its session's number ·

@@ -5,17 +5,17 @@ import { SESSION_OPENED, SESSION_OPENED_BYTES } from './layout';
 export const FRAME_HEADER: u32 = 2;
 
 /**
- * Makes the frame that stands FRAME_HEADER bytes behind `at` the next one of a stream. One of odd length gets one
- * zero byte more (Ethernet allows trailing padding): vde_plug reads 9234 bytes at a time and loses its place when a
- * read ends between the two bytes of a length, which it cannot where everything is even.
+ * Makes the frame that stands FRAME_HEADER bytes behind `at` the next one of a stream. In a stream that is to be
+ * `even` one of odd length gets one zero byte more (Ethernet allows trailing padding): vde_plug reads 9234 bytes at a time
+ * and loses its place when a read ends between the two bytes of a length, which it cannot where everything is even.
  * @returns where the stream goes on
  */
-export function putFrame(at: usize, length: u32): usize {
-  const even = length + (length & 1);
-  store<u8>(at, <u8>(even >>> 8));
-  store<u8>(at, <u8>even, 1);
-  if (even != length) store<u8>(at + FRAME_HEADER + length, 0);
-  return at + FRAME_HEADER + even;
+export function putFrame(at: usize, length: u32, even: bool): usize {
+  const size = even ? length + (length & 1) : length;
+  store<u8>(at, <u8>(size >>> 8));
+  store<u8>(at, <u8>size, 1);
+  if (size != length) store<u8>(at + FRAME_HEADER + length, 0);
+  return at + FRAME_HEADER + size;
 }
 
 /** Counts a frame that was opened. @param record of its session */

@@ -12,13 +12,21 @@ export { cbcOpen, cbcSeal } from './cbc';
 export { chacha20 } from './chacha20';
 export { responseOpen, responseSeal } from './classic';
 export { coalesceAdd, coalesceBegin, coalesceEnd } from './coalesce';
+export { controlSeal } from './controls';
 export { crc32 } from './crc32';
 export { fragmentRelease } from './fragments';
 export { intakeEnd, intakeFetched } from './intake';
 export {
+  AEAD_MAX,
   ARRIVAL_BYTES,
   ARRIVALS,
   ARRIVALS_COUNT,
+  CONTROL_MAX,
+  CONTROLS,
+  CONTROLS_BYTES,
+  CONTROLS_COUNT,
+  CONTROLS_MAX,
+  CONTROLS_PAYLOAD,
   DATAGRAM_MAX,
   DESCRIPTOR_BYTES,
   DESCRIPTORS,
@@ -37,6 +45,8 @@ export {
   KEYPAIRS,
   LOCK_NEXT,
   LOCK_SERVING,
+  OWN_NOTES,
+  OWN_NOTES_COUNT,
   RING_BATCH,
   RING_DONE,
   RING_HEAD,
@@ -48,6 +58,7 @@ export {
   SESSION_DROPPED_BY_SWITCH,
   SESSION_DROPPED_UNOPENED,
   SESSION_KEYPAIRS,
+  SESSION_LEADING,
   SESSION_NEWS,
   SESSION_OPENED,
   SESSION_OPENED_BYTES,
@@ -68,9 +79,11 @@ export {
   TAP_STAGE_BYTES,
   TRANSPORT_HEADER,
 } from './layout';
+export { ownNote, ownPort } from './own';
 export { polyBegin, polyBlocks, polyEnd } from './poly1305';
 export {
   DESCRIPTOR_ADDRESS,
+  DESCRIPTOR_DATA,
   DESCRIPTOR_FRAMES,
   DESCRIPTOR_KEYPAIR,
   DESCRIPTOR_LENGTH,
@@ -93,11 +106,13 @@ export {
   sessionKeyChaCha20,
   sessionKeyPlain,
   sessionLimit,
+  sessionOverShare,
   sessionPath,
   sessionResetStream,
   sessionUnkey,
 } from './session';
 export { STATUS_COUNT } from './status';
+export { sessionStormLimit } from './storm';
 export {
   keypairDrop,
   keypairInstall,

@@ -5,11 +5,14 @@ import {
   FETCHED_FRAME,
   FRAME_MAX,
   FRAME_MIN,
+  INTAKE_HEAD,
   SESSION_PATH,
   sessionAt,
 } from './layout';
+import { isOwn, mayBeOwn, OWN_HEAD, OWN_LOOK } from './own';
 import { packEnd, packFrame } from './pack';
-import { OP_SEAL, ringBody, ringCommit, ringRoom } from './ring';
+import { OP_REFUSE_OWN, OP_SEAL, ringBody, ringCommit, ringRoom } from './ring';
+import { STATUS_OWN, tally } from './status';
 
 /** Whether a frame of this length is carried. */
 export function fits(length: u32): bool {
@@ -30,7 +33,15 @@ export function intake(session: u32, first: usize, firstLength: u32, rest: usize
     ringCommit(session, OP_SEAL, length);
     return true;
   }
-  if (load<u32>(sessionAt(session), SESSION_PATH) > 0) {
+  const record = sessionAt(session);
+  if (load<u32>(record, SESSION_PATH) > 0) {
+    const may = firstLength < OWN_LOOK || mayBeOwn(first);
+    if (may && isOwn(headOf(first, firstLength, rest, restLength), length)) {
+      packEnd(session);
+      if (ringRoom() > 0) ringCommit(session, OP_REFUSE_OWN, 0);
+      else tally(record, STATUS_OWN);
+      return true;
+    }
     return packFrame(session, first, firstLength, rest, restLength);
   }
   if (ringRoom() == 0) return false;
@@ -38,6 +49,14 @@ export function intake(session: u32, first: usize, firstLength: u32, rest: usize
   memory.copy(ringBody() + firstLength, rest, restLength);
   ringCommit(session, OP_SEAL, length);
   return true;
+}
+
+/** Where the beginning of a frame stands in one part. */
+function headOf(first: usize, firstLength: u32, rest: usize, restLength: u32): usize {
+  if (restLength == 0 || firstLength >= OWN_HEAD) return first;
+  memory.copy(INTAKE_HEAD, first, firstLength);
+  memory.copy(INTAKE_HEAD + firstLength, rest, min(restLength, OWN_HEAD - firstLength));
+  return INTAKE_HEAD;
 }
 
 /** No more frames for now: what was packed is handed over. A frame is never held back to be joined by others. */

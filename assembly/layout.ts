@@ -7,8 +7,9 @@
 //
 //   from       what                                            written by
 //   0x000400   static data: the digits of pi (asconfig.json)   the module's data segment
+//   0x001f00   zeros, 256 bytes                                nobody
 //   0x002000   CRC-32 tables, 16 × 256 × u32                   initialise()
-//   0x006000   ring indices, send counter, scratch (below)     see each
+//   0x006000   ring indices, send counter, scratch, controls   see each
 //   0x008000   ring descriptors, 256 × 32 bytes                see ring.ts
 //   0x00a000   key slots, 5 × 4288 bytes                       the core
 //   0x010000   stage in: 64 KiB, bytes for the core            the host
@@ -16,6 +17,8 @@
 //   0x150000   ring slots, 256 × 9472 bytes                    host and core in turn, see ring.ts
 //   0x3a0000   frames that lack fragments, 512 × 10496 bytes   the core, see fragments.ts
 //   0x8c0000   arrivals, 16 × 66624 bytes                      the host
+//   0x9c8000   what was noted of datagrams sent, 2048 × u64    the core, see own.ts
+//   0x9cc000   key stream, 9472 bytes                          the core, see aead.ts
 //   0x9d0000   table of opened frames, 512 KiB                 the core, see unpack.ts
 //   0xa50000   frames from a switch, 64 × 9280 bytes           the host, see pack.ts
 //   0xae1400   a frame from a tap, 64 KiB and a bit more       the host
@@ -23,6 +26,9 @@
 //
 // Widths: message counters and statistics are 64 bits. Ring indices are 32-bit numbers that run
 // freely and are compared modulo 2^32: they are positions, not counts.
+
+/** 256 bytes that are zero. */
+export const ZEROS: usize = 0x1f00;
 
 /** Slice-by-16 tables of CRC-32. */
 export const CRC_TABLES: usize = 0x2000;
@@ -50,7 +56,7 @@ export const RING_HEAD: usize = 0x6000;
 export const RING_DONE: usize = 0x6040;
 /** Position after the last slot released. Written by the I/O side. */
 export const RING_TAIL: usize = 0x6080;
-/** u64: counter of the last DATA sealed by this process, whatever its session (classic-protocol §3). */
+/** u64: counter of the last DATA sealed by this process, whatever its session (classic.md §3.5). */
 export const SEND_COUNTER: usize = 0x60c0;
 
 /** u32 each: ticket that is drawn next, and ticket whose turn it is (src/core/lock.ts). */
@@ -71,16 +77,51 @@ export const LANE_CHAIN: usize = 0x61c8;
 export const LANE_SPANS: usize = 0x6600;
 export const LANE_SPAN_BYTES: usize = 12;
 
-/** Key stream of ChaCha20, 256 bytes. */
-export const CHACHA_STREAM: usize = 0x6400;
 /** State of Poly1305 (poly1305.ts). */
-export const POLY: usize = 0x6500;
-/** The AEAD's last block, the tag it computes, the nonce of a transport message: 16 bytes each. */
-export const AEAD_LENGTHS: usize = 0x6540;
-export const AEAD_TAG: usize = 0x6550;
-export const AEAD_NONCE: usize = 0x6560;
+export const POLY: usize = 0x6400;
+/** Four words of each of four blocks of ChaCha20, at work (chacha20.ts). */
+export const CHACHA_ROWS: usize = 0x6480;
+/** The AEAD's last two blocks, the tag it computes, the nonce of a transport message. */
+export const AEAD_LAST: usize = 0x6500;
+export const AEAD_TAG: usize = 0x6520;
+export const AEAD_NONCE: usize = 0x6530;
 /** End of what ciphers leave behind, from LANE_HALVES on. */
 export const SCRATCH_END: usize = 0x6580;
+
+// Datagrams of ours that come back as frames (own.ts).
+/** u16, big-endian: the port that they leave from; 0 when it has not been said. */
+export const OWN_PORT: usize = 0x6900;
+/** u32 each: position of the next note, and of the next name of a packet that IP has cut. */
+export const OWN_NOTE_NEXT: usize = 0x6904;
+export const OWN_FRAGMENT_NEXT: usize = 0x6908;
+/** u64 each; powers of two. A tap holds a thousand datagrams that were sent and have not come back. */
+export const OWN_FRAGMENTS: usize = 0x6a00;
+export const OWN_FRAGMENTS_COUNT: u32 = 64;
+export const OWN_NOTES: usize = 0x9c8000;
+export const OWN_NOTES_COUNT: u32 = 2048;
+
+/** Key stream of ChaCha20: of a whole datagram's, as many times 256 bytes as that and the one-time key take. */
+export const CHACHA_STREAM: usize = 0x9cc000;
+export const CHACHA_STREAM_BYTES: u32 = 0x2500;
+/** Bytes that aeadVerify and aeadDecrypt take at most, without the tag. */
+export const AEAD_MAX: u32 = CHACHA_STREAM_BYTES - 64;
+
+/** The beginning of a frame that lies in two parts (intake.ts), 128 bytes. */
+export const INTAKE_HEAD: usize = 0x6c00;
+
+// Control payloads that were opened and the host has not taken (controls.ts).
+/** u32: how many. */
+export const CONTROLS_COUNT: usize = 0x6c80;
+/** Of one that is sealed: u32 address and length; u32 that says that it is none for the switch. */
+export const CONTROL_SPAN: usize = 0x6c90;
+export const CONTROL_DATA: usize = 0x6c98;
+/** u32 each: session, place of the keypair, length; the payload from CONTROLS_PAYLOAD on. */
+export const CONTROLS: usize = 0x6cc0;
+export const CONTROLS_MAX: u32 = 16;
+export const CONTROLS_BYTES: usize = 272;
+export const CONTROLS_PAYLOAD: usize = 16;
+/** The longest that is kept, its kind included. */
+export const CONTROL_MAX: u32 = 256;
 
 /** Slots in the ring; a power of two. */
 export const RING_SLOTS: u32 = 256;
@@ -102,7 +143,7 @@ export const SLOT_BYTES: u32 = 9472;
 /** Where a frame, or the body of a datagram, begins in its slot: aligned, with room for headers before it. */
 export const SLOT_BODY: u32 = 64;
 
-/** Largest frame carried, bytes (classic-protocol §6). */
+/** Largest frame carried, bytes (classic.md §6). */
 export const FRAME_MAX: u32 = 9216;
 /** Smallest frame carried: an Ethernet header. */
 export const FRAME_MIN: u32 = 14;
@@ -188,6 +229,15 @@ export const SESSION_STATUS: usize = 96;
 /** u64 each: frames that the switch did not take, datagrams dropped before they were opened; see sessionDropped. */
 export const SESSION_DROPPED_BY_SWITCH: usize = 512;
 export const SESSION_DROPPED_UNOPENED: usize = 520;
+/** u64: fragments that came, and were not the last of their frame (unpack.ts): the datagrams of these were full. */
+export const SESSION_LEADING: usize = 528;
+// How many broadcasts may come (storm.ts).
+/** f64: how many may come at once, at SESSION_STORM_AT. */
+export const SESSION_STORM_LEFT: usize = 536;
+/** f64: ms. */
+export const SESSION_STORM_AT: usize = 544;
+/** u32: per second; 0 for any number. */
+export const SESSION_STORM_RATE: usize = 552;
 // What is secret of a session, from SESSION_REPLAY to SESSION_PARTIAL: of a classic one
 /** Replay window (replay.ts), REPLAY_BYTES. */
 export const SESSION_REPLAY: usize = 1016;

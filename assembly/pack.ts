@@ -1,4 +1,4 @@
-// Frames into payloads (secure-protocol §2; see records.ts): as many as the path carries in one datagram, one of them
+// Frames into payloads (secure.md §2.5; see records.ts): as many as the path carries in one datagram, one of them
 // in fragments if it is larger than that. The payload is built in the slot at head, which is handed to the core by
 // packEnd: at the latest when the frames at hand have been read.
 import { FRAME_HEADER } from './frames';

@@ -1,9 +1,11 @@
-// A counter is accepted once: the sliding window of RFC 6479, 8192 bits. The bitmap is a ring of 64-bit
-// words addressed by the counter itself; the word being filled is not yet wholly usable, so that the
-// window reaches 8192 - 64 = 8128 counters back.
+// A counter is accepted once: the sliding window of RFC 6479, 8192 bits. The bitmap is a ring of 64-bit words addressed
+// by the counter itself. The word that the highest counter is in has taken the place of one that is 128 words older, so
+// that the window reaches 8192 - 64 counters back: one that is exactly 8128 behind is the last good one, as in Linux's
+// WireGuard.
 
 const BITS: u64 = 8192;
-const USABLE: u64 = BITS - 64;
+/** How far behind the highest a counter may be. */
+const REACH: u64 = BITS - 64;
 
 // A window: the highest counter taken, u64, then the bitmap.
 const BITMAP: usize = 8;
@@ -31,7 +33,7 @@ export function replayReset(window: usize): void {
 export function replayCheck(window: usize, counter: u64): u32 {
   const highest = load<u64>(window);
   if (counter > highest) return FRESH;
-  if (highest - counter >= USABLE) return TOO_OLD;
+  if (highest - counter > REACH) return TOO_OLD;
   return load<u64>(wordOf(window, counter)) & bitOf(counter) ? SEEN : FRESH;
 }
 

@@ -39,23 +39,27 @@ import {
   sessionAt,
   TRANSPORT_HEADER,
 } from './layout';
-import { STATUS_OK, tally } from './status';
+import { ownNote } from './own';
+import { STATUS_OK, STATUS_OWN, tally } from './status';
 import { TRANSPORT_OVERHEAD, transportOpen, transportSeal } from './transport';
 
 /** Seal the frame: it becomes a DATA datagram. */
 export const OP_SEAL: u32 = 1;
 /** Open the DATA datagram: it becomes a frame. */
 export const OP_OPEN: u32 = 2;
-/** Seal the payload: it becomes a transport message (secure-protocol §2). */
+/** Seal the payload: it becomes a transport message (secure.md §2.1). */
 export const OP_SEAL_TRANSPORT: u32 = 3;
 /** Open the transport message: it becomes a payload. */
 export const OP_OPEN_TRANSPORT: u32 = 4;
+/** Refuse a frame, which is a datagram of ours (own.ts). */
+export const OP_REFUSE_OWN: u32 = 5;
 
 export const DESCRIPTOR_SESSION: usize = 0;
 export const DESCRIPTOR_OP: usize = 4;
 export const DESCRIPTOR_ADDRESS: usize = 8;
 export const DESCRIPTOR_LENGTH: usize = 12;
 export const DESCRIPTOR_STATUS: usize = 16;
+export const DESCRIPTOR_DATA: usize = 20;
 export const DESCRIPTOR_KEYPAIR: usize = 24;
 export const DESCRIPTOR_FRAMES: usize = 28;
 
@@ -120,34 +124,47 @@ export function ringFill(session: u32, op: u32, at: usize, length: u32, segment:
 /**
  * Seals and opens what waits between done and head, RING_BATCH slots at most, in the order of the slots; all but
  * Blowfish's encryption, which comes last, of all of them together.
+ * @param now ms, of a clock that does not jump: for what is bounded in time (storm.ts)
  * @returns how many slots were processed
  */
-export function ringProcess(): u32 {
+export function ringProcess(now: f64): u32 {
   const done = atomic.load<u32>(RING_DONE);
   const waiting = atomic.load<u32>(RING_HEAD) - done;
   const count = min(waiting, RING_BATCH);
   const end = done + count;
   let spans: u32 = 0;
-  for (let position = done; position != end; position++) spans = work(descriptorAt(position), spans);
+  for (let position = done; position != end; position++) spans = work(descriptorAt(position), spans, now);
   classicEncrypt(spans);
+  for (let position = done; position != end; position++) noteSealed(descriptorAt(position));
   atomic.store<u32>(RING_DONE, end);
   return count;
 }
 
+/** Notes what is sent: it may come back. */
+function noteSealed(descriptor: usize): void {
+  const op = load<u32>(descriptor, DESCRIPTOR_OP);
+  const length = load<u32>(descriptor, DESCRIPTOR_LENGTH);
+  if ((op == OP_SEAL || op == OP_SEAL_TRANSPORT) && length > 0)
+    ownNote(load<u32>(descriptor, DESCRIPTOR_ADDRESS), length);
+}
+
 /** Works on a slot; returns how many spans wait to be encrypted. */
-function work(descriptor: usize, spans: u32): u32 {
+function work(descriptor: usize, spans: u32, now: f64): u32 {
   const session = load<u32>(descriptor, DESCRIPTOR_SESSION);
   const span = descriptor + DESCRIPTOR_ADDRESS;
   let status: u32;
   switch (load<u32>(descriptor, DESCRIPTOR_OP)) {
     case OP_OPEN:
-      status = classicOpen(session, span);
+      status = classicOpen(session, span, now);
       break;
     case OP_SEAL_TRANSPORT:
-      status = transportSeal(session, span);
+      status = transportSeal(session, span, descriptor + DESCRIPTOR_DATA);
       break;
     case OP_OPEN_TRANSPORT:
-      status = transportOpen(session, span, descriptor + DESCRIPTOR_KEYPAIR);
+      status = transportOpen(session, span, descriptor + DESCRIPTOR_KEYPAIR, descriptor + DESCRIPTOR_DATA);
+      break;
+    case OP_REFUSE_OWN:
+      status = STATUS_OWN;
       break;
     default:
       status = classicPrepare(session, span);

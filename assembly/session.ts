@@ -2,6 +2,8 @@
 import { blowfishExpand } from './blowfish';
 import { fragmentsForget } from './fragments';
 import {
+  CHACHA_STREAM,
+  CHACHA_STREAM_BYTES,
   KEY_P,
   LANE_HALVES,
   SCHEDULE_BYTES,
@@ -24,7 +26,7 @@ import {
 } from './layout';
 import { replayReset } from './replay';
 import { scheduleInto, schedulesForget } from './schedule';
-import { active } from './status';
+import { active, STATUS_SHARE, tally } from './status';
 
 const CHACHA20_KEY_BYTES: usize = 32;
 
@@ -33,12 +35,12 @@ const CHACHA20_KEY_BYTES: usize = 32;
  * classic operations refuse it, and transport.ts looks at its keypairs.
  */
 export const SUITE_NONE: u32 = 0;
-/** `-x`: the frame alone, neither encrypted nor counted (classic-protocol §3). */
+/** `-x`: the frame alone, neither encrypted nor counted (classic.md §3.4). */
 export const SUITE_PLAIN: u32 = 1;
-/** Blowfish-CBC, CRC-32 and counter (classic-protocol §3). */
+/** Blowfish-CBC, CRC-32 and counter (classic.md §3.2). */
 export const SUITE_BLOWFISH: u32 = 2;
 
-/** ChaCha20, CRC-32 and counter (classic-protocol §3). */
+/** ChaCha20, CRC-32 and counter (classic.md §3.3). */
 export const SUITE_CHACHA20: u32 = 3;
 
 /** The suite of a session, one of SUITE_*. */
@@ -104,6 +106,12 @@ export function sessionLimit(session: u32, bytes: u32): void {
   store<u32>(sessionAt(session), bytes, SESSION_FRAME_MAX);
 }
 
+/** Wipes what the last datagrams have left: blocks at work, one-time keys, key stream. */
+export function scratchWipe(): void {
+  memory.fill(LANE_HALVES, 0, SCRATCH_END - LANE_HALVES);
+  memory.fill(CHACHA_STREAM, 0, CHACHA_STREAM_BYTES);
+}
+
 /** Takes a session's keys away and wipes them; the counts and the stream from its plug stay. */
 export function sessionUnkey(session: u32): void {
   const record = sessionAt(session);
@@ -112,7 +120,7 @@ export function sessionUnkey(session: u32): void {
   if (load<u32>(record, SESSION_PATH) > 0) fragmentsForget(session);
   memory.fill(record + SESSION_REPLAY, 0, SESSION_PARTIAL - SESSION_REPLAY);
   store<u64>(record, 0, SESSION_IV);
-  memory.fill(LANE_HALVES, 0, SCRATCH_END - LANE_HALVES); // what the last blocks left there
+  scratchWipe();
   schedulesForget();
 }
 
@@ -128,6 +136,11 @@ export function sessionDropped(session: u32, bySwitch: u32, unopened: u32): void
   store<u64>(record, load<u64>(record, SESSION_DROPPED_BY_SWITCH) + bySwitch, SESSION_DROPPED_BY_SWITCH);
   store<u64>(record, load<u64>(record, SESSION_DROPPED_UNOPENED) + unopened, SESSION_DROPPED_UNOPENED);
   active(record);
+}
+
+/** Counts a datagram that was not opened, as its peer had brought its share. */
+export function sessionOverShare(session: u32): void {
+  tally(sessionAt(session), STATUS_SHARE);
 }
 
 /** Forgets a frame of which only a part came: its plug is a new one. */

@@ -24,7 +24,7 @@ export const STATUS_FRAME_LONG: u32 = 9;
 export const STATUS_TAG: u32 = 10;
 /** No keypair of the session has the receiver index that the datagram bears. */
 export const STATUS_INDEX: u32 = 11;
-// The following are counted, but are no slot's status: the datagram was authentic (secure-protocol §2).
+// The following are counted, but are no slot's status: the datagram was authentic (secure.md §2.2).
 /** A record that is not whole, or a fragment that fits no frame. */
 export const STATUS_RECORD: u32 = 12;
 /** An IPv4 or IPv6 packet. */
@@ -33,7 +33,13 @@ export const STATUS_IP: u32 = 13;
 export const STATUS_PAYLOAD: u32 = 14;
 /** A frame of which fragments were missing for too long, or that had to make room for another. */
 export const STATUS_INCOMPLETE: u32 = 15;
-export const STATUS_COUNT: u32 = 16;
+/** A frame from the plug that is a datagram of ours: sealed again it would go round for ever. */
+export const STATUS_OWN: u32 = 16;
+/** A datagram of a peer that brought more than its share: not opened, and no slot's status (src/protocol/fair-share.ts). */
+export const STATUS_SHARE: u32 = 17;
+/** A broadcast or multicast of a peer that has sent as many as it may (storm.ts). */
+export const STATUS_STORM: u32 = 18;
+export const STATUS_COUNT: u32 = 19;
 
 /** Counts one more of a session's slots, or frames, that ended so. @param record of the session */
 export function tally(record: usize, status: u32): void {

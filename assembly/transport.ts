@@ -1,4 +1,4 @@
-// The transport message of WireGuard (secure-protocol §2; whitepaper §5.4.6), and the keypairs that it is sealed and
+// The transport message of WireGuard (secure.md §2.1; whitepaper §5.4.6), and the keypairs that it is sealed and
 // opened with.
 //
 //     4, u32 ‖ receiver's index, u32 ‖ counter, u64 ‖ sealed payload ‖ tag, 16 bytes          little-endian
@@ -20,8 +20,6 @@ import {
   KEYPAIR_SEND,
   KEYPAIR_THERE,
   KEYPAIRS,
-  LANE_HALVES,
-  SCRATCH_END,
   SESSION_CURRENT,
   SESSION_KEYPAIRS,
   SESSION_NEWS,
@@ -31,9 +29,9 @@ import {
   sessionAt,
   TRANSPORT_HEADER,
 } from './layout';
-import { FRAGMENT, FRAGMENT_HEADER } from './records';
+import { FRAGMENT, FRAGMENT_HEADER, PAYLOAD_CONTROL, PAYLOAD_RECORDS } from './records';
 import { FRESH, replayCheck, replayTake, SEEN } from './replay';
-import { sessionPath } from './session';
+import { scratchWipe, sessionPath } from './session';
 import {
   STATUS_EXHAUSTED,
   STATUS_INDEX,
@@ -48,7 +46,7 @@ import {
 const TYPE_TRANSPORT: u32 = 4;
 /** Bytes of a transport message that are not payload. */
 export const TRANSPORT_OVERHEAD: u32 = TRANSPORT_HEADER + TAG_BYTES;
-/** 2^64 - 2^13 - 1: messages under one key (§1). */
+/** 2^64 - 2^13 - 1: messages under one key (secure.md §1.5). */
 const REJECT_AFTER: u64 = ~(<u64>0x2000);
 const KEY_BYTES: usize = 32;
 /** Largest UDP payload until the path is known to carry more or less. */
@@ -114,7 +112,7 @@ export function keypairDrop(session: u32, place: u32): void {
   const record = sessionAt(session);
   if (load<u32>(record, SESSION_CURRENT) == place + 1) store<u32>(record, 0, SESSION_CURRENT);
   memory.fill(keypairAt(session, place), 0, KEYPAIR_BYTES);
-  memory.fill(LANE_HALVES, 0, SCRATCH_END - LANE_HALVES); // what the last blocks left there
+  scratchWipe();
 }
 
 /** How many messages a keypair has sealed. */
@@ -129,8 +127,14 @@ function nonceOf(counter: u64): usize {
   return AEAD_NONCE;
 }
 
+/** Whether a payload is for the peer's switch. What the two ends say to each other asks for no answer by a timer's end. */
+function isData(payload: usize, length: u32): bool {
+  return length > 0 && load<u8>(payload) != PAYLOAD_CONTROL;
+}
+
 /** Counts the frames of a payload of our own making; one in fragments with its last. */
 function countSealed(record: usize, payload: usize, length: u32): void {
+  if (length == 0 || load<u8>(payload) != PAYLOAD_RECORDS) return;
   const end = payload + length;
   for (let at = payload + 1; at < end; ) {
     const word = ((<u32>load<u8>(at)) << 8) | load<u8>(at, 1);
@@ -146,9 +150,10 @@ function countSealed(record: usize, payload: usize, length: u32): void {
 /**
  * Makes a transport message of a payload in place; an empty one is a keepalive.
  * @param span address of two u32, address and length: of the payload before, of the message after
+ * @param data address of a u32: set to whether the payload is for the peer's switch
  * @returns STATUS_*
  */
-export function transportSeal(session: u32, span: usize): u32 {
+export function transportSeal(session: u32, span: usize, data: usize): u32 {
   const record = sessionAt(session);
   const current = load<u32>(record, SESSION_CURRENT);
   if (current == 0) return STATUS_NO_KEY;
@@ -163,10 +168,12 @@ export function transportSeal(session: u32, span: usize): u32 {
   store<u32>(message, TYPE_TRANSPORT);
   store<u32>(message, load<u32>(keypair, KEYPAIR_REMOTE), 4);
   store<u64>(message, counter, 8);
+  const forSwitch = isData(payload, length);
+  store<u32>(data, <u32>forSwitch);
+  note(record, true, forSwitch);
   aeadSeal(payload, length, keypair + KEYPAIR_SEND, nonceOf(counter));
   store<u32>(span, <u32>message);
   store<u32>(span, length + TRANSPORT_OVERHEAD, 4);
-  note(record, true, length > 0);
   return STATUS_OK;
 }
 
@@ -174,9 +181,10 @@ export function transportSeal(session: u32, span: usize): u32 {
  * Opens a transport message in place. Nothing of what is refused is written, nor does it move anything.
  * @param span address of two u32, address and length: of the message before, of the payload after
  * @param place address of a u32: set to the place of the message's keypair
+ * @param data address of a u32: set to whether the payload is for the switch
  * @returns STATUS_*
  */
-export function transportOpen(session: u32, span: usize, place: usize): u32 {
+export function transportOpen(session: u32, span: usize, place: usize, data: usize): u32 {
   const message: usize = load<u32>(span);
   const length = load<u32>(span, 4);
   if (length < TRANSPORT_OVERHEAD || length > DATAGRAM_MAX) return STATUS_LENGTH;
@@ -203,9 +211,11 @@ export function transportOpen(session: u32, span: usize, place: usize): u32 {
   const nonce = nonceOf(counter);
   if (!aeadVerify(payload, payloadLength, key, nonce)) return STATUS_TAG;
   replayTake(keypair + KEYPAIR_REPLAY, counter);
-  aeadDecrypt(payload, payloadLength, key, nonce);
+  aeadDecrypt(payload, payloadLength);
   store<u32>(span, <u32>payload);
   store<u32>(span, payloadLength, 4);
-  note(sessionAt(session), false, payloadLength > 0);
+  const forSwitch = isData(payload, payloadLength);
+  store<u32>(data, <u32>forSwitch);
+  note(sessionAt(session), false, forSwitch);
   return STATUS_OK;
 }

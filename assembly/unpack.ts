@@ -1,15 +1,17 @@
-// Payloads into frames (secure-protocol §2; see records.ts). A payload is authentic, so that what
+// Payloads into frames (secure.md §2.3; see records.ts). A payload is authentic, so that what
 // is wrong in it is its sender's fault. What comes before a malformed record is handed on: its frames were whole. What
 // comes after is dropped if the record does not tell where it ends.
 //
 // Frames stay where they are: a table tells where (layout.ts, FRAMES).
-import { fragmentFrame, fragmentLength, fragmentTake } from './fragments';
+import { controlKeep } from './controls';
+import { fragmentFrame, fragmentLength, fragmentRelease, fragmentTake } from './fragments';
 import { countOpened, FRAME_HEADER } from './frames';
-import { FRAME_MIN, FRAMES, FRAMES_ENTRY, RING_DONE, RING_SLOTS, sessionAt } from './layout';
-import { FRAGMENT, FRAGMENT_HEADER, PAYLOAD_RECORDS } from './records';
+import { FRAME_MIN, FRAMES, FRAMES_ENTRY, RING_DONE, RING_SLOTS, SESSION_LEADING, sessionAt } from './layout';
+import { FRAGMENT, FRAGMENT_HEADER, PAYLOAD_CONTROL, PAYLOAD_RECORDS } from './records';
 import {
   DESCRIPTOR_ADDRESS,
   DESCRIPTOR_FRAMES,
+  DESCRIPTOR_KEYPAIR,
   DESCRIPTOR_LENGTH,
   DESCRIPTOR_OP,
   DESCRIPTOR_SESSION,
@@ -17,7 +19,16 @@ import {
   descriptorAt,
   OP_OPEN_TRANSPORT,
 } from './ring';
-import { STATUS_FRAME_SHORT, STATUS_IP, STATUS_OK, STATUS_PAYLOAD, STATUS_RECORD, tally } from './status';
+import {
+  STATUS_FRAME_SHORT,
+  STATUS_IP,
+  STATUS_OK,
+  STATUS_PAYLOAD,
+  STATUS_RECORD,
+  STATUS_STORM,
+  tally,
+} from './status';
+import { isStorm } from './storm';
 
 /** Writes an entry of the table; returns where the next one goes. */
 function enter(table: usize, place: i32, at: usize, length: u32): usize {
@@ -31,12 +42,19 @@ function enter(table: usize, place: i32, at: usize, length: u32): usize {
 function enterFragment(session: u32, at: usize, size: u32, table: usize, now: f64): usize {
   const record = sessionAt(session);
   const count = load<u8>(at, 3);
-  if (load<u8>(at, 2) >= count || size == 0) {
+  const behind = <u32>load<u8>(at, 2) + 1;
+  if (behind > count || size == 0) {
     tally(record, STATUS_RECORD);
     return table;
   }
+  if (behind < count) store<u64>(record, load<u64>(record, SESSION_LEADING) + 1, SESSION_LEADING);
   const number = fragmentTake(session, at, size, now);
   if (number < 0) return table;
+  if (isStorm(record, fragmentFrame(number), now)) {
+    tally(record, STATUS_STORM);
+    fragmentRelease(number);
+    return table;
+  }
   const length = fragmentLength(number);
   countOpened(record, length);
   return enter(table, ~number, fragmentFrame(number), length);
@@ -53,6 +71,10 @@ export function unpack(session: u32, slot: u32, payload: usize, length: u32, tab
   if (length == 0) return table; // a keepalive
   const record = sessionAt(session);
   const kind = load<u8>(payload);
+  if (kind == PAYLOAD_CONTROL) {
+    controlKeep(session, load<u32>(descriptorAt(slot), DESCRIPTOR_KEYPAIR), payload, length);
+    return table;
+  }
   if (kind != PAYLOAD_RECORDS) {
     tally(record, kind >> 4 == 4 || kind >> 4 == 6 ? STATUS_IP : STATUS_PAYLOAD);
     return table;
@@ -72,6 +94,8 @@ export function unpack(session: u32, slot: u32, payload: usize, length: u32, tab
       table = enterFragment(session, at + FRAME_HEADER, size, table, now);
     } else if (size < FRAME_MIN) {
       tally(record, STATUS_FRAME_SHORT);
+    } else if (isStorm(record, at + FRAME_HEADER, now)) {
+      tally(record, STATUS_STORM);
     } else {
       // No longer than FRAME_MAX: the largest datagram holds no more.
       countOpened(record, size);

@@ -103,21 +103,22 @@ export function vdestreamRead(session: u32, length: u32): u32 {
 }
 
 /** Makes an entry's frame the next one of a stream; returns where that goes on. */
-function putEntry(at: usize, entry: usize): usize {
+function putEntry(at: usize, entry: usize, even: bool): usize {
   const length = load<u32>(entry, 8);
   memory.copy(at + HEADER, load<u32>(entry, 4), length);
   const place = load<i32>(entry);
   if (place < 0) fragmentRelease(~place);
-  return putFrame(at, length);
+  return putFrame(at, length, even);
 }
 
 /**
  * Writes a session's opened frames among the last `count` processed slots to STAGE_OUT, as a stream.
  * @param count RING_BATCH at most
  * @param now ms, of a clock that does not jump: for frames in fragments
+ * @param even whether frames of odd length get one zero byte more (putFrame)
  * @returns the length of the stream
  */
-export function vdestreamWrite(session: u32, count: u32, now: f64): u32 {
+export function vdestreamWrite(session: u32, count: u32, now: f64, even: bool): u32 {
   const done = atomic.load<u32>(RING_DONE);
   let at = STAGE_OUT;
   for (let position = done - count; position != done; position++) {
@@ -129,10 +130,10 @@ export function vdestreamWrite(session: u32, count: u32, now: f64): u32 {
     const op = load<u32>(descriptor, DESCRIPTOR_OP);
     if (op == OP_OPEN) {
       memory.copy(at + HEADER, from, length);
-      at = putFrame(at, length);
+      at = putFrame(at, length, even);
     } else if (op == OP_OPEN_TRANSPORT) {
       const end = unpack(session, position & (RING_SLOTS - 1), from, length, FRAMES, now);
-      for (let entry = FRAMES; entry < end; entry += FRAMES_ENTRY) at = putEntry(at, entry);
+      for (let entry = FRAMES; entry < end; entry += FRAMES_ENTRY) at = putEntry(at, entry, even);
     }
   }
   return <u32>(at - STAGE_OUT);

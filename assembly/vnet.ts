@@ -1,5 +1,5 @@
 // The header that a tap puts before a frame, and takes before one, when it was opened with IFF_VNET_HDR: struct virtio_net_hdr
-// (virtio 1.2, §5.1.6). It tells of a frame that is many (a super-frame), and of a checksum that is not finished: the field
+// (virtio 1.2, §5.1.6). It marks a frame that is many (a super-frame), and a checksum that is not finished: the field
 // holds the sum of what stands outside of the bytes that are still to be added.
 export const VNET_BYTES: u32 = 10;
 export const VNET_FLAGS: usize = 0;

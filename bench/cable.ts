@@ -1,9 +1,9 @@
 // What goes through a cable, and what it costs: between two switches next to a plain cable and the C program,
 // and from tap to tap next to other tunnels. In rotation, so that a noisy machine is noisy to all.
 import { type Host, Lab } from '../lab/lab.js';
-import type { Process } from '../lab/process.js';
 import { ask, figure, machine, median, options, save, table } from './measure.js';
 import { usage } from './proc.js';
+import { iperf, mbit, ping } from './traffic.js';
 import { type Tunnel, tunnels } from './tunnels.js';
 
 const INNER_MTU = 1400;
@@ -52,46 +52,7 @@ const FULL_LENGTH: Lengths = {
 };
 const QUICK: Lengths = { seconds: 1, rates: [100, 300], smallRates: [20, 60], pings: 40 };
 
-/** What iperf3 says in the end. */
-interface Traffic {
-  /** Received. */
-  readonly bytes: number;
-  readonly seconds: number;
-}
-
-/** Ends with the program, or by force when its time is up. */
-async function ended(process: Process, ms: number): Promise<string> {
-  const timer = setTimeout(() => process.signal('SIGKILL'), ms);
-  await process.exited;
-  clearTimeout(timer);
-  return process.output;
-}
-
-async function iperf(from: Host, to: Host, seconds: number, ...args: string[]): Promise<Traffic> {
-  const receiver = to.start(['iperf3', '-s', '-1', '--forceflush']);
-  try {
-    await receiver.prints(/listening/);
-    const sender = from.start(['iperf3', '-c', to.inner, '-t', String(seconds), '-J', ...args]);
-    const said = await ended(sender, (seconds + 10) * 1000);
-    const { end, error } = JSON.parse(said.slice(said.indexOf('{')));
-    if (error !== undefined) throw new Error(`iperf3: ${error}`);
-    return end.sum_received;
-  } finally {
-    await receiver.stop('SIGKILL');
-  }
-}
-
-const mbit = ({ bytes, seconds }: Traffic) => (8 * bytes) / seconds / 1e6;
-
 const most = (offered: Sample['udpOffered']) => Math.max(...Object.values(offered));
-
-/** The round trips of some pings, ms. */
-async function ping(from: Host, to: Host, count: number): Promise<number[]> {
-  const interval = 0.01;
-  const pings = from.start(['ping', '-n', '-c', String(count), '-i', String(interval), '-W', '2', to.inner]);
-  const said = await ended(pings, 1000 * (5 + 4 * count * interval));
-  return [...said.matchAll(/time=([\d.]+) ms/g)].map(([, ms]) => Number(ms));
-}
 
 /** One round of one tunnel, in a lab of its own. */
 async function measure(tunnel: Tunnel, { seconds, rates, smallRates, pings }: Lengths): Promise<Sample> {

@@ -14,7 +14,8 @@ import { Core } from '../src/core/core.js';
 import { Arena, Messages, MMSGHDR } from '../src/native/arena.js';
 import { AF, F, loadLibc, MSG, POLL, SO, SOCK, SOL } from '../src/native/libc.js';
 import { NAME_BYTES, Names } from '../src/native/sockaddr.js';
-import { Vde, type VdePort } from '../src/native/vde.js';
+import { Switches } from '../src/native/switches.js';
+import type { VdePort } from '../src/native/vde.js';
 import { Watch } from '../src/native/watch.js';
 import { ClassicClient } from '../src/protocol/classic-client.js';
 import { TYPE } from '../src/protocol/constants.js';
@@ -32,7 +33,7 @@ const FIRST_FRAME = 100;
 /** Frames that the answering port takes at once, and room for each. */
 const ECHO_FRAMES = 64;
 const ECHO_BYTES = 2048;
-/** What Watch tells of the answering port; of a client it tells the number. */
+/** What Watch reports about the answering port; about a client it reports the number. */
 const ECHO = 0xffff;
 
 const [address, port, keyFile, locator, count, ...sources] = process.argv.slice(2) as [
@@ -148,7 +149,7 @@ function receive(client: Client): void {
   }
 }
 
-/** Sends back whatever comes for ECHO_MAC. Whoever starts this learns its address to the switch first. */
+/** Sends back what comes for ECHO_MAC. The caller has the switch learn that address first. */
 class Echo {
   readonly #port: VdePort;
   readonly #messages = new Messages(arena, ECHO_FRAMES, 1);
@@ -255,9 +256,7 @@ function until(condition: () => boolean): void {
   }
 }
 
-const opened = await new Promise<VdePort | number>((resolve) => new Vde(libc).open(locator, resolve));
-if (typeof opened === 'number') throw new Error(`${locator}: ${libc.errorName(opened)}`);
-const echo = new Echo(opened);
+const echo = new Echo(await new Switches(libc).open(locator, false, new AbortController().signal));
 const pending = Array.from({ length: Number(count) }, (_, i) => open(i));
 const from = performance.now();
 for (const client of pending) {

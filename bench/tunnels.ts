@@ -214,7 +214,7 @@ function wireguardGo(name: string, vxlan: boolean): Tunnel {
         const secret = newPrivateKey((length) => randomBytes(length));
         return {
           host,
-          device: `cc${process.pid % 1e6}g${i}`, // its control socket is named after it, and not in a namespace
+          device: `wg${i}`,
           address: `10.99.0.${i + 1}`,
           outer: [client.link.hub4, client.link.own4][i] as string,
           publicKey: keyText(publicKeyOf(secret)),
@@ -224,7 +224,9 @@ function wireguardGo(name: string, vxlan: boolean): Tunnel {
       const daemons = ends.map(({ host, device }) => host.start(['wireguard-go', '-f', device]));
       for (const [i, { host, device, address, keyFile }] of ends.entries()) {
         const other = ends[1 - i] as (typeof ends)[0];
-        await until('wireguard-go listens', () => existsSync(`/var/run/wireguard/${device}.sock`));
+        await until('wireguard-go listens', () =>
+          existsSync(join(host.runDirectory, `wireguard/${device}.sock`)),
+        );
         host.run(
           'wg',
           ...['set', device, 'listen-port', String(port), 'private-key', keyFile],

@@ -7,13 +7,6 @@ const header = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5
 const frame = Uint8Array.of(...header, ...new TextEncoder().encode('a frame in a cable'));
 
 const core = await Core.load();
-const session = core.openSession();
-if (session === undefined) throw new Error('no memory for a session');
-core.keySession(session, { suite: 'blowfish', key });
-
-// The core takes frames as vde_plug gives them: each behind its length.
-core.readStream(session, Uint8Array.of(frame.length >> 8, frame.length & 0xff, ...frame));
-core.ring.process();
-const { index, address, length } = core.ring.processed(0);
-console.log(Buffer.from(core.ring.bytes.subarray(address, address + length)).toString('hex'));
-core.ring.release(index);
+const session = core.openSession({ suite: 'blowfish', key });
+console.log(Buffer.from(session.seal(frame)).toString('hex'));
+session.dispose();

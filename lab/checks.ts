@@ -1,4 +1,4 @@
-// What a cable has to stand, whoever is at its ends.
+// What every cable has to withstand.
 import type { PeerStatistics } from '../src/running.js';
 import { type Host, labProgram } from './lab.js';
 import type { Process } from './process.js';
@@ -15,6 +15,15 @@ export async function carried(end: Process): Promise<PeerStatistics> {
   const from = end.printed;
   end.signal('SIGUSR2');
   return JSON.parse((await end.prints(/^\{.*"msg":"carried"\}$/m, 5_000, from))[0]);
+}
+
+/** The same of each client of a server that has so many. */
+export async function carriedByEach(end: Process, clients: number): Promise<PeerStatistics[]> {
+  const from = end.printed;
+  end.signal('SIGUSR2');
+  const line = '^\\{.*"msg":"carried"\\}$';
+  const [lines] = await end.prints(new RegExp(`(?:${line}[^]*?){${clients}}`, 'm'), 5_000, from);
+  return [...lines.matchAll(new RegExp(line, 'gm'))].map(([one]) => JSON.parse(one));
 }
 
 const PORTS = { first: 5_000, last: 30_000 };

@@ -1,5 +1,5 @@
 // The main job, shown: two hosts, two switches, an encrypted cable, a ping. Where namespaces or programs are
-// not to be had, the same cable runs between two stand-in plugs inside this process.
+// missing, the same cable runs between two stand-in plugs inside this process.
 import { randomBytes } from 'node:crypto';
 import { connect, memoryPort, type PeerStatistics, serve } from '../src/index.js';
 import { carried, transfer } from './checks.js';

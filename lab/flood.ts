@@ -1,7 +1,7 @@
 // Datagrams in great numbers with forged addresses, by trafgen, from inside a host's namespace.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Host, Lab } from './lab.js';
+import { type Host, type Lab, labProgram } from './lab.js';
 import type { Process } from './process.js';
 
 /** A UDP address; `many`: every datagram has another one, from a network that nobody is in. */
@@ -71,6 +71,22 @@ export function flood(
     ...['trafgen', '--dev', device(at, towards), '--conf', conf, '--cpus', '1', '--no-sock-mem'],
     ...['--rate', `${rate}pps`, '--num', String(rate * seconds), '--qdisc-path'],
   ]);
+}
+
+/**
+ * Sends frames from a host on the inner network to another's address, or to all, in UDP that nobody answers; until it is stopped.
+ * @param frame bytes of each, with Ethernet's header
+ * @param rate frames per second; as many as can be when undefined
+ * @param count how many; it ends then
+ */
+export function floodFrames(
+  host: Host,
+  to: string,
+  frame: number,
+  { rate = 0, count }: { readonly rate?: number; readonly count?: number } = {},
+): Process {
+  const most = count === undefined ? [] : [String(count)];
+  return host.start([...labProgram('datagrams-out'), to, String(frame - HEADERS), String(rate), ...most]);
 }
 
 const PCAP = { file: 24, packet: 16, length: 8 } as const;

@@ -1,16 +1,15 @@
 // A network in a box: hosts are network namespaces, joined to the first one by veth pairs (or to another, which
 // is then their router), each with a real vde_switch and a tap on it. Everything is named after the process that
 // made it, and goes when it goes.
-import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Process, run, until } from './process.js';
+import { temporaryDirectory } from './temporary.js';
 
 const PREFIX = 'cryptcab-lab';
-/** Files here, by namespace, take the place of those in /etc for what `ip netns exec` starts. */
-const NETNS_ETC = '/etc/netns';
 // This file runs as it is (tests) and as built (demo, bench).
 const root = fileURLToPath(
   new URL(/\/dist\/lab\/[^/]*$/.test(import.meta.url) ? '../..' : '..', import.meta.url),
@@ -34,20 +33,18 @@ function sweep(): void {
   for (const line of run('ip', 'netns', 'list').split('\n')) {
     const name = line.split(' ')[0] as string;
     const owner = new RegExp(`^${PREFIX}-(\\d+)-`).exec(name)?.[1];
-    if (owner !== undefined && !readdirSync('/proc').includes(owner)) removeNamespace(name);
+    if (owner === undefined || existsSync(`/proc/${owner}`)) continue;
+    try {
+      removeNamespace(name);
+    } catch (error) {
+      // Another lab may have taken it away meanwhile.
+      if (run('ip', 'netns', 'list').split(/\s/).includes(name)) throw error;
+    }
   }
 }
 
 function removeNamespace(name: string): void {
   run('ip', 'netns', 'delete', name);
-  rmSync(join(NETNS_ETC, name), { recursive: true, force: true });
-}
-
-/** Key files where the C program leaves them: a client its copy of a shared one, a server what came by scp. */
-function originalKeyFiles(): string[] {
-  return readdirSync('/tmp')
-    .filter((name) => /^\.?vde_\w+\.key$/.test(name))
-    .map((name) => join('/tmp', name));
 }
 
 /** One host: a network namespace. */
@@ -71,6 +68,16 @@ export class Host {
   readonly switchPath: string;
   /** XDG_RUNTIME_DIR there: hosts share a file system, and their control sockets must not meet. */
   readonly runtimeDirectory: string;
+  /** STATE_DIRECTORY there. */
+  readonly stateDirectory: string;
+  /** TMPDIR there, and /tmp. */
+  readonly temporaryDirectory: string;
+  /** What is /run there. */
+  readonly runDirectory: string;
+  /** What is /etc/hosts there. */
+  readonly #hosts: string;
+  /** Sleeps in this host's namespaces, so that they are made once, and not for each program. */
+  #keeper: ChildProcess | undefined;
   readonly #lab: Lab;
   /** Of its tap. */
   readonly mac: string;
@@ -90,13 +97,56 @@ export class Host {
     this.mac = `02:63:61:62:00:${(index + 1).toString(16).padStart(2, '0')}`;
     this.inner = `10.88.0.${index + 1}`;
     this.switchPath = join(lab.directory, `switch${index}`);
-    this.runtimeDirectory = join(lab.directory, `run${index}`);
+    this.runtimeDirectory = join(lab.directory, `runtime${index}`);
+    this.stateDirectory = join(lab.directory, `state${index}`);
+    this.temporaryDirectory = join(lab.directory, `tmp${index}`);
+    this.runDirectory = join(lab.directory, `run${index}`);
+    this.#hosts = join(lab.directory, `hosts${index}`);
     mkdirSync(this.runtimeDirectory, { mode: 0o700 });
+    mkdirSync(this.temporaryDirectory);
+    copyFileSync('/etc/hosts', this.#hosts);
+  }
+
+  /**
+   * Makes the namespaces: one of the network, and one of mounts, in which /run, /tmp and /etc/hosts are this host's own: hosts see
+   * neither the machine's servers nor each other's key files. The lab and the program under test may be in /tmp themselves, and
+   * are shown there.
+   */
+  open(): void {
+    run('ip', 'netns', 'add', this.namespace);
+    mkdirSync(join(this.runDirectory, 'sshd'), { recursive: true }); // where sshd separates its privileges; its package makes it at boot
+    const shown = [this.#lab.directory, root].filter((path) => path.startsWith('/tmp/'));
+    const mounts = shown.map((path) => [path, join(this.temporaryDirectory, path.slice('/tmp/'.length))]);
+    for (const [, place] of mounts) mkdirSync(place as string, { recursive: true });
+    mounts.unshift([this.runDirectory, '/run']);
+    mounts.push([this.temporaryDirectory, '/tmp'], [this.#hosts, '/etc/hosts']);
+    const ready = join(this.#lab.directory, `ready${this.index}`);
+    const script = [
+      ...mounts.map(([path, place]) => `mount --rbind '${path}' '${place}'`),
+      `: > '${ready}'`,
+      'exec sleep infinity',
+    ].join(' && ');
+    const program = ['ip', 'netns', 'exec', this.namespace, 'sh', '-c', script];
+    // It goes with this process, however that ends.
+    this.#keeper = spawn('setpriv', ['--pdeathsig', 'KILL', ...program], { stdio: 'ignore' });
+    this.#keeper.unref();
+    run('timeout', '60', 'sh', '-c', `until [ -e '${ready}' ]; do sleep 0.01; done`);
+  }
+
+  close(): void {
+    this.#keeper?.kill('SIGKILL');
+    removeNamespace(this.namespace);
+  }
+
+  /** A program and its arguments, as they are started to run here. */
+  #here(command: readonly string[]): string[] {
+    return ['nsenter', '-t', String(this.#keeper?.pid), '-n', '-m', '--', ...command];
   }
 
   /** Runs a program here to its end. */
   run(command: string, ...args: string[]): string {
-    return run('ip', 'netns', 'exec', this.namespace, command, ...args);
+    const [nsenter, ...rest] = this.#here([command, ...args]);
+    return run(nsenter as string, ...rest);
   }
 
   /** Nothing passes between this host and its gateway any more, and nobody is told. */
@@ -119,28 +169,34 @@ export class Host {
     ];
   }
 
-  /** What /etc/hosts says here: to programs that are started from now on, and to them also what it says later. */
-  knows(names: Readonly<Record<string, string>>): void {
-    const directory = join(NETNS_ETC, this.namespace);
-    this.#lab.ownsEtc(mkdirSync(directory, { recursive: true }) === NETNS_ETC);
-    const lines = Object.entries({ localhost: '127.0.0.1', ...names });
-    // Written in place: it is mounted over /etc/hosts for each program.
-    writeFileSync(join(directory, 'hosts'), lines.map(([name, address]) => `${address} ${name}\n`).join(''));
+  /** What /etc/hosts says here. */
+  knows(names: Readonly<Record<string, string | readonly string[]>>): void {
+    const lines = Object.entries({ localhost: '127.0.0.1', ...names }).flatMap(([name, addresses]) =>
+      [addresses].flat().map((address) => `${address} ${name}\n`),
+    );
+    writeFileSync(this.#hosts, lines.join('')); // in place, as it is mounted
   }
 
   /** Starts a program here. */
   start(command: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
-    const own = { XDG_RUNTIME_DIR: this.runtimeDirectory, ...env };
-    return this.#lab.start(['ip', 'netns', 'exec', this.namespace, ...command], own);
+    const own = {
+      XDG_RUNTIME_DIR: this.runtimeDirectory,
+      STATE_DIRECTORY: this.stateDirectory,
+      TMPDIR: this.temporaryDirectory,
+      ...env,
+    };
+    return this.#lab.start(this.#here(command), own);
   }
 
   /** Starts a switch with a tap that has the inner address; waits until both work. */
   async startSwitch(mtu = 1400, options: readonly string[] = []): Promise<Process> {
     const process = this.start(['vde_switch', '-s', this.switchPath, '-tap', 'tap0', ...options]);
-    await until(`the switch at ${this.switchPath} answers`, () => {
+    const works = () => {
       if (!process.running) throw new Error(`vde_switch ended: ${process.output}`);
       return answers(join(this.switchPath, 'ctl'));
-    });
+    };
+    // Other tests may make hosts meanwhile, which holds up this whole process.
+    await until(`the switch at ${this.switchPath} answers`, works, 120_000);
     this.#configureTap(mtu);
     return process;
   }
@@ -171,7 +227,6 @@ export class Host {
   /** Starts the C program here; it needs OpenSSL's legacy provider. */
   original(args: readonly string[], env: NodeJS.ProcessEnv = {}): Process {
     // It prints through a buffer when its output is no terminal: stdbuf shows what it says as it says it.
-    this.#lab.keepOriginalTidy();
     return this.start(['stdbuf', '-oL', 'vde_cryptcab', '-s', this.switchPath, ...args], {
       OPENSSL_CONF: this.#lab.legacyProvider,
       ...env,
@@ -227,16 +282,12 @@ export function answers(path: string): Promise<boolean> {
 
 export class Lab {
   readonly name = `${PREFIX}-${process.pid}-${labs++}`;
-  readonly directory = mkdtempSync(join(tmpdir(), `${PREFIX}-`));
+  readonly directory = temporaryDirectory(PREFIX);
   readonly hosts: Host[] = [];
   /** How our program moves frames there; its own choice when undefined. */
   readonly io: string | undefined;
   readonly legacyProvider = join(this.directory, 'openssl.cnf');
   readonly #processes = new Set<Process>();
-  /** Key files that were there before the C program was started. */
-  #keyFilesBefore: string[] | undefined;
-  /** Whether NETNS_ETC was not there before. */
-  #madeEtc = false;
   readonly #atExit = () => this.#abandon();
 
   /** Makes hosts; each but the first is joined to the first. Needs root. */
@@ -267,14 +318,16 @@ export class Lab {
   addHost(gateway = this.hosts[0]): Host {
     const index = this.hosts.length;
     const host = new Host(this, index, gateway);
-    run('ip', 'netns', 'add', host.namespace);
     this.hosts.push(host);
+    host.open();
     // No frames but the tests' own on the taps: no router solicitations, no duplicate address detection.
     host.run('sysctl', '-qw', 'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0');
     host.run('ip', 'link', 'set', 'lo', 'up');
     if (gateway === undefined) return host;
     const [near, far] = [host.gatewayDevice, host.device];
-    host.run('ip', 'link', 'add', far, 'type', 'veth', 'peer', 'name', near, 'netns', gateway.namespace);
+    // From outside: namespaces have their names in the machine's /run.
+    const peer = ['peer', 'name', near, 'netns', gateway.namespace];
+    run('ip', '-n', host.namespace, 'link', 'add', far, 'type', 'veth', ...peer);
     for (const [end, device, own4, own6] of [
       [host, far, host.link.own4, host.link.own6],
       [gateway, near, host.link.hub4, host.link.hub6],
@@ -293,16 +346,6 @@ export class Lab {
     return process_;
   }
 
-  /** Takes away, at the end, what the C program leaves behind. */
-  keepOriginalTidy(): void {
-    this.#keyFilesBefore ??= originalKeyFiles();
-  }
-
-  /** Takes NETNS_ETC away at the end, where it was made. */
-  ownsEtc(made: boolean): void {
-    this.#madeEtc ||= made;
-  }
-
   /** Makes a key file. */
   keyFile(name: string, bytes: Uint8Array): string {
     const path = join(this.directory, name);
@@ -319,12 +362,7 @@ export class Lab {
   #abandon(): void {
     process.off('exit', this.#atExit);
     for (const process_ of this.#processes) process_.signal('SIGKILL');
-    for (const host of this.hosts.splice(0)) removeNamespace(host.namespace);
-    if (this.#madeEtc && readdirSync(NETNS_ETC).length === 0) rmdirSync(NETNS_ETC);
-    if (this.#keyFilesBefore !== undefined) {
-      for (const path of originalKeyFiles())
-        if (!this.#keyFilesBefore.includes(path)) rmSync(path, { force: true });
-    }
+    for (const host of this.hosts.splice(0)) host.close();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

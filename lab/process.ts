@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 
-/** Bytes of output that are kept for whoever looks later. */
+/** Bytes of output that are kept for later. */
 const OUTPUT_BYTES = 1 << 20;
 const EXIT_MS = 5_000;
 
@@ -88,7 +88,7 @@ export class Process {
    * Waits until what was printed matches; throws when the program ends first, or time is up.
    * @param from what was printed before that many characters does not count
    */
-  async prints(pattern: RegExp, ms = 15_000, from = 0): Promise<RegExpExecArray> {
+  async prints(pattern: RegExp, ms = 30_000, from = 0): Promise<RegExpExecArray> {
     return await new Promise((resolve, reject) => {
       const give = (result: () => void) => {
         clearTimeout(timer);
@@ -138,7 +138,7 @@ export class Process {
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  ms = 15_000,
+  ms = 60_000,
 ): Promise<void> {
   const end = performance.now() + ms;
   while (!(await condition())) {

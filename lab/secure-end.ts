@@ -1,7 +1,6 @@
 // One end of a secure cable with nothing around it: the machine, the core, and what stands between them. Tests run it on
 // a simulated network; secure-node.ts puts it on a socket.
-import type { Core } from '../src/core/core.js';
-import { STATUS, type Status } from '../src/core/status.js';
+import type { Core, SecureSession, Status } from '../src/core/index.js';
 import type { Remote } from '../src/protocol/remote.js';
 import { SecureMachine } from '../src/protocol/secure/machine.js';
 import { isTransport } from '../src/protocol/secure/messages.js';
@@ -10,6 +9,8 @@ import type { PeerOptions, SecureEffect, SecureOptions } from '../src/protocol/s
 
 /** Frames kept for a peer while there is no key. */
 const WAITING_MAX = 128;
+/** Largest UDP payload on a path of 1500 bytes. */
+const PATH = 1452;
 
 export interface SecureEndOptions extends SecureOptions {
   readonly now: () => number;
@@ -24,8 +25,10 @@ export class SecureEnd {
   readonly machine: SecureMachine;
   readonly #core: Core;
   readonly #options: SecureEndOptions;
-  readonly #sessions = new Map<Peer, number>();
+  readonly #sessions = new Map<Peer, SecureSession>();
   readonly #waiting = new Map<Peer, Uint8Array[]>();
+  /** The place of the keypair that seals, as far as effects have been carried out. */
+  readonly #sealing = new Map<Peer, number>();
   /** What became of transport messages, by the core's status. */
   readonly opened: Partial<Record<Status, number>> = {};
 
@@ -37,22 +40,19 @@ export class SecureEnd {
 
   add(options: PeerOptions): Peer {
     const peer = this.machine.addPeer(this.#options.now(), options);
-    this.#sessions.set(peer, this.#core.openSession() as number);
+    this.#sessions.set(peer, this.#core.openSecureSession(PATH));
     return peer;
   }
 
-  sessionOf(peer: Peer): number {
-    return this.#sessions.get(peer) as number;
+  sessionOf(peer: Peer): SecureSession {
+    return this.#sessions.get(peer) as SecureSession;
   }
 
   receive(datagram: Uint8Array, from: Remote): void {
     const now = this.#options.now();
     if (isTransport(datagram)) {
       const route = this.machine.route(from, datagram);
-      if (route !== undefined) {
-        this.#core.ring.pushTransport(this.sessionOf(route.peer), datagram);
-        this.#drain(route.peer, from);
-      }
+      if (route !== undefined) this.#open(route.peer, datagram, from);
     } else {
       this.machine.receive(now, from, datagram);
     }
@@ -78,43 +78,26 @@ export class SecureEnd {
     if (peer.sealing === undefined) return;
     const frames = this.#waiting.get(peer) ?? [];
     this.#waiting.delete(peer);
-    for (const frame of frames) {
-      const stream = Uint8Array.of(frame.length >> 8, frame.length & 255, ...frame);
-      this.#core.readStream(this.sessionOf(peer), stream);
-      this.#drain(peer);
+    for (const frame of frames) this.#sendSealed(peer, this.sessionOf(peer).seal(frame), true);
+  }
+
+  #sendSealed(peer: Peer, messages: readonly Uint8Array[], data: boolean): void {
+    for (const message of messages) {
+      this.#options.send(message, peer.endpoint as Remote);
+      const sealed = this.sessionOf(peer).messagesSealed(this.#sealing.get(peer) as number);
+      this.machine.sealed(this.#options.now(), peer, data, sealed);
     }
   }
 
-  /** Works through the ring, which holds messages of one peer alone. */
-  #drain(peer: Peer, from?: Remote): void {
-    const { ring } = this.#core;
-    const session = this.sessionOf(peer);
+  #open(peer: Peer, datagram: Uint8Array, from: Remote): void {
     const now = this.#options.now();
-    for (let count = ring.process(); count > 0; count = ring.process()) {
-      const slots = Array.from({ length: count }, (_, i) => ({ ...ring.processed(count - 1 - i) }));
-      for (const { sealed, status, address, length, keypair } of slots) {
-        if (!sealed) this.opened[STATUS[status] as Status] = (this.opened[STATUS[status] as Status] ?? 0) + 1;
-        if (status !== 0) continue;
-        if (!sealed) {
-          this.machine.opened(now, peer, keypair, from as Remote, length > 0);
-          continue;
-        }
-        this.#options.send(ring.bytes.slice(address, address + length), peer.endpoint as Remote);
-        this.machine.sealed(
-          now,
-          peer,
-          length > 32,
-          this.#core.keypairSealed(session, peer.sealing as number),
-        );
-      }
-      const stream = this.#core.writeStream(session, count, now).slice();
-      for (const { index } of slots) ring.release(index);
-      for (let at = 0; at < stream.length; ) {
-        const length = ((stream[at] as number) << 8) | (stream[at + 1] as number);
-        this.#options.frame?.(peer, stream.subarray(at + 2, at + 2 + length));
-        at += 2 + length;
-      }
-    }
+    const opened = this.sessionOf(peer).open(datagram, now);
+    const status = 'refused' in opened ? opened.refused : 'ok';
+    this.opened[status] = (this.opened[status] ?? 0) + 1;
+    if ('refused' in opened) return;
+    this.machine.opened(now, peer, opened.place, from, opened.data);
+    for (const payload of opened.controls) this.machine.control(now, peer, opened.place, payload);
+    for (const frame of opened.frames) this.#options.frame?.(peer, frame);
   }
 
   #carryOut(): void {
@@ -130,20 +113,23 @@ export class SecureEnd {
         this.#options.send(effect.datagram, effect.to);
         break;
       case 'install':
-        this.#core.installKeypair(this.sessionOf(effect.peer), effect.place, effect.keys);
+        this.sessionOf(effect.peer).install(effect.place, effect.keys);
         effect.keys.send.fill(0);
         effect.keys.receive.fill(0);
         break;
       case 'use':
-        this.#core.useKeypair(this.sessionOf(effect.peer), effect.place);
+        this.sessionOf(effect.peer).use(effect.place);
+        this.#sealing.set(effect.peer, effect.place);
         this.#flush(effect.peer);
         break;
       case 'drop':
-        this.#core.dropKeypair(this.sessionOf(effect.peer), effect.place);
+        this.sessionOf(effect.peer).drop(effect.place);
         break;
       case 'keepalive':
-        this.#core.ring.pushKeepalive(this.sessionOf(effect.peer));
-        this.#drain(effect.peer);
+        this.#sendSealed(effect.peer, [this.sessionOf(effect.peer).keepalive()], false);
+        break;
+      case 'control':
+        this.#sendSealed(effect.peer, [this.sessionOf(effect.peer).control(effect.payload)], false);
         break;
       case 'unanswered':
         this.#waiting.delete(effect.peer);

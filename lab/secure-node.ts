@@ -8,7 +8,7 @@
 //   counts       prints what was counted, as JSON
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
-import { Core } from '../src/core/core.js';
+import { Core } from '../src/core/index.js';
 import type { Remote } from '../src/protocol/remote.js';
 import { CookieHolder } from '../src/protocol/secure/cookie.js';
 import { initiation, macsOf } from '../src/protocol/secure/messages.js';
@@ -68,7 +68,8 @@ setInterval(() => end.timer(), 50);
 
 function flood(count: number): void {
   const holder = new CookieHolder(publicKey);
-  for (let i = 0; i < count; i++) {
+  // All are made before the first one leaves: the receiver must not get through them as fast as they are made.
+  const messages = Array.from({ length: count }, (_, i) => {
     const random = (length: number) => new Uint8Array(randomBytes(length));
     const message = initiation(i, {
       ephemeral: random(32),
@@ -76,8 +77,9 @@ function flood(count: number): void {
       sealedPayload: random(28),
     });
     holder.sign(now(), message);
-    udp.send(message, 0, message.length, peer.endpoint as Remote, () => {});
-  }
+    return message;
+  });
+  for (const message of messages) udp.send(message, 0, message.length, peer.endpoint as Remote, () => {});
 }
 
 createInterface({ input: process.stdin }).on('line', (line) => {
@@ -89,7 +91,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   } else if (command === 'advance') advanced += Number(number);
   else if (command === 'flood') flood(Number(number));
   else if (command === 'counts') {
-    const { refused, ...carried } = core.counts(end.sessionOf(peer));
+    const { refused, ...carried } = end.sessionOf(peer).counts();
     const text = JSON.stringify({ ...carried, refused, opened: end.opened }, (_, value) =>
       typeof value === 'bigint' ? Number(value) : value,
     );

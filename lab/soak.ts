@@ -166,7 +166,7 @@ class Soak {
     }
   }
 
-  /** Looks at the ends every second, and tells of them now and then. */
+  /** Looks at the ends every second, and reports now and then. */
   async #watch(): Promise<void> {
     const seen = this.#clients.map((client) => client.printed);
     let reconnects = 0;

@@ -1,4 +1,4 @@
-// The benchmark: installs what it needs, builds, and asks one question after the other. bench/README.md tells of each.
+// The benchmark: installs what it needs, builds, and asks one question after the other. bench/README.md describes each.
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -10,6 +10,7 @@ const QUESTIONS = {
   core: { root: false, runtimes: true },
   cable: { root: true, runtimes: true },
   peers: { root: true, runtimes: false },
+  fair: { root: true, runtimes: false },
   start: { root: true, runtimes: false },
   udp: { root: false, runtimes: true },
 };
@@ -57,7 +58,7 @@ function otherRuntimes() {
 
 let child;
 let interrupted = false;
-// A terminal tells the child as well; whoever else signals, signals this one.
+// A terminal signals the child as well; everybody else signals this one.
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.on(signal, () => {
     interrupted = true;

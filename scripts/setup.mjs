@@ -9,7 +9,9 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 /** Debian package of each program that the demo needs. */
 export const DEMO_PROGRAMS = {
   ip: 'iproute2',
+  nsenter: 'util-linux',
   ping: 'iputils-ping',
+  setpriv: 'util-linux',
   sysctl: 'procps',
   vde_plug: 'vdeplug',
   vde_switch: 'vde2',
@@ -26,14 +28,17 @@ export const TEST_PROGRAMS = {
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
   ethtool: 'ethtool',
+  fish: 'fish',
+  man: 'man-db',
+  mandoc: 'mandoc',
   'netsniff-ng': 'netsniff-ng',
-  setpriv: 'util-linux',
   stdbuf: 'coreutils',
   trafgen: 'netsniff-ng',
   tshark: 'tshark',
   vde_cryptcab: 'vde2-cryptcab',
   wg: 'wireguard-tools',
   'wireguard-go': 'wireguard-go',
+  zsh: 'zsh',
 };
 
 /** The benchmark needs these. */

@@ -28,6 +28,6 @@ if (!prepare('soak', DEMO_PROGRAMS)) process.exit(1);
 const seed = process.env.CRYPTCAB_SEED ?? Math.floor(Math.random() * 2 ** 31);
 const command = asRoot(process.execPath, 'dist/lab/soak.js', String(minutes), String(seed));
 const child = spawn(command[0], command.slice(1), { cwd: root, stdio: 'inherit' });
-// A terminal tells the child as well; whoever else signals, signals this one.
+// A terminal signals the child as well; everybody else signals this one.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
 child.on('exit', (status) => process.exit(status ?? 1));

@@ -10,6 +10,14 @@ function end(passed, failed) {
   process.exit(failed === 0 ? 0 : 1);
 }
 
+const children = new Set();
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => {
+    interrupted = true;
+    for (const child of children) child.kill(signal);
+  });
+
 /**
  * Runs a program; tells whether it did well.
  * @param {Buffer[]} [printed] keeps what it prints, to be shown later
@@ -17,17 +25,22 @@ function end(passed, failed) {
 function run([program, ...args], printed) {
   const output = printed === undefined ? 'inherit' : 'pipe';
   const child = spawn(program, args, { cwd: root, stdio: ['ignore', output, output] });
+  children.add(child);
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes) => printed.push(bytes));
   return new Promise((resolve) => {
     child.on('error', (error) => {
       console.error(`test: ${error.message}`);
       resolve(false);
     });
-    child.on('close', (status) => resolve(status === 0));
+    child.on('close', (status) => {
+      children.delete(child);
+      resolve(status === 0);
+    });
   });
 }
 
-function step(name, command) {
+async function step(name, command) {
+  if (interrupted) return false;
   console.log(`test: ${name}`);
   return run(command);
 }
@@ -45,7 +58,7 @@ const checks = [
 function vitest(project, name) {
   const report = join(root, `build/test-report-${name}.json`);
   rmSync(report, { force: true });
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile=${report}`];
+  const reporters = ['--reporter=test/reporter.ts', '--reporter=json', `--outputFile=${report}`];
   const chosen = ['--project', project, '--passWithNoTests', ...process.argv.slice(2)];
   return { report, command: asRoot(...bin('vitest/vitest.mjs'), 'run', ...reporters, ...chosen) };
 }
@@ -53,7 +66,7 @@ function vitest(project, name) {
 mkdirSync(join(root, 'build'), { recursive: true });
 const [asleep, awake] = [vitest('asleep', 'asleep'), vitest('!asleep', 'awake')];
 const printed = [];
-const sleeping = run(asleep.command, printed); // ten minutes in which it does nothing
+const sleeping = run(asleep.command, printed); // ten minutes in which it does next to nothing
 const tested = [await step('all tests', awake.command)];
 console.log('test: those beside them that sleep');
 tested.push(await sleeping);

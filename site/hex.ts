@@ -51,7 +51,7 @@ export const counterOf = (text: string): bigint => integerOf(text, U64_MAX, 'a c
 export const indexOf = (text: string): number => Number(integerOf(text, U32_MAX, 'an index'));
 
 /**
- * A key of at least so many bytes; the rest of a longer one is not looked at (classic-protocol §3).
+ * A key of at least so many bytes; the rest of a longer one is not looked at (classic.md §3.1).
  * @throws CryptcabError for a shorter one
  */
 export function keyOf(text: string, bytes: number): Uint8Array {

@@ -1,6 +1,7 @@
 // Whole datagrams sealed and opened by the core; its primitives by themselves are those that vectors are checked with.
-import type { Keying } from '../src/core/core.js';
+
 import type { Refusal, Status } from '../src/core/status.js';
+import type { Keying } from '../src/core/terms.js';
 import { TYPE } from '../src/protocol/constants.js';
 import { isTransport } from '../src/protocol/secure/messages.js';
 import type { Primitives } from '../src/vectors/primitives.js';
@@ -30,7 +31,7 @@ export interface Opened {
   readonly faults: readonly Refusal[];
 }
 
-/** Largest datagram of the secure cable, bytes, unless the path is known to take more or less (secure-protocol §2). */
+/** Largest datagram of the secure cable, bytes, unless the path is known to take more or less (secure.md §2.6). */
 export const PATH = 1452;
 const PLACE = 0;
 

@@ -1,11 +1,9 @@
-import type { Core, Keying, SessionCounts, TransportKeys } from './core/core.js';
+import type { Core } from './core/core.js';
 import type { Status } from './core/status.js';
+import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from './core/terms.js';
 import type { CryptcabError } from './error.js';
 import type { OpenPlug, Plug } from './plug/plug.js';
 import type { Remote } from './protocol/remote.js';
-
-/** Sees every datagram as it is on the wire: for `-vvvv` and for teaching. */
-export type WireTap = (direction: 'in' | 'out', remote: Remote, datagram: Uint8Array) => void;
 
 export interface CableEvents {
   /** A datagram came that is not DATA of a link that is up. */
@@ -22,12 +20,17 @@ export interface CableEvents {
   tooLong(link: Link, frameMax: number): void;
   /** A link has carried WEAR_BYTES under one Blowfish key. */
   worn(link: Link): void;
+  /** A link's port of the switch was lost, or there is none, and is tried again. */
   plugLost(link: Link, why: string): void;
-  plugBack(link: Link): void;
+  /** A link's port is open: for the first time, or again. */
+  plugged(link: Link): void;
   /** The connected remote has nobody who listens. */
   unreachable(): void;
-  /** A datagram could not be sent. */
-  sendFailed(why: string, times: number): void;
+  /**
+   * The system refused to send datagrams, which are lost.
+   * @param lasts whether it has refused all of them for some time (protocol/refusals.ts)
+   */
+  sendFailed(why: string, times: number, lasts: boolean): void;
   /** The cable cannot go on. */
   failed(error: CryptcabError): void;
 }
@@ -39,6 +42,13 @@ export interface Link {
   readonly remote: Remote;
   /** A link of the secure cable is without one until plug(). */
   readonly plug: Pick<Plug, 'settled'> | undefined;
+  /** What it is plugged into, for people: a tap's device, or `open`; undefined while it has no port. */
+  readonly port: string | undefined;
+}
+
+/** The port of a link that is plugged in. @param device a tap's */
+export function portText(device: string | undefined): string {
+  return device ?? 'open';
 }
 
 /** What becomes of a secure link's messages; said once for those of a batch that are alike. */
@@ -52,6 +62,12 @@ export interface SecureEvents {
    */
   opened(place: number, from: Remote, data: boolean): void;
   /**
+   * A control payload came (secure.md §7); opened() was called for its message.
+   * @param place of the keypair that opened it
+   * @param payload its kind first
+   */
+  control(place: number, payload: Uint8Array): void;
+  /**
    * Messages were sealed and sent.
    * @param data whether one of them had a payload
    * @param count how many the keypair has sealed
@@ -64,7 +80,7 @@ export interface SecureEvents {
 /**
  * Moves frames between plugs and one UDP socket, through the ring of the core. Who is connected, and
  * with which key, is the business of its owner: a client with one link, a server with many. Links of the secure cable
- * (secure-protocol) are found by receiver's index, those of the classic one by address.
+ * (secure.md) are found by receiver's index, those of the classic one by address.
  */
 export interface Cable {
   readonly core: Core;
@@ -93,6 +109,8 @@ export interface Cable {
   /** Gives back a link's port of the switch, and wipes its session. */
   unplug(link: Link): Promise<void>;
   counts(link: Link): SessionCounts;
+  /** What became of the fragments that came for a secure link. */
+  fragments(link: Link): FragmentCounts;
   /**
    * Makes a link of the secure cable, without keys and without a port of the switch.
    * @param path largest UDP payload to be sent, bytes; where the way is known to carry less, that is less
@@ -116,8 +134,8 @@ export interface Cable {
   drop(link: Link, place: number): void;
   /** Refuses the frames that wait for a key. */
   discard(link: Link): void;
-  /** Sends an empty message. */
-  keepalive(link: Link): void;
+  /** Sends a control payload, its kind first; an empty one is a keepalive. */
+  say(link: Link, payload: Uint8Array): void;
   /** Closes the socket; the links have been unplugged. */
   close(): Promise<void>;
 }

@@ -1,21 +1,37 @@
-import { randomBytes } from 'node:crypto';
-import type { Link, WireTap } from './cable.js';
-import { Core, type Keying, keyingText } from './core/core.js';
-import { CryptcabError, messageOf } from './error.js';
+import type { Link } from './cable.js';
+import { type Keying, keyingText } from './core/terms.js';
+import { denialText, muteText } from './denials.js';
+import { CryptcabError, isHopeless, messageOf } from './error.js';
 import type { Io } from './io-path.js';
+import { drawSecret } from './keys/draw.js';
 import { type Log, SeldomLog } from './log.js';
 import { openCable } from './open-cable.js';
+import { openCore } from './open-core.js';
+import { Passages } from './passages.js';
 import type { OpenPlug, Plug } from './plug/plug.js';
+import { firstAttempt } from './plug/trouble.js';
 import { ClassicClient } from './protocol/classic-client.js';
-import type { ClientEffect, ClientFailure, ClientMode } from './protocol/client-terms.js';
+import type { ClientEffect, ClientMode } from './protocol/client-terms.js';
 import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
 import { type Remote, remoteText } from './protocol/remote.js';
-import type { Cipher } from './protocol/session-key.js';
+import type { CipherChoice } from './protocol/session-key.js';
 import { longestFrame } from './protocol/sizes.js';
-import { resolveHost } from './resolve.js';
+import { type Ask, Resolver } from './resolve.js';
 import { deferred, type RunningClient, type Watcher } from './running.js';
+import { keepTrying } from './try-again.js';
+import { Elsewhere } from './udp/elsewhere.js';
+import { ownUdp } from './udp/own.js';
 import type { OpenUdp } from './udp/udp.js';
-import { warnOfLength, warnOfWeakness, warnOfWear } from './warnings.js';
+import {
+  noteRefusal,
+  warnOfLength,
+  warnOfLoop,
+  warnOfNobody,
+  warnOfPort,
+  warnOfWeakness,
+  warnOfWear,
+} from './warnings.js';
+import type { WireTap } from './wire-tap.js';
 
 /**
  * Carries a key to the server, for the session of that id.
@@ -26,13 +42,17 @@ export type CarryKey = (id: string, key: Uint8Array, signal: AbortSignal) => Pro
 export interface ClientConfiguration {
   /** Local UDP port; 0 for any. */
   readonly port: number;
+  /** Our only address; all of this machine's when undefined. */
+  readonly bind?: string | undefined;
   /** Name or address of the server, and its UDP port. */
   readonly server: { readonly host: string; readonly port: number };
   readonly mode: ClientMode;
-  /** Blowfish when undefined. */
-  readonly cipher?: Cipher;
+  /** `auto` when undefined. */
+  readonly cipher?: CipherChoice;
   readonly keepalive: boolean;
   readonly carryKey: CarryKey;
+  /** Looks names up; the system does unless told. */
+  readonly ask?: Ask;
   readonly plug: OpenPlug;
   readonly log: Log;
   readonly watcher?: Watcher | undefined;
@@ -44,10 +64,11 @@ export interface ClientConfiguration {
 /** Starts a client: one cable to one server. */
 export async function startClient(configuration: ClientConfiguration): Promise<RunningClient> {
   const { log, server, mode, watcher } = configuration;
-  const core = await Core.load();
+  const core = await openCore();
   const seldom = new SeldomLog();
   const ended = deferred();
   const up = deferred();
+  const passages = new Passages();
   const abort = new AbortController();
   const now = () => performance.now();
   let tasks: Promise<unknown>[] = [];
@@ -55,31 +76,51 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   /** When the timer rings. */
   let armed = Infinity;
   let suite: Keying['suite'] = 'plain';
+  /** Whether the network said, after the last datagram of the handshake, that nobody listens there. */
+  let nobody = false;
+  /** Whether the session is keyed and the cable not up, as nothing has shown yet that frames come. */
+  let onTrial = false;
   let addresses: string[] = [];
   let tried = -1;
+  /** Whether it was said that no address can be reached. */
+  let saidUnreachable = false;
   /** Before that, a plug that fails ends the client, which says so itself. */
   let pluggedIn = false;
+  let wasUp = false;
   let remote: Remote = { address: server.host, port: server.port };
   let carryFailure = '';
-  let resolveFailure = '';
+  /** Why it is not up, in words; undefined while nobody has answered. */
+  let trouble: string | undefined;
 
   const machine = new ClassicClient({
     mode,
     ...(configuration.cipher && { cipher: configuration.cipher }),
     keepalive: configuration.keepalive,
-    random: randomBytes,
+    random: drawSecret,
     sealResponse: (keying, challenge) => core.sealResponse(keying, challenge),
   });
+
+  const elsewhere = new Elsewhere(configuration.openUdp ?? ownUdp(), configuration.bind, () =>
+    step(() => machine.happen(now(), 'elsewhere')),
+  );
 
   const cable = await openCable({
     core,
     io: configuration.io,
     openUdp: configuration.openUdp,
     port: configuration.port,
+    bind: configuration.bind,
+    connects: true,
     tap: configuration.tap,
     events: {
-      control: (datagram) => step(() => machine.receive(now(), datagram)),
-      heard: () => machine.heard(),
+      control(datagram) {
+        elsewhere.stop();
+        step(() => machine.receive(now(), datagram));
+      },
+      heard() {
+        if (onTrial) step(() => machine.heard());
+        else machine.heard();
+      },
       sent() {
         machine.sent(now());
         if (machine.deadline < armed) arm();
@@ -88,41 +129,58 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       tooLong: (_link, frameMax) => warnOfLength(log, remoteText(remote), frameMax, frameMax < core.frameMax),
       refused(_link, why, times) {
         if (why === 'no key') return; // not up: frames from the switch have nowhere to go yet
+        if (why === 'own datagram') {
+          const loop = (all: number) => warnOfLoop(log, remoteText(remote), remote, all);
+          return seldom.note(now(), why, loop, times);
+        }
         seldom.note(now(), why, (all) => log.info({ times: all }, `dropped: ${why}`), times);
       },
       worn: () => warnOfWear(log, remoteText(remote)),
-      plugLost(_link, why) {
-        if (!pluggedIn) return;
-        seldom.note(now(), 'plug', () => log.warn({}, `lost the switch, trying again: ${why}`));
-        watcher?.unplugged(remoteText(remote), why);
+      plugLost(link, why) {
+        if (pluggedIn) unplugged(link, why);
       },
-      plugBack() {
-        log.info({}, 'plugged into the switch again');
-        watcher?.plugged(remoteText(remote));
+      plugged(link) {
+        passages.plugged(link, () => {
+          log.info({ port: link.port }, 'plugged into the switch again');
+          watcher?.plugged({ peer: remoteText(remote) });
+        });
       },
       unreachable() {
-        seldom.note(now(), 'unreachable', (times) =>
-          log.info({ times }, `nobody listens at ${remoteText(remote)} (yet)`),
-        );
+        warnOfNobody(log, seldom, remoteText(remote));
+        nobody = true;
         step(() => machine.happen(now(), 'unreachable'));
       },
-      sendFailed(why, times) {
-        seldom.note(now(), `send ${why}`, (all) => log.warn({ times: all }, `cannot send: ${why}`), times);
-        step(() => machine.happen(now(), 'sendFailed'));
+      sendFailed(why, times, lasts) {
+        noteRefusal(log, seldom, why, times, lasts);
+        // A LOGIN that was not sent need not wait for an answer.
+        if (lasts || machine.state === 'opening') step(() => machine.happen(now(), 'sendFailed'));
       },
       failed: (error) => ended.reject(error),
     },
   });
   log.info({ io: cable.io }, 'how frames and datagrams are moved');
+  const resolver = new Resolver(server.host, cable.local.address, log, configuration.ask);
 
   const link = cable.plugIn(remote, configuration.plug) as Link; // the first session of a fresh core
-  const { settled } = link.plug as Pick<Plug, 'settled'>;
-  settled.then(
-    () => {
+  const ready = firstAttempt((link.plug as Pick<Plug, 'settled'>).settled);
+  ready.then(
+    (waits) => {
+      if (waits !== undefined) unplugged(link, waits);
       pluggedIn = true;
     },
     (error: Error) => ended.reject(error),
   );
+
+  function unplugged(link: Link, why: string): void {
+    const had = passages.lost(link, () => watcher?.unplugged({ peer: remoteText(remote) }, why));
+    warnOfPort(log, seldom, had, why);
+  }
+
+  /** The server's other addresses, in the order of trying. */
+  function others(): Remote[] {
+    const rest = [...addresses.slice(tried + 1), ...addresses.slice(0, tried)];
+    return rest.map((address) => ({ address, port: server.port }));
+  }
 
   /** Tells the machine something, does what it says, and sets the clock for it. */
   function step(tell: () => void): void {
@@ -142,7 +200,9 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   function act(effect: ClientEffect): void {
     switch (effect.do) {
       case 'send':
+        nobody = false;
         cable.send(effect.datagram, remote);
+        if (machine.state === 'opening') elsewhere.ask(others()); // it was a LOGIN
         break;
       case 'resolve':
         run(resolve());
@@ -150,24 +210,32 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       case 'enrol':
         run(enrol(effect.id, effect.key));
         break;
+      case 'trial':
+        raise(effect.keying);
+        onTrial = true;
+        log.info({ server: remoteText(remote) }, 'logged in; seeing whether frames come');
+        break;
       case 'up':
-        cable.move(link, remote);
-        cable.raise(link, effect.keying);
-        suite = effect.keying.suite;
-        warnOfWeakness(log, remoteText(remote), effect.keying.suite);
-        log.info({ server: remoteText(remote), cipher: keyingText(effect.keying) }, 'the cable is up');
-        watcher?.up({ peer: remoteText(remote), address: remoteText(remote), cipher: suite });
-        up.resolve();
+        if (!onTrial) raise(effect.keying);
+        onTrial = false;
+        trouble = undefined;
+        passages.agreed(link, () => {
+          const server = remoteText(remote);
+          log.info({ server, cipher: keyingText(effect.keying), port: link.port }, 'the cable is up');
+          watcher?.up({ peer: server, address: server, cipher: suite });
+          up.resolve();
+        });
         break;
       case 'down':
         cable.lower(link);
+        onTrial = false;
         log.info(
           { server: remoteText(remote) },
           effect.why === 'unknown'
             ? 'the server does not know this client any more: logging in again'
             : 'nothing comes from the server any more: looking it up, and logging in again',
         );
-        watcher?.down(remoteText(remote), effect.why);
+        if (passages.over(link)) watcher?.down({ peer: remoteText(remote) }, effect.why);
         break;
       case 'reconnect':
         run(reconnect());
@@ -175,12 +243,28 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       case 'cut':
         cable.limit(link, longestFrame(suite, ORIGINAL_DATAGRAM_MAX));
         break;
-      case 'denied':
-        seldom.note(now(), effect.why, () =>
-          log.warn({ server: remoteText(remote) }, failureText(effect.why)),
+      case 'denied': {
+        const says = denialText(effect.why, configuration);
+        trouble = says;
+        seldom.note(now(), effect.why, () => log.warn({ server: remoteText(remote) }, `${says}; trying on`));
+        break;
+      }
+      case 'mute':
+        trouble = muteText(server.host);
+        log.warn({ server: remoteText(remote) }, trouble);
+        break;
+      case 'tryNext':
+        log.info(
+          { server: remoteText(remote), cipher: keyingText(effect.keying) },
+          'the server denied the key: trying another cipher with it',
         );
         break;
+      case 'notCarried':
+        trouble = carryFailure;
+        seldom.note(now(), 'enrol', () => log.warn({}, `${carryFailure}; trying on`));
+        break;
       case 'unanswered':
+        if (nobody) break; // the network has said why
         seldom.note(now(), 'unanswered', () =>
           log.warn(
             {},
@@ -189,27 +273,17 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         );
         break;
       case 'fail':
-        ended.reject(new CryptcabError(failureText(effect.why)));
+        ended.reject(new CryptcabError(carryFailure));
         break;
     }
   }
 
-  function failureText(why: ClientFailure): string {
-    const who = server.host;
-    switch (why) {
-      case 'no such host':
-        return resolveFailure;
-      case 'key not carried':
-        return carryFailure;
-      case 'no key at server':
-        return mode.kind === 'preshared'
-          ? `${who} denied the login: start the server with -P and the same key file`
-          : `${who} denied the login, it found no key: start the server without -P, and let it read the key files of the user who sends them`;
-      case 'wrong key':
-        return `${who} denied the key: both ends need the same key file${configuration.cipher === 'chacha20' ? ', of 44 bytes' : ''}`;
-      case 'wants encryption':
-        return `${who} wants encryption: start both ends with -x, or neither`;
-    }
+  function raise(keying: Keying): void {
+    cable.move(link, remote);
+    cable.raise(link, keying);
+    wasUp = true;
+    suite = keying.suite;
+    warnOfWeakness(log, remoteText(remote), suite);
   }
 
   function run(task: Promise<void>): void {
@@ -219,23 +293,54 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     tasks.push(running);
   }
 
-  /** The next address of the server; its name is looked up again when all have been tried. */
+  /** The next address of the server that there is a route to; its name is looked up again when all have been tried. */
   async function resolve(): Promise<void> {
+    const { answered } = elsewhere;
+    if (answered !== undefined) {
+      tried = addresses.indexOf(answered.address) - 1;
+      log.info({}, `${remoteText(remote)} is silent, and ${remoteText(answered)} answers: logging in there`);
+    }
     try {
       if (tried + 1 >= addresses.length) {
-        addresses = await resolveHost(server.host);
+        addresses = await look();
         tried = -1;
       }
-      tried++;
-      remote = await cable.connect({ address: addresses[tried] as string, port: server.port });
+      remote = await connectNext();
     } catch (error) {
-      resolveFailure = messageOf(error);
-      log.info({}, resolveFailure);
+      trouble = messageOf(error);
       step(() => machine.happen(now(), 'resolveFailed'));
       return;
     }
+    trouble = undefined;
     log.debug({ server: remoteText(remote) }, 'logging in');
     step(() => machine.resolved(now(), addresses.length));
+  }
+
+  async function look(): Promise<string[]> {
+    try {
+      return await resolver.look(abort.signal);
+    } catch (error) {
+      if (isHopeless(error)) ended.reject(error);
+      throw error;
+    }
+  }
+
+  async function connectNext(): Promise<Remote> {
+    for (;;) {
+      tried++;
+      try {
+        const connected = await cable.connect({ address: addresses[tried] as string, port: server.port });
+        if (saidUnreachable) log.warn({}, `${remoteText(connected)} can be reached now: going on`);
+        saidUnreachable = false;
+        return connected;
+      } catch (error) {
+        log.debug({}, messageOf(error));
+        if (tried + 1 < addresses.length) continue;
+        if (!saidUnreachable) log.warn({}, `${messageOf(error)} (yet), trying again`);
+        saidUnreachable = true;
+        throw error;
+      }
+    }
   }
 
   /** To the same address, from whatever address this end now has. */
@@ -252,10 +357,22 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
 
   async function enrol(id: string, key: Uint8Array): Promise<void> {
     try {
-      await configuration.carryKey(id, key, abort.signal);
+      const carry = () => configuration.carryKey(id, key, abort.signal);
+      // Where nothing is encrypted, a server may do without the key after all: the machine finds out by a LOGIN.
+      const once = mode.kind === 'plain' && wasUp;
+      await (once
+        ? carry()
+        : keepTrying(carry, {
+            signal: abort.signal,
+            random: Math.random,
+            failed: ({ marked: message }) => {
+              trouble = message;
+              seldom.note(now(), message, () => log.warn({}, `${message}; trying again`));
+            },
+            goesOn: () => log.warn({}, `the key is at ${server.host}: going on`),
+          }));
     } catch (error) {
       carryFailure = messageOf(error);
-      if (!abort.signal.aborted) log.info({}, carryFailure);
       step(() => machine.happen(now(), 'enrolFailed'));
       return;
     } finally {
@@ -270,15 +387,16 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   return {
     local: cable.local,
     io: cable.io,
-    ready: settled,
+    ready,
     up: up.promise,
+    trouble: () => resolver.trouble ?? trouble,
     ended: ended.promise,
     refusals: () => new Map(),
-    statistics: () => [{ peer: remoteText(remote), ...cable.counts(link) }],
+    statistics: () => [{ peer: remoteText(remote), port: link.port, ...cable.counts(link) }],
     async close() {
       abort.abort();
       clearTimeout(timer);
-      await Promise.allSettled(tasks);
+      await Promise.allSettled([...tasks, elsewhere.close()]);
       await cable.unplug(link);
       machine.end();
       await cable.close();

@@ -1,13 +1,15 @@
 import { availableParallelism } from 'node:os';
-import type { Cable, CableEvents, WireTap } from './cable.js';
+import type { Cable, CableEvents } from './cable.js';
 import type { Core } from './core/core.js';
 import { CryptcabError, messageOf } from './error.js';
 import type { Io } from './io-path.js';
 import { NativeCable } from './native/native-cable.js';
 import { SharedCable } from './native/shared-cable.js';
+import { optionName } from './options/name.js';
 import { PortableCable } from './portable-cable.js';
 import { ownUdp } from './udp/own.js';
 import type { OpenUdp } from './udp/udp.js';
+import type { WireTap } from './wire-tap.js';
 
 /** The values of Io. */
 export const IO_PATHS = ['auto', 'portable', 'native'] as const;
@@ -25,6 +27,10 @@ export interface CableSetup {
   readonly openUdp: OpenUdp | undefined;
   /** Local UDP port; 0 for any. */
   readonly port: number;
+  /** Our only address; all of this machine's when undefined. */
+  readonly bind?: string | undefined;
+  /** Whether it has one peer, and connects its socket to that. */
+  readonly connects?: boolean;
   readonly events: CableEvents;
   readonly tap: WireTap | undefined;
 }
@@ -34,16 +40,18 @@ export function usualThreads(): number {
   return Math.max(1, Math.min(THREADS_USUAL, availableParallelism() >> 1));
 }
 
-async function openNative({ core, port, threads = 1, events, tap }: CableSetup): Promise<Cable> {
+async function openNative({ core, port, bind, threads = 1, events, tap }: CableSetup): Promise<Cable> {
+  let alone: string | undefined;
   if (threads > 1) {
     try {
-      return await SharedCable.open(core, port, threads, events, tap);
+      return await SharedCable.open(core, port, threads, events, tap, bind);
     } catch (error) {
       if (error instanceof CryptcabError) throw error;
-      // This kernel does not let a port be shared as it has to be: one thread does it all, and the log says so.
+      // What it takes to share a port is refused here: one thread does it all, and the log says why.
+      alone = `one thread: ${messageOf(error)}`;
     }
   }
-  return NativeCable.open(core, port, events, tap);
+  return NativeCable.open(core, port, events, tap, { bind, alone });
 }
 
 /**
@@ -51,7 +59,7 @@ async function openNative({ core, port, threads = 1, events, tap }: CableSetup):
  * @throws CryptcabError when the port, or the path that was asked for, cannot be had
  */
 export async function openCable(setup: CableSetup): Promise<Cable> {
-  const { core, io = 'auto', openUdp, port, events, tap } = setup;
+  const { core, io = 'auto', openUdp, port, bind, connects = false, events, tap } = setup;
   let why: string | undefined;
   if (io !== 'portable' && openUdp === undefined) {
     try {
@@ -64,7 +72,12 @@ export async function openCable(setup: CableSetup): Promise<Cable> {
     why = 'it has sockets of its own';
   }
   if (io === 'native') {
-    throw new CryptcabError(`no native I/O here: ${why}; mend that, or leave --io native away`);
+    throw new CryptcabError(
+      `no native I/O here: ${why}; mend that, or leave ${optionName('io')} native away`,
+    );
   }
-  return PortableCable.open(core, openUdp ?? ownUdp(), port, events, tap, { why });
+  return PortableCable.open(core, openUdp ?? ownUdp(), port, events, tap, {
+    why,
+    wish: { bind, locals: !connects },
+  });
 }

@@ -1,83 +1,25 @@
-import type { Cable, CableEvents, Link, SecureEvents, WireTap } from './cable.js';
-import type { Core, Keying, SessionCounts, TransportKeys } from './core/core.js';
-import type { Slot } from './core/ring.js';
+import { type Cable, type CableEvents, type Link, portText, type SecureEvents } from './cable.js';
+import type { Core } from './core/core.js';
 import { STATUS, type Status } from './core/status.js';
+import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from './core/terms.js';
+import { CryptcabError } from './error.js';
 import { framesIn, type OpenPlug, type Plug } from './plug/plug.js';
+import { PortableLink } from './portable-link.js';
 import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from './protocol/constants.js';
+import { FairShares } from './protocol/fair-share.js';
+import { Refusals } from './protocol/refusals.js';
 import { type Remote, remoteKey } from './protocol/remote.js';
-import { KEEPALIVE_BYTES } from './protocol/secure/constants.js';
 import { firstIndexOf, handshakeType, isTransport } from './protocol/secure/messages.js';
 import { Pace } from './protocol/secure/pace.js';
-import type { OpenUdp, Udp } from './udp/udp.js';
+import type { OpenUdp, Sent, Udp, UdpWish } from './udp/udp.js';
+import type { WireTap } from './wire-tap.js';
 
 /** Slots that must be free before a plug that was stopped for want of room is read again: enough for any frame. */
 const RESUME_ROOM = 64;
+/** A socket that fails so often in a row fails for good. */
+const FAILED_MAX = 1_000;
 /** Bytes from a plug that wait while there is no key; a plug that does not stop when it is told to has the rest refused. */
 const HELD_MAX = 256 << 10;
-
-/** An authentic message, as far as its like is told of once. */
-interface News {
-  readonly place: number;
-  readonly from: Remote;
-  readonly data: boolean;
-}
-
-class LinkState implements Link {
-  readonly session: number;
-  plug: Plug | undefined;
-  remote: Remote;
-  readonly secure: SecureEvents | undefined;
-  /** Of a secure link: the place of the keypair that seals, and the index of each. */
-  sealing: number | undefined;
-  readonly indices: (number | undefined)[] = [];
-  /** Authentic messages in the batch at hand, and whether one with a payload was sent. */
-  news: News[] = [];
-  payload = false;
-  /** What was read from the plug and found no room in the ring, or no key. */
-  backlog: Uint8Array | undefined;
-  /** Whether its plug is. */
-  #paused = false;
-  /** Whether a datagram of more than ORIGINAL_DATAGRAM_MAX bytes was sent in the batch at hand. */
-  large = false;
-  /** The longest frame carried, bytes; and whether a longer one has been told of. */
-  frameMax = 0;
-  toldLong = false;
-  /** Bytes under one Blowfish key; NaN with other ciphers, and when worn() has been said. */
-  wear = Number.NaN;
-  /** Frames opened in the batch at hand. */
-  opened = 0;
-  /** Whether a datagram was sent in the batch at hand. */
-  sealed = false;
-
-  constructor(session: number, remote: Remote, secure?: SecureEvents) {
-    this.session = session;
-    this.remote = remote;
-    this.secure = secure;
-  }
-
-  pause(): void {
-    this.#paused = true;
-    this.plug?.pause();
-  }
-
-  resume(): void {
-    if (this.#paused) this.plug?.resume();
-    this.#paused = false;
-  }
-
-  /** Notes an authentic message. */
-  opens({ index, keypair, length }: Slot, senders: readonly (Remote | undefined)[]): void {
-    const news = { place: keypair, from: senders[index] as Remote, data: length > 0 };
-    const last = this.news.at(-1);
-    const same =
-      last !== undefined &&
-      last.place === news.place &&
-      last.data === news.data &&
-      last.from.port === news.from.port &&
-      last.from.address === news.from.address;
-    if (!same) this.news.push(news);
-  }
-}
 
 /** A cable that works on every system, on the one thread there is: by a socket and plugs that are handed in. */
 export class PortableCable implements Cable {
@@ -87,18 +29,27 @@ export class PortableCable implements Cable {
   readonly #events: CableEvents;
   readonly #tap: WireTap | undefined;
   readonly #wearBytes: number;
-  readonly #bySession: (LinkState | undefined)[] = [];
-  readonly #byRemote = new Map<string, LinkState>();
+  readonly #bySession: (PortableLink | undefined)[] = [];
+  readonly #byRemote = new Map<string, PortableLink>();
   /** Secure links, by the receiver's index that their messages bear. */
-  readonly #byIndex = new Map<number, LinkState>();
+  readonly #byIndex = new Map<number, PortableLink>();
   readonly #pace = new Pace(() => this.#bySession.flatMap((link) => link?.remote ?? []));
   /** Who sent what a slot holds, by slot. */
   readonly #senders: (Remote | undefined)[] = [];
   /** One for each slot, made once: gives the slot back when its datagram has been sent. */
-  readonly #releases: (() => void)[];
-  readonly #stalled = new Set<LinkState>();
-  readonly #touched = new Set<LinkState>();
+  readonly #releases: Sent[];
+  /** Whose datagram is being sent out of a slot, by slot. */
+  readonly #sending: (PortableLink | undefined)[] = [];
+  /** Of datagrams of the handshake, by the system. */
+  readonly #refusals = new Refusals();
+  readonly #stalled = new Set<PortableLink>();
+  readonly #touched = new Set<PortableLink>();
+  /** How often the socket has failed since a datagram came. */
+  #failed = 0;
   #scheduled = false;
+  readonly #shares = new FairShares();
+  /** Datagrams of links in the turn at hand. */
+  #turn = 0;
   #pumping = false;
   #closed = false;
 
@@ -115,13 +66,18 @@ export class PortableCable implements Cable {
     this.#events = events;
     this.#tap = tap;
     this.#wearBytes = wearBytes;
+    core.knowPort(udp.local.port);
     this.io = why === undefined ? 'portable' : `portable (not native: ${why})`;
-    this.#releases = Array.from({ length: core.ring.slots }, (_, index) => () => this.#release(index));
+    this.#releases = Array.from(
+      { length: core.ring.slots },
+      (_, index) => (refused) => this.#release(index, refused),
+    );
   }
 
   /**
    * @param port the local port; 0 for any
-   * @param options wearBytes: after how many worn() is said; why: what speaks against another path, for people
+   * @param options wearBytes: after how many worn() is said; why: what speaks against another path, for people;
+   * wish: how the socket is to be opened
    */
   static async open(
     core: Core,
@@ -129,15 +85,22 @@ export class PortableCable implements Cable {
     port: number,
     events: CableEvents,
     tap: WireTap | undefined,
-    { wearBytes = WEAR_BYTES, why }: { wearBytes?: number; why?: string | undefined } = {},
+    {
+      wearBytes = WEAR_BYTES,
+      why,
+      wish,
+    }: { wearBytes?: number; why?: string | undefined; wish?: UdpWish } = {},
   ): Promise<PortableCable> {
     let receive = (_bytes: Uint8Array, _from: Remote) => {}; // what comes before there is a cable
-    const udp = await openUdp(port, {
-      datagram: (bytes, from) => receive(bytes, from),
+    let failed = (_why: string) => {};
+    const told = {
+      datagram: (bytes: Uint8Array, from: Remote) => receive(bytes, from),
       unreachable: () => events.unreachable(),
-      failed: (why) => events.sendFailed(why, 1),
-    });
+      failed: (why: string) => failed(why),
+    };
+    const udp = await openUdp(port, told, wish);
     const cable = new PortableCable(core, udp, events, tap, wearBytes, why);
+    failed = (why) => cable.#socketFailed(why);
     receive = (bytes, from) => cable.#receive(bytes, from);
     return cable;
   }
@@ -152,7 +115,14 @@ export class PortableCable implements Cable {
 
   send(datagram: Uint8Array, to: Remote): void {
     this.#tap?.('out', to, datagram);
-    this.#udp.send(datagram, 0, datagram.length, to, () => {});
+    this.core.noteSent(datagram);
+    this.#udp.send(datagram, 0, datagram.length, to, (refused) => this.#sent(this.#refusals, refused));
+  }
+
+  /** The system has sent a datagram, or refused to. */
+  #sent(refusals: Refusals, refused: string | undefined): void {
+    if (refused === undefined) refusals.sent();
+    else if (!this.#closed) this.#events.sendFailed(refused, 1, refusals.refused(performance.now()));
   }
 
   probe(open: OpenPlug): Plug {
@@ -162,7 +132,7 @@ export class PortableCable implements Cable {
   plugIn(remote: Remote, open: OpenPlug): Link | undefined {
     const session = this.core.openSession();
     if (session === undefined) return undefined;
-    const link = new LinkState(session, remote);
+    const link = new PortableLink(session, remote);
     this.#bySession[session] = link;
     this.plug(link, open);
     return link;
@@ -172,7 +142,7 @@ export class PortableCable implements Cable {
     const session = this.core.openSession();
     if (session === undefined) return undefined;
     this.core.setPath(session, path);
-    const link = new LinkState(session, remote, events);
+    const link = new PortableLink(session, remote, events);
     link.frameMax = this.core.frameMax;
     this.#bySession[session] = link;
     return link;
@@ -183,29 +153,43 @@ export class PortableCable implements Cable {
   }
 
   plug(link: Link, open: OpenPlug): Plug {
-    const state = link as LinkState;
+    const state = link as PortableLink;
     let plug: Plug | undefined;
     const unlessPulled = (act: () => void) => {
       if (state.plug === plug) act();
     };
     plug = open({
       stream: (piece) => unlessPulled(() => this.#feed(state, piece)),
-      lost: (why) => unlessPulled(() => this.#events.plugLost(state, why)),
+      lost: (why) =>
+        unlessPulled(() => {
+          state.port = undefined;
+          this.#events.plugLost(state, why);
+        }),
       back: () =>
         unlessPulled(() => {
           this.core.resetStream(state.session);
-          this.#events.plugBack(state);
+          plugged();
         }),
     });
+    const plugged = () => {
+      state.port = portText(plug?.device);
+      this.#events.plugged(state);
+    };
     state.plug = plug;
+    state.even = open.even === true;
+    plug.settled.then(
+      () => unlessPulled(plugged),
+      () => {}, // lost() tells
+    );
     return plug;
   }
 
   async pull(link: Link): Promise<void> {
-    const state = link as LinkState;
+    const state = link as PortableLink;
     const { plug } = state;
     state.resume();
     state.plug = undefined;
+    state.port = undefined;
     state.backlog = undefined;
     this.#stalled.delete(state);
     this.core.resetStream(state.session);
@@ -213,7 +197,7 @@ export class PortableCable implements Cable {
   }
 
   install(link: Link, place: number, keys: TransportKeys): void {
-    const state = link as LinkState;
+    const state = link as PortableLink;
     this.core.installKeypair(state.session, place, keys);
     this.#byIndex.delete(state.indices[place] as number);
     state.indices[place] = keys.local;
@@ -221,14 +205,14 @@ export class PortableCable implements Cable {
   }
 
   use(link: Link, place: number): void {
-    const state = link as LinkState;
+    const state = link as PortableLink;
     this.core.useKeypair(state.session, place);
     state.sealing = place;
     if (state.backlog !== undefined) this.#feed(state, new Uint8Array());
   }
 
   drop(link: Link, place: number): void {
-    const state = link as LinkState;
+    const state = link as PortableLink;
     this.#pump(); // what came in time
     this.core.dropKeypair(state.session, place);
     this.#byIndex.delete(state.indices[place] as number);
@@ -236,25 +220,24 @@ export class PortableCable implements Cable {
   }
 
   discard(link: Link): void {
-    const state = link as LinkState;
+    const state = link as PortableLink;
     if (state.backlog !== undefined) this.#feed(state, new Uint8Array(), false);
   }
 
-  keepalive(link: Link): void {
-    const { ring } = this.core;
-    if (!ring.pushKeepalive(link.session)) {
-      this.#pump();
-      ring.pushKeepalive(link.session); // a ring that stays full has other messages, which do as well
-    }
-    this.#pump();
+  say(link: Link, payload: Uint8Array): void {
+    const { secure, sealing, session } = link as PortableLink;
+    const datagram = this.core.sealControl(session, payload);
+    if (typeof datagram === 'string' || sealing === undefined) return;
+    this.send(datagram, link.remote);
+    secure?.sealed(false, this.core.keypairSealed(session, sealing));
   }
 
   move(link: Link, to: Remote): void {
-    (link as LinkState).remote = to;
+    (link as PortableLink).remote = to;
   }
 
   raise(link: Link, keying: Keying): void {
-    const state = link as LinkState;
+    const state = link as PortableLink;
     this.core.keySession(state.session, keying);
     this.limit(state, this.core.frameMax);
     state.wear = keying.suite === 'blowfish' ? 0 : Number.NaN;
@@ -262,14 +245,14 @@ export class PortableCable implements Cable {
   }
 
   limit(link: Link, frameMax: number): void {
-    const state = link as LinkState;
+    const state = link as PortableLink;
     this.core.limitSession(state.session, frameMax);
     state.frameMax = frameMax;
     state.toldLong = false;
   }
 
   lower(link: Link): void {
-    const state = link as LinkState;
+    const state = link as PortableLink;
     this.#pump();
     if (state.secure === undefined) this.#byRemote.delete(remoteKey(state.remote));
     for (const index of state.indices.splice(0)) this.#byIndex.delete(index as number);
@@ -278,7 +261,7 @@ export class PortableCable implements Cable {
   }
 
   async unplug(link: Link): Promise<void> {
-    const state = link as LinkState;
+    const state = link as PortableLink;
     this.lower(state);
     this.#bySession[state.session] = undefined;
     await this.pull(state);
@@ -289,12 +272,25 @@ export class PortableCable implements Cable {
     return this.core.counts(link.session);
   }
 
+  fragments(link: Link): FragmentCounts {
+    return this.core.fragments(link.session);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#udp.close();
   }
 
+  /** The socket says something that is about no datagram of ours. */
+  #socketFailed(why: string): void {
+    this.#sent(this.#refusals, why);
+    // What does not go away comes as often as it is looked for. What the network says does.
+    if (/^E(HOST|NET)/.test(why) || ++this.#failed !== FAILED_MAX) return;
+    this.#events.failed(new CryptcabError(`the UDP socket fails, start again: ${why}`));
+  }
+
   #receive(datagram: Uint8Array, from: Remote): void {
+    this.#failed = 0;
     this.#tap?.('in', from, datagram);
     const link =
       datagram[0] === TYPE.DATA
@@ -315,26 +311,34 @@ export class PortableCable implements Cable {
       this.#events.refused(link, 'bad length', 1);
       return;
     }
-    if (!this.#push(link, datagram, from)) {
-      this.#pump();
-      if (!this.#push(link, datagram, from)) {
-        this.core.dropped(link.session, 0, 1);
-        return;
-      }
-    }
+    const { session } = link;
+    const done = this.#shares.left(session) > 0;
+    this.#shares.brings(session, 1, done);
+    this.#turn++;
+    if (!done) this.core.overShare(session);
+    else this.#take(link, datagram, from);
     if (this.#scheduled) return;
     // The socket hands out what it has one by one; after that comes setImmediate: one batch.
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
+      this.#shares.received(performance.now(), this.#turn >= (this.#udp.turn ?? Number.POSITIVE_INFINITY));
+      this.#turn = 0;
       this.#pump();
     });
   }
 
-  #push(link: LinkState, datagram: Uint8Array, from: Remote): boolean {
+  #take(link: PortableLink, datagram: Uint8Array, from: Remote): void {
+    if (!this.#push(link, datagram, from)) {
+      this.#pump();
+      if (!this.#push(link, datagram, from)) this.core.dropped(link.session, 0, 1);
+    }
+  }
+
+  #push(link: PortableLink, datagram: Uint8Array, from: Remote): boolean {
     const { ring } = this.core;
-    if (link.secure === undefined) return ring.push(link.session, datagram);
     this.#senders[ring.next] = from;
+    if (link.secure === undefined) return ring.push(link.session, datagram);
     return ring.pushTransport(link.session, datagram);
   }
 
@@ -342,15 +346,9 @@ export class PortableCable implements Cable {
    * Reads a piece of a plug's stream as far as the ring has room; the plug waits with the rest.
    * @param waits whether it waits for a key, too
    */
-  #feed(link: LinkState, piece: Uint8Array, waits = true): void {
+  #feed(link: PortableLink, piece: Uint8Array, waits = true): void {
     if (this.#closed || this.#bySession[link.session] !== link) return;
-    let rest = piece;
-    if (link.backlog !== undefined) {
-      rest = new Uint8Array(link.backlog.length + piece.length);
-      rest.set(link.backlog);
-      rest.set(piece, link.backlog.length);
-      link.backlog = undefined;
-    }
+    let rest = link.withBacklog(piece);
     if (waits && link.secure !== undefined && link.sealing === undefined && rest.length <= HELD_MAX) {
       this.#stalled.delete(link);
       link.backlog = rest;
@@ -358,6 +356,7 @@ export class PortableCable implements Cable {
       link.secure.wanted();
       return;
     }
+    const bytes = rest.length;
     while (rest.length > 0) {
       const part = rest.subarray(0, this.core.pieceMax);
       const taken = this.core.readStream(link.session, part);
@@ -369,6 +368,7 @@ export class PortableCable implements Cable {
     }
     if (rest.length > 0) {
       link.backlog = rest;
+      if (rest.length < bytes) this.#stalled.delete(link); // the others have their turn first
       this.#stalled.add(link);
       link.pause();
     } else {
@@ -377,9 +377,11 @@ export class PortableCable implements Cable {
     }
   }
 
-  /** A datagram has been sent. */
-  #release(slot: number): void {
+  /** A link's datagram has been sent, or refused. */
+  #release(slot: number, refused: string | undefined): void {
+    const link = this.#sending[slot];
     this.core.ring.release(slot);
+    if (link !== undefined) this.#sent(link.refusals, refused);
     this.#readOn();
   }
 
@@ -397,16 +399,16 @@ export class PortableCable implements Cable {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      for (let count = this.core.ring.process(); count > 0; count = this.core.ring.process()) {
-        this.#deliver(count);
-      }
+      const process = () =>
+        this.core.ring.process(this.core.broadcastLimit === undefined ? 0 : performance.now());
+      for (let count = process(); count > 0; count = process()) this.#deliver(count);
     } finally {
       this.#pumping = false; // what a plug throws must not stop the others for good
     }
     this.#readOn();
   }
 
-  #refused(link: LinkState, why: Status): void {
+  #refused(link: PortableLink, why: Status): void {
     if (why !== 'frame too long') {
       this.#events.refused(link, why, 1);
     } else if (!link.toldLong) {
@@ -415,16 +417,15 @@ export class PortableCable implements Cable {
     }
   }
 
-  #sent(link: LinkState): void {
+  #sealed(link: PortableLink): void {
     const { secure, session, sealing, payload } = link;
     if (secure === undefined) this.#events.sent(link);
     else if (sealing !== undefined) secure.sealed(payload, this.core.keypairSealed(session, sealing));
   }
 
-  #heard(link: LinkState): void {
-    const { secure } = link;
-    if (secure === undefined) this.#events.heard(link);
-    else for (const { place, from, data } of link.news.splice(0)) secure.opened(place, from, data);
+  #heard(link: PortableLink): void {
+    if (link.secure === undefined) this.#events.heard(link);
+    else link.tellNews(link.secure);
   }
 
   #deliver(count: number): void {
@@ -441,25 +442,28 @@ export class PortableCable implements Cable {
         this.#tap?.('out', link.remote, ring.bytes.slice(slot.address, slot.address + slot.length));
         const release = this.#releases[slot.index] as () => void;
         link.sealed = true;
-        if (link.secure !== undefined) link.payload ||= slot.length > KEEPALIVE_BYTES;
+        if (link.secure !== undefined) link.payload ||= slot.data;
         else if (slot.length > ORIGINAL_DATAGRAM_MAX) link.large = true;
         link.wear += slot.length;
         this.#touched.add(link);
+        this.#sending[slot.index] = link;
         this.#udp.send(ring.bytes, slot.address, slot.length, link.remote, release);
       } else {
         link.opened++;
         if (link.secure !== undefined) link.opens(slot, this.#senders);
+        else link.follow(this.#senders[slot.index] as Remote);
         link.wear += slot.length;
         this.#touched.add(link);
       }
     }
     for (const link of this.#touched) {
-      if (link.sealed) this.#sent(link);
+      if (link.sealed) this.#sealed(link);
       if (link.large) this.#events.large(link);
       if (link.opened > 0) {
         this.#heard(link); // first, as it may be what plugs the link in
         // A copy: the pipe may keep it for a while. One for each batch and peer.
-        const stream = this.core.writeStream(link.session, count, performance.now()).slice();
+        const stream = this.core.writeStream(link.session, count, performance.now(), link.even).slice();
+        for (const { place, payload } of this.core.controls()) link.secure?.control(place, payload);
         if (stream.length > 0 && link.plug?.write(stream) !== true)
           this.core.dropped(link.session, framesIn(stream), 0);
       }

@@ -1,4 +1,5 @@
-import type { Keying, SessionCounts } from './core/core.js';
+import type { Keying, SessionCounts } from './core/terms.js';
+import type { PeerIdentity } from './plug/plug.js';
 import type { Remote } from './protocol/remote.js';
 import type { SecureRefusal } from './protocol/secure/terms.js';
 
@@ -7,8 +8,11 @@ export interface Running {
   readonly local: Remote;
   /** How it moves frames and datagrams, for people. */
   readonly io: string;
-  /** Resolves when its plug and socket are known to work; rejects with a CryptcabError otherwise. */
-  readonly ready: Promise<void>;
+  /**
+   * Resolves when its plug and socket are known to work, or with what is waited for: a switch that does not answer yet.
+   * Rejects with a CryptcabError when they cannot work.
+   */
+  readonly ready: Promise<string | undefined>;
   /** Rejects with a CryptcabError when it cannot go on; resolves after close(). */
   readonly ended: Promise<void>;
   /** What each peer that is up has carried. */
@@ -22,19 +26,23 @@ export interface Running {
 export interface RunningClient extends Running {
   /** Resolves when the cable is up for the first time. */
   readonly up: Promise<void>;
+  /** Why it is not up, as far as that is known: one line. */
+  trouble?(): string | undefined;
 }
 
-export interface PeerStatistics extends SessionCounts {
-  /** Its address; of a secure peer its name and the beginning of its public key. */
-  readonly peer: string;
+export interface PeerStatistics extends SessionCounts, PeerIdentity {
   /** Of a secure peer: where it is. */
   readonly address?: string;
+  /** What it is plugged into: the device of a tap, or `open`; undefined while its port of the switch is missing. */
+  readonly port: string | undefined;
+  /** Of a secure peer of this program's kind: there and back, ms; undefined before it was measured. */
+  readonly roundTrip?: number | undefined;
+  /** And the part of the last questions to it that had no answer, 0 to 1. */
+  readonly loss?: number | undefined;
 }
 
 /** A peer that is up. */
-export interface PeerUp {
-  /** As in its statistics: its address; of a secure peer its name and the beginning of its public key. */
-  readonly peer: string;
+export interface PeerUp extends PeerIdentity {
   /** Where it is, as `192.0.2.1:7667` or `[2001:db8::1]:7667`. */
   readonly address: string;
   /** What its frames are sealed with; `plain`: with nothing. */
@@ -43,22 +51,24 @@ export interface PeerUp {
 
 /**
  * Why a peer is not up any more.
- * - `unknown`: the server has forgotten this client, which logs in again (classic-protocol §2)
+ * - `unknown`: the server has forgotten this client, which logs in again (classic.md §2.7)
  * - `silent`: nothing comes from the server any more; it is looked up again
  * - `expired`: nothing has come from the peer for long, and its session, or its keys, have run out
+ * - `goodbye`: it has ended, and said so (secure.md §7)
  * - `moved`: the client has logged in from another address
- * - `removed`: it may not connect any more (secure-protocol §3)
+ * - `removed`: it may not connect any more (secure.md §3)
+ * - `disconnected`: this server has ended its session
  */
-export type PeerDown = 'unknown' | 'silent' | 'expired' | 'moved' | 'removed';
+export type PeerDown = 'unknown' | 'silent' | 'expired' | 'goodbye' | 'moved' | 'removed' | 'disconnected';
 
 /** Told what becomes of a cable, as it happens. */
 export interface Watcher {
-  /** Frames can flow. */
+  /** Frames can pass: the handshake is done, and the port of the switch is open. */
   up(peer: PeerUp): void;
-  down(peer: string, why: PeerDown): void;
-  /** A peer's port of the switch was lost, and is tried again. */
-  unplugged(peer: string, why: string): void;
-  plugged(peer: string): void;
+  down(peer: PeerIdentity, why: PeerDown): void;
+  /** A peer's port of the switch was lost, or there is none for it; it is tried again. */
+  unplugged(peer: PeerIdentity, why: string): void;
+  plugged(peer: PeerIdentity): void;
 }
 
 /** A promise, and what settles it. Rejected without anybody waiting, it is no unhandled rejection. */

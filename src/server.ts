@@ -1,33 +1,51 @@
 import { randomBytes } from 'node:crypto';
-import type { Link, WireTap } from './cable.js';
-import { Core, type Keying, keyingText } from './core/core.js';
+import type { Link } from './cable.js';
+import { type Keying, keyingText } from './core/terms.js';
 import { CryptcabError } from './error.js';
 import type { Io } from './io-path.js';
 import type { Enrolled } from './keys/enrolment.js';
-import { takeSessionKey } from './keys/key-file.js';
+import { SessionKeys } from './keys/session-keys.js';
 import { type Log, SeldomLog } from './log.js';
 import { openCable, usualThreads } from './open-cable.js';
-import type { OpenPlug } from './plug/plug.js';
+import { openCore } from './open-core.js';
+import { optionName } from './options/name.js';
+import { Passages } from './passages.js';
+import { onlyForOne } from './plug/locator.js';
+import { forPeer, type OpenPlug, type PeerIdentity } from './plug/plug.js';
+import { firstAttempt } from './plug/trouble.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
-import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
+import { ORIGINAL_DATAGRAM_MAX, PEERS_MAX } from './protocol/constants.js';
 import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
-import { copyKey, isOriginalId, type Secret } from './protocol/session-key.js';
+import { copyKey } from './protocol/secret.js';
+import { isSecure } from './protocol/secure/messages.js';
+import { isOriginalId, type Secret } from './protocol/session-key.js';
 import { longestFrame } from './protocol/sizes.js';
 import { deferred, type PeerDown, type Running, type Watcher } from './running.js';
+import type { KnownPeer } from './secure/known-peers.js';
 import { SecureServer, type SecureServerConfiguration } from './secure/secure-server.js';
-import { isSecure } from './secure/secure-side.js';
 import type { OpenUdp } from './udp/udp.js';
-import { warnOfBoth, warnOfLength, warnOfWeakness, warnOfWear } from './warnings.js';
+import {
+  noteRefusal,
+  warnOfBoth,
+  warnOfLength,
+  warnOfLoop,
+  warnOfPort,
+  warnOfWeakness,
+  warnOfWear,
+} from './warnings.js';
+import type { WireTap } from './wire-tap.js';
 
-/** How a server knows its clients' keys: from a file that both ends have, by scp, or not at all (`-x`). */
+/** How a server knows its clients' keys: from a file that both ends have, by scp (into /tmp, or another directory), or not at all. */
 export type ServerKeys =
   | { readonly kind: 'preshared'; readonly key: Uint8Array }
-  | { readonly kind: 'scp' }
+  | { readonly kind: 'scp'; readonly directory?: string | undefined }
   | { readonly kind: 'plain' };
 
 export interface ServerConfiguration {
   /** Local UDP port; 0 for any. */
   readonly port: number;
+  /** Our only address; all of this machine's when undefined. */
+  readonly bind?: string | undefined;
   /** Of clients of the classic protocol; undefined: none are served. */
   readonly keys: ServerKeys | undefined;
   /** Serves clients of the secure cable as well. */
@@ -40,6 +58,8 @@ export interface ServerConfiguration {
   readonly io?: Io;
   /** I/O threads of the native path, each with a part of the clients; when undefined, as usualThreads() says. */
   readonly threads?: number;
+  /** Broadcasts and multicasts that each client may send a second; any number when undefined. */
+  readonly broadcastLimit?: number | undefined;
   readonly openUdp?: OpenUdp;
 }
 
@@ -47,20 +67,41 @@ export interface RunningServer extends Running {
   /** Reads the peers file again; undefined where there is none. */
   readonly reload: (() => void) | undefined;
   /**
-   * Lets a client of the secure cable connect that has shown by other means that it may (secure-protocol §3).
+   * Lets a client of the secure cable connect that has shown by other means that it may (secure.md §3.3).
    * @param presharedKey 32 bytes
    * @throws CryptcabError for what is no public key, or there already, and where no secure clients are served
    */
   enrol(publicKey: Uint8Array, presharedKey: Uint8Array): Enrolled;
+  /**
+   * Lets one more peer of the secure cable connect.
+   * @returns what it is called from now on
+   * @throws CryptcabError for what is no public key, or there already, and where no secure clients are served
+   */
+  addPeer(peer: Omit<KnownPeer, 'line'>): PeerIdentity;
+  /**
+   * Cuts a peer off for good.
+   * @param publicKey 44 characters
+   * @returns whether it was there
+   * @throws CryptcabError where the peers file has it, and where no secure clients are served
+   */
+  removePeer(publicKey: string): boolean;
+  /** Ends the session of a peer of either protocol, which may connect again. @returns whether it was up */
+  disconnect(peer: PeerIdentity): boolean;
+  /** The secure peers that may connect and are not up; `address`: where each was last. */
+  away(): (PeerIdentity & { readonly address: string | undefined })[];
+  /** Where it says what happens. */
+  readonly log: Log;
 }
 
 const TICK_MS = 1_000;
 
-const REFUSALS: Record<ServerRefusal, string> = {
-  'no key':
-    'refused a client that has no key here: let it send one by scp, or start both ends with the same -P file',
-  'wrong key': 'refused a client with another key: both ends need the same key file',
-  'not encrypted': 'refused a client that does not encrypt: start both ends with -x, or neither',
+const REFUSALS: Readonly<Record<ServerRefusal, string>> = {
+  'no key': `refused a client that has no key here: let it send one by scp, or start both ends with the same ${optionName('key')} file`,
+  'wrong key': `refused a client with another key: start both ends with ${optionName('key')} and the same key file, or both without ${optionName('key')}`,
+  'not encrypted': `refused a client that does not encrypt: start both ends with ${optionName('plain')}, or neither (a C program from 2.3.3 on cannot do without)`,
+  encrypted: `refused a client that encrypts, and this server does not: start both ends with ${optionName('plain')}, or neither (a C program from 2.3.3 on always encrypts)`,
+  'no cipher':
+    'refused a client that answered with an empty datagram: a C program whose OpenSSL has no Blowfish; have OPENSSL_CONF there name a file that turns the legacy provider on (see docs/classic-cable.md)',
   'not logged in': 'told a client that is not known (any more) to log in',
   'short key':
     'refused a client of the ChaCha generation: its key file has 44 bytes, and the one here has fewer',
@@ -71,43 +112,61 @@ const REFUSALS: Record<ServerRefusal, string> = {
 /** Starts a server: a switch port for each client that proves its key. */
 export async function startServer(configuration: ServerConfiguration): Promise<RunningServer> {
   const { keys, log, watcher } = configuration;
-  const core = await Core.load();
+  const sent = keys?.kind === 'scp' ? new SessionKeys(keys.directory) : undefined;
+  const core = await openCore();
+  core.broadcastLimit = configuration.broadcastLimit;
   const seldom = new SeldomLog();
   const links = new Map<string, Link>();
   const closing = new Set<Promise<void>>();
   const ended = deferred();
 
+  const passages = new Passages();
+  /** Where the locator is for one client alone: what is said to the others. */
+  const taken = onlyForOne(configuration.plug.locator ?? '');
+
   const machine = new ClassicServer({
     random: randomBytes,
     keyFor,
+    get peersMax() {
+      return taken === undefined ? PEERS_MAX : secure?.side.plugged ? 0 : 1;
+    },
     verifyResponse: (keying, response, challenge) => core.verifyResponse(keying, response, challenge),
   });
 
   function keyFor(id: string): Secret | undefined {
     if (keys?.kind === 'preshared') return copyKey(keys.key);
-    const taken = takeSessionKey(id); // also with -x: a C client leaves one
-    if (keys?.kind === 'plain') {
-      if (typeof taken !== 'string') taken.fill(0);
-      return 'none';
-    }
-    if (typeof taken !== 'string') return taken;
-    seldom.note(performance.now(), `key ${taken.replace(id, '')}`, () =>
-      log.debug({ id }, `no session key: ${taken}`),
+    if (sent === undefined) return 'none';
+    const key = sent.read(id);
+    if (key instanceof Uint8Array) return key;
+    const { why, found } = key;
+    seldom.note(performance.now(), `key ${why.replace(id, '')}`, (times) =>
+      log[found ? 'warn' : 'debug']({ id, times }, `no session key: ${why}`),
     );
     return undefined;
   }
 
+  /** Its file has done what it was for. */
+  function removeKey(id: string, keying: Keying): void {
+    if (sent === undefined || keying.suite === 'plain') return;
+    const why = sent.remove(id, keying.key);
+    if (why !== undefined) log.warn({ id }, `cannot remove the key that a client has sent: ${why}`);
+  }
+
   let secure: SecureServer | undefined;
-  const textOf = (link: Link) => secure?.nameOf(link) ?? remoteText(link.remote);
+  let open = false;
+  const whoOf = (link: Link): PeerIdentity => secure?.identityOf(link) ?? { peer: remoteText(link.remote) };
+  const textOf = (link: Link) => whoOf(link).peer;
   const cable = await openCable({
     core,
     io: configuration.io,
     threads: configuration.threads ?? usualThreads(),
     openUdp: configuration.openUdp,
     port: configuration.port,
+    bind: configuration.bind,
     tap: configuration.tap,
     events: {
       control(datagram, from) {
+        if (!open) return; // while the cable is being opened it is lost, as it would have been a moment before
         if (secure !== undefined && isSecure(datagram)) return secure.side.receive(datagram, from);
         if (keys === undefined) return;
         machine.receive(performance.now(), from, datagram);
@@ -116,33 +175,39 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       heard: (link) => machine.heard(performance.now(), link.remote),
       sent() {},
       refused(link, why, times) {
+        if (why === 'own datagram') {
+          const loop = (all: number) => warnOfLoop(log, textOf(link), link.remote, all);
+          return seldom.note(performance.now(), why, loop, times);
+        }
         const say = (all: number) => log.info({ peer: textOf(link), times: all }, `dropped: ${why}`);
         seldom.note(performance.now(), `${textOf(link)} ${why}`, say, times);
       },
       large() {},
       tooLong: (link, frameMax) => warnOfLength(log, textOf(link), frameMax, frameMax < core.frameMax),
       worn: (link) => warnOfWear(log, textOf(link)),
-      plugLost(link, why) {
-        seldom.note(performance.now(), `plug ${textOf(link)}`, () =>
-          log.warn({ peer: textOf(link) }, `lost the switch, trying again: ${why}`),
-        );
-        watcher?.unplugged(textOf(link), why);
+      plugLost(link, said) {
+        const why = (othersHave(link) ? taken : undefined) ?? said;
+        const peer = textOf(link);
+        // By reason alone: a switch that ends is lost to all.
+        const had = passages.lost(link, () => watcher?.unplugged(whoOf(link), why));
+        warnOfPort(log, seldom, had, why, peer);
       },
-      plugBack(link) {
-        log.info({ peer: textOf(link) }, 'plugged into the switch again');
-        watcher?.plugged(textOf(link));
+      plugged(link) {
+        passages.plugged(link, () => {
+          log.info({ peer: textOf(link), port: link.port }, 'plugged into the switch again');
+          watcher?.plugged(whoOf(link));
+        });
       },
       unreachable() {},
-      sendFailed(why, times) {
-        const say = (all: number) => log.warn({ times: all }, `cannot send: ${why}`);
-        seldom.note(performance.now(), `send ${why}`, say, times);
-      },
+      sendFailed: (why, times, lasts) => noteRefusal(log, seldom, why, times, lasts),
       failed: (error) => ended.reject(error),
     },
   });
+  open = true;
   if (configuration.secure !== undefined) {
     try {
-      secure = new SecureServer(configuration.secure, cable, configuration.plug, log, seldom, watcher);
+      const host = { cable, plug: configuration.plug, passages, log, seldom, watcher };
+      secure = new SecureServer(configuration.secure, host);
     } catch (error) {
       await cable.close();
       throw error;
@@ -162,6 +227,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       case 'rekey': {
         const link = links.get(remoteKey(effect.peer));
         if (link === undefined) return;
+        cable.move(link, effect.peer); // it may ask another of our addresses
         raise(link, effect.id, effect.keying);
         log.info({ peer: textOf(link), id: effect.id }, 'client logged in again');
         break;
@@ -172,9 +238,9 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       case 'refused': {
         const { peer, why } = effect;
         const level = why === 'not logged in' || why === 'too many logins' ? 'info' : 'warn';
-        // By reason alone: whoever can forge one source address can forge many.
+        // By reason alone: an attacker who can forge one source address can forge many.
         seldom.note(performance.now(), why, (times) =>
-          log[level]({ peer: remoteText(peer), times }, REFUSALS[why]),
+          log[level]({ peer: remoteText(peer), times }, refusalText(why)),
         );
         break;
       }
@@ -182,7 +248,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   }
 
   function plug(peer: Remote, id: string, keying: Keying): void {
-    const link = cable.plugIn(peer, configuration.plug);
+    const link = cable.plugIn(peer, forPeer(configuration.plug, { peer: remoteText(peer) }));
     if (link === undefined) {
       log.warn({ peer: remoteText(peer) }, 'refused a client: no memory for one more session');
       return;
@@ -190,11 +256,26 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     links.set(remoteKey(peer), link);
     raise(link, id, keying);
     warnOfWeakness(log, remoteText(peer), keying.suite);
-    log.info({ peer: remoteText(peer), id, cipher: keyingText(keying) }, 'client is up');
-    watcher?.up({ peer: remoteText(peer), address: remoteText(peer), cipher: keying.suite });
+    passages.agreed(link, () => {
+      const { port } = link;
+      log.info({ peer: remoteText(peer), id, cipher: keyingText(keying), port }, 'client is up');
+      watcher?.up({ peer: remoteText(peer), address: remoteText(peer), cipher: keying.suite });
+    });
+  }
+
+  function refusalText(why: ServerRefusal): string {
+    return why === 'table full' && taken !== undefined ? `refused a client: ${taken}` : REFUSALS[why];
+  }
+
+  function othersHave(link: Link): boolean {
+    return (
+      [...links.values()].some((other) => other !== link && other.port !== undefined) ||
+      secure?.side.plugged === true
+    );
   }
 
   function raise(link: Link, id: string, keying: Keying): void {
+    removeKey(id, keying);
     cable.raise(link, keying);
     if (isOriginalId(id)) cable.limit(link, longestFrame(keying.suite, ORIGINAL_DATAGRAM_MAX));
   }
@@ -204,9 +285,17 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     if (link === undefined) return;
     links.delete(remoteKey(peer));
     log.info({ peer: remoteText(peer) }, `client is gone: ${why}`);
-    if (why !== 'the server ends') watcher?.down(remoteText(peer), why);
+    if (passages.over(link) && why !== 'the server ends') watcher?.down({ peer: remoteText(peer) }, why);
+    passages.pulled(link);
     const done = cable.unplug(link).finally(() => closing.delete(done));
     closing.add(done);
+  }
+
+  /** The secure half, for what can be asked of it alone. */
+  function securely(): SecureServer {
+    if (!open) throw new CryptcabError('this server has ended');
+    if (secure !== undefined) return secure;
+    throw new CryptcabError(`this server serves no secure clients: start it with ${optionName('secure')}`);
   }
 
   const timer = setInterval(() => {
@@ -214,10 +303,18 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     for (const effect of machine.take()) act(effect);
   }, TICK_MS);
 
-  // A switch that is not there is told of at once, not when the first client comes.
+  // A missing switch is reported at once, not when the first client comes.
   const probe = cable.probe(configuration.plug);
-  const ready = probe.settled.finally(() => probe.close());
-  ready.catch(() => {});
+  let probed: Promise<void> | undefined;
+  const endProbe = () => {
+    probed ??= probe.close();
+    return probed;
+  };
+  const ready = firstAttempt(probe.settled).finally(endProbe);
+  ready.then(
+    (waits) => waits && seldom.note(performance.now(), `plug ${waits}`, () => log.warn({}, waits)),
+    () => {},
+  );
 
   return {
     local: cable.local,
@@ -225,20 +322,29 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     ready,
     ended: ended.promise,
     statistics: () => [
-      ...[...links.values()].map((link) => ({ peer: textOf(link), ...cable.counts(link) })),
+      ...[...links.values()].map((link) => ({ peer: textOf(link), port: link.port, ...cable.counts(link) })),
       ...(secure?.side.statistics() ?? []),
     ],
+    away: () => secure?.away() ?? [],
     refusals: () => secure?.side.refused ?? new Map(),
     reload: secure && (() => secure.reload()),
-    enrol(publicKey, presharedKey) {
-      if (secure === undefined)
-        throw new CryptcabError('this server serves no secure clients: start it with --secure');
-      return secure.enrol(publicKey, presharedKey);
+    log,
+    enrol: (publicKey, presharedKey) => securely().enrol(publicKey, presharedKey),
+    addPeer: (peer) => securely().add(peer),
+    removePeer: (publicKey) => securely().remove(publicKey),
+    disconnect({ peer, publicKey }) {
+      if (publicKey !== undefined) return secure?.disconnect(publicKey) ?? false;
+      const link = [...links.values()].find(({ remote }) => remoteText(remote) === peer);
+      if (link === undefined) return false;
+      machine.disconnect(link.remote);
+      for (const effect of machine.take()) act(effect);
+      return true;
     },
     async close() {
+      open = false; // a DENY now would have clients log in while nobody is there
       clearInterval(timer);
       for (const link of [...links.values()]) unplug(link.remote, 'the server ends');
-      await Promise.allSettled([...closing, probe.close()]);
+      await Promise.allSettled([...closing, endProbe()]);
       await secure?.close();
       machine.end();
       if (keys?.kind === 'preshared') keys.key.fill(0);

@@ -1,13 +1,19 @@
 // Two secure ends joined in memory: machines, cores and cables as they are, sockets and switches that are only here.
 import type { Cable } from '../src/cable.js';
 import { Core } from '../src/core/core.js';
+import { keyText } from '../src/keys/key-text.js';
 import { publicKeyOf } from '../src/keys/public-key.js';
 import { SeldomLog } from '../src/log.js';
+import { libraryText } from '../src/options/name.js';
 import { type MemoryPort, memoryPort } from '../src/plug/memory-plug.js';
 import { PortableCable } from '../src/portable-cable.js';
 import type { Remote } from '../src/protocol/remote.js';
+import { MESSAGE } from '../src/protocol/secure/constants.js';
+import { isSecure } from '../src/protocol/secure/messages.js';
 import type { Peer } from '../src/protocol/secure/peer.js';
-import { isSecure, SecureSide } from '../src/secure/secure-side.js';
+import type { Ask } from '../src/resolve.js';
+import { SecureSide } from '../src/secure/secure-side.js';
+import type { SleepClock } from '../src/secure/sleep-clock.js';
 import type { UdpEvents } from '../src/udp/udp.js';
 import { quiet } from './quiet.js';
 
@@ -24,16 +30,30 @@ export class End {
   side!: SecureSide;
   /** Addresses that it has sent to. */
   readonly to = new Set<string>();
+  /** Where its initiations went, one after the other. */
+  readonly called: string[] = [];
   #socket: UdpEvents | undefined;
   #peer: Peer | undefined;
+  /** Whether it calls again when it is not up any more, as a client does. */
+  calls = false;
   ups = 0;
   downs = 0;
+  /** What somebody should look at, as the log has it. */
+  readonly warned: string[] = [];
+  /** Public keys of strangers, and where they call from. */
+  readonly strangers: string[] = [];
 
-  constructor(privateKey: Uint8Array) {
+  /** Peers that have enrolled and were forgotten. */
+  forgotten = 0;
+  readonly #clock: SleepClock | undefined;
+
+  /** @param clock the system's unless told */
+  constructor(privateKey: Uint8Array, clock?: SleepClock) {
     this.privateKey = privateKey;
+    this.#clock = clock;
   }
 
-  async open(local: Remote): Promise<void> {
+  async open(local: Remote, ask?: Ask, forgetAfter?: number): Promise<void> {
     const cable: Cable = await PortableCable.open(
       await Core.load(),
       async (_port, socket) => {
@@ -42,6 +62,7 @@ export class End {
           local,
           send: (bytes, start, length, to, done) => {
             this.to.add(to.address);
+            if (bytes[start] === MESSAGE.INITIATION) this.called.push(to.address);
             this.sent.push(bytes.slice(start, start + length));
             done();
           },
@@ -61,7 +82,7 @@ export class End {
         tooLong() {},
         worn() {},
         plugLost() {},
-        plugBack() {},
+        plugged() {},
         unreachable() {},
         sendFailed() {},
         failed() {},
@@ -72,17 +93,25 @@ export class End {
       cable,
       privateKey: this.privateKey,
       path: 1452,
-      log: quiet,
+      log: { ...quiet, warn: (_, line) => this.warned.push(libraryText(line)) },
+      ask,
+      forgetAfter,
       seldom: new SeldomLog(),
+      ...(this.#clock && { clock: this.#clock }),
       handlers: {
         up: (peer) => {
           this.ups++;
           this.#peer = peer;
           this.side.plug(peer, this.port.open);
         },
+        gone: () => {
+          this.forgotten++;
+        },
+        stranger: (key, { address }) => this.strangers.push(`${keyText(key)} ${address}`),
         down: (peer) => {
           this.downs++;
           this.side.pull(peer);
+          if (this.calls) this.side.wanted(peer);
         },
       },
     });
@@ -101,6 +130,7 @@ export class End {
 /** Brings what was sent to the other end, until nothing is; what was brought. */
 export async function settle(left: End, right: End): Promise<Uint8Array[]> {
   const brought: Uint8Array[] = [];
+  await batch(); // frames of one turn go together
   while (left.sent.length + right.sent.length > 0) {
     for (const [from, to, as] of [
       [left, right, LEFT],

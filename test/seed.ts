@@ -1,10 +1,12 @@
 import { generator } from '../lab/generator.js';
+import { newSeed } from './new-seed.js';
 
 /**
- * Seeded randomness for tests: the seed is printed, and CRYPTCAB_SEED=N repeats a run.
+ * Seeded randomness for tests: the seed is printed, once for a run where vitest.config.ts has chosen it, and
+ * CRYPTCAB_SEED=N repeats a run.
  */
-export const seed = Number(process.env.CRYPTCAB_SEED ?? Math.floor(Math.random() * 2 ** 31));
-console.log(`seed ${seed} (repeat with CRYPTCAB_SEED=${seed})`);
+const { CRYPTCAB_SEED: given = newSeed() } = process.env;
+export const seed = Number(given);
 
 /** Random bytes, integers and picks of one generator. */
 export function randomness(from = seed) {

@@ -1,4 +1,4 @@
-// The classic DATA of the Blowfish generation (classic-protocol §3): type ‖ CBC(frame ‖ counter ‖ crc ‖ padding).
+// The classic DATA of the Blowfish generation (classic.md §3.2): type ‖ CBC(frame ‖ counter ‖ crc ‖ padding).
 import { concatBytes } from '@noble/hashes/utils.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import type { Primitives } from '../../src/vectors/primitives.js';

@@ -1,4 +1,4 @@
-// The classic DATA of the ChaCha generation (classic-protocol §3): type ‖ ChaCha20(frame) ‖ crc ‖ counter.
+// The classic DATA of the ChaCha generation (classic.md §3.3): type ‖ ChaCha20(frame) ‖ crc ‖ counter.
 import { concatBytes } from '@noble/hashes/utils.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import type { Primitives } from '../../src/vectors/primitives.js';

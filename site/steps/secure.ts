@@ -1,4 +1,4 @@
-// The transport message of the secure cable (secure-protocol §2; WireGuard whitepaper §5.4.6).
+// The transport message of the secure cable (secure.md §2.1; WireGuard whitepaper §5.4.6).
 import { concatBytes } from '@noble/hashes/utils.js';
 import { CryptcabError } from '../../src/error.js';
 import { MESSAGE } from '../../src/protocol/secure/constants.js';

@@ -1,32 +1,41 @@
 // The cable of a command line: runs it, in the foreground or as a daemon, until it is told to end.
-import { randomBytes } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import type { WireTap } from '../cable.js';
 import { startClient } from '../client.js';
-import type { Control } from '../control/server.js';
-import { CryptcabError, messageOf } from '../error.js';
+import { CryptcabError, messageOf, TemporaryError } from '../error.js';
+import { drawSecret } from '../keys/draw.js';
+import { keptPrivateKey } from '../keys/kept-key.js';
 import { newPrivateKey } from '../keys/key-text.js';
-import { presharedKey, textKey } from '../keys/read-key.js';
 import { carryKey, splitOptions } from '../keys/scp.js';
 import { type Enrolment, enrolBySsh } from '../keys/ssh.js';
-import type { Log } from '../log.js';
+import { sshHost, sshOptionsOf } from '../keys/ssh-name.js';
+import { type Log, SILENT } from '../log.js';
 import { vdePlug } from '../plug/vde-plug.js';
 import type { ClientMode } from '../protocol/client-terms.js';
 import { classify } from '../protocol/messages.js';
 import { remoteText } from '../protocol/remote.js';
 import { handshakeType, isTransport } from '../protocol/secure/messages.js';
 import { newId, newKey } from '../protocol/session-key.js';
-import { resolveHost } from '../resolve.js';
+import { Resolver } from '../resolve.js';
 import { deferred, type Running, type RunningClient } from '../running.js';
+import type { Endpoint } from '../secure/endpoint.js';
 import { startSecureClient } from '../secure/secure-client.js';
 import { type ServerKeys, startServer } from '../server.js';
+import type { WireTap } from '../wire-tap.js';
 import { openServerControl } from './control.js';
 import { type Carried, detach, handedOver, releaseParent, tellParent } from './daemon.js';
+import { ignoreDebugSignal, onHangup } from './early.js';
+import { KeyFiles } from './key-files.js';
 import { openLog } from './logger.js';
-import type { SecureSettings, Settings, Target } from './options.js';
+import type { SecureSettings, Settings } from './options.js';
+import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
+import { makeStateDirectory, stateDirectory } from './state.js';
+import { terminalGone } from './terminal.js';
+import { becomeUser, findUser, needs, prepareFor } from './user.js';
+import type { Target } from './values.js';
 
-/** How long -d waits for a server's answer before it goes on in the background. */
+/** How long -d waits for a server's name, before it leaves that to the background, ms. */
+const NAME_MS = 5_000;
+/** How long -d waits for the cable to come up before it goes on in the background. */
 const PATIENCE_MS = 10_000;
 
 // Of what a cable makes, all but everything is garbage at once. Node would let its young generation grow to
@@ -56,27 +65,42 @@ function wireTap(verbosity: number, log: Log): { tap: WireTap } | Record<string,
 }
 
 /** Sends a key to the server of the command line. */
-function carrier(target: Target, extra: string[]) {
+function carrier(target: Target, { keyDirectory: directory, ...settings }: Settings) {
+  const extra = scpOptions(settings);
   return (id: string, key: Uint8Array, signal: AbortSignal) =>
-    carryKey({ ...target, extra }, id, key, signal);
+    carryKey({ ...target, directory, extra }, id, key, signal);
 }
 
 /** Random keys go by scp; SCP_EXTRA_OPTIONS is looked at only then. */
-function scpOptions(settings: Settings): string[] {
+function scpOptions(settings: Pick<Settings, 'keyFile'>): string[] {
   return settings.keyFile === undefined ? splitOptions(process.env.SCP_EXTRA_OPTIONS ?? '') : [];
+}
+
+/** Options for the ssh that enrols. */
+function sshOptions(): string[] {
+  return splitOptions(process.env.SSH_EXTRA_OPTIONS ?? '', 'SSH_EXTRA_OPTIONS');
+}
+
+/** Where datagrams go. Where keys go by ssh, the server's name is one of ssh's, which may stand for another. */
+async function endpointOf(settings: Settings, target: Target, signal: AbortSignal): Promise<Endpoint> {
+  if (settings.endpoint !== undefined) return settings.endpoint;
+  const { secure, keyFile } = settings;
+  if (keyFile !== undefined || secure?.keyFile !== undefined) return target;
+  const extra = secure === undefined ? sshOptionsOf(scpOptions(settings)) : sshOptions();
+  return { host: await sshHost(target, extra, signal), port: target.port };
 }
 
 interface Started extends Running {
   /** When -d may return. */
-  settled(): Promise<void>;
-  /** What SIGHUP does; undefined when it is the end. */
+  settled(): Promise<unknown>;
+  /** Reads the peers file again; undefined where there is none. */
   readonly reload?: (() => void) | undefined;
 }
 
 /** How a client enrols by ssh; what a daemon's parent has got already is used first, once. */
 function enrolment(target: Target, carried?: Enrolment): (signal: AbortSignal) => Promise<Enrolment> {
-  const { SSH_EXTRA_OPTIONS = '', CRYPTCAB_REMOTE = 'cryptcab' } = process.env;
-  const extra = splitOptions(SSH_EXTRA_OPTIONS, 'SSH_EXTRA_OPTIONS');
+  const { CRYPTCAB_REMOTE = 'cryptcab' } = process.env;
+  const extra = sshOptions();
   const port = target.portNamed ? target.port : undefined;
   let first = carried;
   return async (signal) => {
@@ -88,43 +112,62 @@ function enrolment(target: Target, carried?: Enrolment): (signal: AbortSignal) =
 }
 
 /** How a server knows its classic clients; undefined when it serves none. */
-function classicKeys(settings: Settings, log: Log): ServerKeys | undefined {
+function classicKeys(settings: Settings, files: KeyFiles): ServerKeys | undefined {
   if (!settings.classic) return undefined;
-  if (settings.keyFile !== undefined)
-    return { kind: 'preshared', key: presharedKey(settings.keyFile, settings.cipher, log) };
-  return { kind: settings.plain ? 'plain' : 'scp' };
+  if (files.classic !== undefined) return { kind: 'preshared', key: files.classic };
+  return settings.plain ? { kind: 'plain' } : { kind: 'scp', directory: settings.keyDirectory };
 }
 
-/** Without a key file the key is made anew each time: clients that enrol are told the public one. */
-function secureServer({ keyFile, peersFile, path }: SecureSettings, log: Log) {
-  const privateKey = keyFile === undefined ? newPrivateKey(randomBytes) : textKey(keyFile, 'keygen', log);
-  return { secure: { privateKey, ...(peersFile !== undefined && { peersFile }), path } };
+/** Without a key file a server makes its key itself: clients that enrol are told the public one. */
+function ownKey(state: string | undefined, log: Log): Uint8Array {
+  const make = () => newPrivateKey(drawSecret);
+  if (state === undefined) return make();
+  try {
+    return keptPrivateKey(state, make, log);
+  } catch (error) {
+    log.warn(
+      {},
+      `takes a key for this time alone, all clients enrol again after a restart: ${messageOf(error)}`,
+    );
+    return make();
+  }
 }
 
-async function startAsServer(settings: Settings, log: Log): Promise<Started> {
+function secureServer(
+  { peersFile, enrolledMax, forgetAfter, path }: SecureSettings,
+  files: KeyFiles,
+  state: string | undefined,
+  log: Log,
+) {
+  const privateKey = files.privateKey ?? ownKey(state, log);
+  return { privateKey, ...(peersFile !== undefined && { peersFile }), enrolledMax, forgetAfter, state, path };
+}
+
+async function startAsServer(
+  settings: Settings,
+  files: KeyFiles,
+  state: string | undefined,
+  log: Log,
+): Promise<Started> {
+  const secure = settings.secure && secureServer(settings.secure, files, state, log);
   const running = await startServer({
     port: settings.port,
-    keys: classicKeys(settings, log),
-    ...(settings.secure && secureServer(settings.secure, log)),
+    bind: settings.bind,
+    keys: classicKeys(settings, files),
+    ...(secure && { secure }),
     plug: vdePlug(settings.socket),
     io: settings.io,
     ...(settings.threads !== undefined && { threads: settings.threads }),
+    broadcastLimit: settings.broadcastLimit,
     log,
     ...wireTap(settings.verbosity, log),
   });
-  let control: Control | undefined;
-  if (settings.secure !== undefined) {
-    try {
-      control = await openServerControl(running, log);
-    } catch (error) {
-      await running.close();
-      throw error;
-    }
-  }
+  secure?.privateKey.fill(0); // the machine has a copy
+  const control = settings.secure === undefined ? undefined : await openServerControl(running, log);
   log.info({ port: running.local.port, switch: settings.socket }, 'waiting for clients');
   return {
     ...running,
-    settled: () => running.ready,
+    settled: () => running.ready.then(sayWaits),
     async close() {
       await control?.close();
       await running.close();
@@ -134,22 +177,26 @@ async function startAsServer(settings: Settings, log: Log): Promise<Started> {
 
 function startSecurely(
   settings: Settings,
-  { keyFile, presharedKeyFile, peer, path }: SecureSettings,
+  { peer, path }: SecureSettings,
   target: Target,
+  server: Endpoint,
   carried: Carried | undefined,
+  files: KeyFiles,
   log: Log,
 ): Promise<RunningClient> {
   const keys =
-    keyFile === undefined
+    files.privateKey === undefined
       ? enrolment(target, carried?.secure)
       : {
-          privateKey: textKey(keyFile, 'keygen', log),
-          ...(presharedKeyFile !== undefined && { presharedKey: textKey(presharedKeyFile, 'genpsk', log) }),
+          privateKey: files.privateKey,
+          ...(files.presharedKey !== undefined && { presharedKey: files.presharedKey }),
           serverPublicKey: peer as Uint8Array,
         };
   return startSecureClient({
     port: settings.port,
-    server: target,
+    bind: settings.bind,
+    server,
+    portForwarded: settings.endpoint !== undefined,
     keys,
     keepalive: settings.keepalive,
     path,
@@ -163,22 +210,25 @@ function startSecurely(
 function startClassically(
   settings: Settings,
   target: Target,
+  server: Endpoint,
   carried: Carried | undefined,
+  files: KeyFiles,
   log: Log,
 ): Promise<RunningClient> {
   const mode: ClientMode =
-    settings.keyFile !== undefined
-      ? { kind: 'preshared', key: presharedKey(settings.keyFile, settings.cipher, log) }
+    files.classic !== undefined
+      ? { kind: 'preshared', key: files.classic }
       : settings.plain
         ? { kind: 'plain' }
         : { kind: 'random', ...(carried?.classic && { carried: carried.classic }) };
   return startClient({
     port: settings.port,
-    server: target,
+    bind: settings.bind,
+    server,
     mode,
     cipher: settings.cipher,
     keepalive: settings.keepalive,
-    carryKey: carrier(target, scpOptions(settings)),
+    carryKey: carrier(target, settings),
     plug: vdePlug(settings.socket),
     io: settings.io,
     log,
@@ -190,24 +240,40 @@ async function startAsClient(
   settings: Settings,
   target: Target,
   carried: Carried | undefined,
+  files: KeyFiles,
   log: Log,
+  signal: AbortSignal,
 ): Promise<Started> {
+  const endpoint = await endpointOf(settings, target, signal);
   const running =
     settings.secure === undefined
-      ? await startClassically(settings, target, carried, log)
-      : await startSecurely(settings, settings.secure, target, carried, log);
+      ? await startClassically(settings, target, endpoint, carried, files, log)
+      : await startSecurely(settings, settings.secure, target, endpoint, carried, files, log);
   return {
     ...running,
     async settled() {
-      await running.ready;
+      let over = false;
+      const waitsOrUp = running.ready.then((waits) => {
+        if (!over && !sayWaits(waits)) return running.up;
+      });
       const patience = deferred();
       const timer = setTimeout(() => {
-        tellParent(`no answer from ${target.host} yet: trying on in the background`);
+        const trouble = running.trouble?.();
+        const why = trouble === undefined ? `no answer from ${target.host} yet:` : `${trouble};`;
+        tellParent(`${why} trying on in the background`);
+        over = true;
         patience.resolve();
       }, PATIENCE_MS);
-      await Promise.race([running.up, running.ended, patience.promise]).finally(() => clearTimeout(timer));
+      // A client that cannot enrol yet has no port to wait for.
+      await Promise.race([waitsOrUp, running.ended, patience.promise]).finally(() => clearTimeout(timer));
     },
   };
+}
+
+/** Says to the person who started -d what it goes on without. */
+function sayWaits(waits: string | undefined): boolean {
+  if (waits !== undefined) tellParent(`${waits}; trying on in the background`);
+  return waits !== undefined;
 }
 
 /** What was carried so far; asked for, so that it is said whatever the verbosity. */
@@ -217,68 +283,132 @@ function sayStatistics(running: Running, log: Log): void {
   if (refused.size > 0) log.info(Object.fromEntries(refused), 'refused');
 }
 
-/** Runs until it is told to end, or cannot go on. */
-export async function run(settings: Settings, daemon: boolean): Promise<void> {
-  const log = await openLog(settings.verbosity, settings.logFile);
-  const carried = daemon ? await handedOver() : undefined;
-  const stopped = deferred();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stopped.resolve);
-  let reload: (() => void) | undefined;
-  process.on('SIGHUP', () => {
-    if (reload !== undefined) reload();
-    else if (!daemon) stopped.resolve(); // its terminal is gone
-  });
-  const running: Started =
-    settings.connect === undefined
-      ? await startAsServer(settings, log)
-      : await startAsClient(settings, settings.connect, carried, log);
-  reload = running.reload;
-  process.on('SIGUSR2', () => sayStatistics(running, log.child({}, { level: 'info' })));
+/** Nobody else may write what this program and its children make. */
+function keepFilesOwn(): void {
+  const OTHERS_WRITE = 0o022;
   try {
-    await Promise.race([daemon ? running.settled() : running.ready, running.ended, stopped.promise]);
-    if (settings.pidFile !== undefined) writePidFile(settings.pidFile);
-    if (daemon) {
-      process.chdir('/');
-      await releaseParent(0);
-    }
-    await Promise.race([running.ended, stopped.promise]);
-  } finally {
-    sayStatistics(running, log);
-    await running.close();
-    if (settings.pidFile !== undefined) rmSync(settings.pidFile, { force: true });
+    process.umask(process.umask(OTHERS_WRITE) | OTHERS_WRITE);
+  } catch {
+    // Deno was not allowed to. What this program makes by itself has a mode of its own.
   }
 }
 
-function writePidFile(path: string): void {
+/** The signals that end the program. */
+const ENDS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const;
+
+/** What an end that was asked for may take, ms; then it is over. */
+const END_MS = 5_000;
+
+/** Runs until it is told to end, or cannot go on. */
+export async function run(settings: Settings, daemon: boolean): Promise<void> {
+  keepFilesOwn();
+  await ignoreDebugSignal();
+  const user = settings.user === undefined ? undefined : findUser(settings.user);
+  if (settings.pidFile !== undefined) checkPidFile(settings.pidFile);
+  if (user !== undefined) prepareFor(user, settings);
+  const keeps = settings.secure !== undefined && settings.connect === undefined;
+  const state = keeps ? (settings.secure?.state ?? stateDirectory(settings.port)) : undefined;
+  if (state !== undefined) makeStateDirectory(state, user);
+  const { log, reopen, close } = openLog(settings.verbosity, settings.logFile);
+  let files: KeyFiles | undefined;
+  const stopped = deferred();
+  const stopping = new AbortController();
+  let ending = false;
+  const end = (signal: string, why = '') => {
+    if (ending) return;
+    ending = true;
+    log.warn({ signal }, `ended by ${signal}${why}`);
+    stopping.abort();
+    stopped.resolve();
+  };
+  for (const signal of ENDS) process.on(signal, () => end(signal));
+  let running: Started | undefined;
+  onHangup(() => {
+    if (terminalGone()) return end('SIGHUP', ': its terminal was closed');
+    reopen();
+    files?.reload();
+    running?.reload?.();
+    log.info({}, 'SIGHUP: opened the log file anew, and read keys and peers again');
+  });
+  const failed = deferred();
+  process.on('uncaughtException', failed.reject);
+  let pidFile: PidFile | undefined;
   try {
-    writeFileSync(path, `${process.pid}\n`);
-  } catch (error) {
-    throw new CryptcabError(`cannot write the pid file ${path}: ${messageOf(error)}`);
+    const carried = daemon ? await handedOver() : undefined;
+    const start = async () => {
+      files = new KeyFiles(settings, log, user?.uid);
+      if (user !== undefined) await becomeUser(user, needs(settings), settings);
+      running =
+        settings.connect === undefined
+          ? await startAsServer(settings, files, state, log)
+          : await startAsClient(settings, settings.connect, carried, files, log, stopping.signal);
+      if (ending) return;
+      const { ready, ended, settled } = running;
+      process.on('SIGUSR2', () => sayStatistics(running as Running, log.child({}, { level: 'info' })));
+      await Promise.race([daemon ? settled() : ready, ended]);
+      if (settings.pidFile !== undefined && !ending) pidFile = writePidFile(settings.pidFile);
+      if (daemon) {
+        process.chdir('/');
+        await releaseParent(0);
+      }
+      await ended;
+    };
+    await Promise.race([start(), stopped.promise, failed.promise]);
+  } finally {
+    if (running !== undefined) {
+      sayStatistics(running, log);
+      const patience = new Promise((resolve) => setTimeout(resolve, END_MS));
+      await Promise.race([running.close(), patience]);
+    }
+    pidFile?.remove();
+    await close();
   }
 }
 
 /** What the server has to get by ssh before the cable can come up; nothing where both ends have their keys. */
 async function carry(settings: Settings, target: Target, signal: AbortSignal): Promise<Carried | undefined> {
-  if (settings.secure !== undefined) {
-    if (settings.secure.keyFile !== undefined) return undefined;
-    return { secure: await enrolment(target)(signal) };
+  const { secure, keyFile } = settings;
+  if (secure === undefined ? keyFile !== undefined || settings.plain : secure.keyFile !== undefined)
+    return undefined;
+  if (settings.user !== undefined) return undefined; // who logs in by ssh is that user, from the first time on
+  const { host } = await endpointOf(settings, target, signal);
+  try {
+    // Without it the cable would have to wait in any case, and ssh may take long to find that out.
+    const resolver = new Resolver(host, settings.bind ?? '::', SILENT);
+    await resolver.look(AbortSignal.any([signal, AbortSignal.timeout(NAME_MS)]));
+    return await carryNow(settings, target, signal);
+  } catch (error) {
+    const late = error instanceof Error && error.name === 'TimeoutError';
+    if (!signal.aborted && (late || error instanceof TemporaryError)) return undefined; // the background tries on
+    throw error;
   }
-  if (settings.keyFile !== undefined || settings.plain) return undefined;
-  await resolveHost(target.host);
-  const classic = { id: newId(randomBytes), key: newKey(randomBytes, settings.cipher) };
-  await carrier(target, scpOptions(settings))(classic.id, classic.key, signal);
+}
+
+async function carryNow(settings: Settings, target: Target, signal: AbortSignal): Promise<Carried> {
+  if (settings.secure !== undefined) return { secure: await enrolment(target)(signal) };
+  const classic = { id: newId(drawSecret), key: newKey(drawSecret, settings.cipher) };
+  await carrier(target, settings)(classic.id, classic.key, signal);
   return { classic };
 }
 
 /** Leaves the terminal; keys are carried before, because scp or ssh may have to ask for a password there. */
 export async function runAsDaemon(settings: Settings, say: (line: string) => void): Promise<number> {
+  keepFilesOwn();
+  if (settings.pidFile !== undefined) checkPidFile(settings.pidFile);
   let carried: Carried | undefined;
   if (settings.connect !== undefined) {
     const abort = new AbortController();
-    const stop = () => abort.abort();
-    process.once('SIGINT', stop).once('SIGTERM', stop);
-    carried = await carry(settings, settings.connect, abort.signal);
-    process.off('SIGINT', stop).off('SIGTERM', stop);
+    const stop = (signal: string) => abort.abort(signal);
+    for (const signal of ENDS) process.on(signal, stop);
+    onHangup(() => {
+      if (terminalGone()) stop('SIGHUP');
+    });
+    try {
+      carried = await carry(settings, settings.connect, abort.signal);
+    } catch (error) {
+      throw abort.signal.aborted ? new CryptcabError(`ended by ${abort.signal.reason}`) : error;
+    }
+    for (const signal of ENDS) process.off(signal, stop);
   }
   const status = detach(carried, say);
   carried?.classic?.key.fill(0);

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { Enrolment } from '../keys/ssh.js';
+import { onHangup } from './early.js';
 import { again } from './program.js';
+import { terminalGone } from './terminal.js';
 
 /** Marks the child of detach(); its own children do not inherit it. */
 const MARK = 'CRYPTCAB_DAEMON';
@@ -36,9 +38,12 @@ export function detach(carried: Carried | undefined, say: (line: string) => void
   });
   child.send({ carried });
   return new Promise((resolve) => {
-    // Whoever ends the wait ends what it waits for.
-    const pass = (signal: NodeJS.Signals) => child.kill(signal);
-    process.on('SIGINT', pass).on('SIGTERM', pass);
+    // Who ends the wait ends what it waits for; so does who closes the terminal.
+    const pass = () => child.kill('SIGTERM');
+    process.on('SIGINT', pass).on('SIGTERM', pass).on('SIGQUIT', pass);
+    onHangup(() => {
+      if (terminalGone()) pass();
+    });
     child.on('message', (message: FromChild) => {
       if ('says' in message) {
         say(message.says);

@@ -1,6 +1,7 @@
-// `cryptcab enroll`: what a client runs by ssh on the server's machine (secure-protocol §3).
+// `cryptcab enroll`: what a client runs by ssh on the server's machine (secure.md §3.3).
 import type { Readable } from 'node:stream';
 import { ask } from '../control/ask.js';
+import { ByteLine } from '../control/byte-line.js';
 import { parseEnrolled } from '../control/message.js';
 import { controlPlace, type Place } from '../control/path.js';
 import { oneServer, strange } from '../control/servers.js';
@@ -23,7 +24,9 @@ export async function enroll(
   port: number | undefined,
   place: Place = controlPlace(),
 ): Promise<string> {
-  const introduction = parseIntroduction(await firstLine(input));
+  const line = await firstLine(input);
+  const introduction = parseIntroduction(line);
+  line.fill(0);
   if (introduction === undefined) {
     throw new CryptcabError(
       'enroll reads a line PUBLIC-KEY PRESHARED-KEY: a client runs it by ssh, with --secure -c USER@HOST',
@@ -38,18 +41,29 @@ export async function enroll(
   return enrolledLine(enrolled);
 }
 
+/**
+ * The port that a client asked for, where sshd runs `cryptcab enroll` in place of the client's command (`command=` in
+ * authorized_keys, ForceCommand). It then puts that command into SSH_ORIGINAL_COMMAND. The client chose every character
+ * of it: a number at its end is taken, and nothing else.
+ * @returns undefined when it asks for no port
+ */
+export function wishedPort(originalCommand = ''): number | undefined {
+  const port = Number(/(?:^|\s)enroll? --port[= ](\d{1,5})$/.exec(originalCommand)?.[1]);
+  return port > 0 && port <= 65_535 ? port : undefined;
+}
+
 /** The first line of a stream, bounded in length and time; what there is, where it ends without one. */
-function firstLine(input: Readable): Promise<string> {
+function firstLine(input: Readable): Promise<Uint8Array> {
   return new Promise((resolve) => {
-    let text = '';
+    const line = new ByteLine(INPUT_BYTES);
     const done = () => {
       clearTimeout(timer);
       input.off('data', take).off('end', done).off('error', done).pause();
-      resolve(text.split('\n', 1)[0] as string);
+      resolve(line.bytes);
     };
-    const take = (bytes: Buffer | string) => {
-      text += bytes.toString();
-      if (text.includes('\n') || text.length > INPUT_BYTES) done();
+    const take = (bytes: Uint8Array) => {
+      line.push(bytes);
+      if (line.ended || line.long) done();
     };
     const timer = setTimeout(done, INPUT_MS);
     input.on('data', take).on('end', done).on('error', done);

@@ -1,14 +1,14 @@
 // `cryptcab vectors`: checks files of test vectors, and makes those of the package again (docs/vectors.md).
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { CryptcabError, messageOf } from '../error.js';
+import { CryptcabError, messageOf, oneLine } from '../error.js';
+import { coreFault } from '../open-core.js';
 import { parseVectors, VectorsError } from '../vectors/format.js';
-import { MANIFEST, make, SEED, sha256Of } from '../vectors/make.js';
+import { MANIFEST, make, SEED } from '../vectors/make.js';
 import { type GroupResult, verify } from '../vectors/verify.js';
 import type { Said } from './commands.js';
-import { UsageError } from './options.js';
+import { filesOf, readText } from './manifest.js';
 import { runtimeText } from './runtime.js';
 import { table } from './table.js';
 
@@ -18,58 +18,41 @@ const FOREIGN = 'foreign';
 /** Failures shown of one group. */
 const SHOWN = 10;
 
-const USAGE = 'say cryptcab vectors verify [FILE...], or cryptcab vectors make [--seed N] [--out DIRECTORY]';
-
-/** @throws UsageError; CryptcabError where nothing can be read or written */
-export async function runVectorsCommand(rest: readonly string[]): Promise<Said> {
-  const [command, ...args] = rest;
-  if (command === 'verify') return verifyFiles(filesIn(args));
-  if (command === 'make') return makeFiles(args);
-  throw new UsageError(USAGE);
-}
-
-function filesIn(args: readonly string[]): string[] {
-  const option = args.find((word) => /^-./.test(word));
-  if (option !== undefined) throw new UsageError(`vectors verify takes files, and no ${option}: ${USAGE}`);
-  return [...args];
-}
-
-function read(path: string): string {
+/** Runs what needs the core. @throws CryptcabError where there is none */
+async function withCore(work: () => Promise<Said>): Promise<Said> {
   try {
-    return readFileSync(path, 'utf8');
+    return await work();
   } catch (error) {
-    throw new CryptcabError(`cannot read ${path}: ${messageOf(error)}`);
+    throw coreFault(error) ?? error;
   }
 }
 
-/** The files of a directory by its manifest; each is what the manifest says. */
-function listed(directory: string): string[] {
-  const lines = read(join(directory, MANIFEST)).trim().split('\n');
-  return lines.map((line) => {
-    const [sum, name] = line.split('  ') as [string, string];
-    const path = join(directory, name);
-    if (sha256Of(read(path)) !== sum)
-      throw new CryptcabError(`${path} is not the file that ${MANIFEST} tells of: install the package anew`);
-    return path;
-  });
+/**
+ * Checks files, or those of the package where none is named.
+ * @param strict whether a group that is skipped is a fault
+ * @throws CryptcabError where nothing can be read, and where there is no core
+ */
+export function verifyFiles(files: readonly string[], strict: boolean): Promise<Said> {
+  return withCore(() => verifyAll(files, strict));
 }
 
-async function verifyFiles(named: readonly string[]): Promise<Said> {
-  if (named.length === 0 && !existsSync(OURS))
+async function verifyAll(files: readonly string[], strict: boolean): Promise<Said> {
+  if (files.length === 0 && !existsSync(OURS))
     throw new CryptcabError(
       'there are no vectors with this program: name files, or make them by vectors make --out DIRECTORY',
     );
-  const paths = named.length > 0 ? named : [...listed(OURS), ...listed(join(OURS, FOREIGN))];
+  const folders = files.length > 0 ? [] : [OURS, join(OURS, FOREIGN)].map(filesOf);
+  const paths = files.length > 0 ? files : folders.flatMap((folder) => folder.paths);
+  const faults = folders.flatMap((folder) => folder.faults);
   const rows: Record<string, string>[] = [];
-  const faults: string[] = [];
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const path of paths) {
     try {
-      const text = read(path);
-      for (const result of await verify(parseVectors(text))) {
+      for (const result of await verify(parseVectors(readText(path)))) {
         for (const count of ['passed', 'failed', 'skipped'] as const) total[count] += result[count];
         rows.push(rowOf(path, result));
         faults.push(...failuresOf(path, result));
+        if (strict && result.skipped > 0) faults.push(skippedIn(path, result));
       }
     } catch (error) {
       if (!(error instanceof VectorsError || error instanceof CryptcabError)) throw error;
@@ -95,11 +78,6 @@ function rowOf(path: string, { type, name, passed, failed, skipped }: GroupResul
   };
 }
 
-/** What stands in a file may drive a terminal. */
-function oneLine(text: string): string {
-  return new CryptcabError(text).message;
-}
-
 function failuresOf(path: string, { failures }: GroupResult): string[] {
   const lines = failures
     .slice(0, SHOWN)
@@ -107,25 +85,21 @@ function failuresOf(path: string, { failures }: GroupResult): string[] {
   return failures.length > SHOWN ? [...lines, `${path}: and ${failures.length - SHOWN} more`] : lines;
 }
 
-function optionsOf(args: readonly string[]): { seed: number; out: string } {
-  let values: { seed?: string; out?: string };
-  try {
-    values = parseArgs({
-      args: [...args],
-      options: { seed: { type: 'string' }, out: { type: 'string' } },
-    }).values;
-  } catch {
-    throw new UsageError(`vectors make takes --seed and --out: ${USAGE}`);
-  }
-  const { seed = String(SEED), out = 'vectors' } = values;
-  if (!/^\d+$/.test(seed) || !Number.isSafeInteger(Number(seed)))
-    throw new UsageError(`--seed '${seed}' is no whole number: give one from 0 to 2^53 - 1`);
-  if (out === '') throw new UsageError('--out is empty: name the directory to write to');
-  return { seed: Number(seed), out };
+function skippedIn(path: string, { type, name, skipped }: GroupResult): string {
+  const group = name === '' ? type : `${type} (${name})`;
+  return oneLine(`${path}: ${skipped} skipped: this program has nothing for ${group}`);
 }
 
-async function makeFiles(args: readonly string[]): Promise<Said> {
-  const { seed, out } = optionsOf(args);
+/**
+ * Makes the files of the package.
+ * @param out a directory, which is made where it is missing
+ * @throws CryptcabError where nothing can be written, and where there is no core
+ */
+export function makeFiles(seed: number = SEED, out = 'vectors'): Promise<Said> {
+  return withCore(() => makeAll(seed, out));
+}
+
+async function makeAll(seed: number, out: string): Promise<Said> {
   const files = await make(seed);
   try {
     mkdirSync(out, { recursive: true });

@@ -18,12 +18,16 @@ export function ask(path: string, request: Request): Promise<string | undefined>
     socket.setEncoding('utf8');
     // Of all, not of the last byte: a trickle is no answer.
     const timer = setTimeout(() => fail(`the server at ${path} does not answer`), PATIENCE_MS);
-    socket.on('connect', () => socket.end(requestLine(request)));
+    const line = requestLine(request);
+    socket.on('connect', () => socket.end(line));
     socket.on('data', (text: string) => {
       answer += text;
       if (answer.length > ANSWER_BYTES) fail(`the server at ${path} answers too much`);
     });
-    socket.on('close', () => clearTimeout(timer));
+    socket.on('close', () => {
+      clearTimeout(timer);
+      line.fill(0);
+    });
     socket.on('error', (error) => {
       if (['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '')) return resolve(undefined);
       fail(`cannot ask the server at ${path}: ${messageOf(error)}`);

@@ -3,8 +3,9 @@
 //     {"do":"enrol","publicKey":"…","presharedKey":"…"}  →  {"publicKey":"…","port":7667}
 //     {"do":"status"}                                    →  {"port":7667,"peers":[{"peer":"…",…},…]}
 //     anything else                                      →  {"error":"…"}
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Enrolled } from '../keys/enrolment.js';
-import { keyText, parseKey } from '../keys/key-text.js';
+import { decodeKey, keyText, keyTextBytes, parseKey } from '../keys/key-text.js';
 
 /** Bytes of a request, its end of line included; longer ones are junk. */
 export const REQUEST_BYTES = 1_024;
@@ -47,15 +48,35 @@ function portIn(value: unknown): number | undefined {
     : undefined;
 }
 
-/** The request of a line, or what is wrong with it; nothing of the line is repeated. */
-export function parseRequest(line: string): Request | string {
-  const request = parseObject(line);
+const SECRET = utf8ToBytes('"presharedKey":"');
+const SECRET_BYTES = 44;
+/** Stands in a line where its preshared key does, or did. */
+const BLANK = 'x'.repeat(SECRET_BYTES);
+
+/** Where the preshared key of a line is; undefined where it has none, as both ends here write it. */
+function secretIn(line: Uint8Array): Uint8Array | undefined {
+  for (let from = 0; from + SECRET.length + SECRET_BYTES <= line.length; from++) {
+    if (SECRET.every((byte, i) => line[from + i] === byte))
+      return line.subarray(from + SECRET.length, from + SECRET.length + SECRET_BYTES);
+  }
+  return undefined;
+}
+
+/**
+ * The request of a line, or what is wrong with it; nothing of the line is repeated.
+ * @param line in which the preshared key is wiped, before a string is made of the rest
+ */
+export function parseRequest(line: Uint8Array): Request | string {
+  const secret = secretIn(line);
+  const presharedKey = secret && decodeKey(secret);
+  secret?.set(utf8ToBytes(BLANK));
+  const request = parseObject(new TextDecoder().decode(line));
   switch (request?.do) {
     case 'enrol': {
       const publicKey = keyIn(request.publicKey);
-      const presharedKey = keyIn(request.presharedKey);
       if (publicKey === undefined) return 'publicKey is not a key, 44 characters of base64';
-      if (presharedKey === undefined) return 'presharedKey is not a key, 44 characters of base64';
+      if (presharedKey === undefined || request.presharedKey !== BLANK)
+        return 'presharedKey is not a key, 44 characters of base64';
       return { do: 'enrol', publicKey, presharedKey };
     }
     case 'status':
@@ -67,13 +88,16 @@ export function parseRequest(line: string): Request | string {
   }
 }
 
-/** A request as a line. */
-export function requestLine(request: Request): string {
-  const keys =
-    request.do === 'enrol'
-      ? { publicKey: keyText(request.publicKey), presharedKey: keyText(request.presharedKey) }
-      : {};
-  return `${JSON.stringify({ do: request.do, ...keys })}\n`;
+/** A request as a line, to be wiped. */
+export function requestLine(request: Request): Uint8Array {
+  const keys = request.do === 'enrol' ? { publicKey: keyText(request.publicKey), presharedKey: BLANK } : {};
+  const line = utf8ToBytes(`${JSON.stringify({ do: request.do, ...keys })}\n`);
+  if (request.do === 'enrol') {
+    const text = keyTextBytes(request.presharedKey);
+    secretIn(line)?.set(text);
+    text.fill(0);
+  }
+  return line;
 }
 
 /** An answer as a line. */

@@ -1,13 +1,15 @@
 // Where control sockets lie: `cryptcab/PORT.sock` in the directory that the system has for such things.
-import { chmodSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../error.js';
+import { codeOf, messageOf } from '../error.js';
 
 /** Who looks for them, and where. */
 export interface Place {
   readonly user: number | undefined;
   /** In order; those that are not there are passed over. */
   readonly roots: readonly string[];
+  /** Why XDG_RUNTIME_DIR is not among them, though it is set. */
+  readonly fault?: string | undefined;
 }
 
 /**
@@ -18,34 +20,85 @@ export function controlPlace(
   { XDG_RUNTIME_DIR }: { readonly XDG_RUNTIME_DIR?: string } = process.env,
   user = process.geteuid?.(),
 ): Place {
-  const roots = [XDG_RUNTIME_DIR ?? '', `/run/user/${user}`, '/run'];
-  return { user, roots: [...new Set(roots.filter((root) => root.startsWith('/')))] };
+  const named = XDG_RUNTIME_DIR ?? '';
+  const owner = named.startsWith('/') ? ownerOf(named) : undefined;
+  const foreign = owner !== undefined && user !== undefined && owner !== user;
+  const roots = [
+    foreign ? '' : named,
+    ...(user ? [runtimeDirectoryOf(user)] : []),
+    `/run/user/${user}`,
+    '/run',
+  ];
+  return {
+    user,
+    roots: [...new Set(roots.filter((root) => root.startsWith('/')))],
+    // sudo -E and su leave it as it was.
+    fault: foreign ? `XDG_RUNTIME_DIR is ${named}, which belongs to another user (${owner})` : undefined,
+  };
 }
+
+/** What root makes for a server that becomes this user: /run/user/UID is there only as long as the user is logged in. */
+export function runtimeDirectoryOf(user: number): string {
+  return `/run/cryptcab-${user}`;
+}
+
+/** Whose a directory is; undefined when it is not there. */
+function ownerOf(path: string): number | undefined {
+  try {
+    return statSync(path).uid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes of a socket's path, without the NUL behind it (unix(7)); some runtimes cut a longer one in silence. */
+const PATH_BYTES = 107;
 
 /** A directory that is the user's own: in another's, that one could put a socket of his in the place of ours. */
 function isOwn(path: string, user: number | undefined): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat?.isDirectory() === true && (user === undefined || stat.uid === user);
+  try {
+    const stat = lstatSync(path);
+    return stat.isDirectory() && (user === undefined || stat.uid === user);
+  } catch {
+    return false; // not there, or not for us to see
+  }
 }
 
+/** A place for a server's control socket; or why a place will not do. */
+export type ControlPath = { readonly path: string } | { readonly fault: string };
+
 /**
- * The socket's path for a server on this UDP port, in a directory that is there, and nobody else's.
- * @returns undefined where the system has no place for it
+ * The places for the control socket of a server on this UDP port, in order, each in a directory that is there and nobody
+ * else's. A directory is made when its turn comes: who takes the first place leaves nothing at the others.
  */
-export function controlPath(port: number, { user, roots }: Place = controlPlace()): string | undefined {
+export function* controlPaths(port: number, { user, roots }: Place = controlPlace()): Generator<ControlPath> {
   for (const root of roots) {
     if (!isOwn(root, user)) continue;
     const directory = join(root, 'cryptcab');
-    try {
-      mkdirSync(directory, { mode: 0o700 });
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') continue;
+    const path = join(directory, `${port}.sock`);
+    if (Buffer.byteLength(path) > PATH_BYTES) {
+      yield { fault: `${path} is longer than the ${PATH_BYTES} bytes that a socket's path may have` };
+      continue;
     }
-    if (!isOwn(directory, user)) continue;
-    chmodSync(directory, 0o700);
-    return join(directory, `${port}.sock`);
+    try {
+      prepare(directory);
+    } catch (error) {
+      yield { fault: `cannot make ${directory}: ${messageOf(error)}` };
+      continue;
+    }
+    yield isOwn(directory, user) ? { path } : { fault: `${directory} is not a directory of this user` };
   }
-  return undefined;
+}
+
+/** Makes a directory that only its user gets into. */
+function prepare(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    const stat = lstatSync(directory);
+    if (stat.isDirectory() && (stat.mode & 0o777) !== 0o700) chmodSync(directory, 0o700);
+  }
 }
 
 /** The control sockets that are there, of servers that run or ran. */
@@ -53,9 +106,17 @@ export function controlSockets({ user, roots }: Place = controlPlace()): { port:
   return roots.flatMap((root) => {
     const directory = join(root, 'cryptcab');
     if (!isOwn(directory, user)) return [];
-    return readdirSync(directory).flatMap((name) => {
+    return namesIn(directory).flatMap((name) => {
       const digits = /^(\d{1,5})\.sock$/.exec(name)?.[1];
       return digits === undefined ? [] : [{ port: Number(digits), path: join(directory, name) }];
     });
   });
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }

@@ -3,6 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Enrolled } from '../keys/enrolment.js';
 import { type Log, SeldomLog } from '../log.js';
+import { ByteLine } from './byte-line.js';
 import type { UserOf } from './credentials.js';
 import { answerLine, PATIENCE_MS, parseRequest, REQUEST_BYTES, type Status } from './message.js';
 
@@ -27,9 +28,12 @@ export interface Control {
   close(): Promise<void>;
 }
 
+/** Another server has the control socket. */
+export class ControlTaken extends CryptcabError {}
+
 /**
  * Opens the control socket of a running server.
- * @throws CryptcabError when another server has it, or it cannot be made
+ * @throws ControlTaken when another server has it, CryptcabError when it cannot be made
  */
 export async function openControl(configuration: ControlConfiguration): Promise<Control> {
   const { path, log } = configuration;
@@ -53,7 +57,7 @@ export async function openControl(configuration: ControlConfiguration): Promise<
   } catch (error) {
     if (codeOf(error) !== 'EADDRINUSE') throw cannotMake(path, error);
     if (await isLive(path)) {
-      throw new CryptcabError(
+      throw new ControlTaken(
         `another server has the control socket ${path}: end it, or choose another port with -p`,
       );
     }
@@ -64,7 +68,11 @@ export async function openControl(configuration: ControlConfiguration): Promise<
       throw cannotMake(path, again);
     }
   }
-  chmodSync(path, 0o600); // until here its directory has kept others out
+  try {
+    chmodSync(path, 0o600);
+  } catch {
+    // A file system that knows no modes of sockets. Its directory keeps others out.
+  }
   server.on('error', (error) => log.warn({}, `control socket: ${messageOf(error)}`));
   return {
     close: () =>
@@ -104,7 +112,7 @@ function isLive(path: string): Promise<boolean> {
   });
 }
 
-function answerTo(line: string | undefined, controlled: ControlConfiguration, socket: Socket) {
+function answerTo(line: Uint8Array | undefined, controlled: ControlConfiguration, socket: Socket) {
   const user = controlled.userOf(socket);
   if (user !== undefined && user !== 0 && user !== process.geteuid?.()) return { error: 'not your server' };
   if (line === undefined) return { error: `a request is one line of ${REQUEST_BYTES} bytes at most` };
@@ -124,24 +132,27 @@ function answerTo(line: string | undefined, controlled: ControlConfiguration, so
  * Reads one line and answers it; then the connection ends, also when no line comes in time.
  * @param answer to the line, its end left out; to undefined when it is none
  */
-function serve(socket: Socket, answer: (line: string | undefined) => string): void {
-  const chunks: Buffer[] = [];
-  let length = 0;
+function serve(socket: Socket, answer: (line: Uint8Array | undefined) => string): void {
+  const line = new ByteLine(REQUEST_BYTES);
+  let came = false;
   let answered = false;
-  const end = (line: string | undefined) => {
+  const end = (whole: boolean) => {
     if (answered) return; // what else comes is read and passed over; unread, it would cut the answer off
     answered = true;
-    socket.end(answer(line));
+    socket.end(answer(whole ? line.bytes : undefined));
+    line.bytes.fill(0);
   };
   const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
   socket.on('data', (bytes) => {
-    const at = bytes.indexOf('\n');
-    length += at < 0 ? bytes.length : at + 1;
-    if (length > REQUEST_BYTES) return end(undefined);
-    chunks.push(at < 0 ? bytes : bytes.subarray(0, at));
-    if (at >= 0) end(Buffer.concat(chunks).toString());
+    came = true;
+    line.push(bytes);
+    if (line.ended || line.long) end(line.ended);
   });
-  socket.on('end', () => end(undefined));
+  // Who says nothing at all only sees whether a server is here (isLive).
+  socket.on('end', () => (came ? end(false) : socket.destroy()));
   socket.on('error', () => {}); // 'close' follows
-  socket.on('close', () => clearTimeout(timer));
+  socket.on('close', () => {
+    clearTimeout(timer);
+    line.bytes.fill(0);
+  });
 }

@@ -1,60 +1,8 @@
 import { Lock } from './lock.js';
 import { Ring } from './ring.js';
 import { type Refusal, STATUS } from './status.js';
+import type { FragmentCounts, Keying, SessionCounts, SessionNews, TransportKeys } from './terms.js';
 import { instantiate, type Layout, type Wasm } from './wasm.js';
-
-/** What a session has carried so far, since it was made; 64 bits each. */
-export interface SessionCounts {
-  /** Frames sealed for the peer. */
-  readonly sealed: bigint;
-  /** Their bytes. */
-  readonly sealedBytes: bigint;
-  /** Frames of the peer that were opened. */
-  readonly opened: bigint;
-  /** Their bytes. */
-  readonly openedBytes: bigint;
-  /** Frames and datagrams that were refused, by reason, in both directions. */
-  readonly refused: Readonly<Partial<Record<Refusal, bigint>>>;
-  /** Frames dropped because the switch did not take them. */
-  readonly droppedBySwitch: bigint;
-  /** Datagrams dropped because the ring was full, or because they were longer than any frame sealed. */
-  readonly droppedUnopened: bigint;
-}
-
-/**
- * How a session seals (classic-protocol §3): not at all (`-x`), Blowfish with the 24 bytes of a key file, or
- * ChaCha20 with the first 32 of one, from the block of key stream on that the C program's build begins with.
- */
-export type Keying =
-  | { readonly suite: 'plain' }
-  | { readonly suite: 'blowfish'; readonly key: Uint8Array }
-  | { readonly suite: 'chacha20'; readonly key: Uint8Array; readonly block: 0 | 12 };
-
-/** The keys of one keypair of the secure cable, 32 bytes each, and the indices that its datagrams bear and that ours bear. */
-export interface TransportKeys {
-  /** Seals what this end sends. */
-  readonly send: Uint8Array;
-  /** Opens what comes. */
-  readonly receive: Uint8Array;
-  /** The receiver's index that the peer's datagrams bear, 32 bits. */
-  readonly local: number;
-  /** The one that ours bear. */
-  readonly remote: number;
-}
-
-/** Messages of the secure cable that were opened, or sealed. */
-export interface SessionNews {
-  /** Whether they were sealed; they were opened else. */
-  readonly sealed: boolean;
-  /** Whether one of them had a payload. */
-  readonly data: boolean;
-}
-
-/** A keying's name, for people. */
-export function keyingText(keying: Keying): string {
-  if (keying.suite === 'plain') return 'none';
-  return keying.suite === 'blowfish' ? 'blowfish' : `chacha20, block counter ${keying.block}`;
-}
 
 /** A frame out of a transport message: a span of the ring's memory. */
 export interface OpenedFrame {
@@ -66,15 +14,44 @@ export interface OpenedFrame {
   length: number;
 }
 
+/** A control payload of the secure cable that was opened. */
+export interface OpenedControl {
+  readonly session: number;
+  /** Of the keypair that opened it. */
+  readonly place: number;
+  /** Its kind first. */
+  readonly payload: Uint8Array;
+}
+
 const CHALLENGE_BYTES = 128;
 const BLOWFISH_KEY_BYTES = 16;
 const IV_BYTES = 8;
 const CHACHA20_KEY_BYTES = 32;
 const TRANSPORT_KEY_BYTES = 32;
+/** Of a datagram that is noted, as much as is looked at (assembly/own.ts). */
+const NOTED_BYTES = 32;
 /** Smallest path: what every IPv4 host takes, without the headers of IP and UDP. */
 const PATH_MIN = 508;
+const INCOMPLETE = STATUS.indexOf('incomplete frame');
 /** Kept out of the numbers given out: handshakes of unproven peers borrow it. */
 const SCRATCH_SESSION = 0;
+
+/** The blocks of key stream that the builds of the C program begin with (classic.md §3.3). */
+const CHACHA20_BLOCKS: readonly number[] = [0, 12];
+
+/** A suite that is none would be taken for another one. @throws RangeError */
+function checkKeying(keying: Keying): void {
+  switch (keying.suite) {
+    case 'plain':
+    case 'blowfish':
+      return;
+    case 'chacha20':
+      if (CHACHA20_BLOCKS.includes(keying.block)) return;
+      throw new RangeError('the first block of chacha20 is 0 or 12');
+    default:
+      throw new RangeError("a suite is 'plain', 'blowfish' or 'chacha20'");
+  }
+}
 
 /**
  * The WebAssembly core: sessions, the ring, and the framing of the stream to and from a plug.
@@ -94,6 +71,12 @@ export class Core {
   #words: Uint32Array;
   readonly #frame: OpenedFrame = { place: 0, address: 0, length: 0 };
   readonly #free: number[] = [];
+  readonly #open = new Set<number>();
+  /**
+   * How many broadcasts and multicasts the peer of each session that is opened from now on may send a second; undefined: any
+   * number. Then the time is to be told where frames are opened.
+   */
+  broadcastLimit: number | undefined;
   #sessions = SCRATCH_SESSION + 1;
 
   /** @internal */
@@ -135,8 +118,16 @@ export class Core {
    * @returns its number, or undefined when there is no memory for one more
    */
   openSession(): number | undefined {
-    const freed = this.#free.pop();
-    if (freed !== undefined) return freed;
+    const session = this.#free.pop() ?? this.#newSession();
+    if (session === undefined) return undefined;
+    this.#open.add(session);
+    const { broadcastLimit } = this;
+    if (broadcastLimit !== undefined)
+      this.#locked(() => this.#wasm.functions.sessionStormLimit(session, broadcastLimit));
+    return session;
+  }
+
+  #newSession(): number | undefined {
     const { SESSIONS, SESSION_BYTES, SESSIONS_MAX } = this.#wasm.layout;
     if (this.#sessions >= SESSIONS_MAX) return undefined;
     const missing = SESSIONS + (this.#sessions + 1) * SESSION_BYTES - this.#wasm.memory.buffer.byteLength;
@@ -148,15 +139,20 @@ export class Core {
     return this.#sessions++;
   }
 
-  /** Ends a session and wipes all that it held. */
+  /**
+   * Ends a session and wipes all that it held.
+   * @throws RangeError for one that is not open
+   */
   closeSession(session: number): void {
+    // Twice in #free, it would be given to two peers.
+    if (!this.#open.delete(session)) throw new RangeError(`there is no session ${session}`);
     this.#locked(() => this.#wasm.functions.sessionClear(session));
     this.#free.push(session);
   }
 
   /**
    * Keys a session; its replay window starts anew.
-   * @throws RangeError for too short a key
+   * @throws RangeError for a keying that is none, or too short a key
    */
   keySession(session: number, keying: Keying): void {
     this.#locked(() => this.#key(session, keying));
@@ -164,12 +160,14 @@ export class Core {
 
   #key(session: number, keying: Keying): void {
     const { functions, layout } = this.#wasm;
+    checkKeying(keying);
     if (keying.suite === 'plain') {
       functions.sessionKeyPlain(session);
       return;
     }
     const bytes = keying.suite === 'blowfish' ? BLOWFISH_KEY_BYTES + IV_BYTES : CHACHA20_KEY_BYTES;
-    if (keying.key.length < bytes) throw new RangeError(`a key for ${keying.suite} has ${bytes} bytes`);
+    if (!(keying.key instanceof Uint8Array && keying.key.length >= bytes))
+      throw new RangeError(`a key for ${keying.suite} has ${bytes} bytes`);
     this.ring.bytes.set(keying.key.subarray(0, bytes), layout.STAGE_IN);
     if (keying.suite === 'blowfish')
       functions.sessionKeyBlowfish(session, layout.STAGE_IN, BLOWFISH_KEY_BYTES);
@@ -189,9 +187,28 @@ export class Core {
     this.#locked(() => this.#wasm.functions.sessionUnkey(session));
   }
 
+  /** Says from which UDP port what is sealed here leaves: frames that are such datagrams are refused. */
+  knowPort(port: number): void {
+    this.#wasm.functions.ownPort(port);
+  }
+
+  /** Notes a datagram that was sent without the ring: as a frame from a plug it is refused. */
+  noteSent(datagram: Uint8Array): void {
+    const { functions, layout } = this.#wasm;
+    this.#locked(() => {
+      this.ring.bytes.set(datagram.subarray(0, NOTED_BYTES), layout.STAGE_IN);
+      functions.ownNote(layout.STAGE_IN, Math.min(datagram.length, NOTED_BYTES));
+    });
+  }
+
   /** Counts what was dropped: frames that the switch did not take, datagrams that were not opened. */
   dropped(session: number, bySwitch: number, unopened: number): void {
     this.#locked(() => this.#wasm.functions.sessionDropped(session, bySwitch, unopened));
+  }
+
+  /** Counts a datagram that was not opened, as its peer had brought its share. */
+  overShare(session: number): void {
+    this.#locked(() => this.#wasm.functions.sessionOverShare(session));
   }
 
   /**
@@ -206,11 +223,12 @@ export class Core {
   }
 
   /**
-   * Puts a keypair into one of a secure session's three places; it opens from now on, and seals after useKeypair.
-   * @throws RangeError for keys that have not 32 bytes
+   * Puts a keypair into one of a secure session's places, 0 to 2; it opens from now on, and seals after useKeypair.
+   * @throws RangeError for another place, and keys that have not 32 bytes
    */
   installKeypair(session: number, place: number, { send, receive, local, remote }: TransportKeys): void {
     const { functions, layout } = this.#wasm;
+    this.#checkPlace(place);
     if (send.length !== TRANSPORT_KEY_BYTES || receive.length !== TRANSPORT_KEY_BYTES)
       throw new RangeError('a transport key has 32 bytes');
     this.#locked(() => {
@@ -222,12 +240,19 @@ export class Core {
 
   /** From now on the keypair at this place seals. */
   useKeypair(session: number, place: number): void {
+    this.#checkPlace(place);
     this.#locked(() => this.#wasm.functions.keypairUse(session, place));
   }
 
   /** Takes a keypair away and wipes it; if it was the one that seals, none does. */
   dropKeypair(session: number, place: number): void {
+    this.#checkPlace(place);
     this.#locked(() => this.#wasm.functions.keypairDrop(session, place));
+  }
+
+  #checkPlace(place: number): void {
+    if (!(Number.isInteger(place) && place >= 0 && place < this.#wasm.layout.KEYPAIRS))
+      throw new RangeError(`the place of a keypair is 0 to ${this.#wasm.layout.KEYPAIRS - 1}`);
   }
 
   /** How many messages a keypair has sealed. */
@@ -245,7 +270,7 @@ export class Core {
 
   /**
    * What has happened in a session of the secure cable since this was asked last, in order; of many messages opened, or
-   * sealed, it tells of those since the other kind came.
+   * sealed, it counts those since the other kind came.
    */
   news(session: number): SessionNews[] {
     const { functions, layout } = this.#wasm;
@@ -281,13 +306,27 @@ export class Core {
     };
   }
 
+  /** What became of fragments in a session of the secure cable. */
+  fragments(session: number): FragmentCounts {
+    const { memory, layout } = this.#wasm;
+    const record = layout.SESSIONS + session * layout.SESSION_BYTES;
+    const view = new DataView(memory.buffer, record, layout.SESSION_BYTES);
+    return {
+      leading: view.getBigUint64(layout.SESSION_LEADING, true),
+      incomplete: view.getBigUint64(layout.SESSION_STATUS + 8 * INCOMPLETE, true),
+    };
+  }
+
   /**
    * Reads a piece of a plug's stream; every frame that is complete goes into the ring, to be sealed.
    * @param piece at most pieceMax bytes
    * @returns how many bytes were read: fewer than there are only when the ring was full
+   * @throws RangeError for a larger piece
    */
   readStream(session: number, piece: Uint8Array): number {
     const { functions, layout } = this.#wasm;
+    if (piece.length > this.pieceMax)
+      throw new RangeError(`a piece of a stream has at most ${this.pieceMax} bytes`);
     return this.#locked(() => {
       this.ring.bytes.set(piece, layout.STAGE_IN);
       return functions.vdestreamRead(session, piece.length);
@@ -377,6 +416,40 @@ export class Core {
     return this.#frame;
   }
 
+  /**
+   * Seals a control payload with the keypair that seals, outside of the ring.
+   * @param payload CONTROL_MAX bytes at most, its kind first; an empty one is a keepalive
+   * @returns the transport message, or why there is none: no keypair seals, or the one that does has sealed all that it may
+   * @throws RangeError for a longer payload
+   */
+  sealControl(session: number, payload: Uint8Array): Uint8Array | Refusal {
+    const { functions, layout } = this.#wasm;
+    if (payload.length > layout.CONTROL_MAX)
+      throw new RangeError(`a control payload has ${layout.CONTROL_MAX} bytes at most`);
+    return this.#locked(() => {
+      this.ring.bytes.set(payload, layout.STAGE_IN + layout.TRANSPORT_HEADER);
+      const length = functions.controlSeal(session, payload.length);
+      if (length < 0) return STATUS[~length] as Refusal;
+      return this.ring.bytes.slice(layout.STAGE_IN, layout.STAGE_IN + length);
+    });
+  }
+
+  /** Control payloads that frames() and writeStream() have found since this was asked last. */
+  controls(): OpenedControl[] {
+    const { CONTROLS, CONTROLS_BYTES, CONTROLS_COUNT, CONTROLS_PAYLOAD } = this.#wasm.layout;
+    const words = this.#words;
+    const count = words[CONTROLS_COUNT >> 2] as number;
+    if (count === 0) return [];
+    words[CONTROLS_COUNT >> 2] = 0;
+    return Array.from({ length: count }, (_, i) => {
+      const at = CONTROLS + i * CONTROLS_BYTES;
+      const [session, place, length] = words.subarray(at >> 2, (at >> 2) + 3);
+      const from = at + CONTROLS_PAYLOAD;
+      const payload = this.ring.bytes.slice(from, from + (length as number));
+      return { session: session as number, place: place as number, payload };
+    });
+  }
+
   /** Gives back a frame that was put together from fragments. @param place as frame() tells it */
   releaseFrame(place: number): void {
     this.#locked(() => this.#wasm.functions.fragmentRelease(~place));
@@ -385,18 +458,19 @@ export class Core {
   /**
    * The opened frames of one session among the last `count` processed slots, as a plug's stream.
    * @param now ms, of a clock that does not jump: for what the secure cable carries in fragments
+   * @param even whether a frame of odd length gets one zero byte more, as vde_plug wants it
    * @returns a view that the next call overwrites
    */
-  writeStream(session: number, count: number, now = 0): Uint8Array {
+  writeStream(session: number, count: number, now = 0, even = true): Uint8Array {
     const { functions, layout } = this.#wasm;
     return this.ring.bytes.subarray(
       layout.STAGE_OUT,
-      layout.STAGE_OUT + functions.vdestreamWrite(session, count, now),
+      layout.STAGE_OUT + functions.vdestreamWrite(session, count, now, even ? 1 : 0),
     );
   }
 
   /**
-   * The RESPONSE to a challenge (classic-protocol §3).
+   * The RESPONSE to a challenge (classic.md §3).
    * @param challenge 128 bytes
    * @returns 137 bytes with Blowfish, 141 with ChaCha20, 129 when plain
    * @throws RangeError for a challenge of another length, or too short a key
@@ -414,10 +488,11 @@ export class Core {
   /**
    * Whether a RESPONSE answers a challenge; all 128 bytes are compared, whatever the first ones were.
    * @param response the datagram, its type byte included
-   * @throws RangeError for too short a key
+   * @throws RangeError for a challenge of another length, or too short a key
    */
   verifyResponse(keying: Keying, response: Uint8Array, challenge: Uint8Array): boolean {
     const { functions, layout } = this.#wasm;
+    if (challenge.length !== CHALLENGE_BYTES) throw new RangeError('a challenge has 128 bytes');
     if (response.length > this.datagramMax) return false;
     return this.#borrow(keying, () => {
       this.ring.bytes.set(response, layout.STAGE_IN);

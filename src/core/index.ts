@@ -1,18 +1,16 @@
 /**
- * The WebAssembly core: ciphers, framing, replay windows and the ring. No I/O, no clock, no randomness; it runs in a
+ * The WebAssembly core: ciphers, framing and replay windows, as sessions. No I/O, no clock, no randomness; it runs in a
  * browser as well.
  * @module core
  */
 export { CryptcabError } from '../error.js';
 export {
+  type AnySession,
   Core,
-  type Keying,
-  keyingText,
-  type OpenedFrame,
-  type SessionCounts,
-  type SessionNews,
-  type TransportKeys,
-} from './core.js';
-export type { Ring, Slot } from './ring.js';
+  type Opened,
+  type OpenedMessage,
+  type SecureSession,
+  type Session,
+} from './sessions.js';
 export { type Refusal, STATUS, type Status } from './status.js';
-export { type Layout, newMemory } from './wasm.js';
+export { type Keying, keyingText, type SessionCounts, type TransportKeys } from './terms.js';

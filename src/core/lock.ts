@@ -1,7 +1,8 @@
 import { CryptcabError } from '../error.js';
+import { optionName } from '../options/name.js';
 import type { Wasm } from './wasm.js';
 
-/** Nobody works in the core for so long: whoever has the lock is gone. */
+/** Nobody works in the core for so long: the thread that has the lock is gone. */
 const PATIENCE_MS = 2_000;
 
 /**
@@ -34,7 +35,9 @@ export class Lock {
       if (serving === ticket) return;
       if (Atomics.wait(this.#words, this.#serving, serving, PATIENCE_MS) === 'timed-out') {
         this.#shared = false; // what is left to do is to clean up
-        throw new CryptcabError('the I/O thread hangs: start again, with --io portable if it happens again');
+        throw new CryptcabError(
+          `the I/O thread hangs: start again, with ${optionName('io')} portable if it happens again`,
+        );
       }
     }
   }

@@ -11,6 +11,8 @@ export interface Slot {
   sealed: boolean;
   /** Of a transport message that was opened: the place of its keypair. */
   keypair: number;
+  /** Of a transport message: whether its payload is for the switch; a keepalive's and a control payload are not. */
+  data: boolean;
   /** And how many whole frames lie in it, once Core.frames has been asked. */
   frames: number;
   /** Index into STATUS. */
@@ -39,6 +41,7 @@ export class Ring {
     session: 0,
     sealed: false,
     keypair: 0,
+    data: false,
     frames: 0,
     status: 0,
     address: 0,
@@ -74,18 +77,31 @@ export class Ring {
     );
   }
 
+  /** How many slots wait to be processed. */
+  get filled(): number {
+    return (this.#load(this.#layout.RING_HEAD) - this.#load(this.#layout.RING_DONE)) >>> 0;
+  }
+
   /**
    * Puts a datagram into the ring, to be opened.
    * @param datagram at most DATAGRAM_MAX bytes
    * @returns false when the ring is full
+   * @throws RangeError for a longer one
    */
   push(session: number, datagram: Uint8Array): boolean {
+    this.#check(datagram);
     if (this.room === 0) return false;
     const { SLOTS, SLOT_BYTES, SLOT_BODY, RING_HEAD, OP_OPEN } = this.#layout;
     const slot = this.#load(RING_HEAD) & this.#mask;
     this.bytes.set(datagram, SLOTS + slot * SLOT_BYTES + SLOT_BODY - 1);
     this.#functions.ringCommit(session, OP_OPEN, datagram.length);
     return true;
+  }
+
+  /** A longer one would lie in the next slot as well. */
+  #check({ length }: Uint8Array): void {
+    if (length > this.#layout.DATAGRAM_MAX)
+      throw new RangeError(`a datagram has at most ${this.#layout.DATAGRAM_MAX} bytes`);
   }
 
   /** The slot that is filled next. */
@@ -118,8 +134,10 @@ export class Ring {
    * Puts a transport message of the secure cable into the ring, to be opened by the keypair whose index it bears.
    * @param datagram at most DATAGRAM_MAX bytes
    * @returns false when the ring is full
+   * @throws RangeError for a longer one
    */
   pushTransport(session: number, datagram: Uint8Array): boolean {
+    this.#check(datagram);
     if (this.room === 0) return false;
     const { SLOTS, SLOT_BYTES, SLOT_BODY, RING_HEAD, OP_OPEN_TRANSPORT, TRANSPORT_HEADER } = this.#layout;
     const slot = this.#load(RING_HEAD) & this.#mask;
@@ -129,21 +147,14 @@ export class Ring {
   }
 
   /**
-   * Puts an empty payload into the ring, to be sealed: a keepalive.
-   * @returns false when the ring is full
+   * Has the core work on what was filled, RING_BATCH slots at most; tells how many.
+   * @param now ms, of a clock that does not jump: of use where broadcasts are bounded
    */
-  pushKeepalive(session: number): boolean {
-    if (this.room === 0) return false;
-    this.#functions.ringCommit(session, this.#layout.OP_SEAL_TRANSPORT, 0);
-    return true;
-  }
-
-  /** Has the core work on what was filled, RING_BATCH slots at most; tells how many. */
-  process(): number {
+  process(now = 0): number {
     if (this.#load(this.#layout.RING_HEAD) === this.#load(this.#layout.RING_DONE)) return 0;
     this.#lock.take();
     try {
-      return this.#functions.ringProcess();
+      return this.#functions.ringProcess(now);
     } finally {
       this.#lock.give();
     }
@@ -164,6 +175,7 @@ export class Ring {
     const op = words[(at + layout.DESCRIPTOR_OP) >> 2];
     slot.sealed = op === layout.OP_SEAL || op === layout.OP_SEAL_TRANSPORT;
     slot.keypair = words[(at + layout.DESCRIPTOR_KEYPAIR) >> 2] as number;
+    slot.data = words[(at + layout.DESCRIPTOR_DATA) >> 2] === 1;
     slot.frames = words[(at + layout.DESCRIPTOR_FRAMES) >> 2] as number;
     slot.status = words[(at + layout.DESCRIPTOR_STATUS) >> 2] as number;
     slot.address = words[(at + layout.DESCRIPTOR_ADDRESS) >> 2] as number;

@@ -16,6 +16,9 @@ export const STATUS = [
   'ip',
   'unknown payload',
   'incomplete frame',
+  'own datagram',
+  'over its share',
+  'over the broadcast limit',
 ] as const;
 
 /** What became of a slot: `ok`, or why it was refused. */

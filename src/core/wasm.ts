@@ -2,12 +2,20 @@ import { WASM_BASE64 } from './wasm.generated.js';
 
 /** Numbers of the memory map, each an exported constant of assembly/layout.ts, ring.ts or session.ts. */
 const LAYOUT = [
+  'AEAD_MAX',
   'ARRIVAL_BYTES',
   'ARRIVALS',
   'ARRIVALS_COUNT',
+  'CONTROL_MAX',
+  'CONTROLS',
+  'CONTROLS_BYTES',
+  'CONTROLS_COUNT',
+  'CONTROLS_MAX',
+  'CONTROLS_PAYLOAD',
   'DATAGRAM_MAX',
   'DESCRIPTOR_ADDRESS',
   'DESCRIPTOR_BYTES',
+  'DESCRIPTOR_DATA',
   'DESCRIPTOR_FRAMES',
   'DESCRIPTOR_KEYPAIR',
   'DESCRIPTOR_LENGTH',
@@ -39,6 +47,8 @@ const LAYOUT = [
   'OP_OPEN_TRANSPORT',
   'OP_SEAL',
   'OP_SEAL_TRANSPORT',
+  'OWN_NOTES',
+  'OWN_NOTES_COUNT',
   'RING_BATCH',
   'RING_DONE',
   'RING_HEAD',
@@ -50,6 +60,7 @@ const LAYOUT = [
   'SESSION_DROPPED_BY_SWITCH',
   'SESSION_DROPPED_UNOPENED',
   'SESSION_KEYPAIRS',
+  'SESSION_LEADING',
   'SESSION_NEWS',
   'SESSION_OPENED',
   'SESSION_OPENED_BYTES',
@@ -79,7 +90,7 @@ export type Layout = Readonly<Record<(typeof LAYOUT)[number], number>>;
 /** The functions of the module; all addresses and lengths are in bytes. See assembly/ for each. */
 export interface Functions {
   initialise(): void;
-  aeadDecrypt(address: number, length: number, key: number, nonce: number): void;
+  aeadDecrypt(address: number, length: number): void;
   aeadSeal(address: number, length: number, key: number, nonce: number): void;
   aeadVerify(address: number, length: number, key: number, nonce: number): number;
   blowfishEncrypt(address: number, blocks: number): void;
@@ -90,6 +101,7 @@ export interface Functions {
   coalesceAdd(frame: number, length: number): number;
   coalesceBegin(frame: number, length: number): void;
   coalesceEnd(): number;
+  controlSeal(session: number, length: number): number;
   crc32(address: number, length: number): number;
   fragmentRelease(number: number): void;
   intakeEnd(session: number): void;
@@ -98,6 +110,8 @@ export interface Functions {
   keypairSealed(session: number, place: number): bigint;
   keypairUse(session: number, place: number): void;
   intakeFetched(session: number, count: number): number;
+  ownNote(at: number, length: number): void;
+  ownPort(port: number): void;
   polyBegin(key: number): void;
   polyBlocks(address: number, length: number): void;
   polyEnd(tag: number): void;
@@ -105,7 +119,7 @@ export interface Functions {
   responseOpen(session: number, at: number, length: number): number;
   ringCommit(session: number, op: number, length: number): void;
   ringFill(session: number, op: number, at: number, length: number, segment: number): number;
-  ringProcess(): number;
+  ringProcess(now: number): number;
   segmentBegin(bytes: number): void;
   segmentNext(session: number): number;
   sessionClear(session: number): void;
@@ -115,12 +129,14 @@ export interface Functions {
   sessionKeyPlain(session: number): void;
   sessionLimit(session: number, bytes: number): void;
   sessionNews(session: number): number;
+  sessionOverShare(session: number): void;
   sessionPath(session: number, path: number): void;
   sessionResetStream(session: number): void;
+  sessionStormLimit(session: number, rate: number): void;
   sessionUnkey(session: number): void;
   transportFrames(session: number, count: number, now: number): number;
   vdestreamRead(session: number, length: number): number;
-  vdestreamWrite(session: number, count: number, now: number): number;
+  vdestreamWrite(session: number, count: number, now: number, even: number): number;
 }
 
 export interface Wasm {

@@ -1,9 +1,10 @@
-// The peers file (secure-protocol §3): who may connect, one a line, in the manner of `authorized_keys`.
+// The peers file (secure.md §3.2): who may connect, one a line, in the manner of `authorized_keys`.
 //
-//     PUBLIC-KEY [name=alice] [psk=FILE] [endpoint=host:port] [ip=10.0.0.7/32[,fd00::7/128]]
+//     PUBLIC-KEY [name=alice] [psk=FILE] [endpoint=host:port]
 //
 // `#` begins a comment, at the beginning of a line or behind white space. A line that is wrong does not touch the others.
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
+import { mayBeKey } from '../key-like.js';
 import { keyText, parseKey } from './key-text.js';
 
 /** A peer, as its line tells. */
@@ -15,8 +16,6 @@ export interface PeerLine {
   /** File with the preshared key, as it is written there. */
   readonly presharedKeyFile?: string;
   readonly endpoint?: { readonly host: string; readonly port: number };
-  /** Addresses of a stock WireGuard peer, each with its prefix length. */
-  readonly addresses?: readonly string[];
 }
 
 /** A line that was skipped, and why; nothing of it is repeated, since it may hold a private key by mistake. */
@@ -65,6 +64,8 @@ function parseLine(line: number, [key, ...options]: [string, ...string[]]): Peer
     const [, name, value] = /^([a-z]+)=(.+)$/.exec(option) ?? [];
     if (name === undefined || value === undefined)
       return 'an option is written name=VALUE, without white space';
+    if (value.split(':').some(mayBeKey))
+      return `${name}= is followed by what may be a key itself: psk= names the file that holds one`;
     if (names.has(name)) return `${name}= is there twice`;
     names.add(name);
     if (name === 'name') {
@@ -76,11 +77,9 @@ function parseLine(line: number, [key, ...options]: [string, ...string[]]): Peer
       if (endpoint === undefined) return 'endpoint= is written HOST:PORT, or [IPV6-ADDRESS]:PORT';
       peer.endpoint = endpoint;
     } else if (name === 'ip') {
-      const addresses = value.split(',');
-      if (!addresses.every(isPrefix)) return 'ip= is written ADDRESS/LENGTH, several with commas between';
-      peer.addresses = addresses;
+      return 'ip= is for peers that carry IP packets, and this server carries Ethernet frames: leave ip= away';
     } else {
-      return `there is no option ${name}=; there are name=, psk=, endpoint= and ip=`;
+      return `there is no option ${name}=; there are name=, psk= and endpoint=`;
     }
   }
   return peer;
@@ -92,11 +91,4 @@ function parseEndpoint(text: string): { host: string; port: number } | undefined
   const port = Number(digits);
   if (host === undefined || port < 1 || port > 65_535) return undefined;
   return bracketed !== undefined && !isIPv6(bracketed) ? undefined : { host, port };
-}
-
-function isPrefix(text: string): boolean {
-  const [, address, length] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
-  if (address === undefined) return false;
-  if (isIPv4(address)) return Number(length) <= 32;
-  return isIPv6(address) && Number(length) <= 128;
 }

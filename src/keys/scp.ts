@@ -1,15 +1,21 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ParseEntry, parse } from 'shell-quote';
-import { CryptcabError, codeOf, messageOf } from '../error.js';
-import { sessionKeyPath } from './key-file.js';
+import { CryptcabError, messageOf, TemporaryError } from '../error.js';
+import { optionName, optionWithValue } from '../options/name.js';
+import { canAsk, start } from './child.js';
+import { sessionKeyPath } from './session-keys.js';
+import { loginText, type SshLogin, sshFault } from './ssh-failure.js';
 
-export interface ScpTarget {
-  readonly host: string;
-  /** For ssh; the user who runs the program when undefined. */
-  readonly user: string | undefined;
+/** How long scp has, ms: without and with somebody who may have to type a password. */
+const LIMIT_MS = { alone: 60_000, asking: 600_000 } as const;
+/** Of ours, behind those of the user, which count: a network that is away ends scp. */
+const OPTIONS = ['-o', 'ConnectTimeout=30', '-o', 'ServerAliveInterval=10'];
+
+export interface ScpTarget extends SshLogin {
+  /** Where the server looks for keys; where servers of all makes do when undefined. */
+  readonly directory?: string | undefined;
   /** More arguments for scp, before the files. */
   readonly extra: readonly string[];
 }
@@ -48,8 +54,8 @@ export function splitOptions(text: string, name = 'SCP_EXTRA_OPTIONS'): string[]
 /**
  * Sends a key to the server, where the session id finds it. scp may ask for a password on the terminal.
  * The local copy is gone when this ends, however it ends.
- * @param signal ends a scp that is still running
- * @throws CryptcabError with what scp said
+ * @param signal ends an scp that is still running
+ * @throws TemporaryError when the far side cannot be reached now; CryptcabError with what else scp said
  */
 export async function carryKey(
   target: ScpTarget,
@@ -57,50 +63,35 @@ export async function carryKey(
   key: Uint8Array,
   signal: AbortSignal,
 ): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'cryptcab-'));
+  const directory = await mkdtemp(join(tmpdir(), 'cryptcab-')).catch(cannotKeep);
   try {
     const file = join(directory, 'key');
-    await writeFile(file, key, { mode: 0o600 });
-    const host = target.host.includes(':') ? `[${target.host}]` : target.host;
-    const login = target.user === undefined ? host : `${target.user}@${host}`;
-    await scp([...target.extra, '--', file, `${login}:${sessionKeyPath(id)}`], login, signal);
+    await writeFile(file, key, { mode: 0o600 }).catch(cannotKeep);
+    await scp(target, file, sessionKeyPath(id, target.directory), signal);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-function scp(args: string[], login: string, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('scp', args, { stdio: ['inherit', 'ignore', 'pipe'], signal });
-    let says = '';
-    child.stderr.on('data', (bytes: Buffer) => {
-      says = (says + bytes.toString()).slice(-2_000);
-    });
-    child.on('error', (error) => {
-      if (error.name === 'AbortError') return; // 'close' follows
-      reject(
-        new CryptcabError(
-          codeOf(error) === 'ENOENT'
-            ? 'scp is not installed, or not on the PATH: install the package openssh-client, or use -P KEYFILE'
-            : `scp does not start: ${messageOf(error)}`,
-        ),
-      );
-    });
-    child.on('close', (status) => {
-      if (status === 0) return resolve();
-      // What scp printed first is the reason; 'lost connection' and the like come after it.
-      const lines = says
-        .split('\n')
-        .map((line) => line.trim())
-        .filter((line) => line !== '' && !line.startsWith('Warning:'));
-      const reason =
-        lines.filter((line) => !/^(lost connection|scp: Connection closed)$/.test(line)).at(-1) ??
-        lines.at(-1);
-      reject(
-        new CryptcabError(
-          `cannot send the key to ${login} by scp${reason ? ` (${reason})` : ''}: see that 'ssh ${login}' works, set SCP_EXTRA_OPTIONS, or use -P KEYFILE`,
-        ),
-      );
-    });
-  });
+function cannotKeep(error: unknown): never {
+  throw new CryptcabError(
+    `cannot keep the key in a temporary file for scp (${messageOf(error)}): set TMPDIR to a directory that can be written, or use ${optionWithValue('key')}`,
+  );
+}
+
+async function scp(target: ScpTarget, file: string, path: string, signal: AbortSignal): Promise<void> {
+  const login = loginText(target);
+  const host = target.host.includes(':') ? `[${target.host}]` : target.host;
+  const args = [...target.extra, ...OPTIONS, '--', file, `${loginText({ ...target, host })}:${path}`];
+  const run = start('scp', args, { signal, instead: `use ${optionWithValue('key')}` });
+  const limit = LIMIT_MS[canAsk() ? 'asking' : 'alone'];
+  run.within(limit);
+  const { status, says } = await run.ended;
+  if (status === 0) return;
+  if (status === undefined)
+    throw new TemporaryError(
+      `scp to ${login} has not ended within ${limit / 60_000} min: see that 'ssh ${login}' works`,
+    );
+  const instead = `set ${optionName('scpOptions', 'ssh.options')}, or use ${optionWithValue('key')}`;
+  throw sshFault(target, `cannot send the key to ${login} by scp`, status, says, instead);
 }

@@ -1,14 +1,13 @@
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { CryptcabError, codeOf, messageOf } from '../error.js';
-import { findEnrolled, introductionLine } from './enrolment.js';
+import { CryptcabError, TemporaryError } from '../error.js';
+import { optionName } from '../options/name.js';
+import { canAsk, start } from './child.js';
+import { drawSecret } from './draw.js';
+import { AnswerFinder, introductionLine } from './enrolment.js';
 import { newPresharedKey, newPrivateKey } from './key-text.js';
 import { publicKeyOf } from './public-key.js';
+import { loginText, reasonIn, type SshLogin, sshFault } from './ssh-failure.js';
 
-export interface SshTarget {
-  readonly host: string;
-  /** For ssh; the user who runs the program when undefined. */
-  readonly user: string | undefined;
+export interface SshTarget extends SshLogin {
   /** The server's UDP port, where there may be several; undefined for the one that is there. */
   readonly port: number | undefined;
   /** More arguments for ssh, before the host. */
@@ -26,40 +25,45 @@ export interface Enrolment {
   readonly serverPort: number;
 }
 
-/** Of what the far side prints, this many characters are kept. */
-const OUTPUT_CHARACTERS = 10_000;
-/** How much of a line that the far side printed goes into ours. */
-const REASON_CHARACTERS = 300;
+/**
+ * How long the far side has, ms: to answer, from the login on; to let somebody type a password (sshd itself gives them two
+ * minutes, unless it was told otherwise); to end, when it has answered.
+ */
+const LIMIT_MS = { answer: 60_000, asking: 600_000, end: 2_000 } as const;
+
+/** What ssh prints itself when it is logged in, where somebody may have to type a password before. */
+const LOGGED_IN = 'cryptcab-logged-in';
 
 /**
  * What scp gives ssh, too: nothing but the one command, whatever the user's configuration opens besides. And an ssh
  * whose network has gone ends by itself. What is in `extra` comes before these, and so counts.
  */
-const OPTIONS = [
-  '-T',
-  '-x',
-  '-a',
-  ...['ClearAllForwardings=yes', 'PermitLocalCommand=no', 'RemoteCommand=none'].flatMap((one) => ['-o', one]),
-  ...['ConnectTimeout=30', 'ServerAliveInterval=10'].flatMap((one) => ['-o', one]),
-];
+function options(asking: boolean): string[] {
+  const local = asking
+    ? ['PermitLocalCommand=yes', `LocalCommand=echo ${LOGGED_IN}`]
+    : ['PermitLocalCommand=no'];
+  return [
+    ...['-T', '-x', '-a'],
+    ...[
+      ...['ClearAllForwardings=yes', 'RemoteCommand=none', ...local],
+      ...['ConnectTimeout=30', 'ServerAliveInterval=10'],
+    ].flatMap((one) => ['-o', one]),
+  ];
+}
 
 /**
  * Enrols at a server by ssh, with keys made for the occasion. They go through ssh's standard input; nothing touches a
  * disk. ssh may ask for a password on the terminal.
  * @param signal ends an ssh that is still running
- * @throws CryptcabError that says what is wrong, and on which side
+ * @throws TemporaryError when the far side cannot be reached now, or does not answer; CryptcabError that says what else is
+ * wrong, and on which side
  */
 export async function enrolBySsh(target: SshTarget, signal: AbortSignal): Promise<Enrolment> {
-  const privateKey = newPrivateKey(randomBytes);
-  const presharedKey = newPresharedKey(randomBytes);
+  const privateKey = newPrivateKey(drawSecret);
+  const presharedKey = newPresharedKey(drawSecret);
   try {
     const introduction = introductionLine({ publicKey: publicKeyOf(privateKey), presharedKey });
-    const enrolled = findEnrolled(await ssh(target, introduction, signal));
-    if (enrolled === undefined) {
-      throw new CryptcabError(
-        `${loginOf(target)} does not answer as cryptcab does: see what 'ssh ${loginOf(target)} ${target.remoteCommand} --version' prints`,
-      );
-    }
+    const enrolled = await ssh(target, introduction, signal).finally(() => introduction.fill(0));
     return { privateKey, presharedKey, serverPublicKey: enrolled.publicKey, serverPort: enrolled.port };
   } catch (error) {
     privateKey.fill(0);
@@ -68,64 +72,74 @@ export async function enrolBySsh(target: SshTarget, signal: AbortSignal): Promis
   }
 }
 
-function loginOf({ user, host }: SshTarget): string {
-  return user === undefined ? host : `${user}@${host}`;
-}
-
-/** Runs `cryptcab enroll` on the far side; gives what it printed. */
-function ssh(target: SshTarget, input: string, signal: AbortSignal): Promise<string> {
+/** Runs `cryptcab enroll` on the far side; gives its answer, however the shell there ended. */
+async function ssh(target: SshTarget, input: Uint8Array, signal: AbortSignal) {
+  const login = loginText(target);
   const command = `${target.remoteCommand} enroll${target.port === undefined ? '' : ` --port ${target.port}`}`;
-  const args = [...target.extra, ...OPTIONS, '--', loginOf(target), command];
-  return new Promise((resolve, reject) => {
-    const child = spawn('ssh', args, { stdio: 'pipe', signal });
-    let prints = '';
-    let says = '';
-    child.stdout.on('data', (bytes: Buffer) => {
-      prints = (prints + bytes.toString()).slice(-OUTPUT_CHARACTERS);
-    });
-    child.stderr.on('data', (bytes: Buffer) => {
-      says = (says + bytes.toString()).slice(-OUTPUT_CHARACTERS);
-    });
-    child.stdin.on('error', () => {}); // it has ended before it read: its status says why
-    child.stdin.end(input);
-    child.on('error', (error) => {
-      if (error.name === 'AbortError') return; // 'close' follows
-      reject(
-        new CryptcabError(
-          codeOf(error) === 'ENOENT'
-            ? 'ssh is not installed, or not on the PATH: install the package openssh-client, or use --key and --peer'
-            : `ssh does not start: ${messageOf(error)}`,
-        ),
-      );
-    });
-    child.on('close', (status) => {
-      if (status === 0) resolve(prints);
-      else reject(new CryptcabError(failureText(target, status, withoutKeys(says, input))));
-    });
+  const asking = canAsk();
+  const answers = new AnswerFinder();
+  let waitsFor: keyof typeof LIMIT_MS = asking ? 'asking' : 'answer';
+  const run = start('ssh', [...target.extra, ...options(asking), '--', login, command], {
+    input,
+    signal,
+    instead: `use ${optionName('secure.privateKey')} and ${optionName('secure.serverPublicKey')}`,
+    prints(text) {
+      answers.push(text);
+      if (answers.found !== undefined && waitsFor !== 'end') wait('end');
+      else if (waitsFor === 'asking' && text.includes(LOGGED_IN)) wait('answer');
+    },
   });
+  function wait(what: typeof waitsFor): void {
+    waitsFor = what;
+    run.within(LIMIT_MS[what]);
+  }
+  wait(waitsFor);
+  const { status, says } = await run.ended;
+  const answer = answers.end();
+  if (answer !== undefined) return answer;
+  if (status === undefined) {
+    const minutes = LIMIT_MS[waitsFor] / 60_000;
+    throw new TemporaryError(
+      `${login} has not answered within ${minutes} min: see what 'ssh ${login} ${target.remoteCommand} --version' prints`,
+    );
+  }
+  throw failure(target, status, withoutKeys(says, input));
 }
 
 /** Lines of what was said, but those that repeat a key: a far side that is no cryptcab may print what it reads. */
-function withoutKeys(says: string, input: string): string[] {
-  const keys = input.trim().split(' ');
-  return says.split('\n').filter((line) => !keys.some((key) => line.includes(key)));
+function withoutKeys(says: readonly string[], input: Uint8Array): string[] {
+  const half = input.length / 2;
+  const keys = [input.subarray(0, half - 1), input.subarray(half, -1)];
+  return says.filter((line) => !keys.some((key) => holds(line, key)));
 }
 
+function holds(line: string, word: Uint8Array): boolean {
+  for (let from = 0; from + word.length <= line.length; from++)
+    if (word.every((byte, i) => line.charCodeAt(from + i) === byte)) return true;
+  return false;
+}
+
+/** A shell does not find Node.js for the script that `cryptcab` is: `env` says so, or the shell of the script's first line. */
+const NO_NODE = /\bnode\b.{0,3}: (?:command )?not found|\bnode\b.{0,3}: No such file|node: bad interpreter/;
+
 /** ssh ends with 255 when it fails itself, and with the status of the far side's command otherwise. */
-function failureText(target: SshTarget, status: number | null, says: readonly string[]): string {
-  const login = loginOf(target);
-  const lines = says
-    .map((line) => line.trim().slice(0, REASON_CHARACTERS))
-    .filter((line) => line !== '' && !/^(Warning|debug\d):/.test(line));
-  const reason = lines.at(-1);
-  if (status === 127) {
-    return `there is no ${target.remoteCommand} for ${login}: install it there, or say in CRYPTCAB_REMOTE where it is`;
-  }
-  if (status !== 255 && status !== null) {
-    return `${login} did not enrol this client: ${reason ?? `status ${status}`}`;
-  }
-  if (lines.some((line) => line.startsWith('Host key verification failed'))) {
-    return `ssh does not trust the host key of ${target.host}: see what 'ssh ${login}' says of it`;
-  }
-  return `cannot enrol at ${login} by ssh${reason === undefined ? '' : ` (${reason})`}: see that 'ssh ${login}' works, set SSH_EXTRA_OPTIONS, or use --key and --peer`;
+function failure(target: SshTarget, status: number | null, says: readonly string[]): CryptcabError {
+  const login = loginText(target);
+  const { remoteCommand } = target;
+  if ((status === 127 || status === 126) && says.some((line) => NO_NODE.test(line)))
+    return new CryptcabError(
+      `${remoteCommand} does not find Node.js for ${login}: install it there, or set ${optionName('ssh.command')}='/PATH/TO/node /PATH/TO/cryptcab'`,
+    );
+  if (status === 127)
+    return new CryptcabError(
+      `there is no ${remoteCommand} for ${login}: install it there, or say in ${optionName('ssh.command')} where it is`,
+    );
+  if (status === 0)
+    return new CryptcabError(
+      `${login} does not answer as cryptcab does: see what 'ssh ${login} ${remoteCommand} --version' prints`,
+    );
+  if (status !== 255 && status !== null)
+    return new CryptcabError(`${login} did not enrol this client: ${reasonIn(says) ?? `status ${status}`}`);
+  const instead = `set ${optionName('sshOptions', 'ssh.options')}, or use ${optionName('secure.privateKey')} and ${optionName('secure.serverPublicKey')}`;
+  return sshFault(target, `cannot enrol at ${login} by ssh`, status, says, instead);
 }

@@ -39,10 +39,9 @@ export class Arena {
   }
 }
 
-// struct iovec, struct mmsghdr, struct cmsghdr of 64-bit Linux.
+// struct iovec, struct mmsghdr of 64-bit Linux.
 export const IOVEC_BYTES = 16;
 export const MMSGHDR_BYTES = 64;
-export const CMSG_BYTES = 24;
 
 /** Where the fields of a struct mmsghdr are. */
 export const MMSGHDR = {

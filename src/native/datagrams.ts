@@ -1,24 +1,30 @@
 import type { Core } from '../core/core.js';
 import { TYPE } from '../protocol/constants.js';
 import { KEEPALIVE_BYTES, MESSAGE } from '../protocol/secure/constants.js';
-import { Arena, CMSG_BYTES, Messages, MMSGHDR } from './arena.js';
-import { ERRNO, type Libc, MSG, SOL, UDP } from './libc.js';
-import type { Peer } from './peer.js';
-import { NAME_WORDS, PeerTable } from './peer-table.js';
-import { NAME_BYTES } from './sockaddr.js';
+import { Admission } from './admission.js';
+import { Arena, Messages, MMSGHDR } from './arena.js';
+import { CONTROL_BYTES, ControlIn, ControlOut, type InfoFamily } from './control.js';
+import { ERRNO, type Libc, MSG, NO_ADDRESS } from './libc.js';
+import { localOf, type Peer } from './peer.js';
+import { NAME_WORDS, PeerTable, sameWords } from './peer-table.js';
+import { LOCAL_WORDS, NAME_BYTES, WAY_BYTES } from './sockaddr.js';
 
 /** Messages of one sendmmsg. */
 const OUT = 32;
 /** What the kernel takes as one piece (UDP_MAX_SEGMENTS, and an IP packet less its headers). */
 const SEGMENTS = 64;
 const PIECE_BYTES = 65_000;
+/** Receives that may fail in a row: what the network has said of earlier datagrams is told once for each. */
+const FAILED_MAX = 1_000;
 /** Shorter datagrams than this cannot be cut out of a piece, when the path says no: it says no to all. */
 const SEGMENT_MIN = 512;
+/** How long an address of ours that is gone is not tried. */
+const ASTRAY_MS = 1_000;
 
 export interface DatagramEvents {
   /**
    * A datagram that is not DATA of a link that is up, in the core's memory.
-   * @param name where its sender's sockaddr stands: see nameAt
+   * @param name where the way stands that it came by: see wayAt
    * @param known whether it comes from where a link that is up has its remote
    */
   control(name: number, at: number, length: number, known: boolean): void;
@@ -26,7 +32,8 @@ export interface DatagramEvents {
   arrives(peer: Peer, name: number, at: number, length: number): void;
   /** The ring is full: work through it. */
   pump(): void;
-  trouble(errno: number): void;
+  /** The system refused something; see CableEvents.sendFailed. */
+  trouble(errno: number, times: number, lasts: boolean): void;
 }
 
 /** The UDP side of the ring: many datagrams with one call, both ways, and where the kernel can, in one piece. */
@@ -49,15 +56,19 @@ export class Datagrams {
   readonly #in: Messages;
   readonly #inNames: number;
   readonly #inControls: number;
+  readonly #control: ControlIn;
   #received = 0;
   #message = 0;
   #offset = 0;
-  /** Who sent what the slots hold that transport messages are opened in: where the sockaddr stands in the arena. */
+  /** Receives that failed in a row. */
+  #failed = 0;
+  readonly #admission: Admission;
+  /** By which way what the slots hold that are opened came: where that stands in the arena. */
   readonly #senders: Int32Array;
 
   // What waits to be sent: a queue of slots.
   readonly #out: Messages;
-  readonly #outControls: number;
+  readonly #outControl: ControlOut;
   readonly #slots: Int32Array;
   readonly #addresses: Int32Array;
   readonly #lengths: Int32Array;
@@ -67,6 +78,8 @@ export class Datagrams {
   readonly #memoryAt: number;
   #head = 0;
   #waiting = 0;
+  /** How many of them, from the oldest on, go each as a message of its own. */
+  #apart = 0;
   /** Whether the socket takes no more for now. */
   blocked = false;
 
@@ -74,10 +87,11 @@ export class Datagrams {
     const { ARRIVALS_COUNT } = core.layout;
     return (
       Messages.bytes(ARRIVALS_COUNT, 1) +
-      ARRIVALS_COUNT * (32 + CMSG_BYTES + 8) +
-      32 +
+      ARRIVALS_COUNT * (WAY_BYTES + CONTROL_BYTES) +
+      WAY_BYTES +
       Messages.bytes(OUT, SEGMENTS) +
-      OUT * (CMSG_BYTES + 8)
+      OUT * CONTROL_BYTES +
+      64
     );
   }
 
@@ -85,7 +99,12 @@ export class Datagrams {
     libc: Libc,
     core: Core,
     arena: Arena,
-    socket: { readonly fd: number; readonly gso: boolean; readonly tapped: boolean },
+    socket: {
+      readonly fd: number;
+      readonly family: InfoFamily;
+      readonly gso: boolean;
+      readonly tapped: boolean;
+    },
     events: DatagramEvents,
   ) {
     this.#libc = libc;
@@ -95,39 +114,35 @@ export class Datagrams {
     this.#gso = socket.gso;
     this.#tapped = socket.tapped;
     this.#events = events;
+    const many = () => this.#peers.count + this.#securePeers.count > 1;
+    this.#admission = new Admission(core, many, () => events.pump());
     const { ARRIVALS, ARRIVAL_BYTES, ARRIVALS_COUNT, RING_SLOTS } = core.layout;
     this.#memoryAt = libc.address(core.ring.bytes);
     this.#in = new Messages(arena, ARRIVALS_COUNT, 1);
-    this.#inNames = arena.take((ARRIVALS_COUNT + 1) * 32); // the last one is put()'s
+    this.#inNames = arena.take((ARRIVALS_COUNT + 1) * WAY_BYTES); // the last one is put()'s
     this.#senders = new Int32Array(RING_SLOTS);
-    this.#inControls = arena.take(ARRIVALS_COUNT * CMSG_BYTES);
+    this.#inControls = arena.take(ARRIVALS_COUNT * CONTROL_BYTES);
+    this.#control = new ControlIn(arena);
     for (let i = 0; i < ARRIVALS_COUNT; i++) {
       this.#in.part(i, 0, this.#memoryAt + ARRIVALS + i * ARRIVAL_BYTES, 0xffff);
-      arena.store64(this.#in.at(i) + MMSGHDR.name, arena.address(this.#inNames + i * 32));
-      arena.store64(this.#in.at(i) + MMSGHDR.control, arena.address(this.#inControls + i * CMSG_BYTES));
+      arena.store64(this.#in.at(i) + MMSGHDR.name, arena.address(this.#inNames + i * WAY_BYTES));
+      arena.store64(this.#in.at(i) + MMSGHDR.control, arena.address(this.#inControls + i * CONTROL_BYTES));
       this.#makeReady(i);
     }
     this.#out = new Messages(arena, OUT, SEGMENTS);
-    this.#outControls = arena.take(OUT * CMSG_BYTES);
-    for (let i = 0; i < OUT; i++) {
-      const control = this.#outControls + i * CMSG_BYTES;
-      arena.store64(this.#out.at(i) + MMSGHDR.control, arena.address(control));
-      arena.store64(control, 16 + 2);
-      arena.words[(control + 8) >> 2] = SOL.UDP;
-      arena.words[(control + 12) >> 2] = UDP.SEGMENT;
-    }
+    this.#outControl = new ControlOut(arena, socket.family, OUT);
     this.#mask = RING_SLOTS - 1;
     this.#slots = new Int32Array(RING_SLOTS);
     this.#addresses = new Int32Array(RING_SLOTS);
     this.#lengths = new Int32Array(RING_SLOTS);
   }
 
-  /** What is sealed for this peer goes to this name from now on. */
-  #address(peer: Peer, name: Uint8Array): void {
-    const arena = new Arena(this.#libc, 32);
-    arena.bytes.set(name);
-    const words = arena.words.subarray(0, NAME_WORDS);
-    peer.name = { words, address: arena.address(0) };
+  /** What is sealed for this peer goes this way from now on. */
+  #address(peer: Peer, way: Uint8Array): void {
+    const arena = new Arena(this.#libc, WAY_BYTES);
+    arena.bytes.set(way);
+    peer.name = { words: arena.words.subarray(0, NAME_WORDS), address: arena.address(0) };
+    this.#leaveFrom(peer, arena.words.subarray(NAME_WORDS));
     peer.up = true;
     this.renew(peer);
   }
@@ -137,10 +152,23 @@ export class Datagrams {
     peer.segmentMax = this.#gso ? PIECE_BYTES : 0;
   }
 
-  /** From now on this peer's datagrams are opened, and what is sealed for it goes to this name. */
-  raise(peer: Peer, name: Uint8Array): void {
+  #leaveFrom(peer: Peer, local: Uint32Array): void {
+    peer.local = local.slice(0, LOCAL_WORDS).some((word) => word !== 0) ? local : undefined;
+    peer.astray = 0;
+  }
+
+  /** An authentic datagram of a classic link: what is sealed for it leaves from the address that this one came to. */
+  follow(peer: Peer, slot: number): void {
+    const at = ((this.#senders[slot] as number) + NAME_BYTES) >> 2;
+    const { words } = this.#arena;
+    if (peer.connected || peer.local === undefined || sameWords(peer.local, words, at, LOCAL_WORDS)) return;
+    this.#leaveFrom(peer, words.slice(at, at + LOCAL_WORDS));
+  }
+
+  /** From now on this peer's datagrams are opened, and what is sealed for it goes this way. */
+  raise(peer: Peer, way: Uint8Array): void {
     this.lower(peer);
-    this.#address(peer, name);
+    this.#address(peer, way);
     (peer.secure === undefined ? this.#peers : this.#securePeers).add(peer);
   }
 
@@ -174,7 +202,7 @@ export class Datagrams {
     return peer;
   }
 
-  /** Where the sockaddr stands of the sender of what a slot holds. */
+  /** Where the way stands that what a slot holds came by. */
   senderOf(slot: number): number {
     return this.#senders[slot] as number;
   }
@@ -185,16 +213,13 @@ export class Datagrams {
   }
 
   /** Puts one datagram into the ring, to be opened, that came by another way. */
-  put(peer: Peer, datagram: Uint8Array, name: Uint8Array): void {
+  put(peer: Peer, datagram: Uint8Array, way: Uint8Array): void {
     const { ring } = this.#core;
-    if (peer.secure === undefined) {
-      ring.push(peer.session, datagram);
-      return;
-    }
-    const at = this.#inNames + this.#core.layout.ARRIVALS_COUNT * 32;
-    this.#arena.bytes.set(name, at);
+    const at = this.#inNames + this.#core.layout.ARRIVALS_COUNT * WAY_BYTES;
+    this.#arena.bytes.set(way, at);
     this.#senders[ring.next] = at;
-    ring.pushTransport(peer.session, datagram);
+    if (peer.secure === undefined) ring.push(peer.session, datagram);
+    else ring.pushTransport(peer.session, datagram);
   }
 
   /** Whether something was received that found no room in the ring. */
@@ -206,9 +231,9 @@ export class Datagrams {
     return this.#waiting;
   }
 
-  /** A copy of a sender's sockaddr. */
-  nameAt(name: number): Uint8Array {
-    return this.#arena.bytes.slice(name, name + NAME_BYTES);
+  /** A copy of a way. */
+  wayAt(at: number): Uint8Array {
+    return this.#arena.bytes.slice(at, at + WAY_BYTES);
   }
 
   /** Receives what one call gives, and puts it into the ring as far as there is room. */
@@ -218,9 +243,11 @@ export class Datagrams {
       const got = this.#libc.recvmmsg(this.#fd, this.#in.address(0), ARRIVALS_COUNT, MSG.DONTWAIT, 0);
       if (got < 0) {
         const errno = this.#libc.errno();
-        if (errno !== ERRNO.AGAIN && errno !== ERRNO.INTR) this.#events.trouble(errno);
+        if (errno !== ERRNO.AGAIN) this.#notReceived(errno);
         return;
       }
+      this.#failed = 0;
+      this.#admission.received(got === ARRIVALS_COUNT);
       this.#received = got;
       this.#message = 0;
       this.#offset = 0;
@@ -233,10 +260,26 @@ export class Datagrams {
     }
   }
 
+  /**
+   * @throws Error when it goes on: the socket shows something that cannot be had, and would be asked for ever
+   */
+  #notReceived(errno: number): void {
+    if (errno === ERRNO.CONNREFUSED) this.#events.trouble(errno, 1, false);
+    else if (++this.#failed >= FAILED_MAX) throw new Error(`recvmmsg ${this.#libc.errorName(errno)}`);
+  }
+
+  /** Makes the calls that datagrams take, before anybody relies on them. @throws Error when one is refused */
+  tryOut(): void {
+    this.receive();
+    if (this.#failed > 0) throw new Error(`recvmmsg ${this.#libc.errorName(this.#libc.errno())}`);
+    if (this.#libc.sendmmsg(this.#fd, this.#out.address(0), 0, MSG.DONTWAIT) < 0)
+      throw new Error(`sendmmsg ${this.#libc.errorName(this.#libc.errno())}`);
+  }
+
   /** What a receive changes in a header is set anew. */
   #makeReady(message: number): void {
     this.#in.setField(message, MMSGHDR.nameLength, NAME_BYTES);
-    this.#in.setField(message, MMSGHDR.controlLength, CMSG_BYTES);
+    this.#in.setField(message, MMSGHDR.controlLength, CONTROL_BYTES);
     this.#in.setField(message, MMSGHDR.flags, 0);
   }
 
@@ -245,9 +288,13 @@ export class Datagrams {
     const { ARRIVALS, ARRIVAL_BYTES, DATAGRAM_MAX } = this.#core.layout;
     const { ring } = this.#core;
     const length = this.#in.field(message, MMSGHDR.length);
-    const segment = this.#segment(message) || length;
     const at = ARRIVALS + message * ARRIVAL_BYTES;
-    const name = this.#inNames + message * 32;
+    const name = this.#inNames + message * WAY_BYTES;
+    if (this.#offset === 0) {
+      const controlLength = this.#in.field(message, MMSGHDR.controlLength);
+      this.#control.read(this.#inControls + message * CONTROL_BYTES, controlLength, name + NAME_BYTES);
+    }
+    const segment = this.#control.segment || length;
     const sender = this.#peers.find(this.#arena.words, name >> 2);
     do {
       const from = at + this.#offset;
@@ -263,9 +310,21 @@ export class Datagrams {
         this.#core.dropped(peer.session, 0, 1);
         this.#offset += size;
       } else {
+        const most = this.#admission.most(peer);
+        if (most === 0) {
+          this.#offset += size;
+          continue;
+        }
         let slot = ring.next;
-        const taken = ring.fill(peer.session, routed !== undefined, from, left, segment);
-        for (let i = 0; routed !== undefined && i < taken; i += segment) {
+        const taken = ring.fill(
+          peer.session,
+          routed !== undefined,
+          from,
+          Math.min(left, most * segment),
+          segment,
+        );
+        this.#admission.took(peer, Math.ceil(taken / segment));
+        for (let i = 0; i < taken; i += segment) {
           this.#senders[slot] = name;
           slot = (slot + 1) & this.#mask;
         }
@@ -279,12 +338,9 @@ export class Datagrams {
     return true;
   }
 
-  /** The size of the datagrams in a piece; 0 for a single one. */
-  #segment(message: number): number {
-    if (this.#in.field(message, MMSGHDR.controlLength) < CMSG_BYTES - 4) return 0;
-    const at = (this.#inControls + message * CMSG_BYTES) >> 2;
-    const { words } = this.#arena;
-    return words[at + 2] === SOL.UDP && words[at + 3] === UDP.GRO ? (words[at + 4] as number) : 0;
+  /** Whether more than one peer has been heard of late. */
+  get crowded(): boolean {
+    return this.#admission.crowded;
   }
 
   /** Takes a sealed slot, to be sent. */
@@ -303,31 +359,43 @@ export class Datagrams {
       const messages = this.#group();
       const sent = this.#libc.sendmmsg(this.#fd, this.#out.address(0), messages, MSG.DONTWAIT);
       if (sent > 0) {
-        let datagrams = 0;
-        for (let i = 0; i < sent; i++) datagrams += this.#grouped[i] as number;
-        this.#release(datagrams);
+        for (let i = 0; i < sent; i++) {
+          (this.#to[this.#head] as Peer).refusals.sent();
+          this.#release(this.#grouped[i] as number);
+        }
         continue;
       }
       const errno = this.#libc.errno();
-      if (errno === ERRNO.INTR) continue;
       if (errno === ERRNO.AGAIN) {
         this.blocked = true;
         return;
       }
       const first = this.#grouped[0] as number;
+      const peer = this.#to[this.#head] as Peer;
       if (first > 1 && (errno === ERRNO.INVAL || errno === ERRNO.MSGSIZE || errno === ERRNO.IO)) {
         // The path carries such datagrams as fragments only, or its device cannot cut: one by one.
         const length = this.#lengths[this.#head] as number;
-        const peer = this.#to[this.#head] as Peer;
         peer.segmentMax = errno === ERRNO.IO || length <= SEGMENT_MIN ? 0 : length - 1;
         continue;
       }
-      this.#events.trouble(errno);
+      if (NO_ADDRESS.includes(errno) && localOf(peer) !== undefined) {
+        // The address that the peer asks is gone: the system chooses another, until it is back.
+        peer.astray = performance.now() + ASTRAY_MS;
+        this.renew(peer); // it may have been that, not the piece
+        continue;
+      }
+      const now = performance.now();
+      if (first > 1 && !peer.refusals.lasting(now)) {
+        this.#apart = first; // the kernel refuses a piece as one: its other datagrams go alone
+        continue;
+      }
+      this.#events.trouble(errno, first, peer.refusals.refused(now, first));
       this.#release(first);
     }
   }
 
   #release(datagrams: number): void {
+    this.#apart = Math.max(0, this.#apart - datagrams);
     for (let i = 0; i < datagrams; i++) {
       this.#core.ring.release(this.#slots[this.#head] as number);
       this.#head = (this.#head + 1) & this.#mask;
@@ -338,7 +406,7 @@ export class Datagrams {
   /**
    * Describes what waits, from the oldest on: datagrams for one peer that are all of one size, the last one perhaps
    * shorter, are one message.
-   * @returns how many messages; #grouped tells of how many datagrams each is
+   * @returns how many messages; #grouped says how many datagrams each is
    */
   #group(): number {
     let message = 0;
@@ -347,6 +415,7 @@ export class Datagrams {
       const first = (this.#head + taken) & this.#mask;
       const peer = this.#to[first] as Peer;
       const size = this.#lengths[first] as number;
+      const segmentMax = taken < this.#apart ? 0 : peer.segmentMax;
       let parts = 0;
       let bytes = 0;
       for (;;) {
@@ -355,17 +424,20 @@ export class Datagrams {
         this.#out.part(message, parts++, this.#memoryAt + (this.#addresses[at] as number), length);
         bytes += length;
         taken++;
-        if (length < size || size > peer.segmentMax || parts === SEGMENTS || taken === this.#waiting) break;
+        if (length < size || size > segmentMax || parts === SEGMENTS || taken === this.#waiting) break;
         const next = (this.#head + taken) & this.#mask;
         const nextLength = this.#lengths[next] as number;
         if (this.#to[next] !== peer || nextLength > size || bytes + nextLength > PIECE_BYTES) break;
       }
       const at = this.#out.at(message);
+      const local = localOf(peer);
       this.#arena.store64(at + MMSGHDR.name, peer.connected ? 0 : (peer.name?.address ?? 0));
       this.#out.setField(message, MMSGHDR.nameLength, peer.connected ? 0 : NAME_BYTES);
       this.#out.setField(message, MMSGHDR.iovecCount, parts);
-      this.#out.setField(message, MMSGHDR.controlLength, parts > 1 ? CMSG_BYTES : 0);
-      this.#arena.halves[(this.#outControls + message * CMSG_BYTES + 16) >> 1] = size;
+      this.#outControl.write(message, local, size);
+      this.#arena.store64(at + MMSGHDR.control, this.#outControl.address(message, local !== undefined));
+      const controlLength = this.#outControl.bytes(local !== undefined, parts > 1);
+      this.#out.setField(message, MMSGHDR.controlLength, controlLength);
       this.#grouped[message++] = parts;
     }
     return message;

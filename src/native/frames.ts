@@ -1,13 +1,21 @@
-import type { Core } from '../core/core.js';
-import { type Arena, Messages, MMSGHDR } from './arena.js';
-import { ERRNO, type Libc, MSG } from './libc.js';
-import { TapFrames } from './tap-frames.js';
-import type { VdeCalls, VdePort } from './vde.js';
+import { MMSGHDR } from './arena.js';
+import { Aside } from './aside.js';
+import { BATCH, type FrameTools } from './frame-tools.js';
+import { ERRNO, MSG } from './libc.js';
+import type { VdePort } from './vde.js';
 
-/** Frames moved by one call. */
-const BATCH = 64;
 /** A switch that takes nothing for so long has its frames dropped, until it takes some again. */
 const STUCK_MS = 200;
+
+/**
+ * Frames of one port that wait, where others need the thread: a switch takes so many in a few ms. For a moment, as a switch may not
+ * have the processor, more may wait.
+ */
+const ASIDE_FRAMES = 256;
+const ASIDE_MOST = 1_024;
+const MOMENT_MS = 10;
+/** Instead of the slot of a frame that was set aside. */
+const ASIDE = 0x7fffffff;
 
 /** Frames that wait for one switch at most: many small ones may have come in one datagram. */
 const WAITING_MAX = 8_192;
@@ -15,74 +23,11 @@ const WAITING_MAX = 8_192;
 const PACKED = 1 + 2 + 4 + 32;
 
 /** Errors of one frame on a switch's socket; any other one is the port's. */
-const OF_A_FRAME: readonly number[] = [ERRNO.INVAL, ERRNO.MSGSIZE, ERRNO.NOBUFS];
+const OF_A_FRAME: readonly number[] = [ERRNO.INTR, ERRNO.INVAL, ERRNO.MSGSIZE, ERRNO.NOBUFS];
 /** Elsewhere only these are the port's: a tap that is down comes up again, and so does a network. */
 const OF_THE_PORT: readonly number[] = [ERRNO.BADF, ERRNO.BADFD, ERRNO.NODEV];
-
-/** What the ports of a thread share. */
-export class FrameTools {
-  readonly libc: Libc;
-  readonly core: Core;
-  readonly calls: VdeCalls | undefined;
-  readonly memoryAt: number;
-  /** A message for each slot of the ring, to receive into. */
-  readonly in: Messages;
-  readonly out: Messages;
-  /** Those for frames that the core packs. */
-  readonly fetched: Messages;
-  /** Of each slot, how many frames besides one are still to be sent out of it. */
-  readonly #more: Int32Array;
-
-  readonly taps: TapFrames;
-
-  static arenaBytes(core: Core): number {
-    const { RING_SLOTS, FETCHED_COUNT } = core.layout;
-    return (
-      Messages.bytes(RING_SLOTS, 1) +
-      Messages.bytes(FETCHED_COUNT, 1) +
-      Messages.bytes(BATCH, 1) +
-      TapFrames.arenaBytes()
-    );
-  }
-
-  /** @param wants told the session of a secure link that has frames, and no key */
-  constructor(
-    libc: Libc,
-    core: Core,
-    arena: Arena,
-    calls: VdeCalls | undefined,
-    readonly wants: (session: number) => void,
-  ) {
-    this.libc = libc;
-    this.core = core;
-    this.calls = calls;
-    this.memoryAt = libc.address(core.ring.bytes);
-    const { RING_SLOTS, FETCHED_COUNT, FRAME_MAX } = core.layout;
-    this.in = new Messages(arena, RING_SLOTS, 1);
-    // One byte more than is carried: a longer frame shows, and is refused.
-    for (let i = 0; i < RING_SLOTS; i++)
-      this.in.part(i, 0, this.memoryAt + core.ring.frameAt(i), FRAME_MAX + 1);
-    this.out = new Messages(arena, BATCH, 1);
-    this.fetched = new Messages(arena, FETCHED_COUNT, 1);
-    for (let i = 0; i < FETCHED_COUNT; i++)
-      this.fetched.part(i, 0, this.memoryAt + core.fetchedAt(i), FRAME_MAX + 1);
-    this.#more = new Int32Array(RING_SLOTS);
-    this.taps = new TapFrames(libc, core, arena, this.memoryAt);
-  }
-
-  /** A slot holds so many frames: it is given back when all have been. */
-  holds(slot: number, frames: number): void {
-    if (frames === 0) this.core.ring.release(slot);
-    else this.#more[slot] = frames - 1;
-  }
-
-  /** Gives back a frame. @param place slot of the ring that it is in; negative for one put together from fragments */
-  release(place: number): void {
-    if (place < 0) this.core.releaseFrame(place);
-    else if (this.#more[place] === 0) this.core.ring.release(place);
-    else (this.#more[place] as number)--;
-  }
-}
+/** Reads that may fail in a row, whatever the error: one that is still there then does not go away. */
+const FAILED_READS_MAX = 1_000;
 
 /**
  * One port of a switch, by libvdeplug, or a tap: frames straight into the ring, and straight out of it; on the secure cable by
@@ -99,17 +44,23 @@ export class FrameSide {
   #places: Int32Array;
   #addresses: Int32Array;
   #lengths: Int32Array;
+  /** Undefined until frames are set aside. */
+  #aside: Aside | undefined;
   #mask: number;
   #head = 0;
   #waiting = 0;
   /** Since when the switch takes nothing; 0 when it does. */
   #since = 0;
   #stuck = false;
+  /** Since when more than ASIDE_FRAMES wait, ms, as far as somebody has looked. */
+  #deep: number | undefined;
   /** Whether the port was lost. */
   lost = false;
+  /** In a row. */
+  #failedReads = 0;
   /** Of the secure cable: slots that a frame takes at most; 0 for a classic link. */
   #slotsEach = 0;
-  /** Whether there is no key: frames are left where they are, and told of once. */
+  /** Whether there is no key: frames are left where they are, and reported once. */
   holds = false;
   wanted = false;
 
@@ -137,12 +88,25 @@ export class FrameSide {
 
   /** From now on this is the port; or none, when one is being opened. */
   plug(port: VdePort | undefined, number: number): void {
+    if (port?.vnet !== undefined && this.#places[this.#head] === ASIDE) this.drop(); // the core joins what stands in its memory
     this.#port = port;
     this.number = number;
     this.lost = false;
+    this.#failedReads = 0;
     this.wanted = false;
     this.#tools.taps.forget(this.session);
     this.flush();
+  }
+
+  /** Whether as many frames wait for the switch as may, where others need the thread. */
+  get full(): boolean {
+    if (this.#waiting < ASIDE_FRAMES) {
+      this.#deep = undefined;
+      return false;
+    }
+    const now = performance.now();
+    this.#deep ??= now;
+    return this.#waiting >= ASIDE_MOST || now - this.#deep >= MOMENT_MS;
   }
 
   /** Whether frames wait for the switch. */
@@ -210,8 +174,10 @@ export class FrameSide {
     const { ring } = core;
     const before = ring.next;
     const errno = taps.read(this.session, dataFd, vnet, BATCH);
-    if (OF_THE_PORT.includes(errno)) this.lost = true;
-    return (ring.next - before) & (ring.slots - 1);
+    const got = (ring.next - before) & (ring.slots - 1);
+    if (got > 0 || errno === ERRNO.AGAIN || errno === 0) this.#failedReads = 0;
+    else this.#readFailed(errno);
+    return got;
   }
 
   #readOneByOne(port: VdePort, most: number): number {
@@ -220,13 +186,19 @@ export class FrameSide {
       const at = this.#slotsEach === 0 ? core.ring.frameAt(core.ring.next) : core.fetchedAt(i);
       const length = calls?.receive(port.connection, memoryAt + at, core.frameMax + 1, MSG.DONTWAIT) ?? -1;
       if (length < 0) {
-        if (OF_THE_PORT.includes(libc.errno())) this.lost = true;
+        const errno = libc.errno();
+        if (i > 0 || errno === ERRNO.AGAIN) this.#failedReads = 0;
+        else this.#readFailed(errno);
         return i;
       }
       if (length <= 1) return i; // not a frame: a message of the network's own, which the library has taken
       this.#took(i, length);
     }
     return most;
+  }
+
+  #readFailed(errno: number): void {
+    if (OF_THE_PORT.includes(errno) || ++this.#failedReads >= FAILED_READS_MAX) this.lost = true;
   }
 
   #took(i: number, length: number): void {
@@ -264,21 +236,25 @@ export class FrameSide {
     this.#mask = 2 * size - 1;
   }
 
-  /** Hands over what waits as the stream of a plug. */
-  stream(): Uint8Array {
+  /**
+   * Hands over what waits as the stream of a plug.
+   * @param even whether a frame of odd length gets one zero byte more, as vde_plug wants it (assembly/frames.ts)
+   */
+  stream(even: boolean): Uint8Array {
     const { bytes } = this.#tools.core.ring;
-    const even = (length: number) => length + (length & 1); // as vde_plug wants it, see assembly/frames.ts
+    const sizeOf = (length: number) => (even ? length + (length & 1) : length);
     let size = 0;
     for (let i = 0; i < this.#waiting; i++)
-      size += 2 + even(this.#lengths[(this.#head + i) & this.#mask] as number);
+      size += 2 + sizeOf(this.#lengths[(this.#head + i) & this.#mask] as number);
     const stream = new Uint8Array(size);
     for (let i = 0, to = 0; i < this.#waiting; i++) {
       const at = (this.#head + i) & this.#mask;
       const [address, length] = [this.#addresses[at] as number, this.#lengths[at] as number];
-      stream[to] = even(length) >> 8;
-      stream[to + 1] = even(length);
-      stream.set(bytes.subarray(address, address + length), to + 2);
-      to += 2 + even(length);
+      stream[to] = sizeOf(length) >> 8;
+      stream[to + 1] = sizeOf(length);
+      const aside = this.#places[at] === ASIDE ? this.#aside : undefined;
+      stream.set(aside?.bytes(address, length) ?? bytes.subarray(address, address + length), to + 2);
+      to += 2 + sizeOf(length);
     }
     this.#release(this.#waiting);
     this.#since = 0;
@@ -303,7 +279,6 @@ export class FrameSide {
       }
       const errno = this.#tools.libc.errno();
       // A tap that takes nothing now has its frames dropped, as any device's queue does: joined, they are not what they were.
-      if (port.vnet === undefined && errno === ERRNO.INTR) continue;
       if (port.vnet === undefined && errno === ERRNO.AGAIN) {
         this.#since ||= performance.now();
         return;
@@ -326,18 +301,60 @@ export class FrameSide {
   }
 
   #sendMany(port: VdePort): number {
-    const { libc, memoryAt, out } = this.#tools;
+    const { libc, out } = this.#tools;
     const count = Math.min(this.#waiting, BATCH);
     for (let i = 0; i < count; i++) {
       const at = (this.#head + i) & this.#mask;
-      out.part(i, 0, memoryAt + (this.#addresses[at] as number), this.#lengths[at] as number);
+      out.part(i, 0, this.#addressOf(at), this.#lengths[at] as number);
     }
     return libc.sendmmsg(port.dataFd, out.address(0), count, MSG.DONTWAIT | MSG.NOSIGNAL);
   }
 
+  /** Where a frame of the queue stands. */
+  #addressOf(at: number): number {
+    const address = this.#addresses[at] as number;
+    if (this.#aside !== undefined && this.#places[at] === ASIDE) return this.#aside.address(address);
+    return this.#tools.memoryAt + address;
+  }
+
+  /**
+   * Takes the frames that wait out of the ring, as others need its room. Those that come too many are dropped, and all
+   * of a port that is being opened.
+   */
+  setAside(): void {
+    const { core } = this.#tools;
+    const last = (this.#head + this.#waiting - 1) & this.#mask;
+    if (this.#waiting === 0 || (this.#places[last] === ASIDE && this.#port !== undefined)) return;
+    this.#aside ??= new Aside(this.#tools.libc);
+    let kept = this.#port === undefined ? 0 : Math.min(this.#waiting, ASIDE_MOST);
+    for (let i = 0; i < kept; i++) {
+      const at = (this.#head + i) & this.#mask;
+      if (this.#places[at] === ASIDE) continue;
+      const address = this.#addresses[at] as number;
+      const put = this.#aside.put(core.ring.bytes.subarray(address, address + (this.#lengths[at] as number)));
+      if (put === undefined) {
+        kept = i;
+        break;
+      }
+      this.#tools.release(this.#places[at] as number);
+      this.#places[at] = ASIDE;
+      this.#addresses[at] = put;
+    }
+    const dropped = this.#waiting - kept;
+    for (let i = kept; i < this.#waiting; i++) this.#giveBack((this.#head + i) & this.#mask);
+    this.#waiting = kept;
+    if (dropped > 0) core.dropped(this.session, dropped, 0);
+  }
+
+  #giveBack(at: number): void {
+    const place = this.#places[at] as number;
+    if (place === ASIDE) this.#aside?.free(this.#addresses[at] as number, this.#lengths[at] as number);
+    else this.#tools.release(place);
+  }
+
   #sendOne(port: VdePort): number {
-    const { calls, memoryAt } = this.#tools;
-    const address = memoryAt + (this.#addresses[this.#head] as number);
+    const { calls } = this.#tools;
+    const address = this.#addressOf(this.#head);
     const length = this.#lengths[this.#head] as number;
     const sent = calls?.send(port.connection, address, length, MSG.DONTWAIT) ?? -1;
     return sent < 0 ? -1 : 1;
@@ -361,7 +378,7 @@ export class FrameSide {
 
   #release(frames: number): void {
     for (let i = 0; i < frames; i++) {
-      this.#tools.release(this.#places[this.#head] as number);
+      this.#giveBack(this.#head);
       this.#head = (this.#head + 1) & this.#mask;
     }
     this.#waiting -= frames;

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { messageOf } from '../error.js';
+import { roomForThread } from './address-space.js';
 import { Arena } from './arena.js';
 import { type Libc, SOCK } from './libc.js';
 import type { Order, Report, Start } from './talk.js';
@@ -46,7 +47,9 @@ export class IoThread {
     this.#events = events;
     this.#one = new Arena(libc, 16);
     this.#one.store64(0, 1);
+    roomForThread();
     this.#wakeFd = libc.eventfd(0, SOCK.NONBLOCK | SOCK.CLOEXEC);
+    if (this.#wakeFd < 0) throw new Error(`eventfd ${libc.errorName(libc.errno())}`);
     const { port1, port2 } = new MessageChannel();
     this.#orders = port1;
     port1.unref();

@@ -2,7 +2,7 @@ import { codeOf, messageOf } from '../error.js';
 
 // Numbers of Linux, the same on x64 and arm64.
 export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10 } as const;
-export const SOCK = { DGRAM: 2, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
+export const SOCK = { STREAM: 1, DGRAM: 2, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
 export const SOL = { IP: 0, SOCKET: 1, UDP: 17, IPV6: 41 } as const;
 export const SO = {
   TYPE: 3,
@@ -18,9 +18,13 @@ export const SO = {
 export const IP_MTU = 14;
 export const IPV6_MTU = 24;
 export const IPV6_V6ONLY = 26;
+/** Of IPv4, and of IPv6 with what asks for it: our address of a datagram. */
+export const PKTINFO = { IPV4: 8, ASK_IPV6: 49, IPV6: 50 } as const;
 export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
 export const SCHED_BATCH = 3;
+export const SIGUSR1 = 10;
+export const SIG_IGN = 1;
 /** Of open. */
 export const O = { RDWR: 2, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
 export const F = { GETFL: 3, SETFL: 4 } as const;
@@ -35,14 +39,25 @@ export const ERRNO = {
   AGAIN: 11,
   ACCES: 13,
   BUSY: 16,
+  EXIST: 17,
   NODEV: 19,
   INVAL: 22,
   BADFD: 77,
   DESTADDRREQ: 89,
   MSGSIZE: 90,
+  ADDRNOTAVAIL: 99,
+  NETUNREACH: 101,
   NOBUFS: 105,
   CONNREFUSED: 111,
 } as const;
+
+/** An address that datagrams are to leave from is none of this machine's, or its interface is gone. */
+export const NO_ADDRESS: readonly number[] = [
+  ERRNO.INVAL,
+  ERRNO.NODEV,
+  ERRNO.ADDRNOTAVAIL,
+  ERRNO.NETUNREACH, // what Linux says of an IPv4 source that is gone
+];
 
 /** What is used of koffi; said here, so that the program builds where the optional package is not. */
 interface Koffi {
@@ -70,7 +85,7 @@ function bindLibc(koffi: Koffi) {
   const libc = koffi.load(null);
   const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
   return {
-    load: (path: string) => koffi.load(path),
+    load: (path: string | null) => koffi.load(path),
     /** Where bytes stand; of shared memory it may be kept, as that never moves. */
     address: (bytes: Uint8Array) => Number(koffi.address(bytes)),
     errno: () => koffi.errno(),
@@ -81,9 +96,6 @@ function bindLibc(koffi: Koffi) {
     getsockname: libc.func('int getsockname(int fd, uint64_t name, uint64_t length)'),
     setsockopt: libc.func('int setsockopt(int fd, int level, int name, uint64_t value, uint32_t length)'),
     getsockopt: libc.func('int getsockopt(int fd, int level, int name, uint64_t value, uint64_t length)'),
-    sendto: libc.func(
-      'int64_t sendto(int fd, uint64_t bytes, size_t length, int flags, uint64_t name, uint32_t nameLength)',
-    ),
     sendmmsg: libc.func('int sendmmsg(int fd, uint64_t messages, uint32_t count, int flags)'),
     recvmmsg: libc.func(
       'int recvmmsg(int fd, uint64_t messages, uint32_t count, int flags, uint64_t timeout)',
@@ -100,6 +112,8 @@ function bindLibc(koffi: Koffi) {
     write: libc.func('int64_t write(int fd, uint64_t bytes, size_t length)'),
     writev: libc.func('int64_t writev(int fd, uint64_t iovecs, int count)'),
     close: libc.func('int close(int fd)'),
+    unlink: libc.func('int unlink(const char *path)'),
+    chmod: libc.func('int chmod(const char *path, uint32_t mode)'),
     fcntl: libc.func('int fcntl(int fd, int command, int value)'),
     inetPton: libc.func('int inet_pton(int family, const char *text, uint64_t address)'),
     inetNtop: libc.func('uint64_t inet_ntop(int family, uint64_t address, uint64_t text, uint32_t size)'),
@@ -107,6 +121,7 @@ function bindLibc(koffi: Koffi) {
     ifIndextoname: libc.func('uint64_t if_indextoname(uint32_t index, uint64_t name)'),
     strerror: libc.func('const char *strerror(int error)') as unknown as (errno: number) => string,
     schedSetscheduler: libc.func('int sched_setscheduler(int thread, int policy, uint64_t parameter)'),
+    signal: libc.func('uint64_t signal(int number, uint64_t handler)'),
     exit: libc.func('void _exit(int status)'),
   };
 }

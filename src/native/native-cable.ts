@@ -1,12 +1,15 @@
-import type { Cable, CableEvents, Link, SecureEvents, WireTap } from '../cable.js';
-import type { Core, Keying, SessionCounts, TransportKeys } from '../core/core.js';
+import { type Cable, type CableEvents, type Link, portText, type SecureEvents } from '../cable.js';
+import type { Core } from '../core/core.js';
 import { STATUS } from '../core/status.js';
+import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../core/terms.js';
 import { CryptcabError } from '../error.js';
 import { framesIn, type OpenPlug, type Plug } from '../plug/plug.js';
 import { TYPE, WEAR_BYTES } from '../protocol/constants.js';
+import { Refusals } from '../protocol/refusals.js';
 import { type Remote, remoteKey } from '../protocol/remote.js';
 import { firstIndexOf, isTransport } from '../protocol/secure/messages.js';
 import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
+import type { WireTap } from '../wire-tap.js';
 import { IoThread } from './io-thread.js';
 import { ERRNO, type Libc, loadLibc } from './libc.js';
 import { NativeLink } from './native-link.js';
@@ -31,7 +34,9 @@ const WORKER = new URL('./worker.js', import.meta.url);
  */
 export class NativeCable implements Cable {
   readonly core: Core;
-  readonly io: string;
+  readonly #vde: Vde | undefined;
+  /** What the system refused, and the I/O thread does without. */
+  #lacks: readonly string[] = [];
   readonly #libc: Libc;
   readonly #socket: NativeSocket;
   readonly #routes: Routes;
@@ -45,10 +50,12 @@ export class NativeCable implements Cable {
   readonly #byRemote = new Map<string, NativeLink>();
   /** Secure links, by the receiver's index that their messages bear. */
   readonly #byIndex = new Map<number, NativeLink>();
+  /** Of datagrams of the handshake, by the system. */
+  readonly #refusals = new Refusals();
   #looking: NodeJS.Timeout | undefined;
 
   /**
-   * @param worker what the I/O thread runs
+   * @param options bind: our only address, if not all of them; alone: why there is one thread, where more were wanted
    * @throws CryptcabError when the port cannot be had; any other error says why there is no native path here
    */
   static async open(
@@ -56,11 +63,11 @@ export class NativeCable implements Cable {
     port: number,
     events: CableEvents,
     tap: WireTap | undefined,
-    wearBytes = WEAR_BYTES,
-    worker = WORKER,
+    { bind, alone }: { bind?: string | undefined; alone?: string | undefined } = {},
   ): Promise<NativeCable> {
-    const libc = await loadLibc();
-    return NativeCable.on(NativeSocket.open(libc, port), core, events, tap, wearBytes, worker);
+    const socket = NativeSocket.open(await loadLibc(), port, bind);
+    if (alone !== undefined) socket.lacks.push(alone);
+    return NativeCable.on(socket, core, events, tap);
   }
 
   /** Opens a cable on a socket that is there, and takes it over; see open(). */
@@ -79,7 +86,14 @@ export class NativeCable implements Cable {
     } catch {
       // vde_plug does it
     }
-    const cable = new NativeCable(libc, vde, socket, core, events, tap, wearBytes, worker);
+    let cable: NativeCable;
+    try {
+      cable = new NativeCable(libc, vde, socket, core, events, tap, wearBytes, worker);
+    } catch (error) {
+      core.shared = false;
+      socket.close();
+      throw error;
+    }
     try {
       await cable.#started();
     } catch (error) {
@@ -109,16 +123,19 @@ export class NativeCable implements Cable {
     this.#wearBytes = BigInt(wearBytes);
     const flow = new SharedArrayBuffer(FLOW_BYTES);
     this.#flow = new Int32Array(flow);
-    const { gso, gro } = socket;
-    this.io = `native (${gso ? 'GSO' : 'sendmmsg'}, ${gro ? 'GRO' : 'recvmmsg'}, ${vde === undefined ? 'vde_plug' : 'libvdeplug'})`;
+    core.knowPort(socket.local.port);
+    const { gso } = socket;
+    this.#vde = vde;
     this.core.shared = true;
     const start = {
       memory: core.memory,
       flow,
       udp: socket.fd,
+      family: socket.family,
       gso,
       vde: vde !== undefined,
       tapped: tap !== undefined,
+      timed: core.broadcastLimit !== undefined,
     };
     this.#thread = new IoThread(libc, worker, start, {
       report: (report) => this.#hear(report),
@@ -145,6 +162,12 @@ export class NativeCable implements Cable {
   #failed: (why: string) => void = () => {};
   #ready = () => {};
 
+  get io(): string {
+    const { gso, gro, lacks } = this.#socket;
+    const how = [gso ? 'GSO' : 'sendmmsg', gro ? 'GRO' : 'recvmmsg', this.#vde ? 'libvdeplug' : 'vde_plug'];
+    return `native (${[...how, ...lacks, ...this.#lacks].join(', ')})`;
+  }
+
   get local(): Remote {
     return this.#socket.local;
   }
@@ -155,20 +178,21 @@ export class NativeCable implements Cable {
 
   send(datagram: Uint8Array, to: Remote): void {
     this.#tap?.('out', to, datagram);
+    this.core.noteSent(datagram);
     const error = this.#socket.send(datagram, to);
-    if (error !== 0) this.#trouble(error, 1);
+    if (error === 0) this.#refusals.sent();
+    else this.#trouble(error, 1, this.#refusals.refused(performance.now()));
   }
 
-  #trouble(error: number, times: number): void {
+  #trouble(error: number, times: number, lasts: boolean): void {
     if (error === ERRNO.CONNREFUSED) this.#events.unreachable();
-    else this.#events.sendFailed(`send ${this.#libc.errorName(error)}`, times);
+    else this.#events.sendFailed(`send ${this.#libc.errorName(error)}`, times, lasts);
   }
 
   probe(open: OpenPlug): { settled: Promise<void>; close(): Promise<void> } {
-    const { locator } = open;
-    const opener = this.#openers.find(locator);
-    if (opener === undefined || locator === undefined) return open({ stream() {}, lost() {}, back() {} });
-    const plug = new NativePlug(opener, locator, { plugged() {}, lost() {}, back() {} });
+    const source = this.#openers.find(open);
+    if (source === undefined) return open({ stream() {}, lost() {}, back() {} });
+    const plug = new NativePlug(source, { plugged() {}, lost() {} });
     return { settled: plug.settled, close: async () => plug.close() };
   }
 
@@ -189,18 +213,27 @@ export class NativeCable implements Cable {
   plug(link: Link, open: OpenPlug): Pick<Plug, 'settled'> {
     const state = link as NativeLink;
     const { session } = state;
-    const { locator } = open;
-    const opener = this.#openers.find(locator);
-    if (opener !== undefined && locator !== undefined) {
+    const plugged = (device: string | undefined) => {
+      state.port = portText(device);
+      this.#events.plugged(state);
+    };
+    const lost = (why: string) => {
+      state.port = undefined;
+      this.#events.plugLost(state, why);
+    };
+    const source = this.#openers.find(open);
+    if (source !== undefined) {
       this.#thread.order({ do: 'plug', session, port: undefined, number: 0 });
       const unlessPulled = (act: () => void) => {
         if (state.native === native) act();
       };
-      const native = new NativePlug(opener, locator, {
+      const native = new NativePlug(source, {
         plugged: (port, number) =>
-          unlessPulled(() => this.#thread.order({ do: 'plug', session, port, number })),
-        lost: (why) => unlessPulled(() => this.#events.plugLost(state, why)),
-        back: () => unlessPulled(() => this.#events.plugBack(state)),
+          unlessPulled(() => {
+            this.#thread.order({ do: 'plug', session, port, number });
+            plugged(port.device);
+          }),
+        lost: (why) => unlessPulled(() => lost(why)),
       });
       state.native = native;
       return native;
@@ -209,17 +242,21 @@ export class NativeCable implements Cable {
     const unlessPulled = (act: () => void) => {
       if (state.foreign === foreign) act();
     };
-    this.#thread.order({ do: 'pipe', session });
+    this.#thread.order({ do: 'pipe', session, even: open.even === true });
     foreign = open({
       stream: (piece) => unlessPulled(() => this.#feed(state, piece)),
-      lost: (why) => unlessPulled(() => this.#events.plugLost(state, why)),
+      lost: (why) => unlessPulled(() => lost(why)),
       back: () =>
         unlessPulled(() => {
           this.#thread.order({ do: 'resetStream', session });
-          this.#events.plugBack(state);
+          plugged(foreign?.device);
         }),
     });
     state.foreign = foreign;
+    foreign.settled.then(
+      () => unlessPulled(() => plugged(foreign?.device)),
+      () => {}, // lost() tells
+    );
     return foreign;
   }
 
@@ -233,6 +270,7 @@ export class NativeCable implements Cable {
     const { native, foreign } = link;
     link.native = undefined;
     link.foreign = undefined;
+    link.port = undefined;
     link.feeding = 0;
     link.paused = false;
     await this.#thread.done(link.session, what);
@@ -275,12 +313,12 @@ export class NativeCable implements Cable {
   /** Has the datagrams of a secure link go to its remote. */
   #readdress(link: NativeLink): void {
     const { session, remote } = link;
-    const name = this.#socket.names.encode(remote);
-    if (name !== undefined) this.#thread.order({ do: 'address', session, name });
+    const way = this.#socket.names.encode(remote);
+    if (way !== undefined) this.#thread.order({ do: 'address', session, way });
     this.#askPath(link);
   }
 
-  /** Has a secure link's datagrams fit the way to its remote, as far as the kernel knows it (secure-protocol §2). */
+  /** Has a secure link's datagrams fit the way to its remote, as far as the kernel knows it (secure.md §2.6). */
   #askPath(link: NativeLink): void {
     link.pathAsked = performance.now();
     if (link.remote.port === 0) return; // nowhere yet
@@ -330,21 +368,22 @@ export class NativeCable implements Cable {
     this.#thread.order({ do: 'discard', session: link.session });
   }
 
-  keepalive(link: Link): void {
-    this.#thread.order({ do: 'keepalive', session: link.session });
+  say(link: Link, payload: Uint8Array): void {
+    const datagram = this.core.sealControl(link.session, payload);
+    if (typeof datagram !== 'string') this.send(datagram, link.remote);
   }
 
   raise(link: Link, keying: Keying): void {
     const state = link as NativeLink;
     this.core.keySession(state.session, keying);
     this.limit(state, this.core.frameMax);
-    const name = this.#socket.names.encode(state.remote);
-    if (name === undefined) throw new CryptcabError(`no address of this socket: ${state.remote.address}`);
+    const way = this.#socket.names.encode(state.remote);
+    if (way === undefined) throw new CryptcabError(`no address of this socket: ${state.remote.address}`);
     const { sealedBytes, openedBytes } = this.core.counts(state.session);
     state.wornFrom = keying.suite === 'blowfish' ? sealedBytes + openedBytes : undefined;
     this.#byRemote.set(remoteKey(state.remote), state);
     const { connected } = this.#socket;
-    this.#thread.order({ do: 'raise', session: state.session, name, connected });
+    this.#thread.order({ do: 'raise', session: state.session, way, connected });
   }
 
   limit(link: Link, frameMax: number): void {
@@ -375,6 +414,10 @@ export class NativeCable implements Cable {
     return this.core.counts(link.session);
   }
 
+  fragments(link: Link): FragmentCounts {
+    return this.core.fragments(link.session);
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#looking);
     this.#routes.close();
@@ -384,18 +427,23 @@ export class NativeCable implements Cable {
   #hear(report: Report): void {
     switch (report.says) {
       case 'ready':
+        this.#lacks = report.lacks;
         this.#ready();
         break;
       case 'control':
         Atomics.sub(this.#flow, FLOW.control, 1);
-        this.#control(report.datagram, report.name);
+        this.#control(report.datagram, report.way);
         break;
       case 'opened': {
         Atomics.sub(this.#flow, FLOW.opened, 1);
         const link = this.#links.get(report.session);
-        if (link !== undefined) this.#opened(link, report.index, report.name, report.data);
+        if (link !== undefined) this.#opened(link, report.index, report.way, report.data);
         break;
       }
+      case 'said':
+        Atomics.sub(this.#flow, FLOW.said, 1);
+        this.#said(this.#links.get(report.session), report.index, report.payload);
+        break;
       case 'wanted':
         this.#links.get(report.session)?.secure?.wanted();
         break;
@@ -404,7 +452,7 @@ export class NativeCable implements Cable {
         Atomics.notify(this.#flow, FLOW.tapped);
         const link = this.#links.get(report.session);
         if (link === undefined) break;
-        const from = report.name === undefined ? link.remote : this.#socket.names.decode(report.name);
+        const from = report.way === undefined ? link.remote : this.#socket.names.decode(report.way);
         this.#tap?.(report.direction, from, report.datagram);
         break;
       }
@@ -434,13 +482,13 @@ export class NativeCable implements Cable {
         break;
       }
       case 'trouble':
-        this.#trouble(report.error, report.times);
+        this.#trouble(report.error, report.times, report.lasts);
         break;
     }
   }
 
-  #control(datagram: Uint8Array, name: Uint8Array): void {
-    const from = this.#socket.names.decode(name);
+  #control(datagram: Uint8Array, way: Uint8Array): void {
+    const from = this.#socket.names.decode(way);
     const classic = this.#byRemote.get(remoteKey(from));
     if (classic !== undefined) this.#lookAt(classic); // what happened before comes before
     const link = isTransport(datagram)
@@ -450,7 +498,7 @@ export class NativeCable implements Cable {
         : undefined;
     if (link !== undefined && datagram.length <= this.core.datagramMax) {
       // It came before the I/O thread knew that the link is up.
-      this.#thread.order({ do: 'open', session: link.session, datagram, name });
+      this.#thread.order({ do: 'open', session: link.session, datagram, way });
       return;
     }
     this.#tap?.('in', from, datagram);
@@ -458,12 +506,17 @@ export class NativeCable implements Cable {
   }
 
   /** An authentic message came from somewhere else, or under other keys, than the last one. */
-  #opened(link: NativeLink, index: number, name: Uint8Array, data: boolean): void {
+  #opened(link: NativeLink, index: number, way: Uint8Array, data: boolean): void {
     const place = link.indices.indexOf(index);
     if (place < 0) return; // its keys have been taken away since
     link.heardPlace = place;
-    link.heardFrom = this.#socket.names.decode(name);
+    link.heardFrom = this.#socket.names.decode(way);
     link.secure?.opened(place, link.heardFrom, data);
+  }
+
+  #said(link: NativeLink | undefined, index: number, payload: Uint8Array): void {
+    const place = link?.indices.indexOf(index) ?? -1;
+    if (place >= 0) link?.secure?.control(place, payload);
   }
 
   #look(): void {

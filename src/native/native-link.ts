@@ -1,5 +1,5 @@
 import type { Link, SecureEvents } from '../cable.js';
-import type { SessionCounts } from '../core/core.js';
+import type { SessionCounts } from '../core/terms.js';
 import type { Plug } from '../plug/plug.js';
 import type { Remote } from '../protocol/remote.js';
 import type { NativePlug } from './native-plug.js';
@@ -20,11 +20,12 @@ export class NativeLink implements Link {
   paused = false;
   native: NativePlug | undefined;
   foreign: Plug | undefined;
+  port: string | undefined;
   readonly secure: SecureEvents | undefined;
   /** Of a secure link: the receiver's index of each keypair, by place; the place of the one that seals. */
   readonly indices: (number | undefined)[] = [];
   sealing: number | undefined;
-  /** Who sent the last authentic message that the I/O thread told of, and the place of its keypair, while that is there. */
+  /** Who sent the last authentic message that the I/O thread reported, and the place of its keypair, while that is there. */
   heardFrom: Remote | undefined;
   heardPlace: number | undefined;
   /** The largest UDP payload that was asked for, the one in force, bytes; and when the kernel was asked for that, ms. */

@@ -1,16 +1,14 @@
-import { CryptcabError } from '../error.js';
+import { CryptcabError, messageOf } from '../error.js';
 import { BackOff } from '../plug/back-off.js';
 import { deferred } from '../running.js';
-import type { Opener } from './opener.js';
+import type { Source } from './opener.js';
 import type { VdePort } from './vde.js';
 
 export interface NativePlugEvents {
-  /** The port is open. */
+  /** The port is open, for the first time or again. */
   plugged(port: VdePort, number: number): void;
-  /** The port was lost, and is tried again; what used it has let go of it. */
+  /** The port was lost, or there is none, and is tried again; what used it has let go of it. */
   lost(why: string): void;
-  /** It is back. */
-  back(): void;
 }
 
 /** Ports opened so far, of all plugs: a link's next plug must not take an old port's end for its own. */
@@ -19,20 +17,17 @@ let ports = 0;
 /** A port that is opened within this process, and is opened again whenever it is lost. */
 export class NativePlug {
   readonly #settled = deferred();
-  readonly #opener: Opener;
-  readonly #locator: string;
+  readonly #source: Source;
   readonly #events: NativePlugEvents;
   readonly #backOff = new BackOff();
+  readonly #abort = new AbortController();
   #port: VdePort | undefined;
   #number = 0;
   #since = 0;
-  #wasIn = false;
   #again: NodeJS.Timeout | undefined;
-  #closed = false;
 
-  constructor(opener: Opener, locator: string, events: NativePlugEvents) {
-    this.#opener = opener;
-    this.#locator = locator;
+  constructor(source: Source, events: NativePlugEvents) {
+    this.#source = source;
     this.#events = events;
     this.#open();
   }
@@ -42,47 +37,53 @@ export class NativePlug {
     return this.#settled.promise;
   }
 
-  #open(): void {
+  get #closed(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  async #open(): Promise<void> {
+    const { opener, locator, standing } = this.#source;
+    let port: VdePort;
+    try {
+      port = await opener.open(locator, standing, this.#abort.signal);
+    } catch (error) {
+      const known = error instanceof CryptcabError ? error : new CryptcabError(messageOf(error));
+      if (!this.#closed) this.#lost(known, 0);
+      return;
+    }
+    if (this.#closed) {
+      opener.close(port);
+      return;
+    }
+    this.#port = port;
     this.#since = performance.now();
-    this.#opener.open(this.#locator, (port) => {
-      if (typeof port === 'number') {
-        if (!this.#closed) this.#lost(port);
-      } else if (this.#closed) {
-        this.#opener.close(port);
-      } else {
-        this.#port = port;
-        this.#number = ++ports;
-        this.#events.plugged(port, this.#number);
-        if (this.#wasIn) this.#events.back();
-        this.#wasIn = true;
-        this.#settled.resolve();
-      }
-    });
+    this.#number = ++ports;
+    this.#events.plugged(port, this.#number);
+    this.#settled.resolve();
   }
 
   /** The I/O thread has lost a port, and let go of it. */
   gone(number: number): void {
     if (number !== this.#number || this.#port === undefined || this.#closed) return;
-    this.#opener.close(this.#port);
+    const { opener, locator, standing } = this.#source;
+    opener.close(this.#port);
     this.#port = undefined;
-    this.#lost(0);
+    this.#lost(opener.gone(locator, standing), performance.now() - this.#since);
   }
 
-  /** @param errno why it cannot be opened; 0 when it was open */
-  #lost(errno: number): void {
-    const why = this.#opener.why(this.#locator, errno);
-    this.#settled.reject(new CryptcabError(why));
-    this.#wasIn = true; // from now on whoever waits is told by back()
-    this.#events.lost(why);
-    if (this.#closed) return; // whoever was told closed it
-    this.#again = setTimeout(() => this.#open(), this.#backOff.after(performance.now() - this.#since));
+  /** @param lived how long it was open, ms */
+  #lost(why: CryptcabError, lived: number): void {
+    this.#settled.reject(why);
+    this.#events.lost(why.marked);
+    if (this.#closed) return; // the listener closed it
+    this.#again = setTimeout(() => this.#open(), this.#backOff.after(lived));
   }
 
-  /** Whoever used the port has let go of it. */
+  /** The user of the port has let go of it. */
   close(): void {
-    this.#closed = true;
+    this.#abort.abort();
     clearTimeout(this.#again);
-    if (this.#port !== undefined) this.#opener.close(this.#port);
+    if (this.#port !== undefined) this.#source.opener.close(this.#port);
     this.#port = undefined;
   }
 }

@@ -1,16 +1,30 @@
+import type { CryptcabError } from '../error.js';
+import type { OpenPlug } from '../plug/plug.js';
 import type { Libc } from './libc.js';
+import { Switches } from './switches.js';
 import { Taps } from './tap.js';
 import type { Vde, VdePort } from './vde.js';
 
-/** Whoever opens ports within this process. */
+/** Opens ports within this process. */
 export interface Opener {
   /** Whether a locator is for it. */
   serves(locator: string): boolean;
-  /** @param done told the port, or the error's number */
-  open(locator: string, done: (port: VdePort | number) => void): void;
+  /**
+   * @param standing see OpenPlug
+   * @param signal aborted when the port is not wanted any more
+   * @throws CryptcabError that says why there is none; NoAnswer when it is worth waiting for
+   */
+  open(locator: string, standing: boolean, signal: AbortSignal): Promise<VdePort>;
   close(port: VdePort): void;
-  /** Why there is no port, for people. @param errno 0 when it was lost */
-  why(locator: string, errno: number): string;
+  /** Why a port is gone that was open. */
+  gone(locator: string, standing: boolean): CryptcabError;
+}
+
+/** A locator, and who opens its ports. */
+export interface Source {
+  readonly opener: Opener;
+  readonly locator: string;
+  readonly standing: boolean;
 }
 
 /** All that there are; the first one that serves a locator has it, and a vde_plug child those that none serves. */
@@ -18,11 +32,13 @@ export class Openers {
   readonly #openers: readonly Opener[];
 
   constructor(libc: Libc, vde: Vde | undefined) {
-    const taps = new Taps(libc);
-    this.#openers = vde === undefined ? [taps] : [taps, vde];
+    const own = [new Taps(libc), new Switches(libc)];
+    this.#openers = vde === undefined ? own : [...own, vde];
   }
 
-  find(locator: string | undefined): Opener | undefined {
-    return locator === undefined ? undefined : this.#openers.find((opener) => opener.serves(locator));
+  find({ locator, standing = false }: OpenPlug): Source | undefined {
+    if (locator === undefined) return undefined;
+    const opener = this.#openers.find((one) => one.serves(locator));
+    return opener && { opener, locator, standing };
   }
 }

@@ -11,7 +11,12 @@ function hash(words: Uint32Array, at: number): number {
 
 /** Whether two sockaddrs are the same. @param at where the other one stands in `words` */
 export function sameName(one: Uint32Array, words: Uint32Array, at: number): boolean {
-  for (let i = 0; i < NAME_WORDS; i++) if (one[i] !== words[at + i]) return false;
+  return sameWords(one, words, at, NAME_WORDS);
+}
+
+/** Whether the first `count` words are the same. @param at where the others stand in `words` */
+export function sameWords(one: Uint32Array, words: Uint32Array, at: number, count: number): boolean {
+  for (let i = 0; i < count; i++) if (one[i] !== words[at + i]) return false;
   return true;
 }
 
@@ -19,6 +24,12 @@ export function sameName(one: Uint32Array, words: Uint32Array, at: number): bool
 export class PeerTable {
   readonly #byHash = new Map<number, Peer[]>();
   #last: Peer | undefined;
+  /** How many there are. */
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
 
   /** @param peer that has a name */
   add(peer: Peer): void {
@@ -27,6 +38,7 @@ export class PeerTable {
     const others = (this.#byHash.get(key) ?? []).filter(
       ({ name }) => !name || !sameName(name.words, words, 0),
     );
+    this.#count += 1 - ((this.#byHash.get(key)?.length ?? 0) - others.length);
     this.#byHash.set(key, [...others, peer]);
     this.#last = undefined;
   }
@@ -36,6 +48,7 @@ export class PeerTable {
     if (peer.name === undefined) return;
     const key = hash(peer.name.words, 0);
     const others = (this.#byHash.get(key) ?? []).filter((other) => other !== peer);
+    this.#count -= (this.#byHash.get(key)?.length ?? 0) - others.length;
     if (others.length === 0) this.#byHash.delete(key);
     else this.#byHash.set(key, others);
   }

@@ -10,6 +10,8 @@ const ROOM = 2;
 const PORTS = 3;
 /** The other side is gone; an error, which a read shows, may be a passing one. */
 const LOST = POLL.HUP | POLL.RDHUP;
+/** A control socket is never read: there an error stays. */
+const CONTROL_LOST = LOST | POLL.ERR;
 
 /**
  * What an I/O thread waits for. It may have a thousand switch ports, of which few have something at a time. One set
@@ -33,18 +35,23 @@ export class Ready {
   // What the last wait showed.
   readonly #readable = new List<FrameSide>();
   readonly #writable = new List<FrameSide>();
+  /** Goes up with each read: who begins. */
+  #turn = 0;
 
   /**
    * @param wake eventfd that is written when there are orders
    * @param socket of UDP
+   * @throws Error when they cannot be watched
    */
   constructor(libc: Libc, wake: number, socket: number) {
     this.#socket = socket;
     this.#all = new Watch(libc);
     this.#room = new Watch(libc);
-    this.#room.add(wake, POLL.IN, WAKE);
-    this.#all.add(this.#room.fd, POLL.IN, ROOM);
-    this.#all.add(socket, POLL.IN, SOCKET);
+    const watched =
+      this.#room.add(wake, POLL.IN, WAKE) &&
+      this.#all.add(this.#room.fd, POLL.IN, ROOM) &&
+      this.#all.add(socket, POLL.IN, SOCKET);
+    if (!watched) throw new Error(`epoll_ctl ${libc.errorName(libc.errno())}`);
   }
 
   /**
@@ -78,8 +85,9 @@ export class Ready {
 
   #notePort(number: number, came: number): void {
     const side = this.#sides[number >>> 1] as FrameSide;
-    if ((number & 1) === 0 && (came & (POLL.IN | POLL.ERR)) !== 0) this.#readable.push(side);
-    if ((came & LOST) !== 0) this.#lost.add(side);
+    const data = (number & 1) === 0;
+    if (data && (came & (POLL.IN | POLL.ERR)) !== 0) this.#readable.push(side);
+    if ((came & (data ? LOST : CONTROL_LOST)) !== 0) this.#lost.add(side);
   }
 
   /** Whether frames wait for a switch, or for a port that is being opened. */
@@ -94,8 +102,10 @@ export class Ready {
     this.#sides[side.session] = side;
     const { port, session } = side;
     if (port !== undefined) {
-      this.#all.add(port.dataFd, POLL.IN, PORTS + session * 2);
-      if (port.controlFd >= 0) this.#all.add(port.controlFd, POLL.RDHUP, PORTS + session * 2 + 1);
+      const watched =
+        this.#all.add(port.dataFd, POLL.IN, PORTS + session * 2) &&
+        (port.controlFd < 0 || this.#all.add(port.controlFd, POLL.RDHUP, PORTS + session * 2 + 1));
+      if (!watched) side.lost = true; // nobody would know when it has something: it is opened anew, by and by
     }
     this.check(side);
   }
@@ -162,14 +172,24 @@ export class Ready {
    * @param room whether there is any in the ring, still
    */
   read(room: () => boolean): void {
-    for (let i = 0; i < this.#readable.count; i++) {
-      const side = this.#readable.at(i);
-      if (this.#sides[side.session] !== side || !room()) continue; // epoll tells of it again
+    const { count } = this.#readable;
+    this.#turn++; // epoll reports them in the same order each time, and there may not be room for all
+    for (let i = 0; i < count; i++) {
+      const side = this.#readable.at((this.#turn + i) % count);
+      if (this.#sides[side.session] !== side || !room()) continue; // epoll reports it again
       side.read();
       if (side.lost) this.#lost.add(side);
       if (!side.reads && side.port !== undefined) this.#all.remove(side.port.dataFd);
     }
     this.#readable.clear();
+  }
+
+  /** Takes what waits for switches out of the ring. */
+  setAside(): void {
+    for (const side of this.#blocked) {
+      side.setAside();
+      this.check(side);
+    }
   }
 
   /** The sides whose ports were lost since it was asked last. */

@@ -1,8 +1,11 @@
-import type { Cable, CableEvents, Link, SecureEvents, WireTap } from '../cable.js';
-import { Core, type Keying, type SessionCounts, type TransportKeys } from '../core/core.js';
+import type { Cable, CableEvents, Link, SecureEvents } from '../cable.js';
+import { Core } from '../core/core.js';
+import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../core/terms.js';
 import { CryptcabError } from '../error.js';
+import { optionName } from '../options/name.js';
 import type { OpenPlug, Plug } from '../plug/plug.js';
 import type { Remote } from '../protocol/remote.js';
+import type { WireTap } from '../wire-tap.js';
 import { loadLibc } from './libc.js';
 import { NativeCable } from './native-cable.js';
 import { NativeSocket } from './socket.js';
@@ -14,7 +17,6 @@ import { threadIndex } from './steering.js';
  */
 export class SharedCable implements Cable {
   readonly core: Core;
-  readonly io: string;
   readonly #cables: readonly NativeCable[];
   readonly #threads = new WeakMap<Link, number>();
   /** Where the datagram of a handshake came that is being worked on: a link that is made of it belongs there. */
@@ -24,6 +26,7 @@ export class SharedCable implements Cable {
   /**
    * @param core of the first thread; the others get their own
    * @param threads at least 2
+   * @param bind our only address, if not all of them
    * @throws CryptcabError when the port cannot be had; any other error says why this cannot be had here
    */
   static async open(
@@ -32,8 +35,9 @@ export class SharedCable implements Cable {
     threads: number,
     events: CableEvents,
     tap: WireTap | undefined,
+    bind?: string,
   ): Promise<SharedCable> {
-    const sockets = NativeSocket.share(await loadLibc(), port, threads);
+    const sockets = NativeSocket.share(await loadLibc(), port, threads, bind);
     let cable: SharedCable | undefined;
     const cables: NativeCable[] = [];
     try {
@@ -43,7 +47,9 @@ export class SharedCable implements Cable {
           control: (datagram, from) =>
             cable === undefined ? undefined : cable.#handle(thread, () => events.control(datagram, from)),
         };
-        cables.push(await NativeCable.on(socket, thread === 0 ? core : await Core.load(), own, tap));
+        const its = thread === 0 ? core : await Core.load();
+        its.broadcastLimit = core.broadcastLimit;
+        cables.push(await NativeCable.on(socket, its, own, tap));
       }
     } catch (error) {
       for (const socket of sockets.slice(cables.length)) socket.close();
@@ -58,7 +64,10 @@ export class SharedCable implements Cable {
     const [first] = cables as [NativeCable];
     this.#cables = cables;
     this.core = first.core;
-    this.io = `${first.io}, ${cables.length} threads`;
+  }
+
+  get io(): string {
+    return `${this.#cable(0).io}, ${this.#cables.length} threads`;
   }
 
   #handle(thread: number, work: () => void): void {
@@ -84,7 +93,7 @@ export class SharedCable implements Cable {
   }
 
   async connect(): Promise<Remote> {
-    throw new CryptcabError('a client has one I/O thread: leave --threads away');
+    throw new CryptcabError(`a client has one I/O thread: leave ${optionName('threads')} away`);
   }
 
   send(datagram: Uint8Array, to: Remote): void {
@@ -135,6 +144,10 @@ export class SharedCable implements Cable {
     return this.#of(link).counts(link);
   }
 
+  fragments(link: Link): FragmentCounts {
+    return this.#of(link).fragments(link);
+  }
+
   plug(link: Link, open: OpenPlug): Pick<Plug, 'settled'> {
     return this.#of(link).plug(link, open);
   }
@@ -159,8 +172,8 @@ export class SharedCable implements Cable {
     this.#of(link).discard(link);
   }
 
-  keepalive(link: Link): void {
-    this.#of(link).keepalive(link);
+  say(link: Link, payload: Uint8Array): void {
+    this.#of(link).say(link, payload);
   }
 
   async close(): Promise<void> {

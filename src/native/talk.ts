@@ -1,6 +1,7 @@
 // What the main thread and the I/O thread tell each other. Frames and datagrams of links that are up are not among
 // it: they stay in the memory of the core.
 import type { MessagePort } from 'node:worker_threads';
+import type { InfoFamily } from './control.js';
 import type { VdePort } from './vde.js';
 
 /** What the I/O thread starts with. */
@@ -12,16 +13,20 @@ export interface Start {
   readonly udp: number;
   /** An eventfd: written whenever there are orders. */
   readonly wake: number;
+  /** What our address of a datagram is told as. */
+  readonly family: InfoFamily;
   readonly gso: boolean;
   /** Whether there is libvdeplug. */
   readonly vde: boolean;
   /** Whether copies of all datagrams are wanted. */
   readonly tapped: boolean;
+  /** Whether the core has to know the time where it opens. */
+  readonly timed: boolean;
 }
 
 /** What is under way to the main thread, so that nothing queues without bound. */
-export const FLOW = { control: 0, tapped: 1, pieces: 2, opened: 3 } as const;
-export const FLOW_BYTES = 16;
+export const FLOW = { control: 0, tapped: 1, pieces: 2, opened: 3, said: 4 } as const;
+export const FLOW_BYTES = 20;
 /** Datagrams that are not of any link; more are dropped, as a full socket drops them. */
 export const CONTROL_MAX = 2_048;
 /**
@@ -33,14 +38,16 @@ export const CONTROL_RATE = { rate: 2_000, burst: 100 } as const;
 export const TAPPED_MAX = 512;
 /** Bytes of frames for plugs that the main thread has; past that, they are dropped. */
 export const PIECES_MAX = 4 << 20;
-/** Senders and keys of secure links that are told of; past that, they are told with a later message. */
+/** Senders and keys of secure links that are reported; past that, they are reported with a later message. */
 export const OPENED_MAX = 1_024;
+/** Control payloads that are under way to the main thread; past that, they are dropped. */
+export const SAID_MAX = 1_024;
 /** Bytes of frames from one such plug; past that, it waits. */
 export const FEED_MAX = 256 << 10;
 
 /** To the I/O thread. */
 export type Order =
-  | { readonly do: 'raise'; readonly session: number; readonly name: Uint8Array; readonly connected: boolean }
+  | { readonly do: 'raise'; readonly session: number; readonly way: Uint8Array; readonly connected: boolean }
   | { readonly do: 'lower'; readonly session: number }
   /** The link's port is this one, or being opened; `number` tells it from the one before. */
   | {
@@ -49,23 +56,23 @@ export type Order =
       readonly port: VdePort | undefined;
       readonly number: number;
     }
-  /** The link's plug is on the main thread. */
-  | { readonly do: 'pipe'; readonly session: number }
+  /** The link's plug is on the main thread; `even` as OpenPlug has it. */
+  | { readonly do: 'pipe'; readonly session: number; readonly even: boolean }
   | { readonly do: 'feed'; readonly session: number; readonly piece: Uint8Array }
   | { readonly do: 'resetStream'; readonly session: number }
-  /** A datagram of a link that came up while it was under way to the main thread, and its sender's sockaddr. */
+  /** A datagram of a link that came up while it was under way to the main thread, and the way that it came by (sockaddr.ts). */
   | {
       readonly do: 'open';
       readonly session: number;
       readonly datagram: Uint8Array;
-      readonly name: Uint8Array;
+      readonly way: Uint8Array;
     }
   /** The session is one of the secure cable; `path` is the largest UDP payload to be sent. */
   | { readonly do: 'join'; readonly session: number; readonly path: number }
   /** The largest UDP payload to be sent for a secure link is another one. */
   | { readonly do: 'path'; readonly session: number; readonly path: number }
   /** Where a secure link's datagrams go to. */
-  | { readonly do: 'address'; readonly session: number; readonly name: Uint8Array }
+  | { readonly do: 'address'; readonly session: number; readonly way: Uint8Array }
   /** Transport messages with this receiver's index are the link's, opened by the keypair at this place. */
   | { readonly do: 'install'; readonly session: number; readonly place: number; readonly index: number }
   | { readonly do: 'drop'; readonly session: number; readonly place: number }
@@ -73,7 +80,6 @@ export type Order =
   | { readonly do: 'seal'; readonly session: number; readonly can: boolean }
   /** Refuse what waits for a key. */
   | { readonly do: 'discard'; readonly session: number }
-  | { readonly do: 'keepalive'; readonly session: number }
   /** Let go of a secure link's plug, and say so with this ticket. */
   | { readonly do: 'pull'; readonly session: number; readonly ticket: number }
   /** Let go of the link's plug, and say so with this ticket. */
@@ -82,23 +88,31 @@ export type Order =
 
 /** To the main thread. */
 export type Report =
-  | { readonly says: 'ready' }
-  | { readonly says: 'control'; readonly name: Uint8Array; readonly datagram: Uint8Array }
+  /** It has begun; `lacks` is what the system refused, and can be done without. */
+  | { readonly says: 'ready'; readonly lacks: readonly string[] }
+  | { readonly says: 'control'; readonly way: Uint8Array; readonly datagram: Uint8Array }
   | {
       readonly says: 'tapped';
       readonly direction: 'in' | 'out';
       readonly session: number;
-      /** The sockaddr of the sender of a secure link's datagram. */
-      readonly name: Uint8Array | undefined;
+      /** By which a secure link's datagram came. */
+      readonly way: Uint8Array | undefined;
       readonly datagram: Uint8Array;
     }
-  /** An authentic message of a secure link, from another sender or with another index than the last one told of. */
+  /** An authentic message of a secure link, from another sender or with another index than the last one reported. */
   | {
       readonly says: 'opened';
       readonly session: number;
       readonly index: number;
-      readonly name: Uint8Array;
+      readonly way: Uint8Array;
       readonly data: boolean;
+    }
+  /** A control payload came on a secure link. */
+  | {
+      readonly says: 'said';
+      readonly session: number;
+      readonly index: number;
+      readonly payload: Uint8Array;
     }
   /** A secure link has frames, and no key. */
   | { readonly says: 'wanted'; readonly session: number }
@@ -108,4 +122,10 @@ export type Report =
   /** Done with 'pull' or 'unplug'. */
   | { readonly says: 'unplugged'; readonly ticket: number }
   | { readonly says: 'large'; readonly session: number }
-  | { readonly says: 'trouble'; readonly error: number; readonly times: number };
+  /** See CableEvents.sendFailed. */
+  | {
+      readonly says: 'trouble';
+      readonly error: number;
+      readonly times: number;
+      readonly lasts: boolean;
+    };

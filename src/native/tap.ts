@@ -1,3 +1,8 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { CryptcabError } from '../error.js';
+import { optionName } from '../options/name.js';
+import { deviceExists } from '../plug/devices.js';
+import { noTap, tapGone } from '../plug/trouble.js';
 import { Arena } from './arena.js';
 import { ERRNO, type Libc, O } from './libc.js';
 import type { Opener } from './opener.js';
@@ -45,8 +50,14 @@ export class Taps implements Opener {
     return LOCATOR.test(locator);
   }
 
-  open(locator: string, done: (port: VdePort | number) => void): void {
-    setImmediate(() => done(this.#openNow((LOCATOR.exec(locator) as RegExpExecArray)[1] as string)));
+  async open(locator: string, standing: boolean): Promise<VdePort> {
+    await turn(); // the caller learns of it from the next turn of the event loop on
+    const name = (LOCATOR.exec(locator) as RegExpExecArray)[1] as string;
+    // One that somebody else made is theirs to make again.
+    if (standing && !deviceExists(name)) throw this.gone(locator, standing);
+    const port = this.#openNow(name);
+    if (typeof port === 'number') throw new CryptcabError(this.#why(name, port));
+    return port;
   }
 
   #openNow(name: string): VdePort | number {
@@ -59,7 +70,13 @@ export class Taps implements Opener {
       return errno;
     }
     this.#keep(fd);
-    return { connection: 0, dataFd: fd, controlFd: -1, plain: false, vnet };
+    return { connection: 0, dataFd: fd, controlFd: -1, plain: false, vnet, device: this.#device };
+  }
+
+  /** What the device is called that was opened last: the kernel chooses a number where the name has %d. */
+  get #device(): string {
+    const name = Buffer.from(this.#arena.bytes.slice(this.#request, this.#request + NAME_BYTES));
+    return name.subarray(0, name.indexOf(0)).toString();
   }
 
   /** @returns bytes of the header before each frame; -1 when it is no tap now */
@@ -99,25 +116,24 @@ export class Taps implements Opener {
     this.#libc.close(port.dataFd);
   }
 
-  why(locator: string, errno: number): string {
+  gone(locator: string, standing: boolean): CryptcabError {
     const [, name = ''] = LOCATOR.exec(locator) ?? [];
+    return new CryptcabError(tapGone(name, standing));
+  }
+
+  #why(name: string, errno: number): string {
     switch (errno) {
-      case 0:
       case ERRNO.BADFD:
       case ERRNO.NODEV:
-        return `the tap ${name} is gone`;
-      case ERRNO.PERM:
-        return `may not open the tap ${name}: be root, or have one made by ip tuntap add ${name} mode tap user $USER`;
+        return tapGone(name, false);
       case ERRNO.ACCES:
         return `may not open ${DEVICE}, for the tap ${name}: be root, or have it made readable and writable`;
-      case ERRNO.BUSY:
-        return `the tap ${name} is in use: end the program that has it, or name another with -s`;
       case ERRNO.INVAL:
-        return `${name} cannot be opened as a tap: it is a device of another kind; name another with -s`;
+        return `${name} cannot be opened as a tap: it is a device of another kind; name another with ${optionName('plug')}`;
       case ERRNO.NOENT:
         return `no taps here: there is no ${DEVICE}; load the module tun`;
       default:
-        return `cannot open the tap ${name} (${this.#libc.strerror(errno)}): name another with -s`;
+        return noTap(name, this.#libc.strerror(errno));
     }
   }
 }

@@ -1,6 +1,6 @@
-import { noSwitch } from '../plug/back-off.js';
-import { Arena } from './arena.js';
-import { AF, F, type Libc, SO, SOCK, SOL } from './libc.js';
+import { CryptcabError } from '../error.js';
+import { noSwitch } from '../plug/trouble.js';
+import { F, type Libc, SOCK } from './libc.js';
 import type { Opener } from './opener.js';
 
 const LIBRARY = 'libvdeplug.so.2';
@@ -8,7 +8,7 @@ const INTERFACE_VERSION = 1;
 
 /** A port of a VDE network, open. */
 export interface VdePort {
-  /** The library's handle: an address. */
+  /** The library's handle, an address; 0 where the port is not the library's. */
   readonly connection: number;
   readonly dataFd: number;
   /** Ends when the switch does; -1 where there is none. */
@@ -17,6 +17,8 @@ export interface VdePort {
   readonly plain: boolean;
   /** Of a tap that is ours: bytes of the header before each frame (assembly/vnet.ts), or 0; otherwise undefined. */
   readonly vnet: number | undefined;
+  /** Of a tap: what its device is called. */
+  readonly device: string | undefined;
 }
 
 /** Calls of libvdeplug that the I/O thread makes. */
@@ -30,24 +32,12 @@ export function bindVdeCalls(libc: Libc) {
   };
 }
 
-/** Locators that the library serves within this process: it needs no thread and no child for them. */
-const SERVED = /^(?:\/|vde:\/\/|tap:\/\/|vxvde:\/\/)/;
-
-let opening = 0;
-/** One after the other: the library loads its modules as it goes. */
-let turn = Promise.resolve();
-
-/** How many ports are being opened: each keeps the process from exiting, however long its switch takes. */
-export function portsOpening(): number {
-  return opening;
-}
-
-/** VDE's own library: ports without a vde_plug child. */
+/**
+ * VDE's own library, for networks that need no thread, no child, and no answer from another program: opening one that does
+ * could take for ever, and not be called off.
+ */
 export class Vde implements Opener {
   readonly #libc: Libc;
-  readonly #arena: Arena;
-  readonly #value: number;
-  readonly #length: number;
   readonly #open;
   readonly #dataFd;
   readonly #controlFd;
@@ -58,9 +48,6 @@ export class Vde implements Opener {
     const library = libc.load(LIBRARY);
     bindVdeCalls(libc);
     this.#libc = libc;
-    this.#arena = new Arena(libc, 64);
-    this.#value = this.#arena.take(4);
-    this.#length = this.#arena.take(4);
     this.#open = library.func(
       'uint64_t vde_open_real(const char *locator, const char *who, int version, uint64_t options)',
     );
@@ -71,56 +58,22 @@ export class Vde implements Opener {
 
   /** Whether this locator is for the library; a vde_plug child serves the others. */
   serves(locator: string): boolean {
-    return SERVED.test(locator);
+    return locator.startsWith('vxvde://');
+  }
+
+  gone(locator: string): CryptcabError {
+    return new CryptcabError(noSwitch(locator, ''));
   }
 
   /** See Opener. */
-  why(locator: string, errno: number): string {
-    return noSwitch(locator, errno === 0 ? '' : this.#libc.strerror(errno));
-  }
-
-  /**
-   * Opens a port; on another thread, as a switch that is stopped does not answer.
-   * @param done told the port, or the error's number
-   */
-  open(locator: string, done: (port: VdePort | number) => void): void {
-    turn = turn.then(
-      () =>
-        new Promise((resolve) =>
-          this.#openNow(locator, (port) => {
-            resolve();
-            done(port);
-          }),
-        ),
-    );
-  }
-
-  #openNow(locator: string, done: (port: VdePort | number) => void): void {
-    opening++;
-    this.#open.async(locator, 'cryptcab', INTERFACE_VERSION, 0, (_error, connection) => {
-      const errno = this.#libc.errno();
-      opening--;
-      if (connection === 0) return done(errno);
-      const dataFd = this.#dataFd(connection);
-      // Not every network of the library heeds MSG_DONTWAIT: a tap is no socket.
-      this.#libc.fcntl(dataFd, F.SETFL, this.#libc.fcntl(dataFd, F.GETFL, 0) | SOCK.NONBLOCK);
-      const plain = !/^(?:tap|vxvde):/.test(locator) && this.#isUnixDatagram(dataFd);
-      done({ connection, dataFd, controlFd: this.#controlFd(connection), plain, vnet: undefined });
-    });
-  }
-
-  #isUnixDatagram(fd: number): boolean {
-    return this.#option(fd, SO.DOMAIN) === AF.UNIX && this.#option(fd, SO.TYPE) === SOCK.DGRAM;
-  }
-
-  #option(fd: number, name: number): number {
-    this.#arena.words[this.#length >> 2] = 4;
-    const [value, length] = [this.#value, this.#length].map((at) => this.#arena.address(at)) as [
-      number,
-      number,
-    ];
-    if (this.#libc.getsockopt(fd, SOL.SOCKET, name, value, length) < 0) return -1;
-    return this.#arena.words[this.#value >> 2] as number;
+  async open(locator: string): Promise<VdePort> {
+    const connection = this.#open(locator, 'cryptcab', INTERFACE_VERSION, 0);
+    if (connection === 0) throw new CryptcabError(noSwitch(locator, this.#libc.strerror(this.#libc.errno())));
+    const dataFd = this.#dataFd(connection);
+    // Not every network of the library heeds MSG_DONTWAIT.
+    this.#libc.fcntl(dataFd, F.SETFL, this.#libc.fcntl(dataFd, F.GETFL, 0) | SOCK.NONBLOCK);
+    const controlFd = this.#controlFd(connection);
+    return { connection, dataFd, controlFd, plain: false, vnet: undefined, device: undefined };
   }
 
   close(port: VdePort): void {

@@ -28,11 +28,16 @@ export class Watch {
     if (this.fd < 0) throw new Error(`epoll_create1 ${libc.errorName(libc.errno())}`);
   }
 
-  /** @param data what data() gives back when the descriptor is ready */
-  add(fd: number, events: number, data: number): void {
+  /**
+   * @param data what data() gives back when the descriptor is ready
+   * @returns false when it cannot be watched; one that is watched already stays so
+   */
+  add(fd: number, events: number, data: number): boolean {
     this.#words[this.#oneWord] = events;
     this.#words[this.#oneWord + DATA_WORD] = data;
-    this.#libc.epollControl(this.fd, EPOLL.ADD, fd, this.#one);
+    return (
+      this.#libc.epollControl(this.fd, EPOLL.ADD, fd, this.#one) === 0 || this.#libc.errno() === ERRNO.EXIST
+    );
   }
 
   remove(fd: number): void {

@@ -5,15 +5,19 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { Core } from '../core/core.js';
 import { ORIGINAL_DATAGRAM_MAX } from '../protocol/constants.js';
 import { RateLimit } from '../protocol/rate-limit.js';
+import { Refusals } from '../protocol/refusals.js';
 import { MESSAGE } from '../protocol/secure/constants.js';
 import { Arena } from './arena.js';
 import { Datagrams } from './datagrams.js';
-import { FrameSide, FrameTools } from './frames.js';
-import { ERRNO, type Libc, loadLibc, SCHED_BATCH } from './libc.js';
+import { FrameTools } from './frame-tools.js';
+import { FrameSide } from './frames.js';
+import { ERRNO, type Libc, loadLibc } from './libc.js';
 import { List } from './list.js';
 import type { Peer, SecurePeer } from './peer.js';
-import { NAME_WORDS, sameName } from './peer-table.js';
+import { sameWords } from './peer-table.js';
 import { Ready } from './ready.js';
+import { letSwitchesFinish } from './schedule.js';
+import { WAY_WORDS } from './sockaddr.js';
 import {
   CONTROL_MAX,
   CONTROL_RATE,
@@ -23,19 +27,23 @@ import {
   type Order,
   PIECES_MAX,
   type Report,
+  SAID_MAX,
   type Start,
   TAPPED_MAX,
 } from './talk.js';
+import { Tidings } from './tidings.js';
 import { bindVdeCalls, type VdeCalls, type VdePort } from './vde.js';
 
 /** A thread that waits in a call cannot be ended: it waits no longer than this. */
 const WAIT_MS = 500;
 /** While a switch takes nothing, or something has to be told soon. */
 const SOON_MS = 25;
-/** Troubles, and large datagrams, are told no more often. */
-const TELL_MS = 100;
+/** A tap's copy waits for the main thread no longer. */
+const TAPPED_MS = 100;
 /** Slots that must be free before anything is taken in: a frame in fragments needs 21 at most. */
 const ROOM_MIN = 32;
+/** With fewer slots free than that, frames that wait for their switches make way, where there are other peers. */
+const ROOM_SHORT = 96;
 /** Batches of frames that are refused at most when nobody answers. */
 const DISCARDED = 64;
 /** For each first byte of a datagram, from somebody known or not, a rate of its own. */
@@ -60,10 +68,7 @@ class IoThread {
   readonly #controls = new RateLimit(CONTROL_RATE, ALL_KINDS, CONTROL_KINDS.length);
   readonly #touched = new List<Peer>();
   readonly #backlogged = new Set<Peer>();
-  // What is told now and then.
-  readonly #troubles = new Map<number, number>();
-  readonly #large = new Set<number>();
-  #told = 0;
+  readonly #tidings = new Tidings((report) => this.#report(report));
   #stopped = false;
 
   constructor(libc: Libc, core: Core, calls: VdeCalls | undefined, start: Start) {
@@ -78,24 +83,29 @@ class IoThread {
       libc,
       core,
       arena,
-      { fd: start.udp, gso: start.gso, tapped: start.tapped },
+      { fd: start.udp, family: start.family, gso: start.gso, tapped: start.tapped },
       {
         control: (name, at, length, known) => this.#control(name, at, length, known),
         arrives: (peer, name, at, length) => this.#tap('in', peer, at, length, name),
         pump: () => this.#pump(),
-        trouble: (error) => this.#trouble(error),
+        trouble: (error, times, lasts) => this.#trouble(error, times, lasts),
       },
     );
     this.#ready = new Ready(libc, start.wake, start.udp);
   }
 
-  run(): void {
-    this.#report({ says: 'ready' });
+  /** @param lacks what the system refused, and can be done without */
+  run(lacks: readonly string[]): void {
     const ready = this.#ready;
+    // Each call that it cannot do without is made before anybody relies on it.
+    ready.wait(true, 0);
+    this.#readCounter();
+    this.#datagrams.tryOut();
+    this.#report({ says: 'ready', lacks });
     const { ring } = this.#core;
     const room = () => ring.room >= ROOM_MIN;
     while (!this.#stopped) {
-      const soon = this.#troubles.size + this.#large.size > 0 || ready.waits;
+      const soon = this.#tidings.wait || ready.waits;
       ready.wait(room(), soon ? SOON_MS : WAIT_MS);
       if (ready.orders) this.#obey();
       if (this.#datagrams.waiting > 0) this.#flush();
@@ -109,7 +119,7 @@ class IoThread {
       while (room() && this.#tools.taps.goOn()) this.#pump();
       this.#lose(ready.takeLost());
       if (this.#backlogged.size > 0) for (const peer of this.#backlogged) this.#feed(peer);
-      this.#tell();
+      this.#tidings.tell();
     }
     ready.close();
   }
@@ -133,29 +143,35 @@ class IoThread {
     this.#ready.add(side);
   }
 
+  #process(): number {
+    return this.#core.ring.process(this.#start.timed ? performance.now() : 0);
+  }
+
   /** Has the core work through what waits in the ring, and hands out what comes of it. */
   #pump(): void {
     const { ring } = this.#core;
-    for (let count = ring.process(); count > 0; count = ring.process()) {
+    for (let count = this.#process(); count > 0; count = this.#process()) {
       for (let back = count - 1; back >= 0; back--) {
-        const { index, session, sealed, keypair, status, address, length } = ring.processed(back);
+        const { index, session, sealed, keypair, data, status, address, length } = ring.processed(back);
         const peer = this.#peers[session];
         if (status !== 0 || peer === undefined) {
           ring.release(index);
         } else if (sealed && !peer.up) {
           ring.release(index); // its order to rise is under way, or it has just been lowered
         } else if (sealed) {
-          if (length > ORIGINAL_DATAGRAM_MAX && peer.secure === undefined) this.#large.add(session);
+          if (length > ORIGINAL_DATAGRAM_MAX && peer.secure === undefined) this.#tidings.large(session);
           if (this.#start.tapped) this.#tap('out', peer, address, length);
           this.#datagrams.queue(peer, index, address, length);
         } else if (peer.secure !== undefined) {
-          this.#news(peer, peer.secure, keypair, index, length > 0);
+          this.#news(peer, peer.secure, keypair, index, data);
           peer.opened++;
           this.#touch(peer);
         } else if (peer.side !== undefined) {
+          this.#datagrams.follow(peer, index);
           peer.side.queue(index, address, length);
           this.#touch(peer);
         } else if (peer.piped) {
+          this.#datagrams.follow(peer, index);
           peer.opened++; // its slot is given back below: the core still writes the stream
           this.#touch(peer);
         } else {
@@ -172,6 +188,7 @@ class IoThread {
         if (peer.side !== undefined) this.#handOver(peer, peer.side);
       }
       this.#touched.clear();
+      if (ring.room < ROOM_SHORT && this.#datagrams.crowded) this.#ready.setAside();
     }
   }
 
@@ -184,7 +201,7 @@ class IoThread {
   #handOver(peer: Peer, side: FrameSide): void {
     if (!peer.piped) side.flush();
     else if (Atomics.load(this.#flow, FLOW.pieces) > PIECES_MAX) side.drop();
-    else if (side.blocked) this.#tellPiece(peer, side.stream());
+    else if (side.blocked) this.#tellPiece(peer, side.stream(peer.even));
     this.#ready.check(side);
   }
 
@@ -204,25 +221,33 @@ class IoThread {
       if (slot.session === peer.session && !slot.sealed && slot.status === 0)
         this.#tools.holds(slot.index, slot.frames);
     }
+    for (const { place, payload } of core.controls()) this.#said(peer, place, payload);
     for (let i = 0; i < frames; i++) {
       const { place, address, length } = core.frame(i);
       peer.side?.queue(place, address, length);
     }
   }
 
-  /** Tells the main thread of an authentic message, unless its like has just been told of. */
+  /** Reports an authentic message to the main thread, unless one like it has just been reported. */
   #news(peer: Peer, secure: SecurePeer, keypair: number, slot: number, data: boolean): void {
     const index = secure.indices[keypair];
     const name = this.#datagrams.senderOf(slot);
     const { words } = this.#datagrams;
     if (index === undefined) return; // taken away meanwhile
-    if (index === secure.toldIndex && sameName(secure.toldFrom, words, name >> 2)) return;
+    if (index === secure.toldIndex && sameWords(secure.toldFrom, words, name >> 2, WAY_WORDS)) return;
     if (Atomics.load(this.#flow, FLOW.opened) >= OPENED_MAX) return;
     Atomics.add(this.#flow, FLOW.opened, 1);
     secure.toldIndex = index;
-    secure.toldFrom.set(words.subarray(name >> 2, (name >> 2) + NAME_WORDS));
+    secure.toldFrom.set(words.subarray(name >> 2, (name >> 2) + WAY_WORDS));
     const { session } = peer;
-    this.#report({ says: 'opened', session, index, name: this.#datagrams.nameAt(name), data });
+    this.#report({ says: 'opened', session, index, way: this.#datagrams.wayAt(name), data });
+  }
+
+  #said({ session, secure }: Peer, place: number, payload: Uint8Array): void {
+    const index = secure?.indices[place];
+    if (index === undefined || Atomics.load(this.#flow, FLOW.said) >= SAID_MAX) return;
+    Atomics.add(this.#flow, FLOW.said, 1);
+    this.#report({ says: 'said', session, index, payload });
   }
 
   /** Tells once that a secure link has frames, and no key. */
@@ -238,7 +263,7 @@ class IoThread {
     if (Atomics.load(this.#flow, FLOW.pieces) > PIECES_MAX) {
       this.#core.dropped(peer.session, frames, 0);
     } else {
-      this.#tellPiece(peer, this.#core.writeStream(peer.session, count).slice());
+      this.#tellPiece(peer, this.#core.writeStream(peer.session, count, 0, peer.even).slice());
     }
     for (let back = count - 1; back >= 0; back--) {
       const { index, session, sealed, status } = ring.processed(back);
@@ -274,7 +299,7 @@ class IoThread {
   }
 
   #obey(): void {
-    this.#libc.read(this.#start.wake, this.#counter.address(0), 8);
+    this.#readCounter();
     for (;;) {
       const received = receiveMessageOnPort(this.#start.orders) as { message: Order } | undefined;
       if (received === undefined) return;
@@ -282,15 +307,27 @@ class IoThread {
     }
   }
 
+  /** While the counter is not read, epoll shows it. */
+  #readCounter(): void {
+    const libc = this.#libc;
+    if (libc.read(this.#start.wake, this.#counter.address(0), 8) >= 0) return;
+    const errno = libc.errno();
+    if (errno !== ERRNO.AGAIN && errno !== ERRNO.INTR) throw new Error(`read ${libc.errorName(errno)}`);
+  }
+
   #peer(session: number): Peer {
     this.#peers[session] ??= {
       session,
       up: false,
       name: undefined,
+      local: undefined,
+      astray: 0,
       connected: false,
+      refusals: new Refusals(),
       segmentMax: 0,
       side: undefined,
       piped: false,
+      even: false,
       backlog: [],
       opened: 0,
       touched: false,
@@ -308,7 +345,7 @@ class IoThread {
     switch (order.do) {
       case 'raise':
         peer.connected = order.connected;
-        this.#datagrams.raise(peer, order.name);
+        this.#datagrams.raise(peer, order.way);
         break;
       case 'lower':
         this.#datagrams.lower(peer);
@@ -320,6 +357,7 @@ class IoThread {
         break;
       case 'pipe':
         peer.piped = true;
+        peer.even = order.even;
         if (peer.side !== undefined) this.#handOver(peer, peer.side);
         break;
       case 'feed':
@@ -330,11 +368,11 @@ class IoThread {
         this.#forgetStream(peer);
         break;
       case 'open':
-        this.#datagrams.put(peer, order.datagram, order.name);
+        this.#datagrams.put(peer, order.datagram, order.way);
         this.#pump();
         break;
       case 'join':
-        peer.secure = { indices: [], toldIndex: undefined, toldFrom: new Uint32Array(NAME_WORDS) };
+        peer.secure = { indices: [], toldIndex: undefined, toldFrom: new Uint32Array(WAY_WORDS) };
         peer.side = new FrameSide(this.#tools, peer.session, order.path);
         this.#ready.add(peer.side);
         break;
@@ -344,7 +382,7 @@ class IoThread {
         this.#datagrams.renew(peer);
         break;
       case 'address':
-        this.#datagrams.raise(peer, order.name);
+        this.#datagrams.raise(peer, order.way);
         break;
       case 'install':
         this.#unroute(peer, order.place);
@@ -359,10 +397,6 @@ class IoThread {
         break;
       case 'discard':
         this.#discard(peer);
-        break;
-      case 'keepalive':
-        // A ring that is full has other messages, which do as well.
-        if (this.#core.ring.pushKeepalive(peer.session)) this.#pump();
         break;
       case 'pull':
         if (peer.side !== undefined) this.#plug(peer.side, undefined, 0);
@@ -427,32 +461,21 @@ class IoThread {
     // What came before a message of the secure handshake comes before it.
     if (kind < 2 * MESSAGE.TRANSPORT) this.#pump();
     const datagram = this.#core.ring.bytes.slice(at, at + length);
-    this.#report({ says: 'control', name: this.#datagrams.nameAt(name), datagram });
+    this.#report({ says: 'control', way: this.#datagrams.wayAt(name), datagram });
   }
 
   /** A copy for the tap; waits while the main thread has so many that it must not get more. */
   #tap(direction: 'in' | 'out', { session, secure }: Peer, at: number, length: number, from?: number): void {
     const waiting = Atomics.add(this.#flow, FLOW.tapped, 1) + 1;
     const datagram = this.#core.ring.bytes.slice(at, at + length);
-    const name = secure === undefined || from === undefined ? undefined : this.#datagrams.nameAt(from);
-    this.#report({ says: 'tapped', direction, session, name, datagram });
-    if (waiting >= TAPPED_MAX) Atomics.wait(this.#flow, FLOW.tapped, waiting, TELL_MS);
+    const way = secure === undefined || from === undefined ? undefined : this.#datagrams.wayAt(from);
+    this.#report({ says: 'tapped', direction, session, way, datagram });
+    if (waiting >= TAPPED_MAX) Atomics.wait(this.#flow, FLOW.tapped, waiting, TAPPED_MS);
   }
 
-  #trouble(error: number): void {
+  #trouble(error: number, times: number, lasts: boolean): void {
     if (error === ERRNO.DESTADDRREQ) return; // the main thread is connecting the socket anew
-    this.#troubles.set(error, (this.#troubles.get(error) ?? 0) + 1);
-  }
-
-  #tell(): void {
-    if (this.#troubles.size + this.#large.size === 0) return;
-    const now = performance.now();
-    if (now - this.#told < TELL_MS) return;
-    this.#told = now;
-    for (const [error, times] of this.#troubles) this.#report({ says: 'trouble', error, times });
-    for (const session of this.#large) this.#report({ says: 'large', session });
-    this.#troubles.clear();
-    this.#large.clear();
+    this.#tidings.trouble(error, times, lasts);
   }
 
   #report(report: Report): void {
@@ -460,22 +483,13 @@ class IoThread {
   }
 }
 
-/**
- * Has the thread not take the processor from a switch that wakes it with a frame: so the switch gives the next ones
- * before this thread has the first, and fewer wakes carry more. It costs no share of the processor; where it cannot be
- * had, nothing else is lost.
- */
-function letSwitchesFinish(libc: Libc): void {
-  libc.schedSetscheduler(0, SCHED_BATCH, new Arena(libc, 16).address(0));
-}
-
 async function main(): Promise<void> {
   const start = workerData as Start;
   const libc = await loadLibc();
-  letSwitchesFinish(libc);
+  const lacks = letSwitchesFinish(libc);
   const core = await Core.load(start.memory);
   core.shared = true;
-  new IoThread(libc, core, start.vde ? bindVdeCalls(libc) : undefined, start).run();
+  new IoThread(libc, core, start.vde ? bindVdeCalls(libc) : undefined, start).run(lacks);
 }
 
 await main();

@@ -1,13 +1,24 @@
 import { CryptcabError } from '../error.js';
+import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
 import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
+import { OPTIONS } from '../options/table.js';
+import { copyKey } from '../protocol/secret.js';
 import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
 
 const SECURE_KEY_BYTES = 32;
 
 /** Names of a type's options, all of them: the compiler sees that none is forgotten. */
 export type Names<Of> = Readonly<Record<keyof Of, true>>;
+
+/** Of numbers, both ends among them. */
+export interface Range {
+  /** What they are, for people. */
+  readonly what: string;
+  readonly min: number;
+  readonly max: number;
+}
 
 /**
  * The options of one call, read by name. Whatever is wrong with one is a CryptcabError that names it; what its value was is
@@ -53,19 +64,49 @@ export class Checked<Of extends object> {
     return new Checked(`${this.#where}: ${String(name)}`, this.#values[name] ?? {}, names);
   }
 
-  /** @throws CryptcabError when both are there */
-  apart(one: keyof Of & string, other: keyof Of & string, why: string): void {
-    if (this.has(one) && this.has(other)) this.refuse(`${one} and ${other} exclude each other: ${why}`);
-  }
-
   /**
    * What is there, if it is of this kind.
    * @param what it has to be, for people
    */
   take<T>(name: keyof Of, isOne: (value: unknown) => boolean, what: string): T | undefined {
+    const value = this.#take<T>(name, isOne, what);
+    // It would go to a name server, into a log or into the message of an error.
+    if (typeof value === 'string' && mayBeKey(value)) this.#refuseKey(name);
+    return value;
+  }
+
+  #take<T>(name: keyof Of, isOne: (value: unknown) => boolean, what: string): T | undefined {
     const value = this.#values[name];
     if (value !== undefined && !isOne(value)) this.refuse(`${String(name)} has to be ${what}`);
     return value as T | undefined;
+  }
+
+  #refuseKey(name: keyof Of): never {
+    this.refuse(
+      `${String(name)} is what may be a key of another kind; a file of that name is written ./NAME`,
+    );
+  }
+
+  /**
+   * A key: a copy of its bytes, or what its text stands for; or else the path of its file.
+   * @param parse what a text stands for; undefined where it is no key
+   * @param what it has to be, for people
+   */
+  key(
+    name: keyof Of,
+    isOne: (bytes: Uint8Array) => boolean,
+    parse: (text: string) => Uint8Array | undefined,
+    what: string,
+  ): Uint8Array | string | undefined {
+    const value = this.#take<Uint8Array | string>(
+      name,
+      (one) => isText(one) || (one instanceof Uint8Array && isOne(one)),
+      what,
+    );
+    if (typeof value !== 'string') return value && copyKey(value);
+    const key = parse(value);
+    if (key === undefined) return mayBeKey(value) ? this.#refuseKey(name) : value;
+    return isOne(key) ? key : this.refuse(`${String(name)} has to be ${what}`);
   }
 
   /** A word that no program takes for an option. */
@@ -83,7 +124,7 @@ export class Checked<Of extends object> {
     return this.take(name, (value) => typeof value === 'boolean', 'true or false');
   }
 
-  integer(name: keyof Of, min: number, max: number, what: string): number | undefined {
+  integer(name: keyof Of, { what, min, max }: Range): number | undefined {
     const isOne = (value: unknown) => Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
     return this.take(name, isOne, `${what}, ${min} to ${max}`);
   }
@@ -96,34 +137,23 @@ export class Checked<Of extends object> {
     return this.take(name, (value) => typeof value === 'function', 'a function');
   }
 
-  /** A key of the secure cable: a copy of its bytes, or the content of the file that has it. */
+  /** A key of the secure cable, or the content of the file that has it. */
   secureKey(name: keyof Of, maker: 'keygen' | 'genpsk', log: Log): Uint8Array | undefined {
-    const value = this.take<Uint8Array | string>(
-      name,
-      (one) => isText(one) || is32Bytes(one),
-      `${SECURE_KEY_BYTES} bytes, or the path of a file that holds them as text`,
-    );
-    return typeof value === 'string' ? textKey(value, maker, log) : value && Uint8Array.from(value);
+    const what = `${SECURE_KEY_BYTES} bytes, 44 characters as cryptcab ${maker} prints them, or the path of a file with them`;
+    const key = this.key(name, has32Bytes, parseKey, what);
+    return typeof key === 'string' ? textKey(key, maker, log) : key;
   }
 
   /** A public key, as bytes or as text. */
   publicKey(name: keyof Of): Uint8Array | undefined {
-    const value = this.take<Uint8Array | string>(
-      name,
-      (one) => (typeof one === 'string' && parseKey(one) !== undefined) || is32Bytes(one),
-      `a public key: ${SECURE_KEY_BYTES} bytes, or 44 characters as cryptcab pubkey prints them`,
-    );
-    return typeof value === 'string' ? parseKey(value) : value && Uint8Array.from(value);
+    const what = `a public key: ${SECURE_KEY_BYTES} bytes, or 44 characters as cryptcab pubkey prints them`;
+    const key = this.key(name, has32Bytes, parseKey, what);
+    return typeof key === 'string' ? this.refuse(`${String(name)} has to be ${what}`) : key;
   }
 
   /** The largest UDP payload of a path whose MTU is told, bytes. */
   path(name: keyof Of): number {
-    const mtu = this.integer(
-      name,
-      PATH_MTU.min,
-      PATH_MTU.max,
-      'the bytes of the largest IP packet of the path',
-    );
+    const mtu = this.integer(name, OPTIONS['secure.pathMtu'].value);
     return (mtu ?? PATH_MTU.usual) - PATH_HEADERS;
   }
 }
@@ -132,6 +162,6 @@ export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-function is32Bytes(value: unknown): boolean {
-  return value instanceof Uint8Array && value.length === SECURE_KEY_BYTES;
+function has32Bytes(bytes: Uint8Array): boolean {
+  return bytes.length === SECURE_KEY_BYTES;
 }

@@ -14,7 +14,7 @@ import {
 export interface Stats {
   /** A record for each peer that is up; a classic client has one for its server, whether or not it is up. */
   readonly peers: readonly PeerStatistics[];
-  /** Datagrams of the secure cable that were dropped before it was known whose they are, by reason (secure-protocol §5). */
+  /** Datagrams of the secure cable that were dropped before it was known whose they are, by reason (secure.md §5.1). */
   readonly refused: Readonly<Partial<Record<SecureRefusal, bigint>>>;
 }
 
@@ -53,7 +53,7 @@ export abstract class CableEnd extends EventTarget implements AsyncDisposable {
         throw known;
       },
     );
-    this.closed.catch(() => {}); // whoever cares awaits it
+    this.closed.catch(() => {}); // a caller who cares awaits it
     signal?.addEventListener('abort', () => this.close(), { once: true, signal: this.#stop.signal });
   }
 

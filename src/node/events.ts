@@ -1,7 +1,9 @@
 import type { CryptcabError } from '../error.js';
+import { libraryText } from '../options/name.js';
+import type { PeerIdentity } from '../plug/plug.js';
 import type { PeerDown, PeerUp, Watcher } from '../running.js';
 
-/** What an end of a cable tells of itself: an `Event` with a `detail`. */
+/** What an end of a cable reports: an `Event` with a `detail`. */
 export class CableEvent<Type extends string = string, Detail = unknown> extends Event {
   declare readonly type: Type;
   /** What there is to say about it. */
@@ -15,26 +17,19 @@ export class CableEvent<Type extends string = string, Detail = unknown> extends 
 }
 
 /** Who is not up any more, and why. */
-export interface DownDetail {
-  /** As when it came up. */
-  readonly peer: string;
+export interface DownDetail extends PeerIdentity {
   /** Why. */
   readonly why: PeerDown;
 }
 
 /** Whose port was lost, and why. */
-export interface UnpluggedDetail {
-  /** As when it came up. */
-  readonly peer: string;
+export interface UnpluggedDetail extends PeerIdentity {
   /** What the switch or the system said, for people. */
   readonly why: string;
 }
 
 /** Whose port is there again. */
-export interface PluggedDetail {
-  /** As when it came up. */
-  readonly peer: string;
-}
+export type PluggedDetail = PeerIdentity;
 
 /** How it ended. */
 export interface CloseDetail {
@@ -44,11 +39,11 @@ export interface CloseDetail {
 
 /** The events of a client or a server, by name. */
 export interface CableEventMap {
-  /** Frames can flow to a peer, and from it: to the server of a client, to a client of a server. */
+  /** Frames can pass to a peer, and from it, as both ends have agreed on keys and its port of the switch is open: to the server of a client, to a client of a server. */
   up: CableEvent<'up', PeerUp>;
   /** And no more. A client tries on; a server has given the peer's port of the switch back. close() tells nothing of the kind. */
   down: CableEvent<'down', DownDetail>;
-  /** A peer's port of the switch was lost, and is tried again. */
+  /** A peer's port of the switch was lost, or there is none for it: it is not up until there is. Tried again. */
   unplugged: CableEvent<'unplugged', UnpluggedDetail>;
   /** That port is there again. */
   plugged: CableEvent<'plugged', PluggedDetail>;
@@ -64,7 +59,7 @@ export type CableListener<Heard> = ((event: Heard) => void) | CableListenerObjec
 
 /** An object that hears an event. */
 export interface CableListenerObject<Heard> {
-  /** Is told of it. */
+  /** Receives the event. */
   handleEvent(event: Heard): void;
 }
 
@@ -86,16 +81,16 @@ export class Notices implements Watcher {
     this.tell(new CableEvent('up', peer));
   }
 
-  down(peer: string, why: PeerDown): void {
-    this.tell(new CableEvent('down', { peer, why }));
+  down(peer: PeerIdentity, why: PeerDown): void {
+    this.tell(new CableEvent('down', { ...peer, why }));
   }
 
-  unplugged(peer: string, why: string): void {
-    this.tell(new CableEvent('unplugged', { peer, why }));
+  unplugged(peer: PeerIdentity, why: string): void {
+    this.tell(new CableEvent('unplugged', { ...peer, why: libraryText(why) }));
   }
 
-  plugged(peer: string): void {
-    this.tell(new CableEvent('plugged', { peer }));
+  plugged(peer: PeerIdentity): void {
+    this.tell(new CableEvent('plugged', peer));
   }
 
   tell(event: AnyCableEvent): void {
@@ -109,7 +104,7 @@ export class Notices implements Watcher {
     this.#ending = true;
   }
 
-  /** From the next turn of the event loop on: whoever awaits the target has it by then, and has added listeners. */
+  /** From the next turn of the event loop on: a caller who awaits the target has it by then, and has added listeners. */
   begin(target: EventTarget): void {
     this.#target = target;
     setTimeout(() => {

@@ -3,23 +3,23 @@
  * Node, Bun and Deno.
  * @module node
  */
-export type { WireTap } from '../cable.js';
+
 export type { CarryKey } from '../client.js';
-export type { Keying, SessionCounts } from '../core/core.js';
 export type { Refusal } from '../core/status.js';
-export { CryptcabError } from '../error.js';
+export type { Keying, SessionCounts } from '../core/terms.js';
+export { CryptcabError, TemporaryError } from '../error.js';
 export { IO_PATHS, type Io } from '../io-path.js';
 export type { Enrolled } from '../keys/enrolment.js';
 export type { Log } from '../log.js';
 export { type MemoryPort, memoryPort } from '../plug/memory-plug.js';
-export type { OpenPlug, Plug, PlugEvents } from '../plug/plug.js';
+export type { OpenPlug, PeerIdentity, Plug, PlugEvents } from '../plug/plug.js';
 export type { Remote } from '../protocol/remote.js';
 export type { SecureRefusal } from '../protocol/secure/terms.js';
-export type { Cipher } from '../protocol/session-key.js';
+export type { Cipher, CipherChoice } from '../protocol/session-key.js';
 export type { PeerDown, PeerStatistics, PeerUp } from '../running.js';
-export type { Enrol, SecureKeys } from '../secure/secure-client.js';
-export type { Endpoint } from '../secure/secure-side.js';
-export type { OpenUdp, Udp, UdpEvents } from '../udp/udp.js';
+export type { Endpoint } from '../secure/endpoint.js';
+export type { OpenUdp, Sent, Udp, UdpEvents, UdpWish } from '../udp/udp.js';
+export type { WireTap } from '../wire-tap.js';
 export { type Client, connect } from './connect.js';
 export type { CableEnd, Stats } from './end.js';
 export type {
@@ -38,10 +38,12 @@ export { keyText, newPresharedKey, newPrivateKey, parseKey, publicKeyOf } from '
 export type {
   ConnectOptions,
   EndOptions,
+  Enrol,
+  EnrolKeys,
   SecureConnectOptions,
   SecurePeer,
   SecureServeOptions,
   ServeOptions,
   SshOptions,
 } from './options.js';
-export { type Server, serve } from './serve.js';
+export { type Server, type ServerPeers, serve } from './serve.js';

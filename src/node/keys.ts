@@ -1,5 +1,5 @@
-// Keys of the secure cable (secure-protocol §3), drawn by the system's generator.
-import { randomBytes } from 'node:crypto';
+// Keys of the secure cable (secure.md §3.1), drawn by the system's generator.
+import { drawSecret } from '../keys/draw.js';
 import * as keys from '../keys/key-text.js';
 
 export { keyText, parseKey } from '../keys/key-text.js';
@@ -10,7 +10,7 @@ export { publicKeyOf } from '../keys/public-key.js';
  * @returns 32 bytes
  */
 export function newPrivateKey(): Uint8Array {
-  return keys.newPrivateKey(randomBytes);
+  return keys.newPrivateKey(drawSecret);
 }
 
 /**
@@ -18,5 +18,5 @@ export function newPrivateKey(): Uint8Array {
  * @returns 32 bytes
  */
 export function newPresharedKey(): Uint8Array {
-  return keys.newPresharedKey(randomBytes);
+  return keys.newPresharedKey(drawSecret);
 }

@@ -7,20 +7,11 @@ const HEALTHY_MS = 5_000;
 export class BackOff {
   #next = BACK_OFF_MS.first;
 
-  /** @param lived how long the plug was in, ms */
+  /** @param lived how long the plug was in, ms; 0 when it never was */
   after(lived: number): number {
     if (lived >= HEALTHY_MS) this.#next = BACK_OFF_MS.first;
     const wait = this.#next;
     this.#next = Math.min(2 * wait, BACK_OFF_MS.last);
     return wait;
   }
-}
-
-/**
- * Why there is no plug, for people.
- * @param detail what the system said; empty when it said nothing
- */
-export function noSwitch(locator: string, detail: string): string {
-  const start = /^[/.\w-]+$/.test(locator) ? `vde_switch -s ${locator}` : 'a switch';
-  return `no switch to plug into at ${locator}${detail ? ` (${detail})` : ''}: start ${start}, or name another with -s`;
 }

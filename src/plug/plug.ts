@@ -11,10 +11,12 @@ export interface PlugEvents {
 /** One port of a switch: frames both ways, each behind its length (two bytes, big-endian). */
 export interface Plug {
   /**
-   * Resolves once the plug is in; rejects with a CryptcabError when the first attempt fails. It is tried on
-   * all the same, until close().
+   * Resolves once the plug is in; rejects with a CryptcabError when the first attempt fails, with NoAnswer when it
+   * may yet succeed. It is tried again in any case, until close().
    */
   readonly settled: Promise<void>;
+  /** What it is plugged into, where that has a name of its own: a tap's device. */
+  readonly device?: string | undefined;
   /**
    * Whole frames for the switch. The bytes are the plug's from now on.
    * @returns false when they were dropped, because the switch does not take them as fast
@@ -28,15 +30,37 @@ export interface Plug {
   close(): Promise<void>;
 }
 
+/** Who is at the other end. */
+export interface PeerIdentity {
+  /** For people: its address; of a secure peer its name and the beginning of its public key. */
+  readonly peer: string;
+  /** Of a secure peer: 44 characters of base64. */
+  readonly publicKey?: string;
+  /** Of a secure peer that was given one. */
+  readonly name?: string;
+}
+
 /**
  * Makes plugs: a client takes one, a server one for each client, and one for a try at its start, which is closed as soon as
  * it has settled.
  */
 export interface OpenPlug {
-  /** Takes a port, and tells of it from the next turn of the event loop on. */
-  (events: PlugEvents): Plug;
+  /**
+   * Takes a port, and reports what happens to it from the next turn of the event loop on.
+   * @param peer whose port it is; undefined for a server's try at its start, and in a client of the classic protocol
+   */
+  (events: PlugEvents, peer?: PeerIdentity): Plug;
   /** Of a VDE network: the cable may then plug itself in, by another way. */
   readonly locator?: string;
+  /** Whether frames of odd length get one zero byte more on the way to its plugs: vde_plug wants it so. */
+  readonly even?: boolean;
+  /** Of a tap: it was there at the start. When it is deleted it is waited for; any other one is made anew. */
+  readonly standing?: boolean;
+}
+
+/** The same, for one peer. */
+export function forPeer(open: OpenPlug, peer: PeerIdentity): OpenPlug {
+  return Object.assign((events: PlugEvents) => open(events, peer), open);
 }
 
 /** How many frames a plug's stream holds. */

@@ -30,20 +30,33 @@ export const CLIENT_TABLE: Readonly<Record<ClientState, Readonly<Record<Message 
   opening: {
     ...messages({
       challenge: (client, now, datagram) => client.respond(now, datagram),
-      deny: (client, now) => client.denied(now, 'login'),
+      deny: (client, now) => client.doubtLogin(now),
     }),
+    ...events({
+      elsewhere: (client, now) => client.goElsewhere(now),
+      unreachable: (client, now) => client.tryOther(now),
+      sendFailed: (client, now) => client.tryOther(now),
+      timer: (client) => client.unanswered(),
+    }),
+  },
+  loginDenied: {
+    ...messages({ challenge: (client, now, datagram) => client.respond(now, datagram) }),
     ...events({
       unreachable: (client, now) => client.tryOther(now),
       sendFailed: (client, now) => client.tryOther(now),
-      timer: (client, now) => client.unanswered(now),
+      timer: (client, now) => client.denied(now, 'login'),
     }),
   },
   waiting: {
     ...messages({
       authOk: (client, now) => client.authenticated(now),
-      deny: (client, now) => client.denied(now, 'response'),
+      deny: (client, now) => client.doubtResponse(now),
     }),
     ...events({ timer: (client, now) => client.repeatResponse(now) }),
+  },
+  responseDenied: {
+    ...messages({ authOk: (client, now) => client.authenticated(now) }),
+    ...events({ timer: (client, now) => client.denied(now, 'response') }),
   },
   up: {
     ...messages({
@@ -68,6 +81,7 @@ function messages(known: Partial<Record<Message, Action>>): Record<Message, Acti
     deny: ignore,
     keepalive: ignore,
     data: ignore, // in `up` the host opens it without asking
+    empty: ignore,
     other: ignore,
     ...known,
   };
@@ -81,6 +95,7 @@ function events(known: Partial<Record<ClientEvent, Action>>): Record<ClientEvent
     enrolled: ignore,
     enrolFailed: ignore,
     unreachable: ignore,
+    elsewhere: ignore,
     sendFailed: ignore,
     large: ignore,
     timer: ignore,
@@ -89,7 +104,7 @@ function events(known: Partial<Record<ClientEvent, Action>>): Record<ClientEvent
 }
 
 /**
- * The client's side of the 4-way handshake and its timers (classic-protocol §2), without I/O: it is told
+ * The client's side of the 4-way handshake and its timers (classic.md §2.2), without I/O: it is told
  * what happened and when, and `take` tells what to do about it. Times are milliseconds of any clock; should it
  * jump, the cable comes back by itself.
  */
@@ -137,7 +152,7 @@ export class ClassicClient {
 
   /** Authentic DATA came. */
   heard(): void {
-    this.#machine.heard();
+    this.#machine.opened();
   }
 
   /** What is to be done now. */

@@ -1,4 +1,4 @@
-import type { Keying } from '../core/core.js';
+import type { Keying } from '../core/terms.js';
 import {
   ANSWER_RATE,
   CHALLENGE_BYTES,
@@ -7,6 +7,7 @@ import {
   RESPONSE_BYTES,
   SESSION_LIFETIME,
   SOURCES_MAX,
+  STRANGER_RATE,
   UNPROVEN_MAX,
 } from './constants.js';
 import { authOk, challenge, classify, deny, loginId, type Message } from './messages.js';
@@ -32,10 +33,15 @@ export type ServerRefusal =
   | 'no key'
   | 'wrong key'
   | 'not encrypted'
+  | 'encrypted'
+  | 'no cipher'
   | 'short key'
   | 'not logged in'
   | 'table full'
   | 'too many logins';
+
+/** Why a client has no session any more: nothing has come from it for long, it has logged in from elsewhere, or this end has ended it. */
+export type ClassicDown = 'expired' | 'moved' | 'disconnected';
 
 /** What the host is to do, in order. */
 export type ServerEffect =
@@ -45,7 +51,7 @@ export type ServerEffect =
   /** A peer that has both logged in again: key its session anew. */
   | { readonly do: 'rekey'; readonly peer: Remote; readonly id: string; readonly keying: Keying }
   /** Take both away. */
-  | { readonly do: 'unplug'; readonly peer: Remote; readonly why: 'expired' | 'moved' }
+  | { readonly do: 'unplug'; readonly peer: Remote; readonly why: ClassicDown }
   /** For the log: a peer was refused. */
   | { readonly do: 'refused'; readonly peer: Remote; readonly why: ServerRefusal };
 
@@ -59,7 +65,7 @@ export interface ServerOptions {
   readonly verifyResponse: (keying: Keying, response: Uint8Array, challenge: Uint8Array) => boolean;
   /** Peers with a session, at most; 4096 unless told. */
   readonly peersMax?: number;
-  /** Peers that have not proved their key yet, at most; 1024 unless told (classic-protocol §5). */
+  /** Peers that have not proved their key yet, at most; 1024 unless told (classic.md §5.3). */
   readonly unprovenMax?: number;
 }
 
@@ -67,15 +73,26 @@ interface Pending {
   readonly id: string;
   readonly secret: Secret;
   readonly challenge: Uint8Array;
+  /** The one that its peer was sent before and has not answered either: a RESPONSE to it is late, and good (§2.3). */
+  readonly earlier: Uint8Array | undefined;
   readonly expires: number;
 }
 
+interface Session {
+  readonly id: string;
+  readonly secret: Secret;
+  readonly response: Uint8Array;
+  /** The challenges that are done with: a RESPONSE to one of them is late, and proves nothing any more. */
+  readonly challenges: readonly Uint8Array[];
+}
+
 interface Peer {
-  readonly remote: Remote;
+  /** As its last accepted RESPONSE named it: that says which of our addresses it asks. */
+  remote: Remote;
   /** A challenge that it has not answered yet. */
   pending: Pending | undefined;
   /** What it has proved. */
-  session: { readonly id: string; readonly secret: Secret; readonly response: Uint8Array } | undefined;
+  session: Session | undefined;
   /** When the session ends unless something is heard. */
   expires: number;
 }
@@ -87,6 +104,7 @@ const logIn: Action = (server, now, from, datagram) => server.logIn(now, from, d
 const refuse: Action = (server, now, from, datagram) => server.refuse(now, from, datagram, 'not logged in');
 const prove: Action = (server, now, from, datagram) => server.prove(now, from, datagram);
 const hear: Action = (server, now, from) => server.hear(now, from);
+const noCipher: Action = (server, _now, from) => server.noCipher(from);
 
 /**
  * What each message does in each state of its sender, and what the passing of its time does. What only a
@@ -101,6 +119,7 @@ export const SERVER_TABLE: Readonly<Record<PeerState, Readonly<Record<Message | 
     deny: ignore,
     keepalive: refuse,
     data: refuse,
+    empty: ignore,
     other: ignore,
     expiry: ignore,
   },
@@ -112,6 +131,7 @@ export const SERVER_TABLE: Readonly<Record<PeerState, Readonly<Record<Message | 
     deny: ignore,
     keepalive: refuse,
     data: refuse,
+    empty: noCipher,
     other: ignore,
     expiry: (server, _now, from) => server.dropPending(from),
   },
@@ -124,6 +144,7 @@ export const SERVER_TABLE: Readonly<Record<PeerState, Readonly<Record<Message | 
     deny: ignore,
     keepalive: hear,
     data: ignore, // the host opens it, and says heard() when it was authentic
+    empty: ignore,
     other: ignore,
     expiry: (server, _now, from) => server.unplug(from, 'expired'),
   },
@@ -135,6 +156,7 @@ export const SERVER_TABLE: Readonly<Record<PeerState, Readonly<Record<Message | 
     deny: ignore,
     keepalive: hear,
     data: ignore,
+    empty: noCipher,
     other: ignore,
     expiry: (server, now, from) => server.expire(now, from),
   },
@@ -146,7 +168,8 @@ function equal(one: Uint8Array, other: Uint8Array): boolean {
 
 /** What is wrong with a RESPONSE of this length, none of whose keyings held. */
 function whyRefused(secret: Secret, length: number): ServerRefusal {
-  if (secret !== 'none' && length === RESPONSE_BYTES.plain) return 'not encrypted';
+  if (secret === 'none') return length === RESPONSE_BYTES.plain ? 'wrong key' : 'encrypted';
+  if (length === RESPONSE_BYTES.plain) return 'not encrypted';
   return length === RESPONSE_BYTES.chacha20 && keyingsFor(secret, length).length === 0
     ? 'short key'
     : 'wrong key';
@@ -160,6 +183,8 @@ class Machine {
   readonly #pending = new Map<string, Peer>();
   readonly #challenges = new RateLimit(ANSWER_RATE.source, ANSWER_RATE.total, SOURCES_MAX);
   readonly #denials = new RateLimit(ANSWER_RATE.source, ANSWER_RATE.total, SOURCES_MAX);
+  /** By address and port. */
+  readonly #strangers = new RateLimit(STRANGER_RATE, ANSWER_RATE.total, SOURCES_MAX);
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -210,7 +235,8 @@ class Machine {
       this.#peers.set(key, peer);
     }
     const old = peer.pending;
-    peer.pending = { id, secret, challenge: bytes, expires: now + CHALLENGE_LIFETIME };
+    const earlier = standing === undefined ? old?.challenge : old?.earlier;
+    peer.pending = { id, secret, challenge: bytes, earlier, expires: now + CHALLENGE_LIFETIME };
     this.#pending.delete(key);
     this.#pending.set(key, peer);
     if (old !== undefined) this.#wipeUnlessUsed(old.secret);
@@ -225,10 +251,11 @@ class Machine {
     // The RESPONSE that brought it up, once more and late: it is no answer to this challenge.
     if (peer.session !== undefined && equal(peer.session.response, datagram)) return;
     const { id, secret } = pending;
-    const keying = keyingsFor(secret, datagram.length).find((candidate) =>
-      this.#options.verifyResponse(candidate, datagram, pending.challenge),
-    );
+    const challenges = pending.earlier ? [pending.challenge, pending.earlier] : [pending.challenge];
+    const keying = this.#proven(secret, datagram, challenges);
     if (keying === undefined) {
+      const { session } = peer;
+      if (session !== undefined && this.#proven(session.secret, datagram, session.challenges)) return;
       this.dropPending(from);
       this.refuse(now, from, datagram, whyRefused(secret, datagram.length));
       return;
@@ -245,12 +272,25 @@ class Machine {
     }
     const old = peer.session?.secret;
     peer.pending = undefined;
+    peer.remote = from;
     this.#pending.delete(key);
-    peer.session = { id, secret, response: datagram.slice() };
+    peer.session = { id, secret, response: datagram.slice(), challenges };
     if (old !== undefined) this.#wipeUnlessUsed(old);
     this.hear(now, from);
-    this.effects.push({ do: again ? 'rekey' : 'plug', peer: peer.remote, id, keying });
+    this.effects.push({ do: again ? 'rekey' : 'plug', peer: from, id, keying });
     this.confirm(from);
+  }
+
+  /** How a RESPONSE was sealed that answers one of these challenges; undefined when it answers none. */
+  #proven(secret: Secret, response: Uint8Array, challenges: readonly Uint8Array[]): Keying | undefined {
+    return keyingsFor(secret, response.length).find((keying) =>
+      challenges.some((challenge) => this.#options.verifyResponse(keying, response, challenge)),
+    );
+  }
+
+  /** Nothing in answer to a CHALLENGE: that is how a C program does whose OpenSSL has no Blowfish (§7.4). */
+  noCipher(from: Remote): void {
+    this.#refused(from, 'no cipher'); // and no DENY: it would be longer than what it answers
   }
 
   confirm(to: Remote): void {
@@ -262,8 +302,9 @@ class Machine {
     if (peer !== undefined) peer.expires = now + SESSION_LIFETIME;
   }
 
-  /** DENY: this is how the clients of a restarted server learn (§2). Never longer than what it answers. */
+  /** DENY: this is how the clients of a restarted server learn (§2.7). Never longer than what it answers. */
   refuse(now: number, from: Remote, datagram: Uint8Array, why: ServerRefusal): void {
+    if (why === 'not logged in' && !this.#strangers.allow(now, remoteKey(from))) return;
     if (!this.#denials.allow(now, from.address)) return;
     this.#refused(from, why);
     this.effects.push({ do: 'send', to: from, datagram: deny(datagram.length) });
@@ -283,7 +324,7 @@ class Machine {
     if (peer.session === undefined) this.#peers.delete(key);
   }
 
-  unplug(from: Remote, why: 'expired' | 'moved'): void {
+  unplug(from: Remote, why: ClassicDown): void {
     const key = remoteKey(from);
     const peer = this.#peers.get(key) as Peer;
     this.#peers.delete(key);
@@ -308,7 +349,7 @@ class Machine {
     this.effects.push({ do: 'refused', peer, why });
   }
 
-  /** A key that came by scp is read once and its file removed (§4): after that, those who logged in have it. */
+  /** The file of a key that came by scp is removed when the key has been proved (§4.2): after that, those who logged in have it. */
   #secretOf(id: string): Secret | undefined {
     for (const { session, pending } of this.#peers.values()) {
       if (session?.id === id) return session.secret;
@@ -342,7 +383,7 @@ class Machine {
 }
 
 /**
- * The server's side of the 4-way handshake and its timers (classic-protocol §2), without I/O: it is told
+ * The server's side of the 4-way handshake and its timers (classic.md §2.3), without I/O: it is told
  * what happened and when, and `take` tells what to do about it. Times are milliseconds of any clock; should it
  * jump, the cables come back by themselves.
  */
@@ -376,6 +417,11 @@ export class ClassicServer {
     for (const remote of this.#machine.expired(inside)) {
       SERVER_TABLE[this.stateOf(remote)].expiry(this.#machine, inside, remote, new Uint8Array());
     }
+  }
+
+  /** Ends the session of a client that is up; it may log in again. */
+  disconnect(client: Remote): void {
+    if (['up', 'rechallenged'].includes(this.stateOf(client))) this.#machine.unplug(client, 'disconnected');
   }
 
   /** What is to be done now. */

@@ -1,21 +1,24 @@
-import type { Keying } from '../core/core.js';
-import type { ClientEffect, ClientFailure, ClientOptions, ClientState } from './client-terms.js';
+import type { Keying } from '../core/terms.js';
+import type { ClientDenial, ClientEffect, ClientOptions, ClientState } from './client-terms.js';
 import {
   ASK_AFTER,
   ASK_INTERVAL,
   ASKS_MAX,
-  DENIALS_MAX,
   DENY_WINDOW,
   DOUBT_TIME,
+  HANDSHAKE_DOUBT_TIME,
   KEEPALIVE_INTERVAL,
   LOGIN_INTERVAL,
   PROBES_MAX,
   RELOGIN_INTERVAL,
+  RESOLVE_WAIT,
   RESPONSE_INTERVAL,
   RETRY_MAX,
 } from './constants.js';
 import { keepalive, login, probe } from './messages.js';
-import { type Cipher, copyKey, newId, newKey, type Secret, wipe } from './session-key.js';
+import { copyKey } from './secret.js';
+import { type CipherChoice, keyingsOf, newId, newKey, type Secret, wipe } from './session-key.js';
+import { Trial } from './trial.js';
 
 /** What a client can do; classic-client.ts says when. */
 export class ClientMachine {
@@ -29,74 +32,79 @@ export class ClientMachine {
   #deadline = Infinity;
   #id: string;
   #secret: Secret;
-  /** The block of key stream that a server of the ChaCha generation may begin with: it depends on its build. */
-  #block: 0 | 12 = 12;
+  /** The ways to use #secret. */
+  #ways: readonly [Keying, ...Keying[]];
+  /** Which of them is tried. */
+  #way = 0;
+  /** The one that worked, or that the first try was made with: when it is reached again, all were denied. */
+  #firstWay = 0;
   /** Whether the server has, or is not expected to need, a key of ours under #id. */
   #enrolled: boolean;
-  #everUp = false;
+  /** A key was carried, or none has to be: from now on nothing ends the client. */
+  #started: boolean;
   #loginAt = -Infinity;
   /** LOGINs sent under #id since it was new, or since the cable was up. */
   #logins = 0;
   #responseAt = -Infinity;
   #response: Uint8Array = new Uint8Array();
   #sentAt = -Infinity;
+  #keepaliveAt = -Infinity;
   /** When to ask whether the server still knows us: Infinity when it was heard after all that was sent. */
   #askAt = Infinity;
   #asked = 0;
+  #resolveWait: number = RESOLVE_WAIT.first;
   #reconnectAt = -Infinity;
   /** When a DENY made us doubt last, and when it is believed. */
   #doubtedAt = -Infinity;
   #believeAt = Infinity;
+  /** Where nothing is encrypted. */
+  readonly #trial: Trial | undefined;
   #probedAt = -Infinity;
   #probes = 0;
-  /** The cable was up until just now. */
-  #fell = false;
-  /** This LOGIN took the place of a cable that was up: older DATA may still be answered with DENY. */
-  #relogin = false;
-  /** Such an answer came, or the true one. */
-  #deniedEarly = false;
   /** A LOGIN under an id that was denied is tried again once. */
   #triedAgain = false;
-  #denials = { login: 0, response: 0 };
+  /** Where nothing is encrypted: the server has wanted a key since the cable was up, and was sent one. */
+  #keyWanted = false;
   #retries = 0;
   #unreachable = 0;
+  #elsewhereAt = -Infinity;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     const { mode, random } = options;
     const carried = mode.kind === 'random' ? mode.carried : undefined;
     this.#id = carried?.id ?? newId(random);
+    this.#trial = mode.kind === 'plain' ? new Trial() : undefined;
     this.#enrolled = mode.kind !== 'random' || carried !== undefined;
+    this.#started = this.#enrolled;
     this.#secret =
       mode.kind === 'plain'
         ? 'none'
         : mode.kind === 'preshared'
           ? mode.key
           : (carried?.key ?? newKey(random, this.#cipher));
+    this.#ways = keyingsOf(this.#secret, this.#cipher);
   }
 
   /** When the timer is due, ms; Infinity for never. */
   get deadline(): number {
     if (this.state !== 'up') return this.#deadline;
-    const keepalive = this.#keepsAlive ? this.#sentAt + KEEPALIVE_INTERVAL : Infinity;
-    return Math.min(this.#believeAt, this.#askAt, keepalive);
+    const keepalive = this.#keepsAlive ? this.#keepaliveAt + KEEPALIVE_INTERVAL : Infinity;
+    return Math.min(this.#believeAt, this.#askAt, this.#trial?.due ?? Infinity, keepalive);
   }
 
-  /** A C server of the ChaCha generation does not count DATA as a sign of life (§2). */
+  /** A C server of the ChaCha generation does not count DATA as a sign of life (classic.md §7.1). */
   get #keepsAlive(): boolean {
-    return this.#options.keepalive || this.#cipher === 'chacha20';
+    return this.#options.keepalive || this.#keying.suite === 'chacha20';
   }
 
-  get #cipher(): Cipher {
-    // `-x` is of the Blowfish generation alone (§3).
-    return (this.#options.mode.kind !== 'plain' && this.#options.cipher) || 'blowfish';
+  get #cipher(): CipherChoice {
+    // `-x` is of the Blowfish generation alone (§3.4).
+    return this.#options.mode.kind === 'plain' ? 'blowfish' : (this.#options.cipher ?? 'auto');
   }
 
   get #keying(): Keying {
-    if (this.#secret === 'none') return { suite: 'plain' };
-    return this.#cipher === 'blowfish'
-      ? { suite: 'blowfish', key: this.#secret }
-      : { suite: 'chacha20', key: this.#secret, block: this.#block };
+    return this.#ways[this.#way] ?? this.#ways[0];
   }
 
   resolve(): void {
@@ -105,9 +113,11 @@ export class ClientMachine {
     this.effects.push({ do: 'resolve' });
   }
 
-  /** The next step towards up: carry a key, or log in, as soon as that may be. */
+  /** The next step towards up: find the server, carry a key, or log in, as soon as that may be. */
   goOn(now: number): void {
-    if (!this.#enrolled) {
+    if (this.candidates === 0) {
+      this.resolve();
+    } else if (!this.#enrolled) {
       this.#enrol();
     } else if (now >= this.#loginAt + LOGIN_INTERVAL || this.#logins === 0) {
       this.#login(now);
@@ -117,20 +127,27 @@ export class ClientMachine {
   }
 
   resolveFailed(now: number): void {
-    if (this.candidates === 0) this.#fail('no such host');
-    else this.#pause(now + LOGIN_INTERVAL);
+    if (this.candidates > 0) {
+      this.#pause(now + LOGIN_INTERVAL);
+      return;
+    }
+    this.#pause(now + this.#resolveWait);
+    this.#resolveWait = RESOLVE_WAIT.next;
   }
 
   enrolled(now: number): void {
     this.#enrolled = true;
+    this.#started = true;
     this.#login(now); // under a new id: not a repetition
   }
 
   enrolFailed(now: number): void {
-    if (!this.#everUp) {
-      this.#fail('key not carried');
+    if (!this.#started) {
+      this.end();
+      this.effects.push({ do: 'fail', why: 'key not carried' });
       return;
     }
+    this.effects.push({ do: 'notCarried' });
     // Where nothing is encrypted, the server may do without after all.
     if (this.#options.mode.kind === 'plain') this.#enrolled = true;
     this.#pause(now + this.#backOff());
@@ -143,37 +160,44 @@ export class ClientMachine {
   tryOther(now: number): void {
     this.#logins = 0;
     if (++this.#unreachable < this.candidates) this.resolve();
-    else this.#deadline = now + RELOGIN_INTERVAL;
+    else {
+      this.state = 'opening';
+      this.#deadline = now + RELOGIN_INTERVAL;
+    }
   }
 
-  unanswered(now: number): void {
-    if (this.#deniedEarly) {
-      this.#relogin = false;
-      this.denied(now, 'login');
-      return;
-    }
+  /** Another of the server's addresses answers: that one gets a LOGIN, which is no repetition there. */
+  goElsewhere(now: number): void {
+    if (now < this.#elsewhereAt + RELOGIN_INTERVAL) return;
+    this.#elsewhereAt = now;
+    this.#logins = 0;
+    this.resolve();
+  }
+
+  unanswered(): void {
     this.effects.push({ do: 'unanswered' });
     this.#unreachable = 0;
     this.resolve();
   }
 
-  /** Encrypts a challenge once per LOGIN: this is an oracle for whoever sends one (§5). */
+  /** Encrypts a challenge once per LOGIN: this is an oracle for everybody who sends one (§5.1). */
   respond(now: number, datagram: Uint8Array): void {
     this.#response = this.#options.sealResponse(this.#keying, datagram.subarray(1));
+    this.#trial?.reset();
     this.state = 'waiting';
     this.#sendResponse(now);
   }
 
-  /** The RESPONSE or its answer was lost; a C server that already accepted it says AUTH_OK again (§2). */
+  /** The RESPONSE or its answer was lost; a C server that already accepted it says AUTH_OK again (§7.1). */
   repeatResponse(now: number): void {
-    if (now >= this.#loginAt + LOGIN_INTERVAL) this.unanswered(now);
+    if (now >= this.#loginAt + LOGIN_INTERVAL) this.unanswered();
     else this.#sendResponse(now);
   }
 
   authenticated(now: number): void {
     this.state = 'up';
-    this.#everUp = true;
-    this.#denials = { login: 0, response: 0 };
+    this.#keyWanted = false;
+    this.#firstWay = this.#way;
     this.#retries = 0;
     this.#logins = 0;
     this.#triedAgain = false;
@@ -181,39 +205,45 @@ export class ClientMachine {
     this.heard();
     this.#probedAt = -Infinity;
     this.#probes = 0;
-    this.effects.push({ do: 'up', keying: this.#keying });
+    this.effects.push(...(this.#trial?.begin(now) ?? [{ do: 'up', keying: this.#keying } as const]));
     if (this.#keepsAlive) this.#sendKeepalive(now);
   }
 
+  /**
+   * DENY of a LOGIN: it may be forged, or answer older DATA. The server has time to say otherwise, by a CHALLENGE.
+   */
+  doubtLogin(now: number): void {
+    if (now > this.#loginAt + DENY_WINDOW) return;
+    this.state = 'loginDenied';
+    this.#deadline = Math.max(this.#loginAt + HANDSHAKE_DOUBT_TIME, now + DOUBT_TIME);
+  }
+
+  /** DENY of a RESPONSE: the same RESPONSE is the question whether the server has accepted it after all. */
+  doubtResponse(now: number): void {
+    if (now > this.#responseAt + DENY_WINDOW) return;
+    this.state = 'responseDenied';
+    this.#deadline = Math.max(this.#responseAt + HANDSHAKE_DOUBT_TIME, now + DOUBT_TIME);
+    this.#sendQuestion(now);
+  }
+
+  /** The server did not contradict a DENY in time. */
   denied(now: number, what: 'login' | 'response'): void {
-    if (now > Math.max(this.#loginAt, this.#responseAt) + DENY_WINDOW) return;
-    if (what === 'login' && this.#relogin && now < this.#loginAt + RELOGIN_INTERVAL) {
-      // It may answer DATA that was on its way before this LOGIN: a CHALLENGE will tell, or time.
-      this.#deniedEarly = true;
-      this.#deadline = this.#loginAt + RELOGIN_INTERVAL;
-      return;
-    }
     const { kind } = this.#options.mode;
-    if (kind === 'plain' && what === 'login' && this.#denials.login === 0) {
-      // A C server: it wants the key file although nothing is encrypted (§3).
-      this.#denials.login = 1;
+    if (kind === 'plain' && what === 'login' && !this.#keyWanted) {
+      // A C server: it wants the key file although nothing is encrypted (§4.3).
+      this.#keyWanted = true;
       this.#renew();
       this.#enrol();
       return;
     }
-    if (what === 'response' && this.#cipher === 'chacha20') {
-      this.#block = this.#block === 12 ? 0 : 12;
-      if (this.#block === 0) {
-        this.#tryOtherBlock();
-        return;
-      }
-    }
-    const why = what === 'login' ? 'no key at server' : kind === 'plain' ? 'wants encryption' : 'wrong key';
-    this.effects.push({ do: 'denied', why });
-    if (!this.#everUp && ++this.#denials[what] >= DENIALS_MAX[what]) {
-      this.#fail(why);
+    if (what === 'response' && this.#nextWay()) {
+      this.effects.push({ do: 'tryNext', keying: this.#keying });
+      this.#useKey(now);
       return;
     }
+    const why: ClientDenial =
+      what === 'login' ? 'no key at server' : kind === 'plain' ? 'wants encryption' : 'wrong key';
+    this.effects.push({ do: 'denied', why });
     // Another key does not help; or it may: a C server denies a LOGIN that it gets twice, so that one
     // under the same id deserves one more try.
     const again = what === 'login' && this.#logins > 1 && !this.#triedAgain;
@@ -231,14 +261,22 @@ export class ClientMachine {
     }
   }
 
-  /** A server of the other build denies a RESPONSE whose key is right: the next one begins elsewhere (§3). */
-  #tryOtherBlock(): void {
+  /**
+   * A server of another generation, or build, denies a RESPONSE whose key is right (§3.6): the key may do in another way.
+   * @returns false when all have been tried since the cable was up, or since this was last so
+   */
+  #nextWay(): boolean {
+    this.#way = (this.#way + 1) % this.#ways.length;
+    return this.#way !== this.#firstWay;
+  }
+
+  /** The LOGIN before was answered, so that the next one is no repetition. A key that came by scp is gone, and another one is sent. */
+  #useKey(now: number): void {
     if (this.#options.mode.kind === 'random') {
       this.#renew();
       this.#enrol();
     } else {
-      this.#logins = 0; // answered, so that the next LOGIN is no repetition
-      this.#pause(this.#loginAt + RELOGIN_INTERVAL);
+      this.#login(now);
     }
   }
 
@@ -259,24 +297,23 @@ export class ClientMachine {
   watch(now: number): void {
     if (now >= this.#believeAt) this.#lose(now);
     else if (now >= this.#askAt) this.ask(now);
+    else if (this.#trial && now >= this.#trial.due) this.effects.push(...this.#trial.next(now));
     else if (now >= this.deadline) this.#sendKeepalive(now);
   }
 
   #lose(now: number): void {
     this.effects.push({ do: 'down', why: 'unknown' });
-    this.#fell = true;
     this.#login(now);
   }
 
   /**
    * Asks whether the server still knows us, by the RESPONSE that it accepted: it answers with AUTH_OK, or with
-   * DENY when it has forgotten (§2). What stays without an answer may be due to an address that has changed:
+   * DENY when it has forgotten (§2.6). What stays without an answer may be due to an address that has changed:
    * the server's name is looked up, and the socket bound, anew.
    */
   ask(now: number): void {
     if (this.#asked === ASKS_MAX) {
       this.effects.push({ do: 'down', why: 'silent' });
-      this.#fell = true;
       this.resolve();
       return;
     }
@@ -287,6 +324,7 @@ export class ClientMachine {
 
   /** AUTH_OK while up: the answer to a question; or to a probe, which a server of ours does not answer. */
   answered(now: number): void {
+    this.#trial?.answered();
     if (this.#probedAt > this.#responseAt) {
       if (this.#probes > PROBES_MAX || now > this.#probedAt + DENY_WINDOW) return;
       this.#probes = PROBES_MAX + 1;
@@ -298,7 +336,7 @@ export class ClientMachine {
 
   /**
    * A datagram was sent that a C server cuts, and it is not known yet whether this is one. A C server says
-   * AUTH_OK to whatever it does not understand (§2); just now it could be the answer to a RESPONSE as well.
+   * AUTH_OK to whatever it does not understand (§7.1); just now it could be the answer to a RESPONSE as well.
    */
   probe(now: number): void {
     if (this.#probes >= PROBES_MAX || now < this.#probedAt + RELOGIN_INTERVAL) return;
@@ -322,6 +360,12 @@ export class ClientMachine {
     if (this.#askAt === Infinity) this.#askAt = now + ASK_AFTER;
   }
 
+  /** Authentic DATA came. */
+  opened(): void {
+    this.effects.push(...(this.#trial?.pass() ?? []));
+    this.heard();
+  }
+
   /** The server gave a sign of life. */
   heard(): void {
     this.#askAt = Infinity;
@@ -338,9 +382,6 @@ export class ClientMachine {
 
   #login(now: number): void {
     this.state = 'opening';
-    this.#relogin = this.#fell;
-    this.#fell = false;
-    this.#deniedEarly = false;
     this.#logins++;
     this.#loginAt = now;
     this.#deadline = now + LOGIN_INTERVAL;
@@ -348,17 +389,18 @@ export class ClientMachine {
   }
 
   #sendResponse(now: number): void {
-    this.#responseAt = now;
     this.#deadline = Math.min(now + RESPONSE_INTERVAL, this.#loginAt + LOGIN_INTERVAL);
-    this.effects.push({ do: 'send', datagram: this.#response });
+    this.#sendQuestion(now);
   }
 
   #sendQuestion(now: number): void {
+    this.#trial?.asked();
     this.#responseAt = now;
     this.effects.push({ do: 'send', datagram: this.#response });
   }
 
   #sendKeepalive(now: number): void {
+    this.#keepaliveAt = now;
     this.sent(now);
     this.effects.push({ do: 'send', datagram: keepalive() });
   }
@@ -373,6 +415,7 @@ export class ClientMachine {
     if (mode.kind === 'random') {
       wipe(this.#secret);
       this.#secret = newKey(random, this.#cipher);
+      this.#ways = keyingsOf(this.#secret, this.#cipher);
     }
   }
 
@@ -391,10 +434,5 @@ export class ClientMachine {
 
   #backOff(): number {
     return Math.min(LOGIN_INTERVAL * 2 ** this.#retries++, RETRY_MAX);
-  }
-
-  #fail(why: ClientFailure): void {
-    this.end();
-    this.effects.push({ do: 'fail', why });
   }
 }

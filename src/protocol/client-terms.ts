@@ -1,5 +1,5 @@
-import type { Keying } from '../core/core.js';
-import type { Cipher, Random } from './session-key.js';
+import type { Keying } from '../core/terms.js';
+import type { CipherChoice, Random } from './session-key.js';
 
 // What a client of the classic protocol is told, and what it answers: the terms of classic-client.ts.
 
@@ -9,10 +9,21 @@ import type { Cipher, Random } from './session-key.js';
  * - resolving: the host looks for the server's address
  * - enrolling: the host carries the key to the server
  * - opening: LOGIN is sent
+ * - loginDenied: a DENY came, which may be forged: a CHALLENGE still counts, until the timer rings
  * - waiting: RESPONSE is sent
+ * - responseDenied: a DENY came, which may be forged: AUTH_OK still counts, until the timer rings
  * - up: frames flow
  */
-export const CLIENT_STATES = ['closed', 'resolving', 'enrolling', 'opening', 'waiting', 'up'] as const;
+export const CLIENT_STATES = [
+  'closed',
+  'resolving',
+  'enrolling',
+  'opening',
+  'loginDenied',
+  'waiting',
+  'responseDenied',
+  'up',
+] as const;
 /** One of them. */
 export type ClientState = (typeof CLIENT_STATES)[number];
 
@@ -25,6 +36,8 @@ export const CLIENT_EVENTS = [
   'enrolFailed',
   /** The network says that nobody listens there. */
   'unreachable',
+  /** Another of the server's addresses answers, and this one has not yet. */
+  'elsewhere',
   /** The system could not send a datagram. */
   'sendFailed',
   /** A datagram of more than ORIGINAL_DATAGRAM_MAX bytes was sent. */
@@ -35,13 +48,11 @@ export const CLIENT_EVENTS = [
 /** One of them. */
 export type ClientEvent = (typeof CLIENT_EVENTS)[number];
 
-/** Why a client does not come up. */
-export type ClientFailure =
-  | 'no such host'
-  | 'key not carried'
-  | 'no key at server'
-  | 'wrong key'
-  | 'wants encryption';
+/** What a DENY most likely means. A DENY is anybody's to forge: it never ends a client. */
+export type ClientDenial = 'no key at server' | 'wrong key' | 'wants encryption';
+
+/** Why a client that has just started does not go on. */
+export type ClientFailure = 'key not carried';
 
 /** What the host is to do, in order. */
 export type ClientEffect =
@@ -50,7 +61,12 @@ export type ClientEffect =
   | { readonly do: 'resolve' }
   /** Carry this key to the server under this id, and wipe it; then say enrolled or enrolFailed. */
   | { readonly do: 'enrol'; readonly id: string; readonly key: Uint8Array }
-  /** The cable is up: key its session. The key stays the client's. */
+  /**
+   * The server has let this client in, and nothing is encrypted: key the session and let frames flow. It is not known yet whether the
+   * server's come: `up` follows when it is, or `mute`.
+   */
+  | { readonly do: 'trial'; readonly keying: Keying }
+  /** The cable is up: key its session, unless there was a trial. The key stays the client's. */
   | { readonly do: 'up'; readonly keying: Keying }
   /** The cable is down, the server does not know us or is silent: take the session's key away. */
   | { readonly do: 'down'; readonly why: 'unknown' | 'silent' }
@@ -58,8 +74,14 @@ export type ClientEffect =
   | { readonly do: 'reconnect' }
   /** The server is a C program: it cuts datagrams at ORIGINAL_DATAGRAM_MAX bytes. */
   | { readonly do: 'cut' }
-  /** The server said no. It is tried again, unless 'fail' follows. */
-  | { readonly do: 'denied'; readonly why: ClientFailure }
+  /** In a trial: the server is a C program, and has sent no frame in time. It may be of the ChaCha generation (classic.md §7.2). */
+  | { readonly do: 'mute' }
+  /** The server said no, and did not take it back. It is tried again. */
+  | { readonly do: 'denied'; readonly why: ClientDenial }
+  /** The server denied the key as it was used, and did not take it back: the next way to use one is tried. */
+  | { readonly do: 'tryNext'; readonly keying: Keying }
+  /** The key could not be carried. It is tried again. */
+  | { readonly do: 'notCarried' }
   /** A LOGIN stays without an answer. */
   | { readonly do: 'unanswered' }
   /** It is no use to try again. */
@@ -68,8 +90,8 @@ export type ClientEffect =
 /**
  * Where its key comes from.
  * - preshared: both ends have the key
- * - random: a new key for each attempt, carried by the host (§4)
- * - plain: no encryption; a key is carried only if the server asks for one (§3)
+ * - random: a new key for each attempt, carried by the host (§4.2)
+ * - plain: no encryption; a key is carried only if the server asks for one (§4.3)
  */
 export type ClientMode =
   | { readonly kind: 'preshared'; readonly key: Uint8Array }
@@ -81,8 +103,8 @@ export type ClientMode =
 export interface ClientOptions {
   /** Where its key comes from; a pre-shared one is the machine's from now on, which wipes it. */
   readonly mode: ClientMode;
-  /** Blowfish when undefined; of no account where nothing is encrypted. */
-  readonly cipher?: Cipher;
+  /** `auto` when undefined; of no account where nothing is encrypted. */
+  readonly cipher?: CipherChoice;
   /** Send KEEPALIVEs (`-k`). */
   readonly keepalive: boolean;
   /** Draws its session ids, and its keys. */

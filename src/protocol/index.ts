@@ -3,9 +3,10 @@
  * do: no I/O, no clock, no randomness of their own; they run in a browser as well.
  * @module protocol
  */
-export type { Keying, TransportKeys } from '../core/core.js';
+export type { Keying, TransportKeys } from '../core/terms.js';
 export { ClassicClient } from './classic-client.js';
 export {
+  type ClassicDown,
   ClassicServer,
   PEER_STATES,
   type PeerState,
@@ -16,6 +17,7 @@ export {
 export {
   CLIENT_EVENTS,
   CLIENT_STATES,
+  type ClientDenial,
   type ClientEffect,
   type ClientEvent,
   type ClientFailure,
@@ -24,20 +26,32 @@ export {
   type ClientState,
 } from './client-terms.js';
 export { CHALLENGE_BYTES, DEFAULT_PORT, KEY_FILE_BYTES, RESPONSE_BYTES, TYPE } from './constants.js';
-/** The messages of the classic protocol as bytes (classic-protocol §1). */
+/** The messages of the classic protocol as bytes (classic.md §1). */
 export * as classicMessages from './messages.js';
 export { type Remote, remoteText } from './remote.js';
 export { SecureMachine } from './secure/machine.js';
-/** The messages of the secure cable as bytes (secure-protocol §1). */
+/** The messages of the secure cable as bytes (secure.md §1.1). */
 export * as secureMessages from './secure/messages.js';
 export type { Initiation, Response } from './secure/noise.js';
-export type { Peer } from './secure/peer.js';
+export type { Hello, Peer } from './secure/peer.js';
 export {
   type PeerOptions,
   SECURE_REFUSALS,
+  type SecureDown,
   type SecureEffect,
+  type SecureGone,
+  type SecureHint,
   type SecureOptions,
   type SecureRefusal,
 } from './secure/terms.js';
-export { CIPHERS, type Cipher, newId, newKey, type Random, type Secret } from './session-key.js';
+export {
+  CIPHER_CHOICES,
+  CIPHERS,
+  type Cipher,
+  type CipherChoice,
+  newId,
+  newKey,
+  type Random,
+  type Secret,
+} from './session-key.js';
 export { longestFrame } from './sizes.js';

@@ -1,6 +1,6 @@
 import { CHALLENGE_BYTES, DENY_TEXT, ID_BYTES, RESPONSE_BYTES, TYPE } from './constants.js';
 
-/** What a datagram claims to be, by its first byte and its exact length (classic-protocol §1). */
+/** What a datagram claims to be, by its first byte and its exact length (classic.md §1.2). */
 export const MESSAGES = [
   'login',
   'challenge',
@@ -9,6 +9,7 @@ export const MESSAGES = [
   'deny',
   'keepalive',
   'data',
+  'empty',
   'other',
 ] as const;
 /** One of them. */
@@ -19,6 +20,7 @@ const DENY_BYTES = 1 + DENY_TEXT.length;
 /** Tells what a datagram is; 'other' when its type is unknown or its length not that type's. */
 export function classify(datagram: Uint8Array): Message {
   const length = datagram.length;
+  if (length === 0) return 'empty';
   switch (datagram[0]) {
     case TYPE.DATA:
       return length > 1 ? 'data' : 'other';
@@ -41,7 +43,7 @@ export function classify(datagram: Uint8Array): Message {
 }
 
 /**
- * The session id of a LOGIN: 1 to 16 of `[A-Za-z0-9_]` (§4: it becomes part of a file's name), padded with NULs.
+ * The session id of a LOGIN: 1 to 16 of `[A-Za-z0-9_]` (§1.3: it becomes part of a file's name), padded with NULs.
  * @returns undefined when the datagram is not a LOGIN with such an id
  */
 export function loginId(datagram: Uint8Array): string | undefined {
@@ -86,7 +88,7 @@ export function probe(): Uint8Array {
 }
 
 /**
- * The refusal of a datagram: never longer than what it answers (§5), so that the text is left away where
+ * The refusal of a datagram: never longer than what it answers (§5.2), so that the text is left away where
  * it would be. The C client looks at the first byte alone.
  * @param length of the datagram that is refused, at least 1
  */

@@ -19,7 +19,7 @@ function holds(bucket: Bucket, { rate, burst }: Rate, now: number): boolean {
 
 /**
  * Token buckets: one for each source, in a table of bounded size, and one for all together
- * (classic-protocol §5). The oldest source is pushed out of a full table, and starts with a full bucket when
+ * (classic.md §5.3). The oldest source is pushed out of a full table, and starts with a full bucket when
  * it comes again; the one for all holds then. That one is looked at first: a flood from forged addresses
  * costs no more than that, and leaves the table alone.
  */

@@ -1,13 +1,18 @@
-import type { Keying } from '../core/core.js';
+import type { Keying } from '../core/terms.js';
 import { KEY_FILE_BYTES, RESPONSE_BYTES } from './constants.js';
 
 /** Draws random bytes; the host hands in the runtime's own. */
 export type Random = (bytes: number) => Uint8Array;
 
-/** The ciphers of the two generations (classic-protocol §3). */
+/** The ciphers of the two generations (classic.md §3). */
 export const CIPHERS = ['blowfish', 'chacha20'] as const;
 /** One of them. */
 export type Cipher = (typeof CIPHERS)[number];
+
+/** What a client can be told to use: a cipher, or `auto`, to find out which one its server speaks. */
+export const CIPHER_CHOICES = ['auto', ...CIPHERS] as const;
+/** One of them. */
+export type CipherChoice = (typeof CIPHER_CHOICES)[number];
 
 /** What a key file holds, 24 or 44 bytes; 'none' where nothing is encrypted (`-x`). */
 export type Secret = Uint8Array | 'none';
@@ -28,18 +33,36 @@ export function newId(random: Random): string {
   return id;
 }
 
-/** Whether a C client made this id (§1). */
+/** Whether a C client made this id (§1.3). */
 export function isOriginalId(id: string): boolean {
   return /^vde_[A-Za-z0-9]{6}$/.test(id);
 }
 
-/** The content of a fresh key file. */
-export function newKey(random: Random, cipher: Cipher): Uint8Array {
-  return random(KEY_FILE_BYTES[cipher]);
+/** The content of a fresh key file; one of 44 bytes does for both generations (§4.2). */
+export function newKey(random: Random, cipher: CipherChoice): Uint8Array {
+  return random(KEY_FILE_BYTES[cipher === 'auto' ? 'chacha20' : cipher]);
+}
+
+/** The bytes that a pre-shared key has at least; with 44 it does for both generations. */
+export function leastKeyBytes(cipher: CipherChoice): number {
+  return KEY_FILE_BYTES[cipher === 'auto' ? 'blowfish' : cipher];
+}
+
+/** The ways in which a client can seal with this secret, in the order in which it tries them (§3.6). */
+export function keyingsOf(secret: Secret, cipher: CipherChoice): [Keying, ...Keying[]] {
+  if (secret === 'none') return [{ suite: 'plain' }];
+  const blowfish: Keying = { suite: 'blowfish', key: secret };
+  // A ChaCha20 server begins its key stream at a block that depends on its build.
+  const twelve: Keying = { suite: 'chacha20', key: secret, block: 12 };
+  const zero: Keying = { suite: 'chacha20', key: secret, block: 0 };
+  if (cipher === 'chacha20') return [twelve, zero];
+  return cipher === 'auto' && secret.length >= KEY_FILE_BYTES.chacha20
+    ? [blowfish, twelve, zero]
+    : [blowfish];
 }
 
 /**
- * The ways in which a RESPONSE of this length can have been sealed (§3): the length tells the generation, and
+ * The ways in which a RESPONSE of this length can have been sealed (§3.6): the length tells the generation, and
  * nothing but the CRC which block counter a build of the ChaCha generation begins with.
  */
 export function keyingsFor(secret: Secret, responseLength: number): Keying[] {
@@ -50,11 +73,6 @@ export function keyingsFor(secret: Secret, responseLength: number): Keying[] {
     { suite: 'chacha20', key: secret, block: 12 },
     { suite: 'chacha20', key: secret, block: 0 },
   ];
-}
-
-/** A copy of a key, to be wiped on its own. (`slice` would not do: a Node Buffer's shares its memory.) */
-export function copyKey(key: Uint8Array): Uint8Array {
-  return Uint8Array.from(key);
 }
 
 /** Overwrites a key that is needed no more. */

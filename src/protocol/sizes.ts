@@ -1,7 +1,7 @@
-import type { Keying } from '../core/core.js';
+import type { Keying } from '../core/terms.js';
 
 /**
- * The longest frame whose sealed form is a datagram of at most so many bytes (classic-protocol §6).
+ * The longest frame whose sealed form is a datagram of at most so many bytes (classic.md §6).
  * @param datagram bytes of UDP payload, at least 32
  */
 export function longestFrame(suite: Keying['suite'], datagram: number): number {

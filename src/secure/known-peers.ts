@@ -1,11 +1,14 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { CryptcabError, messageOf } from '../error.js';
+import { encodingFault } from '../keys/encoding.js';
+import { exposure } from '../keys/key-file.js';
 import { keyText } from '../keys/key-text.js';
 import { parsePeers } from '../keys/peers-file.js';
 import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
-import type { Endpoint } from './secure-side.js';
+import { optionName } from '../options/name.js';
+import type { Endpoint } from './endpoint.js';
 
 /** How often the file is looked at. It is read when two looks in a row find it changed and alike: not half written. */
 const LOOK_MS = 200;
@@ -23,7 +26,7 @@ export interface KnownPeer {
 const lookOf = ({ mtimeNs, size, ino }: { mtimeNs: bigint; size: bigint; ino: bigint }) =>
   `${mtimeNs} ${size} ${ino}`;
 
-/** The peers file, read again when it changes (secure-protocol §3). */
+/** The peers file, read again when it changes (secure.md §3.2). */
 export class KnownPeers {
   readonly #path: string;
   readonly #log: Log;
@@ -34,7 +37,7 @@ export class KnownPeers {
   #seen = '';
 
   /**
-   * @param apply told of all peers, by public key, whenever the file was read
+   * @param apply gets all peers, by public key, whenever the file was read
    * @throws CryptcabError when the file cannot be read
    */
   constructor(path: string, log: Log, apply: (peers: ReadonlyMap<string, KnownPeer>) => void) {
@@ -45,7 +48,7 @@ export class KnownPeers {
       this.#load();
     } catch (error) {
       throw new CryptcabError(
-        `cannot read the peers file ${path}: ${messageOf(error)}; name one with --peers, a public key in each line`,
+        `cannot read the peers file ${path}: ${messageOf(error)}; name one with ${optionName('secure.peers')}, a public key in each line`,
       );
     }
     this.#timer = setInterval(() => this.#lookAt(), LOOK_MS);
@@ -55,7 +58,7 @@ export class KnownPeers {
     clearInterval(this.#timer);
   }
 
-  /** Reads the file again; whoever was known stays when it cannot be read. */
+  /** Reads the file again; if it cannot be read, known peers stay. */
   reload(): void {
     try {
       this.#load();
@@ -87,13 +90,14 @@ export class KnownPeers {
   #load(): void {
     this.#seen = this.#look();
     this.#read = this.#seen;
-    const { peers, wrong } = parsePeers(readFileSync(this.#path, 'utf8'));
+    const bytes = readFileSync(this.#path);
+    const fault = encodingFault(bytes);
+    if (fault !== undefined) throw new CryptcabError(`it ${fault}`);
+    const exposed = exposure(statSync(this.#path), 'write');
+    if (exposed !== undefined) this.#log.warn({ file: this.#path }, `the peers file ${exposed}`);
+    const { peers, wrong } = parsePeers(bytes.toString());
     const known = new Map<string, KnownPeer>();
-    for (const { line, publicKey, name, presharedKeyFile, endpoint, addresses } of peers) {
-      if (addresses !== undefined) {
-        wrong.push({ line, why: 'ip= is for peers that speak IP packets, which this server does not serve' });
-        continue;
-      }
+    for (const { line, publicKey, name, presharedKeyFile, endpoint } of peers) {
       try {
         known.set(keyText(publicKey), {
           line,

@@ -1,20 +1,29 @@
-import type { Link, WireTap } from '../cable.js';
-import { Core } from '../core/core.js';
+import type { Link } from '../cable.js';
 import { CryptcabError, messageOf } from '../error.js';
 import type { Io } from '../io-path.js';
 import { keyText } from '../keys/key-text.js';
 import { type Log, SeldomLog } from '../log.js';
 import { openCable } from '../open-cable.js';
-import type { OpenPlug } from '../plug/plug.js';
+import { openCore } from '../open-core.js';
+import { optionName } from '../options/name.js';
+import { Passages } from '../passages.js';
+import type { OpenPlug, PeerIdentity } from '../plug/plug.js';
+import { firstAttempt } from '../plug/trouble.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import { deferred, type RunningClient, type Watcher } from '../running.js';
+import { keepTrying } from '../try-again.js';
+import { nobodyListens } from '../udp/knock.js';
+import { ownUdp } from '../udp/own.js';
 import type { OpenUdp } from '../udp/udp.js';
-import { warnOfLength } from '../warnings.js';
+import { noteRefusal, warnOfLength, warnOfLoop, warnOfNobody, warnOfPort } from '../warnings.js';
+import type { WireTap } from '../wire-tap.js';
 import { EnrolPace } from './enrol-pace.js';
-import { peerText, SecureSide } from './secure-side.js';
+import { ownClock } from './hints.js';
+import { identityOf, peerText } from './peer-text.js';
+import { SecureSide } from './secure-side.js';
 
-/** With -k: how often something is said. A NAT forgets UDP after 30 s at the earliest. */
+/** Of a cable that keeps itself alive: how often something is said. A NAT forgets UDP after 30 s at the earliest. */
 const KEEPALIVE_INTERVAL = 25_000;
 
 /** What a client needs to connect. */
@@ -38,8 +47,12 @@ export type Enrol = (signal: AbortSignal) => Promise<SecureKeys>;
 export interface SecureClientConfiguration {
   /** Local UDP port; 0 for any. */
   readonly port: number;
+  /** Our only address; all of this machine's when undefined. */
+  readonly bind?: string | undefined;
   /** Name or address of the server, and its UDP port. */
   readonly server: { readonly host: string; readonly port: number };
+  /** Whether datagrams go to that very port, whatever port enrolment tells: it is forwarded to the server's. */
+  readonly portForwarded?: boolean;
   /** Keys that both ends have, or the way to get some. */
   readonly keys: SecureKeys | Enrol;
   readonly keepalive: boolean;
@@ -59,16 +72,24 @@ export interface SecureClientConfiguration {
  */
 export async function startSecureClient(configuration: SecureClientConfiguration): Promise<RunningClient> {
   const { log, server, keys, watcher } = configuration;
-  const core = await Core.load();
+  const core = await openCore();
   const pace = new EnrolPace();
   const seldom = new SeldomLog();
   const ended = deferred();
   const up = deferred();
   const ready = deferred();
+  /** What the first attempt to plug in waits for. */
+  let waitsFor: string | undefined;
+  const passages = new Passages();
   const abort = new AbortController();
   let side: SecureSide | undefined;
   let peer: Peer | undefined;
   let enrolling: Promise<void> | undefined;
+  let knocking: Promise<void> | undefined;
+  /** Why the last enrolment failed, while it is tried again. */
+  let trouble: string | undefined;
+  /** Ends the enrolment that is under way. */
+  let noMore = new AbortController();
   /** Before that, a plug that fails ends the client, which says so itself. */
   let pluggedIn = false;
   const who = server.host;
@@ -78,6 +99,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     io: configuration.io,
     openUdp: configuration.openUdp,
     port: configuration.port,
+    bind: configuration.bind,
     tap: configuration.tap,
     events: {
       control: (datagram, from) => side?.receive(datagram, from),
@@ -86,28 +108,34 @@ export async function startSecureClient(configuration: SecureClientConfiguration
       large() {},
       worn() {},
       tooLong: (link, frameMax) => warnOfLength(log, textOf(link), frameMax, false),
-      refused(_link, why, times) {
+      refused(link, why, times) {
         if (why === 'no key') return; // not up: frames from the switch have nowhere to go yet
+        if (why === 'own datagram') {
+          const loop = (all: number) => warnOfLoop(log, named(), link.remote, all);
+          return seldom.note(performance.now(), why, loop, times);
+        }
         seldom.note(performance.now(), why, (all) => log.info({ times: all }, `dropped: ${why}`), times);
       },
-      plugLost(_link, why) {
-        if (!pluggedIn) return;
-        seldom.note(performance.now(), 'plug', () => log.warn({}, `lost the switch, trying again: ${why}`));
-        watcher?.unplugged(named(), why);
+      plugLost(link, why) {
+        if (pluggedIn) unplugged(link, why);
       },
-      plugBack() {
-        log.info({}, 'plugged into the switch again');
-        watcher?.plugged(named());
+      plugged(link) {
+        passages.plugged(link, () => {
+          log.info({ port: link.port }, 'plugged into the switch again');
+          watcher?.plugged(whom());
+        });
       },
       unreachable() {},
-      sendFailed(why, times) {
-        const say = (all: number) => log.warn({ times: all }, `cannot send: ${why}`);
-        seldom.note(performance.now(), `send ${why}`, say, times);
-      },
+      sendFailed: (why, times, lasts) => noteRefusal(log, seldom, why, times, lasts),
       failed: (error) => ended.reject(error),
     },
   });
   log.info({ io: cable.io }, 'how frames and datagrams are moved');
+
+  function unplugged(link: Link, why: string): void {
+    const had = passages.lost(link, () => watcher?.unplugged(whom(), why));
+    warnOfPort(log, seldom, had, why);
+  }
 
   function textOf(link: Link): string {
     return remoteText(link.remote);
@@ -117,8 +145,13 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     return peer === undefined ? who : peerText(peer);
   }
 
+  function whom(): PeerIdentity {
+    return peer === undefined ? { peer: who } : identityOf(peer);
+  }
+
   /** Calls the server with these keys. */
   function call({ privateKey, presharedKey, serverPublicKey, serverPort = server.port }: SecureKeys): void {
+    const port = configuration.portForwarded ? server.port : serverPort;
     const mine = new SecureSide({
       cable,
       privateKey,
@@ -127,26 +160,41 @@ export async function startSecureClient(configuration: SecureClientConfiguration
       seldom,
       handlers: {
         up(to) {
-          log.info({ server: who, peer: peerText(to) }, 'the cable is up');
           pace.answered();
-          watcher?.up({ peer: peerText(to), address: remoteText(to.endpoint as Remote), cipher: 'secure' });
-          up.resolve();
+          noMore.abort(); // the keys that were there hold
+          const link = mine.linkOf(to);
+          if (link === undefined) return;
+          passages.agreed(link, () => {
+            log.info({ server: who, peer: peerText(to), port: link.port }, 'the cable is up');
+            watcher?.up({ ...identityOf(to), address: remoteText(to.endpoint as Remote), cipher: 'secure' });
+            up.resolve();
+          });
         },
         down(to, why) {
-          if (why !== 'expired') return; // replaced by another, or at the end
-          log.info(
-            { server: who, peer: peerText(to) },
-            'the cable is down: nothing has come from the server for long',
+          const link = mine.linkOf(to);
+          const wasUp = link !== undefined && passages.over(link);
+          if (why !== 'expired' && why !== 'goodbye') return; // replaced by another, or at the end
+          const said =
+            why === 'expired' ? 'nothing has come from the server for long' : 'the server said goodbye';
+          log.info({ server: who, peer: peerText(to) }, `the cable is down: ${said}; calling it again`);
+          if (wasUp) watcher?.down(identityOf(to), why);
+          mine.wanted(to);
+        },
+        stranger: (publicKey, from) => {
+          const key = keyText(publicKey);
+          log.warn(
+            { peer: remoteText(from), publicKey: key },
+            `somebody calls with another public key than the server's: if this is the server, give ${optionName('secure.serverPublicKey')} ${key}`,
           );
-          watcher?.down(peerText(to), why);
         },
         noAnswer() {
-          seldom.note(performance.now(), 'unanswered', () =>
-            log.warn({ publicKey: keyText(mine.publicKey) }, noAnswer(serverPort)),
-          );
+          knocking ??= sayWhy(mine, port).finally(() => {
+            knocking = undefined;
+          });
           if (typeof keys === 'function' && pace.due(performance.now())) enrol(keys);
         },
         unanswered: (to) => mine.wanted(to),
+        noWay: (_to, error) => ended.reject(error),
       },
     });
     privateKey.fill(0);
@@ -154,16 +202,21 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     let called: Peer;
     try {
       const options = { publicKey: serverPublicKey, ...(presharedKey && { presharedKey }) };
-      called = mine.add(options, { host: who, port: serverPort });
+      called = mine.add(options, { host: who, port });
     } catch (error) {
-      throw new CryptcabError(`the server's public key (--peer) is none to use: ${messageOf(error)}`);
+      throw new CryptcabError(
+        `the server's public key (${optionName('secure.serverPublicKey')}) is none to use: ${messageOf(error)}`,
+      );
     } finally {
       presharedKey?.fill(0);
     }
     peer = called;
-    mine.plug(called, configuration.plug).then(
-      () => {
+    firstAttempt(mine.plug(called, configuration.plug)).then(
+      (waits) => {
+        const link = mine.linkOf(called);
+        if (waits !== undefined && !pluggedIn && link !== undefined) unplugged(link, waits);
         pluggedIn = true;
+        waitsFor = waits;
         ready.resolve();
       },
       (error: Error) => {
@@ -174,30 +227,60 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     );
   }
 
+  /** Says why there is no answer, as far as that can be found out. */
+  async function sayWhy(mine: SecureSide, port: number): Promise<void> {
+    await undefined; // the next initiation is sent first: an older one after it would be a replay from a clock set back
+    const { initiation } = mine;
+    const open = configuration.openUdp ?? ownUdp();
+    const asked = initiation && nobodyListens(open, initiation.to, initiation.datagram, abort.signal);
+    const nobody = await asked?.catch(() => false);
+    if (abort.signal.aborted) return;
+    if (initiation && nobody) {
+      warnOfNobody(log, seldom, remoteText(initiation.to));
+      return;
+    }
+    seldom.note(performance.now(), 'unanswered', () =>
+      log.warn({ publicKey: keyText(mine.publicKey) }, noAnswer(port)),
+    );
+  }
+
   function noAnswer(port: number): string {
     const enrolled = typeof keys === 'function';
     const missing = enrolled
       ? ''
-      : ', that its peers file has the public key of this end, that --peer is its own, and that both have the same psk= or none';
-    return `no secure answer from ${who}:${port}, trying on: see that a server with --secure runs there, and that UDP port ${port} is open on the way${missing}`;
+      : `, that its peers file has the public key of this end, that ${optionName('secure.serverPublicKey')} is its own, and that both have the same psk= or none`;
+    return `no secure answer from ${who}:${port}, trying on: see that a server with ${optionName('secure')} runs there, and that UDP port ${port} is open on the way${missing}${enrolled ? '' : ownClock(Date.now())}`;
   }
 
   /** Gets new keys, and calls the server with them. */
   function enrol(get: Enrol): void {
     if (enrolling !== undefined) return;
-    pace.begun(performance.now());
+    noMore = new AbortController();
+    const signal = AbortSignal.any([abort.signal, noMore.signal]);
     enrolling = (async () => {
       try {
-        const got = await get(abort.signal).catch((error: Error) => {
+        // While an enrolment is tried again, the keys that are there are tried on.
+        const got = await keepTrying(() => get(signal), {
+          signal,
+          random: Math.random,
+          failed: ({ marked: message }) => {
+            trouble = message;
+            const say = () => log.warn({}, `${message}; trying again`);
+            seldom.note(performance.now(), message, say);
+          },
+          goesOn: () => log.warn({}, `enrolled at ${who}: going on`),
+        }).catch((error: Error) => {
           if (side === undefined) throw error;
-          seldom.note(performance.now(), 'enrol', () => log.warn({}, messageOf(error)));
+          if (!signal.aborted) seldom.note(performance.now(), 'enrol', () => log.warn({}, messageOf(error)));
         });
+        trouble = undefined;
         if (got === undefined) return; // the old keys are tried on
         await side?.close();
         if (!abort.signal.aborted) call(got);
       } catch (error) {
         if (!abort.signal.aborted) ended.reject(error as Error);
       } finally {
+        pace.begun(performance.now());
         enrolling = undefined;
       }
     })();
@@ -206,12 +289,14 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   async function close(): Promise<void> {
     abort.abort();
     clearInterval(keepalive);
-    await enrolling;
+    await Promise.all([enrolling, knocking]);
     await side?.close();
     await cable.close();
     ended.resolve();
   }
 
+  const told = ready.promise.then(() => waitsFor);
+  told.catch(() => {}); // `ended` says it as well
   const keepalive = configuration.keepalive
     ? setInterval(() => peer && side?.keepalive(peer), KEEPALIVE_INTERVAL)
     : undefined;
@@ -229,8 +314,9 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   return {
     local: cable.local,
     io: cable.io,
-    ready: ready.promise,
+    ready: told,
     up: up.promise,
+    trouble: () => trouble ?? (peer && side?.trouble(peer)),
     ended: ended.promise,
     statistics: () => side?.statistics() ?? [],
     refusals: () => side?.refused ?? new Map(),

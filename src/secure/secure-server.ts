@@ -1,16 +1,25 @@
-import { createHash } from 'node:crypto';
+import { blake2s } from '@noble/hashes/blake2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Cable, Link } from '../cable.js';
 import { CryptcabError, messageOf } from '../error.js';
+import { drawSecret } from '../keys/draw.js';
 import type { Enrolled } from '../keys/enrolment.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
-import type { OpenPlug } from '../plug/plug.js';
+import { optionName } from '../options/name.js';
+import type { Passages } from '../passages.js';
+import type { OpenPlug, PeerIdentity } from '../plug/plug.js';
 import type { Remote } from '../protocol/remote.js';
 import { remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
+import type { SecureDown, SecureGone } from '../protocol/secure/terms.js';
 import type { Watcher } from '../running.js';
+import { ownClock } from './hints.js';
 import { type KnownPeer, KnownPeers } from './known-peers.js';
-import { peerText, SecureSide } from './secure-side.js';
+import { identityOf, peerText } from './peer-text.js';
+import { Roster } from './roster.js';
+import { SecureSide } from './secure-side.js';
+import { ServerState } from './server-state.js';
 
 export interface SecureServerConfiguration {
   /** 32 bytes. */
@@ -19,9 +28,43 @@ export interface SecureServerConfiguration {
   readonly peers?: readonly Omit<KnownPeer, 'line'>[];
   /** More of them, in a file that is read again when it changes. */
   readonly peersFile?: string;
+  /** Enrolled peers at a time, at most; 1024 unless told. */
+  readonly enrolledMax?: number | undefined;
+  /** For how many days an enrolled peer may be silent; 30 unless told. */
+  readonly forgetAfter?: number | undefined;
+  /** A directory of this server's own, where it keeps what it knows of its peers over a restart. */
+  readonly state?: string | undefined;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
 }
+
+/** What the server has that its secure half is of. */
+export interface SecureServerHost {
+  readonly cable: Cable;
+  /** Makes a switch port for each peer. */
+  readonly plug: OpenPlug;
+  readonly passages: Passages;
+  readonly log: Log;
+  readonly seldom: SeldomLog;
+  readonly watcher: Watcher | undefined;
+}
+
+/** What the log says of a peer that is not up any more. */
+const DOWN: Readonly<Record<SecureDown, string>> = {
+  expired: 'peer is gone: nothing has come from it for long',
+  goodbye: 'peer is gone: it said goodbye',
+  removed: 'peer is cut off',
+  disconnected: 'peer is cut off',
+};
+
+/** And of one that has enrolled and was removed. */
+const GONE: Readonly<Record<SecureGone, string>> = {
+  silent: 'it was silent for long',
+  'no room': 'it was away, and another one took its place',
+  goodbye: 'it has ended, and its keys with it',
+};
+
+const DAY_MS = 86_400_000;
 
 interface Listed {
   readonly peer: Peer;
@@ -31,7 +74,7 @@ interface Listed {
 
 /** Of the preshared key a digest: it is not kept. */
 function contentOf({ name, presharedKey = new Uint8Array(), endpoint }: KnownPeer): string {
-  return JSON.stringify([name, createHash('sha256').update(presharedKey).digest('base64'), endpoint]);
+  return JSON.stringify([name, bytesToHex(blake2s(presharedKey)), endpoint]);
 }
 
 /** The secure half of a server: a switch port for each peer of the peers file that is up. */
@@ -41,6 +84,7 @@ export class SecureServer {
   readonly #listed = new Map<string, Listed>();
   readonly #port: number;
   readonly #log: Log;
+  #roster: Roster | undefined;
 
   /**
    * @throws CryptcabError when the peers file cannot be read
@@ -48,11 +92,7 @@ export class SecureServer {
    */
   constructor(
     configuration: SecureServerConfiguration,
-    cable: Cable,
-    plug: OpenPlug,
-    log: Log,
-    seldom: SeldomLog,
-    watcher?: Watcher,
+    { cable, plug, passages, log, seldom, watcher }: SecureServerHost,
   ) {
     this.#log = log;
     this.#port = cable.local.port;
@@ -60,24 +100,55 @@ export class SecureServer {
       cable,
       privateKey: configuration.privateKey,
       path: configuration.path,
+      enrolledMax: configuration.enrolledMax,
+      forgetAfter: configuration.forgetAfter && configuration.forgetAfter * DAY_MS,
       log,
       seldom,
       handlers: {
-        up(peer) {
+        up: (peer) => {
+          this.#roster?.heard(peer);
           side.plug(peer, plug);
-          const address = remoteText(peer.endpoint as Remote);
-          log.info({ peer: peerText(peer), address }, 'peer is up, secure');
-          watcher?.up({ peer: peerText(peer), address, cipher: 'secure' });
+          const link = side.linkOf(peer);
+          if (link === undefined) return;
+          passages.agreed(link, () => {
+            const address = remoteText(peer.endpoint as Remote);
+            log.info({ peer: peerText(peer), address, port: link.port }, 'peer is up, secure');
+            watcher?.up({ ...identityOf(peer), address, cipher: 'secure' });
+          });
         },
-        down(peer, why) {
+        down: (peer, why) => {
+          if (why === 'removed') this.#roster?.forget(peer);
+          else this.#roster?.heard(peer);
+          const link = side.linkOf(peer);
+          const wasUp = link !== undefined && passages.over(link);
+          if (link !== undefined) passages.pulled(link);
           side.pull(peer);
-          log.info(
-            { peer: peerText(peer) },
-            why === 'removed' ? 'peer is cut off' : 'peer is gone: nothing has come from it for long',
-          );
-          watcher?.down(peerText(peer), why);
+          log.info({ peer: peerText(peer) }, DOWN[why]);
+          if (wasUp) watcher?.down(identityOf(peer), why);
         },
-        gone: (peer) => log.info({ peer: peerText(peer) }, 'forgot an enrolled peer: it was silent for long'),
+        stranger: (publicKey, from) => {
+          const key = keyText(publicKey);
+          const where =
+            configuration.peersFile === undefined
+              ? `a file for ${optionName('secure.peers')}`
+              : 'the peers file';
+          log.warn(
+            { peer: remoteText(from), publicKey: key },
+            `somebody calls whose public key is not known here: to let them in, add this line to ${where}: ${key}`,
+          );
+        },
+        noWay: (peer, { marked }) => log.warn({ peer: peerText(peer) }, marked),
+        noAnswer(peer) {
+          const at = remoteText(peer.endpoint as Remote);
+          const text = `no secure answer from ${peerText(peer)} at ${at}, trying on: see that it runs with ${optionName('secure')}, that it has this end's public key, and the same preshared key or none${ownClock(Date.now())}`;
+          const say = () => log.info({ publicKey: keyText(side.publicKey) }, text);
+          seldom.note(performance.now(), `unanswered ${keyText(peer.publicKey)}`, say);
+        },
+        moved: (peer) => this.#roster?.heard(peer),
+        gone: (peer, why) => {
+          this.#roster?.forget(peer);
+          log.info({ peer: peerText(peer) }, `forgot an enrolled peer: ${GONE[why]}`);
+        },
       },
     });
     this.#side = side;
@@ -90,6 +161,15 @@ export class SecureServer {
       side.close();
       throw error;
     }
+    if (configuration.state !== undefined) {
+      const { state: directory, privateKey } = configuration;
+      const { publicKey } = side;
+      this.#roster = new Roster(
+        new ServerState({ directory, privateKey, publicKey, random: drawSecret, log }),
+        side,
+      );
+      this.#roster.restore();
+    }
     log.info({ publicKey: keyText(side.publicKey) }, 'secure peers connect to this public key');
   }
 
@@ -97,10 +177,17 @@ export class SecureServer {
     return this.#side;
   }
 
-  /** A link's peer, for people. */
-  nameOf(link: Link): string | undefined {
+  /** A link's peer. */
+  identityOf(link: Link): PeerIdentity | undefined {
     const peer = this.#side.peerOf(link);
-    return peer && peerText(peer);
+    return peer && identityOf(peer);
+  }
+
+  /** Who may connect and is not up, and where each was last. */
+  away(): (PeerIdentity & { readonly address: string | undefined })[] {
+    return [...this.#side.peers()]
+      .filter(({ up }) => !up)
+      .map(({ peer }) => ({ ...identityOf(peer), address: peer.endpoint && remoteText(peer.endpoint) }));
   }
 
   /** Reads the peers file again. */
@@ -111,11 +198,13 @@ export class SecureServer {
   /**
    * Lets somebody connect who has shown by other means that they may, until they have been silent for long.
    * @param presharedKey 32 bytes
-   * @throws CryptcabError for what is no public key, our own, or there already
+   * @throws CryptcabError for what is no public key, our own, or there already, and where as many have enrolled as may and
+   * all are up
    */
   enrol(publicKey: Uint8Array, presharedKey: Uint8Array): Enrolled {
     try {
       const peer = this.#side.add({ publicKey, presharedKey, enrolled: true });
+      this.#roster?.enrolled(peer, presharedKey);
       this.#log.info({ peer: peerText(peer) }, 'enrolled a peer');
     } catch (error) {
       throw new CryptcabError(`cannot enrol: ${messageOf(error)}`);
@@ -123,8 +212,47 @@ export class SecureServer {
     return { publicKey: this.#side.publicKey, port: this.#port };
   }
 
+  /**
+   * Lets one more peer connect; where its endpoint is known it is called.
+   * @returns what it is called from now on
+   * @throws CryptcabError for what is no public key, our own, or there already
+   */
+  add({ endpoint, ...options }: Omit<KnownPeer, 'line'>): PeerIdentity {
+    try {
+      return identityOf(this.#side.add(options, endpoint));
+    } catch (error) {
+      throw new CryptcabError(`cannot add a peer: ${messageOf(error)}`);
+    }
+  }
+
+  /**
+   * Cuts a peer off for good.
+   * @param publicKey 44 characters
+   * @returns whether it was there
+   * @throws CryptcabError where the peers file has it, which would let it in again
+   */
+  remove(publicKey: string): boolean {
+    const peer = this.#side.find(publicKey);
+    if (peer === undefined) return false;
+    const listed = this.#listed.get(publicKey);
+    if (listed !== undefined)
+      throw new CryptcabError(`cannot remove ${peerText(peer)}: it is in the peers file; remove its line`);
+    this.#side.remove(peer);
+    return true;
+  }
+
+  /** Ends the session of a peer, which may connect again. @returns whether it was up */
+  disconnect(publicKey: string): boolean {
+    const peer = this.#side.find(publicKey);
+    if (peer === undefined || !this.#side.isUp(peer)) return false;
+    this.#side.disconnect(peer);
+    return true;
+  }
+
   async close(): Promise<void> {
     this.#known?.close();
+    this.#roster?.close();
+    this.#roster = undefined;
     await this.#side.close();
   }
 

@@ -1,41 +1,34 @@
-import { randomBytes } from 'node:crypto';
 import type { Cable, Link } from '../cable.js';
-import { messageOf } from '../error.js';
+import { isHopeless } from '../error.js';
+import { drawSecret } from '../keys/draw.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
-import type { OpenPlug } from '../plug/plug.js';
-import { type Remote, remoteText } from '../protocol/remote.js';
+import { forPeer, type OpenPlug } from '../plug/plug.js';
+import { ATTEMPT_DELAY } from '../protocol/race.js';
+import { type Remote, remoteKey, remoteText } from '../protocol/remote.js';
+import { MESSAGE } from '../protocol/secure/constants.js';
 import { SecureMachine } from '../protocol/secure/machine.js';
-import { isTransport } from '../protocol/secure/messages.js';
+import { handshakeType, isTransport } from '../protocol/secure/messages.js';
 import type { Peer } from '../protocol/secure/peer.js';
-import type { PeerOptions, SecureEffect, SecureRefusal } from '../protocol/secure/terms.js';
-import { resolveHost } from '../resolve.js';
+import type { PeerOptions, SecureEffect, SecureHint, SecureRefusal } from '../protocol/secure/terms.js';
+import { type Ask, Resolver } from '../resolve.js';
 import type { PeerStatistics } from '../running.js';
+import type { Endpoint } from './endpoint.js';
+import type { SecureHandlers } from './handlers.js';
+import { hintText } from './hints.js';
+import { Holes } from './holes.js';
+import { identityOf, peerText } from './peer-text.js';
+import { type SleepClock, sleepClock } from './sleep-clock.js';
 
 /** How often the machine's timers are looked at; the shortest of them is seconds long. */
 const TICK_MS = 250;
-/** Of a public key, in the log. */
-const SHORT_KEY = 8;
+/** Another address is to be tried by then; a timer may ring up to 1 ms too early. */
+const ELSEWHERE_MS = ATTEMPT_DELAY + 1;
 
-/** Where a peer is said to be. */
-export interface Endpoint {
-  /** Name or address. */
-  readonly host: string;
-  /** UDP. */
-  readonly port: number;
-}
-
-/** What the owner of a secure side does about its peers. */
-export interface SecureHandlers {
-  /** Frames can flow. */
-  up(peer: Peer): void;
-  down(peer: Peer, why: 'expired' | 'removed'): void;
-  /** An enrolled peer was silent for too long: it is removed. */
-  gone?(peer: Peer): void;
-  /** No answer for some seconds; tried on. */
-  noAnswer?(peer: Peer): void;
-  /** No answer for long; not tried any more until something wants it. */
-  unanswered?(peer: Peer): void;
+/** A message that begins a handshake, and where it was sent. */
+export interface Initiation {
+  readonly to: Remote;
+  readonly datagram: Uint8Array;
 }
 
 interface Member {
@@ -43,27 +36,14 @@ interface Member {
   link: Link | undefined;
   plugged: boolean;
   up: boolean;
-  /** Which of its host's addresses was tried last. */
-  tried: number;
+  readonly resolver: Resolver | undefined;
+  /** Ends what is under way for it. */
+  readonly forgotten: AbortController;
   resolving: boolean;
 }
 
-/** Whether a datagram is one of the secure cable; types 1 to 4 are none of the classic protocol's. */
-export function isSecure(datagram: Uint8Array): boolean {
-  const [type, ...zeros] = datagram.subarray(0, 4);
-  return (
-    type !== undefined && type >= 1 && type <= 4 && zeros.length === 3 && zeros.every((one) => one === 0)
-  );
-}
-
-/** A peer, for people: its name, and the beginning of its public key. */
-export function peerText(peer: Peer): string {
-  const key = `${keyText(peer.publicKey).slice(0, SHORT_KEY)}…`;
-  return peer.name === '' ? key : `${peer.name} (${key})`;
-}
-
 /**
- * The secure links of a cable: carries out what the machine says (secure-protocol). Which peers there are, and what
+ * The secure links of a cable: carries out what the machine says (secure.md). Which peers there are, and what
  * they are plugged into, is its owner's business.
  */
 export class SecureSide {
@@ -75,43 +55,75 @@ export class SecureSide {
   readonly #seldom: SeldomLog;
   readonly #members = new Map<Peer, Member>();
   readonly #byLink = new WeakMap<Link, Peer>();
+  /** Who may not connect any more, until all is done that follows. */
+  readonly #removed = new Set<Peer>();
   readonly #tasks = new Set<Promise<void>>();
+  readonly #ask: Ask | undefined;
+  readonly #holes: Holes;
   readonly #timer: NodeJS.Timeout;
+  /** Each rings when an initiation may go to another address. */
+  readonly #elsewhere = new Set<NodeJS.Timeout>();
+  /** Whether a peer's name stands for more than one address. */
+  #several = false;
+  readonly #clock: SleepClock;
+  #initiation: Initiation | undefined;
   #acting = false;
-  #closed = false;
 
   /**
    * @param privateKey 32 bytes; the machine keeps a copy of it
    * @param path largest UDP payload to be sent, bytes
+   * @param enrolledMax enrolled peers at a time, at most; 1024 unless told
+   * @param ask looks names up; the system does unless told
+   * @param forgetAfter for how long an enrolled peer may be silent, ms; 30 days unless told
+   * @param clock goes on while the system sleeps; the system's unless told
    */
   constructor(options: {
     readonly cable: Cable;
     readonly privateKey: Uint8Array;
     readonly path: number;
+    readonly enrolledMax?: number | undefined;
     readonly handlers: SecureHandlers;
     readonly log: Log;
     readonly seldom: SeldomLog;
+    readonly ask?: Ask | undefined;
+    readonly forgetAfter?: number | undefined;
+    readonly clock?: SleepClock;
   }) {
     this.#cable = options.cable;
     this.#path = options.path;
     this.#handlers = options.handlers;
     this.#log = options.log;
     this.#seldom = options.seldom;
+    this.#ask = options.ask;
+    this.#clock = options.clock ?? sleepClock();
     this.#machine = new SecureMachine({
       privateKey: options.privateKey,
-      random: (length) => new Uint8Array(randomBytes(length)),
+      random: drawSecret,
       index: (peer, drawn) => {
         const member = this.#members.get(peer);
         const link = member && this.#linkOf(peer, member);
         return link === undefined ? drawn : this.#cable.index(link, drawn);
       },
       unixTime: Date.now,
+      enrolledMax: options.enrolledMax,
+      forgetAfter: options.forgetAfter,
+      controls: true,
     });
-    this.#timer = setInterval(() => this.#step((now) => this.#machine.tick(now)), TICK_MS);
+    this.#holes = new Holes(options.cable, (hint) => this.#hint(hint));
+    this.#timer = setInterval(() => {
+      this.#clock.look();
+      this.#tick();
+      this.#holes.look(this.#clock.now(), this.#members);
+    }, TICK_MS);
   }
 
   get publicKey(): Uint8Array {
     return this.#machine.publicKey;
+  }
+
+  /** The last one that was sent. */
+  get initiation(): Initiation | undefined {
+    return this.#initiation;
   }
 
   /** What was dropped, by reason: handshakes that are none, and transport messages of nobody's. */
@@ -121,20 +133,58 @@ export class SecureSide {
 
   /**
    * From now on this one may connect; where its endpoint is known it is called.
-   * @throws RangeError for what is no public key, our own, or there already
+   * @throws RangeError for what is no public key, our own, or there already, and for one more that enrols where all are up
    */
   add(options: Omit<PeerOptions, 'endpoint'>, endpoint?: Endpoint): Peer {
-    const peer = this.#machine.addPeer(performance.now(), { ...options, name: options.name ?? '' });
-    const member = { endpoint, link: undefined, plugged: false, up: false, tried: -1, resolving: false };
+    const eager = endpoint !== undefined;
+    const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name: options.name ?? '', eager });
+    const member: Member = {
+      endpoint,
+      link: undefined,
+      plugged: false,
+      up: false,
+      resolver: endpoint && new Resolver(endpoint.host, this.#cable.local.address, this.#log, this.#ask),
+      forgotten: new AbortController(),
+      resolving: false,
+    };
     this.#members.set(peer, member);
+    this.#step(() => {}); // another one may have had to make room
     if (endpoint !== undefined) this.#resolve(peer, member);
     return peer;
   }
 
   /** This one may not connect any more: it is cut off at once. */
   remove(peer: Peer): void {
+    this.#removed.add(peer);
     this.#step(() => this.#machine.removePeer(peer));
-    this.#forget(peer);
+  }
+
+  /** Calls a peer where it was last. */
+  recall(peer: Peer, endpoint: Remote): void {
+    this.#machine.setEndpoint(peer, endpoint);
+    const link = this.#members.get(peer)?.link;
+    if (link !== undefined) this.#cable.move(link, endpoint);
+    this.wanted(peer);
+  }
+
+  /** All that may connect, and whether each is up. */
+  *peers(): Generator<{ readonly peer: Peer; readonly up: boolean }> {
+    for (const [peer, { up }] of this.#members) yield { peer, up };
+  }
+
+  /** Ends a peer's session; it may connect again. */
+  disconnect(peer: Peer): void {
+    this.#step(() => this.#machine.disconnect(peer));
+  }
+
+  /** The peer with this public key, as text. */
+  find(publicKey: string): Peer | undefined {
+    return this.#machine.peers.find((peer) => keyText(peer.publicKey) === publicKey);
+  }
+
+  /** Whether a peer is up. */
+  isUp(peer: Peer): boolean {
+    return this.#members.get(peer)?.up === true;
   }
 
   /** A datagram came that is of no link. */
@@ -152,9 +202,7 @@ export class SecureSide {
 
   /** Says something to a peer, so that a quiet link stays. */
   keepalive(peer: Peer): void {
-    const link = this.#members.get(peer)?.link;
-    if (link !== undefined && peer.sealing !== undefined) this.#cable.keepalive(link);
-    else this.wanted(peer);
+    this.#step((now) => this.#machine.keepalive(now, peer));
   }
 
   /**
@@ -166,7 +214,7 @@ export class SecureSide {
     const link = member && this.#linkOf(peer, member);
     if (member === undefined || link === undefined || member.plugged) return Promise.resolve();
     member.plugged = true;
-    return this.#cable.plug(link, open).settled;
+    return this.#cable.plug(link, forPeer(open, identityOf(peer))).settled;
   }
 
   /** Gives a peer's port back. */
@@ -177,16 +225,41 @@ export class SecureSide {
     this.#run(this.#cable.pull(member.link));
   }
 
+  /** A peer's link, once it has one. */
+  linkOf(peer: Peer): Link | undefined {
+    return this.#members.get(peer)?.link;
+  }
+
+  /** Whether a peer has a port of the switch. */
+  get plugged(): boolean {
+    for (const { link } of this.#members.values()) if (link?.port !== undefined) return true;
+    return false;
+  }
+
   /** Whose link this is. */
   peerOf(link: Link): Peer | undefined {
     return this.#byLink.get(link);
+  }
+
+  /** Why a peer's name has no address; undefined when it has one, or is none. */
+  trouble(peer: Peer): string | undefined {
+    return this.#members.get(peer)?.resolver?.trouble;
   }
 
   /** What each peer that is up has carried. */
   statistics(): PeerStatistics[] {
     return [...this.#members].flatMap(([peer, { link, up }]) =>
       up && link !== undefined
-        ? [{ peer: peerText(peer), address: remoteText(link.remote), ...this.#cable.counts(link) }]
+        ? [
+            {
+              ...identityOf(peer),
+              address: remoteText(link.remote),
+              port: link.port,
+              roundTrip: peer.roundTrip,
+              loss: peer.loss,
+              ...this.#cable.counts(link),
+            },
+          ]
         : [],
     );
   }
@@ -194,21 +267,28 @@ export class SecureSide {
   /** Cuts all off and wipes all keys. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#closed = true;
+    for (const timer of this.#elsewhere) clearTimeout(timer);
     for (const peer of [...this.#members.keys()]) this.remove(peer);
     this.#machine.end();
+    this.#clock.close();
     await Promise.allSettled(this.#tasks);
+  }
+
+  #tick(): void {
+    this.#step((now) => this.#machine.tick(now));
   }
 
   /** Tells the machine something, and does what it says. What is told from within waits for its turn. */
   #step(tell: (now: number) => void): void {
-    tell(performance.now());
+    tell(this.#clock.now());
     if (this.#acting) return;
     this.#acting = true;
     try {
       for (let effects = this.#machine.take(); effects.length > 0; effects = this.#machine.take()) {
         for (const effect of effects) this.#act(effect);
       }
+      for (const peer of this.#removed) this.#forget(peer);
+      this.#removed.clear();
     } finally {
       this.#acting = false;
     }
@@ -217,13 +297,21 @@ export class SecureSide {
   #act(effect: SecureEffect): void {
     if (effect.do === 'send') {
       this.#cable.send(effect.datagram, effect.to);
+      if (handshakeType(effect.datagram) === MESSAGE.INITIATION) {
+        this.#initiation = effect;
+        if (this.#several) this.#tickForOthers();
+      }
       return;
     }
     if (effect.do === 'refused') {
       const { from, why } = effect;
       const say = (times: number) => this.#log.info({ peer: remoteText(from), times }, `dropped: ${why}`);
-      // By reason alone: whoever can forge one source address can forge many.
-      this.#seldom.note(performance.now(), `secure ${why}`, say);
+      // By reason alone: an attacker who can forge one source address can forge many.
+      this.#seldom.note(this.#clock.now(), `secure ${why}`, say);
+      return;
+    }
+    if (effect.do === 'hint') {
+      this.#hint(effect.hint);
       return;
     }
     const { peer } = effect;
@@ -244,13 +332,17 @@ export class SecureSide {
         if (member.link !== undefined) this.#cable.drop(member.link, effect.place);
         break;
       case 'keepalive':
-        if (member.link !== undefined) this.#cable.keepalive(member.link);
+        if (member.link !== undefined) this.#cable.say(member.link, new Uint8Array());
+        break;
+      case 'control':
+        if (member.link !== undefined) this.#cable.say(member.link, effect.payload);
         break;
       case 'moved':
         this.#moved(peer, member, effect.to);
         break;
       case 'resolve':
-        if (member.endpoint !== undefined) this.#resolve(peer, member);
+        if (member.endpoint === undefined) break; // it is the one that calls
+        this.#resolve(peer, member);
         this.#handlers.noAnswer?.(peer);
         break;
       case 'unanswered':
@@ -267,19 +359,30 @@ export class SecureSide {
         this.#handlers.down(peer, effect.why);
         break;
       case 'gone':
-        this.#handlers.gone?.(peer);
+        this.#handlers.gone?.(peer, effect.why);
         this.#forget(peer);
         break;
     }
   }
 
+  #hint(hint: SecureHint): void {
+    if (hint.what === 'stranger') {
+      this.#handlers.stranger?.(hint.publicKey, hint.from);
+      return;
+    }
+    const say = () => this.#log.warn({ peer: peerText(hint.peer) }, hintText(hint));
+    this.#seldom.note(this.#clock.now(), `${hint.what} ${keyText(hint.peer.publicKey)}`, say);
+  }
+
   #moved(peer: Peer, member: Member, to: Remote): void {
     if (member.link === undefined) return;
+    const before = remoteKey(member.link.remote);
     this.#cable.move(member.link, to);
-    if (!member.up) return;
+    if (!member.up || before === remoteKey(to)) return;
+    this.#handlers.moved?.(peer);
     const say = (times: number) =>
       this.#log.info({ peer: peerText(peer), address: remoteText(to), times }, 'the peer has moved');
-    this.#seldom.note(performance.now(), `moved ${keyText(peer.publicKey)}`, say);
+    this.#seldom.note(this.#clock.now(), `moved ${keyText(peer.publicKey)}`, say);
   }
 
   /** A peer's link, made when it is needed for the first time. */
@@ -288,6 +391,7 @@ export class SecureSide {
     member.link ??= this.#cable.join(peer.endpoint ?? nowhere, this.#path, {
       wanted: () => this.wanted(peer),
       opened: (place, from, data) => this.#step((now) => this.#machine.opened(now, peer, place, from, data)),
+      control: (place, payload) => this.#step((now) => this.#machine.control(now, peer, place, payload)),
       sealed: (data, count) => this.#step((now) => this.#machine.sealed(now, peer, data, count)),
       path: (packet) => {
         const text = `the way to the peer carries packets of ${packet} bytes`;
@@ -301,33 +405,55 @@ export class SecureSide {
   }
 
   #forget(peer: Peer): void {
-    const link = this.#members.get(peer)?.link;
+    const member = this.#members.get(peer);
     this.#members.delete(peer);
+    member?.forgotten.abort();
+    const link = member?.link;
     if (link !== undefined) this.#run(this.#cable.unplug(link));
   }
 
-  /** Looks up where a peer is, and calls it there: at the next address each time. */
+  /** Looks up where a peer is, however long that takes, and calls it there. */
   #resolve(peer: Peer, member: Member): void {
-    const { endpoint } = member;
-    if (endpoint === undefined || member.resolving) return;
+    const { endpoint, resolver } = member;
+    if (endpoint === undefined || resolver === undefined || member.resolving) return;
     member.resolving = true;
     const look = async () => {
+      let found: string[];
       try {
-        const addresses = await resolveHost(endpoint.host);
-        if (this.#closed || !this.#members.has(peer)) return;
-        member.tried = (member.tried + 1) % addresses.length;
-        const to = { address: addresses[member.tried] as string, port: endpoint.port };
-        this.#machine.setEndpoint(peer, to);
-        if (member.link !== undefined) this.#cable.move(member.link, to);
-        this.wanted(peer);
+        found = await resolver.wait(member.forgotten.signal);
       } catch (error) {
-        const why = messageOf(error);
-        this.#seldom.note(performance.now(), why, () => this.#log.warn({ peer: peerText(peer) }, why));
+        if (isHopeless(error)) this.#handlers.noWay?.(peer, error);
+        return;
       } finally {
         member.resolving = false;
       }
+      if (!this.#members.has(peer)) return;
+      this.#several ||= found.length > 1;
+      this.#setAddresses(
+        peer,
+        member,
+        found.map((address) => ({ address, port: endpoint.port })),
+      );
+      this.wanted(peer);
     };
     this.#run(look());
+  }
+
+  /** What its name stands for. */
+  #setAddresses(peer: Peer, member: Member, all: readonly Remote[]): void {
+    const { endpoint } = peer;
+    const known = all.some(({ address }) => address === endpoint?.address);
+    const to = known && endpoint !== undefined ? endpoint : (all[0] as Remote);
+    this.#machine.setEndpoint(peer, to, all);
+    if (!known && member.link !== undefined) this.#cable.move(member.link, to);
+  }
+
+  #tickForOthers(): void {
+    const timer = setTimeout(() => {
+      this.#elsewhere.delete(timer);
+      this.#tick();
+    }, ELSEWHERE_MS);
+    this.#elsewhere.add(timer);
   }
 
   #run(task: Promise<void>): void {

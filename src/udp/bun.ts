@@ -1,11 +1,14 @@
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
-import { ANY, mapped, openDual, unmapped } from './dual.js';
-import { BUFFER_BYTES, type OpenUdp, type Udp, type UdpEvents } from './udp.js';
+import { ANY, mapped, openWith, type Place, unmapped } from './dual.js';
+import { BUFFER_BYTES, type OpenUdp, type Sent, type Udp, type UdpEvents } from './udp.js';
 
 /** How often a port that was given up is tried again, and how long after; a second in all. */
 const REOPEN_TRIES = 50;
 const REOPEN_MS = 20;
+
+/** SO_REUSEPORT, as Bun's own node:dgram hands it to `Bun.udpSocket`. */
+const REUSE_PORT = 4;
 
 /** What is used of `Bun.udpSocket`; said here, so that it takes no types of Bun's to build. */
 interface BunSocket {
@@ -30,6 +33,7 @@ export interface BunApi {
   udpSocket(options: {
     hostname: string;
     port: number;
+    flags?: number;
     connect?: { hostname: string; port: number } | undefined;
     socket: Handlers;
   }): Promise<BunSocket>;
@@ -39,7 +43,7 @@ export interface BunApi {
 interface Waiting {
   readonly bytes: Uint8Array;
   readonly to: Remote;
-  readonly done: () => void;
+  readonly done: Sent;
 }
 
 /** SOL_SOCKET, SO_SNDBUF, SO_RCVBUF; and where the C library is. */
@@ -72,7 +76,7 @@ async function enlargeBuffers(fd: number): Promise<void> {
 class BunUdp implements Udp {
   readonly #bun: BunApi;
   readonly #events: UdpEvents;
-  readonly #host: string;
+  readonly #place: Place;
   /** Undefined while another one takes its place, and when it is closed. */
   #socket: BunSocket | undefined;
   #local: Remote = { address: '', port: 0 };
@@ -83,15 +87,15 @@ class BunUdp implements Udp {
   /** Whether the kernel takes no more, until drain(). */
   #full = false;
 
-  private constructor(bun: BunApi, events: UdpEvents, host: string) {
+  private constructor(bun: BunApi, events: UdpEvents, place: Place) {
     this.#bun = bun;
     this.#events = events;
-    this.#host = host;
+    this.#place = place;
   }
 
-  static async open(bun: BunApi, events: UdpEvents, host: string, port: number): Promise<BunUdp> {
-    const udp = new BunUdp(bun, events, host);
-    udp.#local = (await udp.#open(port)).address;
+  static async open(bun: BunApi, events: UdpEvents, place: Place): Promise<BunUdp> {
+    const udp = new BunUdp(bun, events, place);
+    udp.#local = (await udp.#open(place.port)).address;
     return udp;
   }
 
@@ -100,13 +104,15 @@ class BunUdp implements Udp {
   }
 
   async #open(port: number, to?: Remote): Promise<BunSocket> {
+    const { host, shared, local } = this.#place;
     const socket = await this.#bun.udpSocket({
-      hostname: this.#host,
+      hostname: host,
       port,
+      ...(shared && { flags: REUSE_PORT }),
       connect: to && { hostname: this.#address(to), port: to.port },
       socket: {
         data: (_socket, bytes, from, address) =>
-          this.#events.datagram(bytes, unmapped({ address, port: from })),
+          this.#events.datagram(bytes, unmapped({ address, port: from }, local)),
         drain: () => {
           this.#full = false;
           this.#flush();
@@ -128,16 +134,23 @@ class BunUdp implements Udp {
     return socket;
   }
 
+  /** Why something failed; undefined when it is that nobody listens, which is told. */
+  #why(error: unknown): string | undefined {
+    if (codeOf(error) !== 'ECONNREFUSED') return codeOf(error) ?? messageOf(error);
+    if (this.#connected) this.#events.unreachable();
+    return undefined;
+  }
+
   #failed(error: unknown): void {
-    if (codeOf(error) !== 'ECONNREFUSED') this.#events.failed(codeOf(error) ?? messageOf(error));
-    else if (this.#connected) this.#events.unreachable();
+    const why = this.#why(error);
+    if (why !== undefined) this.#events.failed(why);
   }
 
   #address({ address }: Remote): string {
-    return this.#host === ANY.both ? mapped(address) : address;
+    return this.#place.host === ANY.both ? mapped(address) : address;
   }
 
-  send(bytes: Uint8Array, start: number, length: number, to: Remote, done: () => void): void {
+  send(bytes: Uint8Array, start: number, length: number, to: Remote, done: Sent): void {
     this.#waiting.push({ bytes: bytes.subarray(start, start + length), to, done });
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -177,16 +190,17 @@ class BunUdp implements Udp {
     const { bytes, to } = this.#waiting[0] as Waiting;
     const send = () =>
       this.#connected ? socket.send(bytes) : socket.send(bytes, to.port, this.#address(to));
+    let refused: string | undefined;
     try {
       this.#full = !send();
     } catch (error) {
-      this.#failed(error);
+      refused = this.#why(error);
     }
-    if (!this.#full) this.#finish(1);
+    if (!this.#full) this.#finish(1, refused);
   }
 
-  #finish(count: number): void {
-    for (const { done } of this.#waiting.splice(0, count)) done();
+  #finish(count: number, refused?: string): void {
+    for (const { done } of this.#waiting.splice(0, count)) done(refused);
   }
 
   /**
@@ -228,5 +242,5 @@ class BunUdp implements Udp {
 
 /** Opens a socket of Bun's own. */
 export function openBun(bun: BunApi): OpenUdp {
-  return (port, events) => openDual(port, (host) => BunUdp.open(bun, events, host, port));
+  return openWith((place, events) => BunUdp.open(bun, events, place));
 }

@@ -1,10 +1,12 @@
 import { codeOf, messageOf } from '../error.js';
 import { type Remote, remoteKey } from '../protocol/remote.js';
-import { ANY, mapped, openDual, unmapped } from './dual.js';
-import type { OpenUdp, Udp, UdpEvents } from './udp.js';
+import { ANY, mapped, openWith, type Place, unmapped } from './dual.js';
+import type { OpenUdp, Sent, Udp, UdpEvents } from './udp.js';
 
 /** Room for one datagram, of any length that is ours. */
 const RECEIVE_BYTES = 16 << 10;
+/** Wait after a receive that failed. */
+const FAILED_MS = 1;
 
 interface DenoAddress {
   readonly transport: 'udp';
@@ -21,8 +23,10 @@ interface DenoSocket {
 }
 
 export interface DenoApi {
-  listenDatagram(options: DenoAddress): DenoSocket;
+  listenDatagram(options: DenoAddress & { readonly reuseAddress: boolean }): DenoSocket;
 }
+
+const whyOf = (error: unknown) => codeOf(error) ?? messageOf(error);
 
 /** An IPv6 address in the one way that a runtime writes it; one with a zone is left alone. */
 function canonical(address: string): string {
@@ -40,7 +44,7 @@ interface Waiting {
   readonly start: number;
   readonly length: number;
   readonly to: Remote;
-  readonly done: () => void;
+  readonly done: Sent;
 }
 
 /**
@@ -64,7 +68,7 @@ class DenoUdp implements Udp {
     return this.#inner.local;
   }
 
-  send(bytes: Uint8Array, start: number, length: number, to: Remote, done: () => void): void {
+  send(bytes: Uint8Array, start: number, length: number, to: Remote, done: Sent): void {
     this.#waiting.push({ bytes, start, length, to, done });
     if (!this.#sending) this.#next();
   }
@@ -73,8 +77,8 @@ class DenoUdp implements Udp {
     const first = this.#waiting.shift();
     this.#sending = first !== undefined;
     if (first === undefined) return;
-    this.#inner.send(first.bytes, first.start, first.length, first.to, () => {
-      first.done();
+    this.#inner.send(first.bytes, first.start, first.length, first.to, (refused) => {
+      first.done(refused);
       this.#next();
     });
   }
@@ -92,33 +96,34 @@ class DenoUdp implements Udp {
 
 /** Makes of a socket of Deno's one as a cable needs it. */
 export function onDeno(open: OpenBare): OpenUdp {
-  return async (port, events) => {
+  return async (port, events, wish) => {
     let only: string | undefined;
-    const inner = await open(port, {
+    const told: UdpEvents = {
       ...events,
       datagram: (bytes, from) => {
         if (only === undefined || only === remoteKey(from)) events.datagram(bytes, from);
       },
-    });
+    };
+    const inner = await open(port, told, wish);
     return new DenoUdp(inner, (remote) => {
       only = remote;
     });
   };
 }
 
-/** A socket of `Deno.listenDatagram`. */
-class DatagramUdp implements Bare {
+/** A socket of `Deno.listenDatagram`; it is onDeno() that connects it. */
+class DatagramUdp implements Udp {
   readonly local: Remote;
   readonly #socket: DenoSocket;
   readonly #events: UdpEvents;
-  readonly #dual: boolean;
+  readonly #place: Place;
   readonly #received: Promise<void>;
   #closed = false;
 
-  constructor(socket: DenoSocket, events: UdpEvents, dual: boolean) {
+  constructor(socket: DenoSocket, events: UdpEvents, place: Place) {
     this.#socket = socket;
     this.#events = events;
-    this.#dual = dual;
+    this.#place = place;
     this.local = { address: socket.addr.hostname, port: socket.addr.port };
     this.#received = this.#receive();
   }
@@ -128,24 +133,29 @@ class DatagramUdp implements Bare {
     while (!this.#closed) {
       try {
         const [bytes, { hostname, port }] = await this.#socket.receive(buffer);
-        this.#events.datagram(bytes.slice(), unmapped({ address: hostname, port }));
+        this.#events.datagram(bytes.slice(), unmapped({ address: hostname, port }, this.#place.local));
       } catch (error) {
         this.#failed(error);
+        await new Promise((resolve) => setTimeout(resolve, FAILED_MS)); // what does not go away must not fill the time
       }
     }
   }
 
   #failed(error: unknown): void {
-    if (!this.#closed) this.#events.failed(codeOf(error) ?? messageOf(error));
+    if (!this.#closed) this.#events.failed(whyOf(error));
   }
 
-  send(bytes: Uint8Array, start: number, length: number, to: Remote, done: () => void): void {
-    const hostname = this.#dual ? mapped(to.address) : to.address;
+  send(bytes: Uint8Array, start: number, length: number, to: Remote, done: Sent): void {
+    const hostname = this.#place.host === ANY.both ? mapped(to.address) : to.address;
     const part = bytes.subarray(start, start + length);
-    this.#socket.send(part, { transport: 'udp', hostname, port: to.port }).then(done, (error) => {
-      this.#failed(error);
-      done();
-    });
+    this.#socket.send(part, { transport: 'udp', hostname, port: to.port }).then(
+      () => done(),
+      (error) => done(this.#closed ? undefined : whyOf(error)),
+    );
+  }
+
+  async connect(to: Remote): Promise<Remote> {
+    return to;
   }
 
   async close(): Promise<void> {
@@ -157,10 +167,11 @@ class DatagramUdp implements Bare {
 
 /** Opens a socket of Deno's own, which there is with `--unstable-net` alone. */
 export function openDeno(deno: DenoApi): OpenUdp {
-  return onDeno((port, events) =>
-    openDual(port, async (host) => {
-      const socket = deno.listenDatagram({ transport: 'udp', hostname: host, port });
-      return new DatagramUdp(socket, events, host === ANY.both);
+  return onDeno(
+    openWith(async (place, events) => {
+      const { host, port, shared } = place;
+      const address = { transport: 'udp', hostname: host, port, reuseAddress: shared } as const;
+      return new DatagramUdp(deno.listenDatagram(address), events, place);
     }),
   );
 }

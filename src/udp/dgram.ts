@@ -1,14 +1,17 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
-import { ANY, mapped, openDual, unmapped } from './dual.js';
-import { BUFFER_BYTES, type OpenUdp, type Udp, type UdpEvents } from './udp.js';
+import { ANY, mapped, openWith, type Place, unmapped } from './dual.js';
+import { BUFFER_BYTES, type OpenUdp, type Sent, type Udp, type UdpEvents } from './udp.js';
 
 /**
  * Deno gives each receive a buffer of that size, and does not tell the kernel: with room for many datagrams it
  * receives at a thirtieth of the rate. So it gets room for one. What else is different there, see deno.ts.
  */
 const RECEIVE_BYTES = 'Deno' in globalThis ? 16 << 10 : BUFFER_BYTES;
+
+/** libuv, which is Node's, reads so many in one turn. */
+const TURN = 'Deno' in globalThis || 'Bun' in globalThis ? undefined : 32;
 
 /** Addresses are given as such: no name is looked up, and no send waits for one. */
 function noLookup(
@@ -21,34 +24,37 @@ function noLookup(
 
 class DgramUdp implements Udp {
   readonly local: Remote;
+  readonly turn = TURN;
   readonly #socket: Socket;
   readonly #events: UdpEvents;
   readonly #dual: boolean;
   #connected = false;
 
-  constructor(socket: Socket, events: UdpEvents, dual: boolean) {
+  constructor(socket: Socket, events: UdpEvents, { host, local }: Place) {
     this.#socket = socket;
     this.#events = events;
-    this.#dual = dual;
+    this.#dual = host === ANY.both;
     this.local = socket.address();
-    socket.on('message', (bytes, from) => events.datagram(bytes, unmapped(from)));
-    socket.on('error', (error) => this.#failed(error));
+    socket.on('message', (bytes, from) => events.datagram(bytes, unmapped(from, local)));
+    socket.on('error', (error) => {
+      const why = this.#why(error);
+      if (why !== undefined) events.failed(why);
+    });
   }
 
-  #failed(error: Error): void {
-    if (codeOf(error) === 'ECONNREFUSED') this.#events.unreachable();
-    else this.#events.failed(codeOf(error) ?? messageOf(error)); // without the address, of which there may be many
+  /** Why something failed; undefined when it is that nobody listens, which is told. */
+  #why(error: Error): string | undefined {
+    if (codeOf(error) !== 'ECONNREFUSED') return codeOf(error) ?? messageOf(error); // without the address, of which there may be many
+    this.#events.unreachable();
+    return undefined;
   }
 
   #address(remote: Remote): string {
     return this.#dual ? mapped(remote.address) : remote.address;
   }
 
-  send(bytes: Uint8Array, start: number, length: number, to: Remote, done: () => void): void {
-    const sent = (error: Error | null) => {
-      if (error !== null) this.#failed(error);
-      done();
-    };
+  send(bytes: Uint8Array, start: number, length: number, to: Remote, done: Sent): void {
+    const sent = (error: Error | null) => done(error === null ? undefined : this.#why(error));
     try {
       if (this.#connected) this.#socket.send(bytes, start, length, sent);
       else this.#socket.send(bytes, start, length, to.port, this.#address(to), sent);
@@ -77,16 +83,17 @@ class DgramUdp implements Udp {
   }
 }
 
-function bind(type: 'udp4' | 'udp6', port: number): Promise<Socket> {
+function bind({ host, port, shared }: Place): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({
-      type,
+      type: host.includes(':') ? 'udp6' : 'udp4',
+      reuseAddr: shared,
       recvBufferSize: RECEIVE_BYTES,
       sendBufferSize: BUFFER_BYTES,
       lookup: noLookup as never,
     });
     socket.once('error', reject);
-    socket.bind(port, () => {
+    socket.bind(port, host, () => {
       socket.off('error', reject);
       resolve(socket);
     });
@@ -94,8 +101,6 @@ function bind(type: 'udp4' | 'udp6', port: number): Promise<Socket> {
 }
 
 /** Opens a socket of node:dgram, which every runtime has. */
-export const openDgram: OpenUdp = (port, events) =>
-  openDual(port, async (host) => {
-    const dual = host === ANY.both;
-    return new DgramUdp(await bind(dual ? 'udp6' : 'udp4', port), events, dual);
-  });
+export const openDgram: OpenUdp = openWith(
+  async (place, events) => new DgramUdp(await bind(place), events, place),
+);

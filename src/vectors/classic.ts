@@ -1,9 +1,10 @@
 // What vectors of the classic protocol do with the program, to be made and to be checked.
-import type { Keying } from '../core/core.js';
+import type { Keying } from '../core/terms.js';
 import { ClassicClient } from '../protocol/classic-client.js';
 import { ClassicServer } from '../protocol/classic-server.js';
 import type { Remote } from '../protocol/remote.js';
-import { copyKey, type Random } from '../protocol/session-key.js';
+import { copyKey } from '../protocol/secret.js';
+import type { Random } from '../protocol/session-key.js';
 import { FieldError, type Fields } from './fields.js';
 import type { Tools } from './tools.js';
 
@@ -83,8 +84,9 @@ export function handshake(
       for (const effect of client.take()) {
         busy = true;
         if (effect.do === 'resolve') client.resolved(0, 1);
-        if (effect.do === 'up') keyings.client = effect.keying;
-        if (effect.do !== 'send') continue;
+        if (effect.do === 'up' || effect.do === 'trial') keyings.client = effect.keying;
+        // What a client without encryption sends from then on is no handshake any more.
+        if (effect.do !== 'send' || keyings.client?.suite === 'plain') continue;
         datagrams.push({ from: 'client', bytes: effect.datagram });
         server.receive(0, CLIENT, effect.datagram);
       }
@@ -94,7 +96,8 @@ export function handshake(
         if (effect.do === 'refused') refused = effect.why;
         if (effect.do !== 'send') continue;
         datagrams.push({ from: 'server', bytes: effect.datagram });
-        client.receive(0, effect.datagram);
+        // A DENY ends it here: what the client makes of it takes time, and is in the traces.
+        if (refused === undefined) client.receive(0, effect.datagram);
       }
     }
   };

@@ -26,6 +26,11 @@ export class Primitives {
     return this.#wasm.layout.STAGE_IN_BYTES - TAG;
   }
 
+  /** Bytes, the tag's among them, that aeadOpen takes at most. */
+  get mostSealed(): number {
+    return this.#wasm.layout.AEAD_MAX + TAG;
+  }
+
   /** @throws RangeError for more than `most` bytes */
   #put(...parts: Uint8Array[]): void {
     let at = this.#at;
@@ -107,11 +112,12 @@ export class Primitives {
   /** @returns undefined where the tag is wrong. @throws RangeError */
   aeadOpen(key: Uint8Array, nonce: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
     if (sealed.length < TAG) throw new RangeError('shorter than a tag');
+    if (sealed.length > this.mostSealed) throw new RangeError(`more than ${this.mostSealed} bytes`);
     this.#aead(key, nonce, sealed);
     const length = sealed.length - TAG;
     const [at, keyAt, nonceAt] = [this.#at, this.#key, this.#key + key.length];
     if (!this.#wasm.functions.aeadVerify(at, length, keyAt, nonceAt)) return undefined;
-    this.#wasm.functions.aeadDecrypt(at, length, keyAt, nonceAt);
+    this.#wasm.functions.aeadDecrypt(at, length);
     return this.#get(length);
   }
 

@@ -1,7 +1,7 @@
 // What vectors of the secure cable do with the program, to be made and to be checked.
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { concatBytes } from '@noble/hashes/utils.js';
-import type { TransportKeys } from '../core/core.js';
+import type { TransportKeys } from '../core/terms.js';
 import type { Remote } from '../protocol/remote.js';
 import { SecureMachine } from '../protocol/secure/machine.js';
 import { keyPair } from '../protocol/secure/noise.js';

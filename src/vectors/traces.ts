@@ -1,13 +1,14 @@
 // State machines, told what happens and when: a trace is what they were told, and what they said each time.
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { type Core, keyingText } from '../core/core.js';
+import type { Core } from '../core/core.js';
+import { keyingText } from '../core/terms.js';
 import { ClassicClient } from '../protocol/classic-client.js';
 import { ClassicServer } from '../protocol/classic-server.js';
 import { CLIENT_EVENTS, type ClientEvent } from '../protocol/client-terms.js';
 import type { Remote } from '../protocol/remote.js';
 import { SecureMachine } from '../protocol/secure/machine.js';
 import type { PeerOptions } from '../protocol/secure/terms.js';
-import { CIPHERS, type Random } from '../protocol/session-key.js';
+import { CIPHER_CHOICES, type Random } from '../protocol/session-key.js';
 import { Counter } from './classic.js';
 import { FieldError, Fields } from './fields.js';
 import type { Tools } from './tools.js';
@@ -69,7 +70,7 @@ const unknownEvent = (event: string) => new FieldError(`has an event that nobody
 export function tracedClient(fields: Fields, random: Random, tools: Tools): Traced {
   const counter = new Counter();
   const mode = fields.text('mode');
-  const cipher = CIPHERS.find((one) => one === fields.value('cipher')) ?? 'blowfish';
+  const cipher = CIPHER_CHOICES.find((one) => one === fields.value('cipher')) ?? 'blowfish';
   const client = new ClassicClient({
     mode:
       mode === 'preshared'
@@ -131,7 +132,7 @@ export function tracedServer(fields: Fields, random: Random, core: Core): Traced
   };
 }
 
-/** One end of the secure cable: `privateKey`, `unixTime` at `now` 0, and `peers` by name. */
+/** One end of the secure cable: `privateKey`, `unixTime` at `now` 0, `controls`, and `peers` by name. */
 export function tracedSecure(fields: Fields, random: Random): Traced {
   let now = 0;
   const began = fields.number('unixTime');
@@ -139,6 +140,7 @@ export function tracedSecure(fields: Fields, random: Random): Traced {
     privateKey: fields.bytes('privateKey'),
     random,
     unixTime: () => began + now,
+    controls: fields.value('controls') === true,
   });
   for (const one of fields.list('peers'))
     machine.addPeer(0, peerOf(fieldsOf({ now: 0, event: '', ...(one as object) })));
@@ -151,7 +153,9 @@ export function tracedSecure(fields: Fields, random: Random): Traced {
       else if (event === 'tick') machine.tick(now);
       else if (event === 'overrun') machine.overrun(now);
       else tellOfPeer(machine, now, event, its);
-      return { effects: machine.take().map(plain), deadline: time(machine.deadline) };
+      // Hints are for people: an implementation may have others, or none.
+      const effects = machine.take().filter((effect) => effect.do !== 'hint');
+      return { effects: effects.map(plain), deadline: time(machine.deadline) };
     },
   };
 }
@@ -163,6 +167,8 @@ function tellOfPeer(machine: SecureMachine, now: number, event: string, its: Fie
   if (event === 'wanted') machine.wanted(now, peer);
   else if (event === 'opened') machine.opened(now, peer, its.number('place'), remoteOf(its), data);
   else if (event === 'sealed') machine.sealed(now, peer, data, its.counter('count'));
+  else if (event === 'control') machine.control(now, peer, its.number('place'), its.bytes('payload'));
+  else if (event === 'keepalive') machine.keepalive(now, peer);
   else if (event === 'remove') machine.removePeer(peer);
   else throw unknownEvent(event);
 }
@@ -173,6 +179,7 @@ function peerOf(fields: Fields): PeerOptions & { readonly name: string } {
     name: fields.text('name'),
     publicKey: fields.bytes('publicKey'),
     enrolled: fields.value('enrolled') === true,
+    eager: fields.value('eager') === true,
     ...(presharedKey && { presharedKey }),
     ...(fields.has('from') && { endpoint: remoteOf(fields) }),
   };

@@ -57,7 +57,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
 
 function checkFor({ algorithm }: VectorFile, group: VectorGroup): Check | undefined {
   if (group.curve !== undefined && group.curve !== 'curve25519') return undefined;
-  return CHECKS[group.type] ?? CHECKS[`${algorithm} ${group.type}`];
+  const named = [group.type, `${algorithm} ${group.type}`].find((name) => Object.hasOwn(CHECKS, name));
+  return named === undefined ? undefined : CHECKS[named];
 }
 
 /** Why a test fails; undefined when it comes out as it says. */

@@ -35,7 +35,7 @@ function attacking(type: number, sent: { count: number; all: boolean }): OpenUdp
   return async (port, events) => {
     const udp = await openDgram(port, events);
     const send = (bytes: Uint8Array, to: Remote) =>
-      new Promise<void>((resolve) => udp.send(bytes, 0, bytes.length, to, resolve));
+      new Promise<void>((resolve) => udp.send(bytes, 0, bytes.length, to, () => resolve()));
     const attack = async (last: Uint8Array, to: Remote) => {
       for (const bytes of junk(random)) {
         // Two that a peer has to believe: they would show its patience, not its strength.

@@ -17,6 +17,7 @@ import {
   publicKeyOf,
   serve,
 } from '../../src/index.js';
+import { SILENT } from '../../src/log.js';
 import { randomness } from '../seed.js';
 
 const random = randomness();
@@ -214,10 +215,19 @@ test('what cannot start says why, and leaves nothing', async () => {
   await expect(serve({ port: 0, key: KEY, plug: lost })).rejects.toThrow('no switch there');
 });
 
-test('a server that says no: the client rejects with what to do', async () => {
+test('a server that says no: the log says why, and the client tries on until its signal is aborted', async () => {
   const server = track(await serve({ port: 0, key: KEY, plug: echo }));
-  const wrong = connect({ host: '127.0.0.1', port: server.local.port, key: random.bytes(24), plug: echo });
-  await expect(wrong).rejects.toThrow('127.0.0.1 denied the key: both ends need the same key file');
+  const abort = new AbortController();
+  const says: string[] = [];
+  const log = { ...SILENT, warn: (_: object, line: string) => says.push(line) };
+  const { port } = server.local;
+  const options = { host: '127.0.0.1', port, key: random.bytes(24), plug: echo, log, signal: abort.signal };
+  const client = connect(options);
+  client.catch(() => {});
+  await until('it is denied', () => says.length > 0);
+  expect(says[0]).toMatch(/^127\.0\.0\.1 denied the key: both ends need the same key file/);
+  abort.abort();
+  await expect(client).rejects.toBe(abort.signal.reason);
 });
 
 test('a key by its file', async () => {
@@ -288,3 +298,44 @@ test('a client that is gone and back: down and up are told', async () => {
     clearInterval(sending);
   }
 });
+
+test.each(['portable', 'native'] as const)(
+  'a server full of peers that have enrolled: who is away makes room, who is up stays, %s',
+  async (io) => {
+    const secure = { privateKey: newPrivateKey(), enrolledMax: 2 };
+    const server = track(await serve({ port: 0, plug: echo, classic: false, secure, io }));
+    const enrol = () => server.enrol(publicKeyOf(newPrivateKey()), newPresharedKey());
+    const come = async () => {
+      const { plug, there } = station();
+      const client = await connect({
+        host: '127.0.0.1',
+        port: server.local.port,
+        plug,
+        io,
+        secure: {
+          enrol: async () => {
+            const privateKey = newPrivateKey();
+            const presharedKey = newPresharedKey();
+            const { publicKey: serverPublicKey } = server.enrol(
+              publicKeyOf(privateKey),
+              presharedKey.slice(),
+            );
+            return { privateKey, presharedKey, serverPublicKey };
+          },
+        },
+      });
+      track(client);
+      const frame = random.bytes(300);
+      expect(Buffer.from(await there(frame)).equals(frame)).toBe(true);
+      return there;
+    };
+    enrol();
+    enrol();
+    const first = await come(); // in the place of one who never came
+    for (let i = 0; i < 5; i++) enrol();
+    const second = await come();
+    expect(enrol).toThrow(/^cannot enrol: all places .* are taken \(2\): raise/);
+    for (const there of [first, second]) expect(await there(random.bytes(60))).toHaveLength(60);
+    expect(server.stats().peers).toHaveLength(2);
+  },
+);

@@ -47,7 +47,7 @@ class End {
         tooLong: (_link, most) => note(`too long ${most}`),
         worn: () => note('worn'),
         plugLost: () => note('plug lost'),
-        plugBack: () => note('plug back'),
+        plugged() {},
         unreachable() {},
         sendFailed: (why) => note(why),
         failed: (error) => note(error.message),
@@ -69,6 +69,7 @@ class End {
       wanted: () => this.log.push('wanted'),
       opened: (place, from, data) => this.log.push(`opened ${place} ${from.port} ${data}`),
       sealed: (data) => this.log.push(`sealed ${data}`),
+      control: (place, payload) => this.log.push(`control ${place} ${Buffer.from(payload).toString('hex')}`),
     }) as Link;
   }
 
@@ -138,6 +139,7 @@ for (const io of ['portable', 'native'] as const) {
         if (right.link.plug === undefined) right.cable.plug(right.link, right.port.open);
       },
       sealed() {},
+      control() {},
     }) as Link;
     left.cable.plug(left.link, left.port.open);
     install(left, right, 0, 1);
@@ -158,7 +160,7 @@ for (const io of ['portable', 'native'] as const) {
     await right.gets(2);
     expect(got).toHaveLength(1);
     left.cable.move(left.link, right.at);
-    left.cable.keepalive(left.link);
+    left.cable.say(left.link, new Uint8Array());
     await until(
       'it hears the first address again',
       () =>
@@ -199,16 +201,16 @@ for (const io of ['portable', 'native'] as const) {
 
   test(`a place that has new keys is told of again, and old ones are nobody's, ${io}`, async () => {
     const { left, right } = await joined(io);
-    left.cable.keepalive(left.link);
+    left.cable.say(left.link, new Uint8Array());
     await right.hears(`opened 0 ${left.at.port} false`);
     right.log.length = 0;
     install(left, right, 0, 7);
     left.cable.use(left.link, 0);
-    left.cable.keepalive(left.link);
+    left.cable.say(left.link, new Uint8Array());
     await right.hears(`opened 0 ${left.at.port} false`);
     right.log.length = 0;
     right.cable.drop(right.link, 0);
-    left.cable.keepalive(left.link);
+    left.cable.say(left.link, new Uint8Array());
     await right.hears('control 4');
   });
 

@@ -1,15 +1,15 @@
 // The commands that make keys, beside those of `wg`; and what a person gets who names the wrong file.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cryptcab } from '../../lab/lab.js';
+import { temporaryDirectory } from '../../lab/temporary.js';
 
 let directory: string;
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'cryptcab-lab-keys-'));
+  directory = temporaryDirectory('cryptcab-lab-keys');
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -26,7 +26,7 @@ function run(args: readonly string[], input = ''): { status: number | null; out:
 
 const wg = (command: string, input = '') => execFileSync('wg', [command], { input, encoding: 'utf8' });
 
-function file(name: string, content: string, mode = 0o600): string {
+function file(name: string, content: string | Uint8Array, mode = 0o600): string {
   const path = join(directory, name);
   writeFileSync(path, content, { mode });
   return path;
@@ -53,6 +53,7 @@ describe('keys', () => {
   test.each([
     [['pubkey'], '', 1, /no private key on standard input.*cryptcab pubkey < KEYFILE/],
     [['pubkey'], 'AAAA\n', 1, /no private key on standard input/],
+    [['pubkey'], `\ufeff${'A'.repeat(43)}=\n`, 1, /what is on standard input begins with a byte order mark/],
     [['keygen', 'file'], '', 2, /keygen takes no arguments/],
     [['genpsk', '-v'], '', 2, /genpsk takes no arguments/],
   ] as const)('%j of %j is refused', (args, input, status, says) => {
@@ -74,6 +75,19 @@ describe('files of the secure cable', () => {
     ['no key in it', () => ['--key', file('short', 'secret')], /does not hold a key, 44 characters/],
     ['two keys in it', () => ['--key', file('two', wg('genkey').repeat(2))], /does not hold a key/],
     [
+      'a byte order mark before it',
+      () => ['--key', file('marked', `\ufeff${wg('genkey')}`)],
+      /the key file \S+marked begins with a byte order mark \(BOM\)/,
+    ],
+    [
+      'a peers file as UTF-16',
+      () => [
+        ...['--key', file('usual', wg('genkey'))],
+        ...['--peers', file('wide', Buffer.from(`\ufeff${wg('pubkey', wg('genkey'))}`, 'utf16le'))],
+      ],
+      /cannot read the peers file \S+wide: it is saved as UTF-16: save it as plain text/,
+    ],
+    [
       'no peers file',
       () => ['--key', file('good', wg('genkey')), '--peers', '/nonexistent'],
       /cannot read the peers file \/nonexistent: ENOENT.*--peers/,
@@ -89,10 +103,52 @@ describe('files of the secure cable', () => {
     });
   }
 
+  test('a key in place of a file is not repeated, by any stream, nor left behind', () => {
+    const key = wg('genkey').trim();
+    const part = key.slice(4, 24);
+    for (const args of [
+      ['--secure', '--key', key, '--peers', '/nonexistent'],
+      ['-P', Buffer.from(key, 'base64').toString('hex')],
+      [
+        '--secure',
+        '--key',
+        file('mine', wg('genkey')),
+        '--peers',
+        file('wrong', `${wg('pubkey', key).trim()} psk=${key}\n`),
+      ],
+      ['-c', key, '-P', file('classic', 'x'.repeat(24))],
+      ['--log-file', join(directory, key), '-P', '/nonexistent'],
+      ['-d', '--secure', '--key', join(directory, key), '--peers', '/nonexistent'],
+      ['vectors', 'verify', key],
+      ['status', key],
+      [key],
+    ]) {
+      const { status, out, err } = run([...args, '-s', join(directory, 'none'), '-v']);
+      expect(status, args.join(' ')).not.toBe(0);
+      for (const what of [part, Buffer.from(key, 'base64').toString('hex').slice(4, 24)])
+        expect(out + err, args.join(' ')).not.toContain(what);
+      expect(err.trim(), args.join(' ')).not.toBe('');
+    }
+  });
+
   test('a key file that others can read is told of', () => {
     const key = file('open', wg('genkey'));
     chmodSync(key, 0o644);
     const { err } = run(['--secure', '--key', key, '--peers', '/nonexistent', '-s', directory]);
     expect(err).toMatch(/the key file can be read by other users: chmod 600 it/);
+  });
+
+  test('a peers file that others can change is named', () => {
+    const key = file('own', wg('genkey'));
+    const peers = file('peers', '');
+    for (const [mode, says] of [
+      [0o664, true],
+      [0o646, true],
+      [0o644, false],
+    ] as const) {
+      chmodSync(peers, mode);
+      const { err } = run(['--secure', '--key', key, '--peers', peers, '-s', directory]);
+      expect(err.includes('the peers file can be changed by other users: chmod go-w it')).toBe(says);
+    }
   });
 });

@@ -1,18 +1,18 @@
 // The core's bytes are the same wherever it is built, and its SHA-256 is what the program says and what a release has to tell.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cryptcab } from '../../lab/lab.js';
+import { temporaryDirectory } from '../../lab/temporary.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 let directory: string;
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'cryptcab-lab-core-'));
+  directory = temporaryDirectory('cryptcab-lab-core');
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -21,15 +21,15 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 function copied(name: string): string {
   const folder = join(directory, name);
   mkdirSync(folder, { recursive: true });
-  for (const part of ['assembly', 'scripts', 'asconfig.json', 'package.json', 'CHANGELOG.md'])
+  for (const part of ['assembly', 'scripts', 'asconfig.json', 'package.json'])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   rmSync(join(folder, 'assembly/blowfish-tables.ts'), { force: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   return folder;
 }
 
-function node(folder: string, script: string, env: NodeJS.ProcessEnv = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script], {
+function node(folder: string, script: string, env: NodeJS.ProcessEnv = {}, args: readonly string[] = []) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
     cwd: directory,
     env: { ...process.env, ...env },
     encoding: 'utf8',
@@ -68,21 +68,12 @@ test('another core has another hash', () => {
   expect(sha256(build(folder))).not.toBe(sha256(readFileSync(join(ROOT, 'build/cryptcab.wasm'))));
 });
 
-test('a release is published only when its notes tell the hash', () => {
+test('a release has the hash in its notes', () => {
   const folder = copied('c');
-  const release = () => node(folder, join(folder, 'scripts/release.mjs'));
-  const changelog = join(folder, 'CHANGELOG.md');
-  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const hash = sha256(readFileSync(join(ROOT, 'build/cryptcab.wasm')));
-  const notes = (line: string) =>
-    writeFileSync(changelog, `# Changelog\n\n## [${version}] - today\n\n${line}\n\n## [0.0.1]\n`);
-  writeFileSync(changelog, '# Changelog\n\n## [Unreleased]\n');
-  expect(release()).toMatchObject({ status: 1, err: expect.stringContaining(`no section [${version}]`) });
-  notes(`Core: SHA-256 \`${'0'.repeat(64)}\``);
-  expect(release()).toMatchObject({
-    status: 1,
-    err: expect.stringContaining('does not have the line above'),
-  });
-  notes(`Core: SHA-256 \`${hash}\``);
-  expect(release()).toMatchObject({ status: 0, err: '', out: expect.stringContaining(hash) });
+  writeFileSync(join(folder, 'CHANGELOG.md'), '# Changelog\n\n## [Unreleased]\n\n- One.\n');
+  const release = (...args: string[]) => node(folder, join(folder, 'scripts/release.mjs'), {}, args);
+  const line = `Core: SHA-256 \`${sha256(readFileSync(join(ROOT, 'build/cryptcab.wasm')))}\`\n`;
+  expect(release('write')).toMatchObject({ status: 0, err: '', out: line });
+  expect(readFileSync(join(folder, 'CHANGELOG.md'), 'utf8')).toContain(`\n\n${line}\n`);
+  expect(release()).toMatchObject({ status: 0, err: '', out: line });
 });

@@ -1,16 +1,16 @@
 // `cryptcab vectors`, and the oracle that confirms them without cryptcab.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cryptcab } from '../../lab/lab.js';
+import { temporaryDirectory } from '../../lab/temporary.js';
 import { DIRECTORY, manifest, ours } from '../vectors/files.js';
 
 let directory: string;
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'cryptcab-lab-vectors-'));
+  directory = temporaryDirectory('cryptcab-lab-vectors');
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -118,6 +118,49 @@ describe('vectors verify', () => {
     expect(`${out}${err}`).not.toContain('\u001b');
     expect(err.trim().split('\n')).toHaveLength(1);
   });
+
+  test('--strict: a group that is skipped is a failure', () => {
+    const content = JSON.parse(textOf('crc32.json'));
+    content.testGroups.push({ type: 'Other', tests: [{ tcId: 999, comment: '', result: 'valid' }] });
+    content.numberOfTests += 1;
+    const path = file('mixed.json', content);
+    expect(run('vectors', 'verify', path)).toMatchObject({ status: 0, err: '' });
+    for (const words of [
+      ['--strict', path],
+      [path, '--strict'],
+    ]) {
+      const { status, out, err } = run('vectors', 'verify', ...words);
+      expect(status).toBe(1);
+      expect(out).toContain('\n80 passed, 0 failed, 1 skipped');
+      expect(err).toMatch(/^cryptcab: \S+mixed\.json: 1 skipped: this program has nothing for Other\n$/);
+    }
+    expect(run('vectors', 'verify', '--strict', join(DIRECTORY, 'crc32.json'))).toMatchObject({ status: 0 });
+  });
+
+  test('holds the files of the package against its manifests, and checks those that are right', () => {
+    const root = join(DIRECTORY, '../..');
+    const copy = join(directory, 'package');
+    for (const part of ['package.json', 'dist', 'test/vectors'])
+      cpSync(join(root, part), join(copy, part), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+    const again = () =>
+      spawned(['node', join(copy, 'dist/src/cli/main.js'), 'vectors', 'verify', '--strict']);
+    const path = (name: string) => join(copy, 'test/vectors', name);
+    expect(again()).toMatchObject({ status: 0, err: '' });
+
+    rmSync(path('crc32.json'));
+    writeFileSync(path('foreign/SHA256SUMS'), '');
+    writeFileSync(path('more.json'), textOf('crc32.json'));
+    const { status, out, err } = again();
+    expect(status).toBe(1);
+    expect(out).toContain('\nvdestream.json ');
+    expect(out).not.toContain('more.json');
+    expect(err.trim().split('\n')).toEqual([
+      expect.stringMatching(/cannot read \S+\/crc32\.json: ENOENT.*: install the package anew$/),
+      expect.stringMatching(/SHA256SUMS does not name \S+\/more\.json: install the package anew$/),
+      expect.stringMatching(/foreign\/SHA256SUMS is empty: install the package anew$/),
+    ]);
+  });
 });
 
 describe('vectors make', () => {
@@ -154,12 +197,12 @@ describe('vectors make', () => {
 test.each([
   [[], /say cryptcab vectors verify/],
   [['check'], /say cryptcab vectors verify/],
-  [['verify', '--seed', '1'], /takes files, and no --seed/],
+  [['verify', '--seed', '1'], /takes --strict and files, and no --seed/],
   [['make', 'x'], /takes --seed and --out/],
   [['make', '--seed'], /takes --seed and --out/],
   [['make', '--seed', '-1'], /takes --seed and --out/],
-  [['make', '--seed', '1.5'], /--seed '1.5' is no whole number/],
-  [['make', '--seed', '9007199254740992'], /is no whole number/],
+  [['make', '--seed', '1.5'], /--seed '1.5' is not a whole number from 0 /],
+  [['make', '--seed', '9007199254740992'], /is not a whole number from 0 /],
   [['make', '--out', ''], /--out is empty/],
 ] as const)('vectors %j is refused', (args, says) => {
   const { status, out, err } = run('vectors', ...args);

@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import type { CableEvents, Link } from '../../src/cable.js';
-import { Core, type Keying } from '../../src/core/core.js';
+import { Core } from '../../src/core/core.js';
 import type { Status } from '../../src/core/status.js';
+import type { Keying } from '../../src/core/terms.js';
 import { memoryPort } from '../../src/plug/memory-plug.js';
 import { PortableCable } from '../../src/portable-cable.js';
 import { TYPE } from '../../src/protocol/constants.js';
@@ -43,7 +44,7 @@ async function openEnd(local: Remote, remote: Remote, keying: Keying) {
     tooLong() {},
     worn() {},
     plugLost() {},
-    plugBack() {},
+    plugged() {},
     unreachable() {},
     sendFailed() {},
     failed() {},
@@ -131,6 +132,7 @@ describe('the edge of a cable', () => {
         ] as const) {
           const frame = bytes(60 + 2 * below(700));
           one.send(frame);
+          await batch();
           other.receive(one.sent.splice(0)[0] as Uint8Array, remote);
           await batch();
           expect(other.frames).toHaveLength(1);

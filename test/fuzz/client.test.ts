@@ -17,10 +17,12 @@ const EFFECTS_MAX = 3;
 /** What each state takes although it is junk, as it has the form of what is waited for. */
 const TAKES: Partial<Record<ClientState, string[]>> = {
   opening: ['challenge', 'deny'],
+  loginDenied: ['challenge'],
   waiting: ['authOk', 'deny'],
+  responseDenied: ['authOk'],
 };
 
-/** Brings a client with a random key, that never gives up, into a state. */
+/** Brings a client with a random key into a state. */
 function inState(state: ClientState, cipher: Cipher = 'blowfish'): ClientFixture {
   const b = new ClientFixture({ mode: { kind: 'random' }, keepalive: true, cipher });
   b.candidates = 3;
@@ -30,9 +32,14 @@ function inState(state: ClientState, cipher: Cipher = 'blowfish'): ClientFixture
   b.lose();
   b.wait(1_000); // what comes now is no answer to older DATA
   if (state === 'waiting') b.tell(CHALLENGE);
+  else if (state === 'loginDenied') b.tell(DENY);
+  else if (state === 'responseDenied') b.tellAll(CHALLENGE, DENY);
   else if (state === 'resolving') b.timer();
-  else if (state === 'enrolling') b.tell(DENY);
-  else if (state === 'closed') b.tellAll(DENY, 'enrolFailed');
+  else if (state === 'enrolling') b.deny();
+  else if (state === 'closed') {
+    b.deny();
+    b.tell('enrolFailed');
+  }
   expect(b.state).toBe(state);
   return b;
 }
@@ -44,7 +51,7 @@ function bringUp(b: ClientFixture): void {
     if (b.state === 'closed') b.timer();
     else if (b.state === 'resolving') b.tell('resolved');
     else if (b.state === 'enrolling') b.tell('enrolled');
-    else b.tell(b.state === 'opening' ? CHALLENGE : authOk());
+    else b.tell(b.state === 'opening' || b.state === 'loginDenied' ? CHALLENGE : authOk());
   }
 }
 
@@ -145,7 +152,7 @@ describe('a handshake that was changed on the way', () => {
         if (b.state === 'up') b.data(); // which a DENY may be the answer to
         tell(datagram);
       }
-      // One CHALLENGE at most is encrypted for each LOGIN (classic-protocol §5), the one before the attack too.
+      // One CHALLENGE at most is encrypted for each LOGIN (classic.md §2.2), the one before the attack too.
       const logins = b.times('send login').length - before.logins + 1;
       expect(b.sealed.length - before.sealed).toBeLessThanOrEqual(logins);
       bringUp(b);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { errorIn, parseEnrolled, parseRequest, parseStatus } from '../../src/control/message.js';
-import { findEnrolled, parseIntroduction } from '../../src/keys/enrolment.js';
+import { AnswerFinder, parseIntroduction } from '../../src/keys/enrolment.js';
 import { keyText } from '../../src/keys/key-text.js';
 import { property } from './property.js';
 
@@ -35,7 +35,7 @@ property(
   'any line at the control socket, or by ssh, is understood or refused, and no key of it is repeated',
   3_000,
   fc.property(lines, (line) => {
-    const request = parseRequest(line);
+    const request = parseRequest(Buffer.from(line));
     if (typeof request === 'string') {
       seen.refused++;
       expect(request).toMatch(/^[^\n]{1,100}$/);
@@ -45,12 +45,14 @@ property(
       if (request.do === 'enrol')
         expect([request.publicKey.length, request.presharedKey.length]).toEqual([32, 32]);
     }
-    const introduction = parseIntroduction(line);
+    const introduction = parseIntroduction(Buffer.from(line));
     if (introduction !== undefined) {
       seen.introductions++;
       expect([introduction.publicKey.length, introduction.presharedKey.length]).toEqual([32, 32]);
     }
-    for (const enrolled of [parseEnrolled(line), findEnrolled(line)]) {
+    const finder = new AnswerFinder();
+    finder.push(line);
+    for (const enrolled of [parseEnrolled(line), finder.end()]) {
       if (enrolled === undefined) continue;
       seen.enrolled++;
       expect(enrolled.publicKey).toHaveLength(32);

@@ -15,7 +15,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { CryptcabError } from '../../src/error.js';
-import { type KeyFile, readPresharedKey, sessionKeyPath, takeSessionKey } from '../../src/keys/key-file.js';
+import { type KeyFile, readPresharedKey } from '../../src/keys/key-file.js';
+import { type NoKey, SessionKeys, sessionKeyPath } from '../../src/keys/session-keys.js';
 import { CIPHERS } from '../../src/protocol/session-key.js';
 import { property } from './property.js';
 
@@ -114,22 +115,27 @@ describe('a key file of any kind', () => {
     () => expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(0),
   );
 
-  // The directory is the same for all programs on the machine: a name that nobody else has.
-  const id = `uf${process.pid.toString(36)}`;
   const taken = { yes: 0, no: 0 };
   property(
-    'that scp left is taken and removed, or passed over',
+    'that scp left is read, or passed over, and goes only with its own key',
     150,
     fc.property(fc.record({ what: kind, bytes: content, bits: mode }), ({ what, bytes, bits }) => {
-      const path = sessionKeyPath(id);
+      const path = sessionKeyPath('id', directory);
       const file = make(what, path, bytes, bits);
+      const keys = new SessionKeys(directory);
       try {
-        const key = what === 'file' && readable(bits) ? keyOf(bytes) : undefined;
-        const got = takeSessionKey(id);
-        if (key !== undefined) expect(got).toEqual(key);
-        else expect(got).toMatch(/^[^\r\n]+$/);
-        taken[key === undefined ? 'no' : 'yes']++;
-        if (what === 'file' && readable(bits)) expect(existsSync(path)).toBe(false);
+        const good = what === 'file' && readable(bits) && (bytes.length === 24 || bytes.length === 44);
+        const got = keys.read('id');
+        if (good) expect(got).toEqual(bytes);
+        else expect((got as NoKey).why).toMatch(/^[^\r\n]+$/);
+        taken[good ? 'yes' : 'no']++;
+        keys.remove(
+          'id',
+          bytes.map((byte) => byte ^ 1),
+        );
+        expect(existsSync(path)).toBe(what !== 'nothing' && what !== 'nowhere' && what !== 'loop');
+        keys.remove('id', bytes);
+        if (good) expect(existsSync(path)).toBe(false);
         if (what === 'link') expect(existsSync(file)).toBe(true);
       } finally {
         remove(path, file);

@@ -29,12 +29,14 @@ export const anySeed = fc.noShrink(fc.noBias(fc.integer({ min: 0, max: 2 ** 31 -
  * next ones until its time is over.
  * @param runs examples for each seed
  * @param covered throws when the examples so far have not shown what they are there for
+ * @param each how many runs one example is counted as
  */
 export function property<Ts>(
   name: string,
   runs: number,
   made: fc.IProperty<Ts> | fc.IAsyncProperty<Ts>,
   covered = () => {},
+  each = 1,
 ): void {
   test(name, async ({ task }) => {
     const fuzzing = budget !== undefined;
@@ -46,13 +48,14 @@ export function property<Ts>(
       const repeat = `CRYPTCAB_SEED=${from} npx vitest run --project quick ${task.file.name} -t '${pattern}'`;
       if (fuzzing) writeFileSync(at, repeat);
       const found = await fc.check(made, { seed: from, numRuns: runs });
-      task.meta.runs += found.numRuns;
+      task.meta.runs += each * found.numRuns;
       task.meta.lastSeed = from;
       if (found.failed) {
         task.meta.repeat = repeat;
-        throw new Error(`${await fc.asyncDefaultReportMessage(found)}\n\nRepeat with: ${repeat}\n`, {
-          cause: found.errorInstance,
-        });
+        const { errorInstance: cause } = found;
+        const [why] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+        const example = await fc.asyncDefaultReportMessage(found);
+        throw new Error(`${why}\nRepeat with: ${repeat}\n${example}`, { cause });
       }
       covered();
       await setImmediate(); // to vitest, which wants to hear of its workers

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Keying } from '../../src/core/core.js';
+import type { Keying } from '../../src/core/terms.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import { authOk, challenge as challengeOf, keepalive, login } from '../../src/protocol/messages.js';
 import { numbered } from '../protocol/examples.js';
@@ -32,7 +32,7 @@ export interface Recording {
   readonly [fc.toStringMethod]: () => string;
 }
 
-/** The counter of a sealed body (classic-protocol §3). */
+/** The counter of a sealed body (classic.md §3). */
 function counterOf(keying: Keying, datagram: Uint8Array): bigint | undefined {
   if (keying.suite === 'plain') return undefined;
   if (keying.suite === 'chacha20') return Buffer.from(datagram).readBigUInt64LE(datagram.length - 8);
@@ -45,7 +45,7 @@ async function recording(name: string, keying: Keying, datagrams: readonly Uint8
   const genuine = new Map<string, Genuine>();
   const response = ofType(TYPE.RESPONSE);
   for (const datagram of datagrams) {
-    // With ChaCha20 a RESPONSE has the form of DATA (§3), and is opened as such: §5 says so.
+    // With ChaCha20 a RESPONSE has the form of DATA (§3.3), and is opened as such: §5.1 says so.
     const asData = datagram === response && keying.suite === 'chacha20';
     if (datagram[0] !== TYPE.DATA && !asData) continue;
     const number = session();

@@ -45,6 +45,7 @@ describe('a secure end', () => {
           const frame = bytes(600);
           right.to.clear();
           right.port.send(frame);
+          await batch(); // frames of one turn go together
           expect([...right.to]).toEqual([LEFT.address]);
           left.port.send(frame);
           await settle(left, right);

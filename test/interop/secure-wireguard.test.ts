@@ -1,6 +1,7 @@
 // The secure cable's handshake and transport against a stock WireGuard implementation, wireguard-go on a real tun.
 import { existsSync } from 'node:fs';
-import { afterEach, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { expect, test as plain } from 'vitest';
 import { type Host, Lab, labProgram } from '../../lab/lab.js';
 import { type Process, run, until } from '../../lab/process.js';
 import { makeEnd, Peers, startSecureServer } from '../../lab/secure-keys.js';
@@ -13,14 +14,8 @@ const [OUR_PORT, THEIR_PORT] = [7667, 51820];
 const { bytes } = randomness();
 const base64 = (key: Uint8Array): string => Buffer.from(key).toString('base64');
 
-let lab: Lab | undefined;
-
-afterEach(async () => {
-  await lab?.close();
-  lab = undefined;
-});
-
 interface Scene {
+  readonly lab: Lab;
   /** Where wireguard-go is. */
   readonly host: Host;
   readonly device: string;
@@ -40,9 +35,10 @@ async function theirEnd(
   ourPublicKey: string,
   peer: readonly string[],
 ) {
-  const device = `cc${process.pid % 1e6}wg`; // its control socket is named after it, and not in a namespace
+  const device = 'wg0';
   const go = host.start(['wireguard-go', '-f', device], { LOG_LEVEL: 'verbose' });
-  await until('wireguard-go listens', () => existsSync(`/var/run/wireguard/${device}.sock`));
+  const socket = join(host.runDirectory, `wireguard/${device}.sock`);
+  await until('wireguard-go listens', () => existsSync(socket), 120_000); // many start at the same time
   host.run(
     'wg',
     ...['set', device, 'listen-port', String(THEIR_PORT)],
@@ -55,8 +51,7 @@ async function theirEnd(
 }
 
 /** Our end on the hub, theirs on a host. Who knows the other's address begins. */
-async function scene({ weBegin, psk }: { weBegin: boolean; psk: boolean }): Promise<Scene> {
-  lab = new Lab(2);
+async function scene(lab: Lab, { weBegin, psk }: { weBegin: boolean; psk: boolean }): Promise<Scene> {
   const [hub, host] = lab.hosts as [Host, Host];
   const [ours, theirs] = [keyPair(bytes(32)), keyPair(bytes(32))];
   const preshared = bytes(32);
@@ -76,6 +71,7 @@ async function scene({ weBegin, psk }: { weBegin: boolean; psk: boolean }): Prom
   ]);
   await node.prints(/^ready/m);
   return {
+    lab,
     host,
     device,
     node,
@@ -90,6 +86,19 @@ async function scene({ weBegin, psk }: { weBegin: boolean; psk: boolean }): Prom
     },
   };
 }
+
+const test = plain.extend<{ labs: (hosts: number, io?: string) => Lab }>({
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern what a fixture needs
+  labs: async ({}, use) => {
+    const made: Lab[] = [];
+    await use((hosts, io) => {
+      const lab = new Lab(hosts, io);
+      made.push(lab);
+      return lab;
+    });
+    await Promise.all(made.map((lab) => lab.close()));
+  },
+});
 
 test('keys are the text that `wg` makes and takes', () => {
   const secret = newPrivateKey(bytes);
@@ -108,8 +117,8 @@ const times = (text: string, what: RegExp): number => text.match(new RegExp(what
 for (const psk of [false, true]) {
   const how = psk ? 'with a preshared key' : 'without a preshared key';
 
-  test(`we begin, ${how}`, async () => {
-    const there = await scene({ weBegin: true, psk });
+  test.concurrent(`we begin, ${how}`, async ({ labs }) => {
+    const there = await scene(labs(2), { weBegin: true, psk });
     expect(handshakeOf(there)).toBe(0);
     there.node.write('send\n');
     await there.node.prints(/^up/m);
@@ -121,8 +130,8 @@ for (const psk of [false, true]) {
     expect(there.node.output).not.toMatch(/^refused/m);
   });
 
-  test(`wireguard-go begins, ${how}`, async () => {
-    const there = await scene({ weBegin: false, psk });
+  test.concurrent(`wireguard-go begins, ${how}`, async ({ labs }) => {
+    const there = await scene(labs(2), { weBegin: false, psk });
     await there.ping(3).exited;
     await there.node.prints(/^up/m);
     await until('wireguard-go tells of the handshake', () => handshakeOf(there) > 0);
@@ -134,8 +143,8 @@ for (const psk of [false, true]) {
   });
 }
 
-test('data is answered by a keepalive after ten seconds, both ways', async () => {
-  const there = await scene({ weBegin: false, psk: false });
+test.concurrent('data is answered by a keepalive after ten seconds, both ways', async ({ labs }) => {
+  const there = await scene(labs(2), { weBegin: false, psk: false });
   await there.ping().exited;
   await there.node.prints(/^up/m);
   await there.node.prints(/^keepalive/m, 15_000);
@@ -148,8 +157,10 @@ test('data is answered by a keepalive after ten seconds, both ways', async () =>
 for (const io of ['portable', 'native']) {
   for (const weBegin of [true, false]) {
     const who = weBegin ? 'it begins' : 'wireguard-go begins';
-    test(`the command itself: ${who}, answers data with a keepalive, counts what is for others, ${io}`, async () => {
-      lab = new Lab(2, io);
+    test.concurrent(`the command itself: ${who}, answers data with a keepalive, counts what is for others, ${io}`, async ({
+      labs,
+    }) => {
+      const lab = labs(2, io);
       const [hub, host] = lab.hosts as [Host, Host];
       const theirs = keyPair(bytes(32));
       const ours = makeEnd(lab, 'ours', bytes);
@@ -167,7 +178,12 @@ for (const io of ['portable', 'native']) {
       await until('wireguard-go tells of the handshake', () => shown('latest-handshakes', 1) > 0);
       await host.start(['ping', '-n', '-c', '1', '-W', '1', '10.99.0.1']).exited;
       const before = shown('transfer', 1);
-      await until('a keepalive came', () => shown('transfer', 1) === before + 32, 15_000);
+      // It is greeted as well where it was called, three times at most (secure.md §7.2), and does not mind.
+      const greeting = 40 + 1 + `${host.link.own4}:${THEIR_PORT}`.length;
+      // A greeting after the data does as a keepalive.
+      const greetings = weBegin ? [1, 2, 3].map((count) => count * greeting) : [];
+      const answers = [32, ...greetings, ...greetings.map((bytes) => bytes + 32)];
+      await until('a keepalive came', () => answers.includes(shown('transfer', 1) - before), 15_000);
       await until('the ping is counted', () => {
         server.signal('SIGUSR2');
         return /"refused":\{"ip":"?[12]"?\}/.test(server.output);
@@ -177,20 +193,20 @@ for (const io of ['portable', 'native']) {
   }
 }
 
-test('a wrong preshared key: no handshake, either way', async () => {
-  const there = await scene({ weBegin: true, psk: true });
+test.concurrent('a wrong preshared key: no handshake, either way', async ({ labs }) => {
+  const there = await scene(labs(2), { weBegin: true, psk: true });
   there.host.run(
     'wg',
     ...['set', there.device, 'peer', there.show('peers').trim()],
-    ...['preshared-key', (lab as Lab).keyFile('other', Buffer.from(base64(bytes(32))))],
+    ...['preshared-key', there.lab.keyFile('other', Buffer.from(base64(bytes(32))))],
   );
   there.node.write('send\n');
   await there.node.prints(/^refused: decrypt failed/m);
   expect(handshakeOf(there)).toBe(0);
 });
 
-test('our cookie is taken by wireguard-go', async () => {
-  const there = await scene({ weBegin: false, psk: true });
+test.concurrent('our cookie is taken by wireguard-go', async ({ labs }) => {
+  const there = await scene(labs(2), { weBegin: false, psk: true });
   there.node.write('overrun 60000\n');
   await there.node.prints(/^overrun/m);
   const ping = there.ping(30);
@@ -202,8 +218,9 @@ test('our cookie is taken by wireguard-go', async () => {
   await ping.stop('SIGINT');
 });
 
-test("wireguard-go's cookie is taken by us", async () => {
-  const there = await scene({ weBegin: true, psk: false });
+// By itself, and again if it fails: whether its queue is full when ours comes is a matter of who gets the processors.
+test("wireguard-go's cookie is taken by us", { retry: 2 }, async ({ labs }) => {
+  const there = await scene(labs(2), { weBegin: true, psk: false });
   // Its queue is full when it is asked, and again when it is asked with the cookie.
   there.node.write('flood 4000\nsend\nflood 500\n');
   await there.node.prints(/^got 3 of 64 bytes/m);
@@ -215,8 +232,8 @@ test("wireguard-go's cookie is taken by us", async () => {
   await until('wireguard-go tells of the handshake', () => handshakeOf(there) > 0);
 });
 
-test('we renew the keys after 120 s of our clock', async () => {
-  const there = await scene({ weBegin: true, psk: true });
+test.concurrent('we renew the keys after 120 s of our clock', async ({ labs }) => {
+  const there = await scene(labs(2), { weBegin: true, psk: true });
   there.node.write('send\n');
   await there.node.prints(/^up/m);
   await until('wireguard-go tells of the handshake', () => handshakeOf(there) > 0);
@@ -231,8 +248,8 @@ test('we renew the keys after 120 s of our clock', async () => {
   expect(there.node.output).not.toMatch(/^down/m);
 });
 
-test('wireguard-go renews the keys after 120 s, and goes on', async () => {
-  const there = await scene({ weBegin: false, psk: false });
+test.concurrent('wireguard-go renews the keys after 120 s, and goes on', async ({ labs }) => {
+  const there = await scene(labs(2), { weBegin: false, psk: false });
   const ping = there.ping(200);
   await there.node.prints(/^up/m);
   const from = performance.now();

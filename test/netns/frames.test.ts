@@ -82,7 +82,6 @@ for (const kind of ['server', 'client'] as const) {
   test(`frames above ${CUT} bytes for a C ${kind}, which cuts them: dropped, counted, told of once`, async () => {
     const { lab, left, right, keyFile } = scene(1500);
     const ours = ['-P', keyFile, '-v'];
-    lab.keepOriginalTidy();
     const original = (host: Host, ...args: string[]) =>
       host.start(['stdbuf', '-oL', 'vde_cryptcab', ...locator, '-P', keyFile, '-vvvv', ...args], {
         OPENSSL_CONF: lab.legacyProvider,

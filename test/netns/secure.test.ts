@@ -67,7 +67,9 @@ describe.each(['portable', 'native'])('%s', (io) => {
     await host(0).reaches(host(1).inner);
     const { sent, received } = await transfer(host(0), host(1), { bytes: 5_000_000 }, seed);
     expect(received.sha256).toBe(sent.sha256);
-    await serving.prints(/"peer":"alice \(.{8}…\)","address":"10\.77\.1\.2:\d+","msg":"peer is up, secure"/);
+    await serving.prints(
+      /"peer":"alice \(.{8}…\)","address":"10\.77\.1\.2:\d+","port":"open","msg":"peer is up, secure"/,
+    );
     const from = serving.printed;
     serving.signal('SIGUSR2');
     for (const name of CLIENTS)
@@ -78,7 +80,7 @@ describe.each(['portable', 'native'])('%s', (io) => {
       );
   });
 
-  test("the client's address changes in the middle of a transfer: silent for less than a second", async () => {
+  test("the client's address changes in the middle of a transfer: it goes on by the keys that it has", async () => {
     await connect(0);
     const one = host(0);
     await one.reaches(hub.inner);
@@ -94,7 +96,7 @@ describe.each(['portable', 'native'])('%s', (io) => {
     expect(received.sha256).toBe(sent.sha256);
     await ping.stop('SIGINT');
     console.log(`silent for ${silence(ping).toFixed(2)} s`);
-    expect(silence(ping)).toBeLessThan(1);
+    expect(silence(ping)).toBeLessThan(5); // a handshake would come after 15 s of silence
   });
 
   test('either end restarted under load', async () => {
@@ -142,14 +144,16 @@ describe('on whichever path', () => {
     const keys = ['--secure', '--key', end(1).keyFile, '--peer', server.publicKey, '--psk', other];
     const wrong = host(1).cryptcab([...keys, '-c', host(1).link.hub4, '-v']);
     await wrong.prints(/"msg":"dropped: decrypt failed"/);
+    await wrong.prints(/answers with another preshared key: give both ends the same one/);
     await wrong.prints(
       /no secure answer from [\d.]+:7667, trying on: .*--secure.*peers file.*--peer.*psk=/,
       20_000,
     );
+    await serving.prints(/"bob \(.{8}…\) does not finish the handshake: its preshared key is another one/);
     expect(wrong.output).not.toContain('the cable is up');
   });
 
-  test('the line of a peer goes: it is cut off within a second, and the other one is not', async () => {
+  test('the line of a peer goes: it is cut off soon, and the other one is not', async () => {
     await connect(0);
     await connect(1);
     await Promise.all(hosts.map((one) => one.reaches(hub.inner)));
@@ -159,12 +163,11 @@ describe('on whichever path', () => {
     await serving.prints(/"peer":"bob \(.*"msg":"peer is cut off"/);
     const after = performance.now() - from;
     console.log(`cut off after ${Math.round(after)} ms`);
-    expect(after).toBeLessThan(1_000);
+    expect(after).toBeLessThan(5_000); // its keys would hold for minutes
     expect(await host(1).pings(hub.inner)).toBe(false);
     await stays.stop('SIGINT');
-    expect(silence(stays)).toBeLessThan(1);
-    // What it sends is nobody's now, and its handshakes are a stranger's.
-    await serving.prints(/"msg":"dropped: unknown receiver index"/);
+    expect(silence(stays)).toBeLessThan(5);
+    // Its handshakes are a stranger's now.
     await serving.prints(/"msg":"dropped: unknown peer"/, BACK);
     peers.write([`${end(0).publicKey} name=alice`, `${end(1).publicKey} name=bob`]);
     console.log(`let in again: back after ${Math.round(await host(1).reaches(hub.inner, BACK))} ms`);
@@ -181,7 +184,7 @@ describe('on whichever path', () => {
     );
     await serving.prints(/"line":3,"msg":"skipped line 3 of the peers file: this public key is our own"/);
     await stays.stop('SIGINT');
-    expect(silence(stays)).toBeLessThan(1);
+    expect(silence(stays)).toBeLessThan(5);
     expect(serving.running).toBe(true);
   });
 

@@ -8,6 +8,8 @@ import { crc32 } from 'node:zlib';
 import { Blowfish } from 'egoroof-blowfish';
 import { expect, test } from 'vitest';
 import { Process } from '../../lab/process.js';
+import { keyText, newPrivateKey } from '../../src/keys/key-text.js';
+import { publicKeyOf } from '../../src/keys/public-key.js';
 import { connect } from '../../src/node/connect.js';
 import { memoryPort } from '../../src/plug/memory-plug.js';
 import { randomness } from '../seed.js';
@@ -22,7 +24,7 @@ test('encrypt: the datagram that it prints is one that another Blowfish opens', 
   const cipher = new Blowfish(key.subarray(0, 16), Blowfish.MODE.CBC, Blowfish.PADDING.PKCS5);
   cipher.setIv(key.subarray(16));
   const opened = Buffer.from(cipher.decode(datagram.subarray(1), Blowfish.TYPE.UINT8_ARRAY));
-  // Frame, counter and CRC (classic-protocol §3).
+  // Frame, counter and CRC (classic.md §3.2).
   expect(opened.subarray(14, -12).toString()).toBe('a frame in a cable');
   expect(opened.readUInt32LE(opened.length - 4)).toBe(crc32(opened.subarray(0, -4)));
 });
@@ -44,12 +46,14 @@ test('handshake: four messages, the same each time', () => {
   expect(run('handshake').trim().split('\n')).toEqual(lines);
 });
 
-test('server: a client comes up, and its frames come back', async () => {
+test('server: a secure client comes up, its frames come back, and its key can be taken back', async () => {
   const random = randomness();
   const directory = mkdtempSync(join(tmpdir(), 'cryptcab-example-'));
-  const key = join(directory, 'key');
-  writeFileSync(key, random.bytes(24), { mode: 0o600 });
-  const server = new Process([process.execPath, example('server'), key, '0']);
+  const [key, peers] = [join(directory, 'key'), join(directory, 'peers')];
+  const keys = { server: newPrivateKey(random.bytes), client: newPrivateKey(random.bytes) };
+  writeFileSync(key, `${keyText(keys.server)}\n`, { mode: 0o600 });
+  writeFileSync(peers, `${keyText(publicKeyOf(keys.client))} name=alice\n`, { mode: 0o600 });
+  const server = new Process([process.execPath, example('server'), key, peers, '0']);
   try {
     const [, port] = await server.prints(/UDP port (\d+)/);
     let arrived: (frame: Uint8Array) => void = () => {};
@@ -57,16 +61,35 @@ test('server: a client comes up, and its frames come back', async () => {
       arrived = resolve;
     });
     const near = memoryPort((frame) => arrived(frame.slice()));
-    const plug = near.open;
-    await using client = await connect({ host: '127.0.0.1', port: Number(port), key, plug, io: 'portable' });
+    await using client = await connect({
+      host: '127.0.0.1',
+      port: Number(port),
+      plug: near.open,
+      io: 'portable',
+      secure: { privateKey: keys.client, serverPublicKey: publicKeyOf(keys.server) },
+    });
+    await server.prints(new RegExp(`alice .* is up at 127.0.0.1:${client.local.port}`));
     const frame = random.bytes(100);
     near.send(frame);
     expect(Buffer.from(await back).equals(frame)).toBe(true);
-    await server.prints(new RegExp(`127.0.0.1:${client.local.port} is up`));
+    writeFileSync(peers, '# nobody\n');
+    await server.prints(/alice .* is gone: removed/);
     process.kill(server.pid, 'SIGINT');
     expect(await server.exited).toBe(0);
   } finally {
     await server.stop();
     rmSync(directory, { recursive: true });
   }
+});
+
+test('own-network: the handshake passes over it, and a frame comes back', () => {
+  const lines = run('own-network').trim().split('\n');
+  const [client, server] = ['192.0.2.2:40000', '192.0.2.1:7667'];
+  // Initiation and response (WireGuard whitepaper §5.4), then transport messages both ways.
+  expect(lines.slice(0, 2)).toEqual([`${client} → ${server}, 148 bytes`, `${server} → ${client}, 92 bytes`]);
+  const came = lines.indexOf('came back: a frame in a cable');
+  expect(came).toBeGreaterThan(3);
+  const passed = lines.slice(2, came);
+  for (const way of [`${client} → ${server}`, `${server} → ${client}`])
+    expect(passed.filter((line) => line.startsWith(way)).length).toBeGreaterThan(0);
 });

@@ -1,9 +1,9 @@
-import type { Keying } from '../../src/core/core.js';
+import type { Keying } from '../../src/core/terms.js';
 import { ClassicClient } from '../../src/protocol/classic-client.js';
 import type { ClientEffect, ClientEvent, ClientMode, ClientState } from '../../src/protocol/client-terms.js';
 import { CHALLENGE_BYTES, DOUBT_TIME, TYPE } from '../../src/protocol/constants.js';
 import { authOk, challenge, classify, deny } from '../../src/protocol/messages.js';
-import type { Cipher } from '../../src/protocol/session-key.js';
+import type { CipherChoice } from '../../src/protocol/session-key.js';
 import { randomness } from '../seed.js';
 import { numbered } from './examples.js';
 
@@ -30,7 +30,7 @@ export class ClientFixture {
   constructor({
     mode = { kind: 'preshared', key: numbered(24) } as ClientMode,
     keepalive = false,
-    cipher = 'blowfish' as Cipher,
+    cipher = 'blowfish' as CipherChoice,
     seed = 7,
   } = {}) {
     this.mode = mode;
@@ -63,6 +63,11 @@ export class ClientFixture {
     if (typeof happening !== 'string') this.client.receive(this.now, happening);
     else if (happening === 'resolved') this.client.resolved(this.now, this.candidates);
     else this.client.happen(this.now, happening);
+    return this.#take();
+  }
+
+  /** What is to be done, kept and as kinds. */
+  #take(): string[] {
     const effects = this.client.take();
     for (const effect of effects) this.log.push({ at: this.now, kind: kindOf(effect), effect });
     return effects.map(kindOf);
@@ -103,6 +108,12 @@ export class ClientFixture {
     return this;
   }
 
+  /** DENY of a LOGIN or a RESPONSE, and nobody who says otherwise in time: what the machine says when it believes it. */
+  deny(): string[] {
+    this.tell(DENY);
+    return this.timer();
+  }
+
   /** DENY while up, and nobody who says otherwise in time: the kinds of all effects. */
   lose(): string[] {
     return [...this.tell(DENY), ...this.wait(DOUBT_TIME).tell('timer')];
@@ -111,6 +122,7 @@ export class ClientFixture {
   /** Authentic DATA came. */
   heard(): this {
     this.client.heard();
+    this.#take();
     return this;
   }
 

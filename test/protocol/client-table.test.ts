@@ -17,7 +17,7 @@ type Input = Message | ClientEvent;
 /** The next state, then the effects; 'nothing' when all stays as it was. */
 type Cell = 'nothing' | readonly [ClientState, ...string[]];
 
-// What classic-protocol §2 and §5 want of a client that answers keepalives and has a pre-shared key (in
+// What classic.md §2.2 and §2.5 want of a client that answers keepalives and has a pre-shared key (in
 // `enrolling`, where only the others come, one with a random key). Each state's time: closed between two
 // LOGINs, up when the second KEEPALIVE has just been sent, the others as soon as they are reached.
 const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
@@ -29,6 +29,7 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     deny: 'nothing',
     keepalive: 'nothing',
     data: 'nothing',
+    empty: 'nothing',
     other: 'nothing',
     start: ['resolving', 'resolve'],
     resolved: 'nothing',
@@ -36,6 +37,7 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: 'nothing',
+    elsewhere: 'nothing',
     sendFailed: 'nothing',
     large: 'nothing',
     timer: ['opening', 'send login'],
@@ -48,13 +50,15 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     deny: 'nothing',
     keepalive: 'nothing',
     data: 'nothing',
+    empty: 'nothing',
     other: 'nothing',
     start: 'nothing',
     resolved: ['opening', 'send login'],
-    resolveFailed: ['closed', 'fail no such host'],
+    resolveFailed: ['closed'],
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: 'nothing',
+    elsewhere: 'nothing',
     sendFailed: 'nothing',
     large: 'nothing',
     timer: 'nothing',
@@ -67,6 +71,7 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     deny: 'nothing',
     keepalive: 'nothing',
     data: 'nothing',
+    empty: 'nothing',
     other: 'nothing',
     start: 'nothing',
     resolved: 'nothing',
@@ -74,6 +79,7 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     enrolled: ['opening', 'send login'],
     enrolFailed: ['closed', 'fail key not carried'],
     unreachable: 'nothing',
+    elsewhere: 'nothing',
     sendFailed: 'nothing',
     large: 'nothing',
     timer: 'nothing',
@@ -83,9 +89,10 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     challenge: ['waiting', 'send response'],
     response: 'nothing',
     authOk: 'nothing',
-    deny: ['closed', 'denied no key at server'],
+    deny: ['loginDenied'],
     keepalive: 'nothing',
     data: 'nothing',
+    empty: 'nothing',
     other: 'nothing',
     start: 'nothing',
     resolved: 'nothing',
@@ -93,18 +100,41 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: ['opening'], // there is one candidate; its timer is due sooner
+    elsewhere: ['resolving', 'resolve'],
     sendFailed: ['opening'],
     large: 'nothing',
     timer: ['resolving', 'unanswered', 'resolve'],
+  },
+  loginDenied: {
+    login: 'nothing',
+    challenge: ['waiting', 'send response'],
+    response: 'nothing',
+    authOk: 'nothing',
+    deny: 'nothing',
+    keepalive: 'nothing',
+    data: 'nothing',
+    empty: 'nothing',
+    other: 'nothing',
+    start: 'nothing',
+    resolved: 'nothing',
+    resolveFailed: 'nothing',
+    enrolled: 'nothing',
+    enrolFailed: 'nothing',
+    unreachable: ['opening'],
+    elsewhere: 'nothing',
+    sendFailed: ['opening'],
+    large: 'nothing',
+    timer: ['closed', 'denied no key at server'],
   },
   waiting: {
     login: 'nothing',
     challenge: 'nothing',
     response: 'nothing',
     authOk: ['up', 'up', 'send keepalive'],
-    deny: ['closed', 'denied wrong key'],
+    deny: ['responseDenied', 'send response'],
     keepalive: 'nothing',
     data: 'nothing',
+    empty: 'nothing',
     other: 'nothing',
     start: 'nothing',
     resolved: 'nothing',
@@ -112,9 +142,31 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: 'nothing',
+    elsewhere: 'nothing',
     sendFailed: 'nothing',
     large: 'nothing',
     timer: ['waiting', 'send response'],
+  },
+  responseDenied: {
+    login: 'nothing',
+    challenge: 'nothing',
+    response: 'nothing',
+    authOk: ['up', 'up', 'send keepalive'],
+    deny: 'nothing',
+    keepalive: 'nothing',
+    data: 'nothing',
+    empty: 'nothing',
+    other: 'nothing',
+    start: 'nothing',
+    resolved: 'nothing',
+    resolveFailed: 'nothing',
+    enrolled: 'nothing',
+    enrolFailed: 'nothing',
+    unreachable: 'nothing',
+    elsewhere: 'nothing',
+    sendFailed: 'nothing',
+    large: 'nothing',
+    timer: ['closed', 'denied wrong key'],
   },
   up: {
     login: 'nothing',
@@ -124,6 +176,7 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     deny: ['up', 'send response'],
     keepalive: 'nothing',
     data: 'nothing',
+    empty: 'nothing',
     other: 'nothing',
     start: 'nothing',
     resolved: ['up', 'send response'],
@@ -131,6 +184,7 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: 'nothing',
+    elsewhere: 'nothing',
     sendFailed: ['up', 'reconnect'],
     large: ['up', 'send other'],
     timer: ['up', 'send response'],
@@ -146,7 +200,7 @@ function inState(state: ClientState, mode = modeFor(state)): ClientFixture {
   const bench = new ClientFixture({ keepalive: true, mode });
   switch (state) {
     case 'closed':
-      bench.logIn().wait(100).tell(DENY);
+      bench.logIn().wait(100).deny();
       break;
     case 'resolving':
       bench.tell('start');
@@ -155,8 +209,14 @@ function inState(state: ClientState, mode = modeFor(state)): ClientFixture {
     case 'opening':
       bench.logIn();
       break;
+    case 'loginDenied':
+      bench.logIn().wait(100).tell(DENY);
+      break;
     case 'waiting':
       bench.logIn().tell(CHALLENGE);
+      break;
+    case 'responseDenied':
+      bench.logIn().wait(100).tellAll(CHALLENGE, DENY);
       break;
     case 'up':
       bench.logIn().authenticate().heard().timer();
@@ -171,7 +231,9 @@ const ONWARD: Record<ClientState, readonly (Happening | 'wait')[]> = {
   resolving: ['resolved', CHALLENGE, 'timer', authOk(), 'timer'],
   enrolling: ['enrolled', CHALLENGE, 'timer', authOk(), 'timer'],
   opening: [CHALLENGE, 'timer', authOk(), 'timer'],
+  loginDenied: [CHALLENGE, 'timer', authOk(), 'timer'],
   waiting: ['timer', authOk(), 'timer'],
+  responseDenied: [authOk(), 'timer'],
   up: [DENY, 'timer', CHALLENGE, 'timer', authOk(), 'timer'],
 };
 
@@ -225,11 +287,13 @@ describe('the table of the client', () => {
 
   // Each state's timer, in ms after it was reached.
   test.each([
-    ['closed', 4_900], // 5 s after the LOGIN
+    ['closed', 4_000], // 5 s after the LOGIN
     ['resolving', Infinity],
     ['enrolling', Infinity],
     ['opening', 5_000],
+    ['loginDenied', 900], // 1 s after the LOGIN
     ['waiting', 1_000],
+    ['responseDenied', 1_000],
     ['up', 10_000],
   ] as const)('%s: the timer is due in %d ms', (state, due) => {
     expect(inState(state).due).toBe(due);
@@ -254,13 +318,13 @@ describe('a client with a random key', () => {
   });
 
   test.each([
-    ['LOGIN', [], 'denied no key at server'],
-    ['RESPONSE', [CHALLENGE], 'denied wrong key'],
+    ['LOGIN', [], ['denied no key at server', 'enrol']],
+    ['RESPONSE', [CHALLENGE], ['denied wrong key', 'enrol']],
   ] as const)('makes another key and another id when its %s is denied', (_, before, denied) => {
     const b = bench().logIn();
     b.tellAll('enrolled', ...before);
     const first = b.last('enrol');
-    expect(b.tell(DENY)).toEqual([denied, 'enrol']);
+    expect(b.deny()).toEqual(denied);
     const second = b.last('enrol');
     expect(second.id).not.toBe(first.id);
     expect(second.key).not.toEqual(first.key);
@@ -282,7 +346,7 @@ describe('a client with a random key', () => {
   test('carries a new one after a DENY of one that was carried already', () => {
     const carried = { id: 'vde_carried', key: numbered(24, 50) };
     const b = new ClientFixture({ mode: { kind: 'random', carried } }).logIn();
-    expect(b.tell(DENY)).toEqual(['denied no key at server', 'enrol']);
+    expect(b.deny()).toEqual(['denied no key at server', 'enrol']);
     expect(b.last('enrol').id).not.toBe('vde_carried');
     expect(b.last('enrol').key).not.toEqual(numbered(24, 50));
     expect(carried.key).toEqual(new Uint8Array(24)); // the old one is wiped
@@ -295,12 +359,13 @@ describe('a client with a random key', () => {
     expect(b.timer()).toEqual(['unanswered', 'resolve']);
     expect(b.tell('resolved')).toEqual(['send login']);
     // A C server denies what it gets twice, although it has the key.
-    expect(b.wait(100).tell(DENY)).toEqual(['denied no key at server']);
-    expect([b.state, b.due]).toEqual(['closed', 4_900]);
+    expect(b.wait(100).deny()).toEqual(['denied no key at server']);
+    expect([b.state, b.due]).toEqual(['closed', 4_000]);
     expect(b.timer()).toEqual(['send login']);
     expect(b.all('send').map(({ datagram }) => loginId(datagram))).toEqual([id, id, id]);
     // Whereas a denied RESPONSE tells of another key, however often the LOGIN was sent.
-    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response', 'denied wrong key', 'enrol']);
+    b.tell(CHALLENGE);
+    expect(b.deny()).toEqual(['denied wrong key', 'enrol']);
   });
 });
 
@@ -313,56 +378,131 @@ describe('a client without encryption', () => {
       'resolve',
       'send login',
       'send response',
-      'up',
+      'trial',
+      'send other',
     ]);
-    expect(b.last('up').keying).toEqual({ suite: 'plain' });
+    expect(b.last('trial').keying).toEqual({ suite: 'plain' });
     expect(b.sealed[0]?.suite).toBe('plain');
   });
 
   test('carries one when the server asks for it, and still encrypts nothing', () => {
     const b = bench().logIn();
-    expect(b.tell(DENY)).toEqual(['enrol']);
+    expect(b.deny()).toEqual(['enrol']);
     const { id, key } = b.last('enrol');
     expect(key).toHaveLength(24);
     expect(key).not.toEqual(new Uint8Array(24));
     expect(b.tell('enrolled')).toEqual(['send login']);
     expect(loginId(b.last('send').datagram)).toBe(id);
-    expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up']);
-    expect(b.last('up').keying).toEqual({ suite: 'plain' });
+    expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'trial', 'send other']);
+    expect(b.last('trial').keying).toEqual({ suite: 'plain' });
     // After its restart the server asks again.
     b.wait(10_000).data();
     expect(b.lose()).toEqual(['send response', 'down unknown', 'send login']);
-    expect([b.wait(100).tell(DENY), b.timer()]).toEqual([[], ['enrol']]);
+    expect(b.wait(100).deny()).toEqual(['enrol']);
     expect(b.last('enrol').id).not.toBe(id);
-    // Where scp cannot work, a LOGIN is tried without.
-    expect([b.tell('enrolFailed'), b.timer()]).toEqual([[], ['send login']]);
+  });
+
+  test('goes on where the key that the server asks for cannot be carried: a LOGIN is tried without', () => {
+    const b = bench().logIn();
+    b.deny();
+    expect([b.tell('enrolFailed'), b.timer()]).toEqual([['notCarried'], ['send login']]);
+    expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'trial', 'send other']);
   });
 
   test('says so when the server denies it all the same', () => {
     const b = bench().logIn();
-    expect(b.tellAll(DENY, 'enrolled', DENY)).toEqual([
-      'enrol',
-      'send login',
-      'denied no key at server',
-      'enrol',
-    ]);
-    expect(b.tellAll('enrolled', DENY)).toEqual([
-      'send login',
-      'denied no key at server',
-      'fail no key at server',
-    ]);
+    expect(b.deny()).toEqual(['enrol']);
+    for (let i = 0; i < 10; i++) {
+      b.tell('enrolled');
+      expect(b.deny()[0]).toBe('denied no key at server');
+      if (b.state === 'closed') expect(b.timer()).toEqual(['enrol']);
+    }
   });
 
   test('says that the server wants encryption when its RESPONSE is denied; no key would help', () => {
     const b = bench().logIn();
-    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response', 'denied wants encryption']);
-    expect([b.state, b.due]).toEqual(['closed', 5_000]);
-    b.timer();
-    expect(b.tellAll(CHALLENGE, DENY)).toEqual([
-      'send response',
-      'denied wants encryption',
-      'fail wants encryption',
-    ]);
+    for (let i = 0; i < 10; i++) {
+      b.tell(CHALLENGE);
+      expect(b.deny()).toEqual(['denied wants encryption']);
+      expect([b.state, b.timer()]).toEqual(['closed', ['send login']]);
+    }
+    expect(b.all('enrol')).toEqual([]);
+  });
+});
+
+describe('a client without encryption that was let in', () => {
+  const bench = () => {
+    const b = new ClientFixture({ mode: { kind: 'plain' } }).logIn();
+    b.authenticate();
+    return b;
+  };
+  const since = (b: ClientFixture) => b.now - (b.times('trial').at(-1) as number);
+
+  test('is up when a server of ours has not answered three probes', () => {
+    const b = bench();
+    expect(b.log.slice(-2).map(({ kind }) => kind)).toEqual(['trial', 'send other']);
+    expect(b.state).toBe('up');
+    expect([b.timer(), b.timer(), b.timer()]).toEqual([['send other'], ['send other'], ['up']]);
+    expect([since(b), b.due]).toEqual([600, Infinity]);
+    expect(b.wait(10_000).tell(authOk())).toEqual([]);
+  });
+
+  test('is up at once when DATA comes', () => {
+    const b = bench().wait(50).heard();
+    expect([b.times('up'), b.due]).toEqual([[b.now], Infinity]);
+    b.heard();
+    expect(b.times('up')).toHaveLength(1);
+  });
+
+  test('is not up while a C server, which answers a probe, has sent no DATA, and says so once', () => {
+    const b = bench();
+    expect([b.wait(20).tell(authOk()), b.state]).toEqual([[], 'up']);
+    expect([b.timer(), since(b), b.due]).toEqual([['mute'], 3_000, Infinity]);
+    b.data();
+    expect(b.run(10 * 60_000)).toEqual([]);
+    expect([b.all('mute').length, b.all('up').length]).toEqual([1, 0]);
+    b.heard();
+    expect(b.times('up')).toEqual([b.now]);
+  });
+
+  test('says nothing of a C server whose DATA comes in time', () => {
+    const b = bench().wait(20);
+    b.tell(authOk());
+    b.wait(2_000).heard();
+    expect([b.all('up').length, b.due]).toEqual([1, Infinity]);
+    expect(b.run(10 * 60_000)).toEqual([]);
+  });
+
+  test('takes no second answer to a RESPONSE that was repeated for one to a probe', () => {
+    const b = new ClientFixture({ mode: { kind: 'plain' } }).logIn();
+    b.tell(CHALLENGE);
+    b.timer(); // again
+    expect(b.tell(authOk())).toEqual(['trial', 'send other']);
+    b.tell(authOk());
+    expect([b.timer(), b.timer(), b.timer()]).toEqual([['send other'], ['send other'], ['up']]);
+  });
+
+  test('nor the answer to a question, because of a DENY', () => {
+    const b = new ClientFixture({ mode: { kind: 'plain' } }).logIn().wait(1_200); // sooner it is passed over
+    b.authenticate();
+    expect(b.tell(DENY)).toEqual(['send response']);
+    b.wait(10).tell(authOk());
+    expect([b.timer(), b.timer(), b.timer()]).toEqual([['send other'], ['send other'], ['up']]);
+  });
+
+  test('logs in again when the server has forgotten it, and is on trial again', () => {
+    const b = bench().wait(20);
+    b.tell(authOk());
+    b.wait(3_000).tell('timer');
+    b.data();
+    expect(b.lose()).toEqual(['send response', 'down unknown', 'send login']);
+    expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'trial', 'send other']);
+    expect([b.timer(), b.timer(), b.timer()]).toEqual([['send other'], ['send other'], ['up']]);
+  });
+
+  test('with encryption there is no trial', () => {
+    const b = new ClientFixture().logIn().authenticate();
+    expect([b.all('trial').length, b.all('up').length, b.due]).toEqual([0, 1, Infinity]);
   });
 });
 
@@ -378,9 +518,9 @@ describe('LOGIN', () => {
 
   test('waits for its time when the address is there sooner', () => {
     const b = new ClientFixture().logIn();
-    b.tell(DENY);
+    b.deny();
     b.wait(1_000).tellAll('start', 'resolved');
-    expect([b.state, b.due]).toEqual(['closed', 4_000]);
+    expect([b.state, b.due]).toEqual(['closed', 3_000]);
     b.run(5_000);
     expect(b.gaps('send login')).toEqual([5_000]);
   });
@@ -390,10 +530,9 @@ describe('LOGIN', () => {
     const random = randomness();
     const pick = <T>(all: readonly T[]) => all[random.below(all.length)] as T;
     const nobody = what === 'answers' ? ['unreachable', 'sendFailed'] : [];
-    const not = ['timer', 'start', ...nobody];
+    const not = ['timer', 'start', 'elsewhere', ...nobody];
     const events = CLIENT_EVENTS.filter((event) => !not.includes(event));
     const messages = MESSAGES.flatMap((message) => EXAMPLES[message].slice(0, 3));
-    // Once it has been up it never gives up.
     const b = new ClientFixture({ keepalive: true }).logIn().authenticate();
     for (let i = 0; i < 4_000; i++) {
       if (random.below(4) === 0) b.data();
@@ -428,6 +567,19 @@ describe('LOGIN', () => {
     expect(b.gaps('send login')).toEqual([10, 10, 1_010, 10, 10, 1_010, 10, 10, 1_010]);
   });
 
+  test('is sent at once to an address that answers while this one is silent, once a second at most', () => {
+    const b = new ClientFixture();
+    b.candidates = 3;
+    b.logIn().wait(300);
+    for (let i = 0; i < 3; i++) {
+      expect(b.tellAll('elsewhere', 'resolved')).toEqual(['resolve', 'send login']);
+      expect(b.wait(999).tell('elsewhere')).toEqual([]);
+      b.wait(1);
+    }
+    expect(b.gaps('send login')).toEqual([300, 1_000, 1_000]);
+    expect(b.tellAll(CHALLENGE, 'elsewhere', authOk())).toEqual(['send response', 'up']);
+  });
+
   test('goes to each address again after the cable was up', () => {
     const b = new ClientFixture();
     b.candidates = 2;
@@ -441,7 +593,7 @@ describe('LOGIN', () => {
     const b = new ClientFixture({ mode: { kind: 'random' } }).logIn();
     b.tellAll('enrolled', 'unreachable');
     b.timer();
-    expect(b.tellAll('resolved', DENY)).toEqual(['send login', 'denied no key at server', 'enrol']);
+    expect([b.tell('resolved'), b.deny()]).toEqual([['send login'], ['denied no key at server', 'enrol']]);
   });
 });
 
@@ -475,34 +627,69 @@ describe('RESPONSE', () => {
 });
 
 describe('DENY', () => {
-  // Once for each thing sent: whatever it does, the client has then left the state that believed it.
   test.each([
-    ['LOGIN', []],
-    ['RESPONSE', [CHALLENGE]],
-  ] as const)('of a %s is believed once', (_, before) => {
+    ['LOGIN', [], 'denied no key at server'],
+    ['RESPONSE', [CHALLENGE], 'denied wrong key'],
+  ] as const)(
+    'of a %s is believed when the server does not contradict it within 1 s',
+    (_, before, denied) => {
+      const b = new ClientFixture().logIn();
+      b.tellAll(...before);
+      b.wait(10).tell(DENY);
+      expect([b.tellAll(DENY, DENY), b.due]).toEqual([[], 990]);
+      expect(b.timer()).toEqual([denied]);
+      expect([b.state, b.tellAll(DENY, DENY)]).toEqual(['closed', []]);
+      expect(b.timer()).toEqual(['send login']);
+      b.tellAll(...before);
+      expect(b.deny()).toEqual([denied]);
+    },
+  );
+
+  test('of a LOGIN is forged when a CHALLENGE follows, and of a RESPONSE when AUTH_OK does', () => {
     const b = new ClientFixture().logIn();
-    b.tellAll(...before);
-    expect(b.tell(DENY)).toHaveLength(1);
-    expect(b.tellAll(DENY, DENY)).toEqual([]);
-    b.timer();
-    expect(b.tell(DENY)).toHaveLength(1);
+    b.tell(DENY);
+    expect(b.wait(999).tell(CHALLENGE)).toEqual(['send response']);
+    const response = b.last('send').datagram;
+    expect(b.wait(10).tell(DENY)).toEqual(['send response']); // the question whether the server knows it
+    expect(b.last('send').datagram).toEqual(response);
+    expect(b.wait(989).tell(authOk())).toEqual(['up']);
+    expect(b.sealed).toHaveLength(1);
+  });
+
+  test('that comes late leaves the server half a second to contradict it', () => {
+    const login = new ClientFixture().logIn().wait(3_000);
+    login.tell(DENY);
+    expect(login.due).toBe(500);
+    const response = new ClientFixture().logIn();
+    response.tell(CHALLENGE);
+    response.wait(900).tell(DENY);
+    expect(response.due).toBe(500);
+  });
+
+  test('of a LOGIN counts no more when the network says that nobody got it', () => {
+    const b = new ClientFixture().logIn();
+    b.tellAll(DENY, 'unreachable');
+    expect(b.timer()).toEqual(['unanswered', 'resolve']);
+  });
+
+  // The host's timer may be late; until it rings, the state is the same.
+  test.each([
+    [5_000, 'loginDenied'],
+    [5_001, 'opening'],
+  ])('of a LOGIN that is %d ms old: %s', (age, state) => {
+    const b = new ClientFixture().logIn().wait(age);
+    b.tell(DENY);
+    expect(b.state).toBe(state);
   });
 
   test.each([
-    [5_000, ['denied no key at server']],
-    [5_001, []],
-  ])('of a LOGIN that is %d ms old: %j', (age, effects) => {
-    // The host's timer may be late; until it rings, the state is the same.
-    expect(new ClientFixture().logIn().wait(age).tell(DENY)).toEqual(effects);
-  });
-
-  test.each([
-    [5_000, ['denied wrong key']],
-    [5_001, []],
-  ])('of a RESPONSE that is %d ms old: %j', (age, effects) => {
+    [5_000, 'responseDenied'],
+    [5_001, 'waiting'],
+  ])('of a RESPONSE that is %d ms old: %s', (age, state) => {
     const b = new ClientFixture().logIn().wait(2_000);
     b.tell(CHALLENGE);
-    expect(b.wait(age).tell(DENY)).toEqual(effects);
+    b.wait(age).tell(DENY);
+    expect(b.state).toBe(state);
   });
 
   test.each([
@@ -577,24 +764,16 @@ describe('DENY', () => {
 });
 
 describe('giving up', () => {
-  test('a third denied LOGIN is the last', () => {
+  test.each([
+    ['LOGIN', [], 'denied no key at server'],
+    ['RESPONSE', [CHALLENGE], 'denied wrong key'],
+  ] as const)('never because a %s is denied, which anybody can forge', (_, before, denied) => {
     const b = new ClientFixture().logIn();
-    expect(b.tell(DENY)).toEqual(['denied no key at server']);
-    expect([...b.timer(), ...b.tell(DENY)]).toEqual(['send login', 'denied no key at server']);
-    expect([...b.timer(), ...b.tell(DENY)]).toEqual([
-      'send login',
-      'denied no key at server',
-      'fail no key at server',
-    ]);
-    expect([b.state, b.due]).toEqual(['closed', Infinity]);
-  });
-
-  test('a second denied RESPONSE is the last', () => {
-    const b = new ClientFixture().logIn();
-    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response', 'denied wrong key']);
-    b.timer();
-    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response', 'denied wrong key', 'fail wrong key']);
-    expect([b.state, b.due]).toEqual(['closed', Infinity]);
+    for (let i = 0; i < 100; i++) {
+      b.tellAll(...before);
+      expect([b.deny(), b.timer()]).toEqual([[denied], ['send login']]);
+    }
+    for (const gap of b.gaps('send login')) expect(gap).toBe(5_000);
   });
 
   test('never once it has been up', () => {
@@ -602,15 +781,16 @@ describe('giving up', () => {
     b.lose();
     for (let i = 0; i < 20; i++) {
       if (i % 2 === 0) b.tell(CHALLENGE);
-      expect(b.tell(DENY)).toHaveLength(1);
+      expect(b.deny()).toHaveLength(1);
       expect(b.timer()).toEqual(['send login']);
     }
-    expect(
-      b
-        .gaps('send login')
-        .slice(1)
-        .every((gap) => gap === 5_000),
-    ).toBe(true);
+  });
+
+  test('never once a key was carried', () => {
+    const b = new ClientFixture({ mode: { kind: 'random' } }).logIn();
+    b.tell('enrolled');
+    expect(b.deny()).toEqual(['denied no key at server', 'enrol']);
+    expect([b.tell('enrolFailed'), b.timer()]).toEqual([['notCarried'], ['enrol']]);
   });
 
   test('never for want of an answer', () => {
@@ -622,6 +802,24 @@ describe('giving up', () => {
     expect(b.all('fail')).toEqual([]);
     expect(b.state).toBe('opening');
   });
+
+  test.each(['preshared', 'random', 'plain'] as const)(
+    'never for want of an address: %s, looked for again after 5 s, then every 15 s',
+    (kind) => {
+      const mode: ClientMode = kind === 'preshared' ? { kind, key: numbered(24) } : { kind };
+      const b = new ClientFixture({ mode });
+      b.tell('start');
+      const waits = Array.from({ length: 100 }, () => {
+        expect(b.tell('resolveFailed')).toEqual([]);
+        expect(b.state).toBe('closed');
+        const { due } = b;
+        expect(b.timer()).toEqual(['resolve']);
+        return due;
+      });
+      expect(waits).toEqual([5_000, ...Array<number>(99).fill(15_000)]);
+      expect(b.tell('resolved')).toEqual([kind === 'random' ? 'enrol' : 'send login']);
+    },
+  );
 
   test('a name that was found once is looked for again after 5 s', () => {
     const b = new ClientFixture().logIn();
@@ -645,9 +843,9 @@ describe('backing off, with a random key after having been up', () => {
 
   test('a key that cannot be carried is tried again at once, then ever more seldom', () => {
     const b = lost();
-    expect([b.tell(DENY), b.timer()]).toEqual([[], ['denied no key at server', 'enrol']]);
+    expect(b.deny()).toEqual(['denied no key at server', 'enrol']);
     const waits = GROWING.map(() => {
-      expect(b.tell('enrolFailed')).toEqual([]);
+      expect(b.tell('enrolFailed')).toEqual(['notCarried']);
       const { due } = b;
       expect(b.timer()).toEqual(['enrol']);
       return due;
@@ -658,9 +856,9 @@ describe('backing off, with a random key after having been up', () => {
 
   test('so is a key that is denied', () => {
     const b = lost();
-    expect([b.tell(DENY), b.timer()]).toEqual([[], ['denied no key at server', 'enrol']]);
+    expect(b.deny()).toEqual(['denied no key at server', 'enrol']);
     const waits = GROWING.map(() => {
-      expect(b.tellAll('enrolled', DENY)).toEqual(['send login', 'denied no key at server']);
+      expect([b.tell('enrolled'), b.deny()]).toEqual([['send login'], ['denied no key at server']]);
       const { due } = b;
       expect(b.timer()).toEqual(['enrol']);
       return due;
@@ -685,8 +883,7 @@ describe('backing off, with a random key after having been up', () => {
     }
     b.authenticate().wait(10_000).data();
     expect(b.lose()).toEqual(['send response', 'down unknown', 'send login']);
-    expect(b.tell(DENY)).toEqual([]);
-    expect(b.timer()).toEqual(['denied no key at server', 'enrol']);
+    expect(b.deny()).toEqual(['denied no key at server', 'enrol']);
     b.tell('enrolFailed');
     expect(b.due).toBe(10_000);
   });
@@ -702,16 +899,16 @@ describe('backing off, with a random key after having been up', () => {
     b.timer(); // no answer
     const { id } = b.last('enrol');
     expect(b.tell('resolved')).toEqual(['send login']);
-    expect(b.tell(DENY)).toEqual(['denied no key at server']);
+    expect(b.deny()).toEqual(['denied no key at server']);
     expect(b.timer()).toEqual(['send login']);
     expect(loginId(b.last('send').datagram)).toBe(id);
-    expect(b.tell(DENY)).toEqual(['denied no key at server', 'enrol']);
+    expect(b.deny()).toEqual(['denied no key at server', 'enrol']);
     expect(b.last('enrol').id).not.toBe(id);
   });
 });
 
 describe('KEEPALIVE', () => {
-  test('follows AUTH_OK, and each 30 s of silence', () => {
+  test('follows AUTH_OK, and each KEEPALIVE after 30 s', () => {
     const b = new ClientFixture({ keepalive: true }).logIn().authenticate();
     b.run(95_000);
     expect(b.gaps('send keepalive')).toEqual([30_000, 30_000, 30_000]);
@@ -719,16 +916,13 @@ describe('KEEPALIVE', () => {
     expect(b.state).toBe('up');
   });
 
-  test('waits while DATA is sent', () => {
+  test('does not wait while DATA is sent: some C servers count nothing else', () => {
     const b = new ClientFixture({ keepalive: true }).logIn().authenticate();
-    for (let i = 0; i < 10; i++) {
-      b.run(20_000);
-      b.data();
+    for (let i = 0; i < 24; i++) {
+      b.run(5_000);
+      b.data().heard();
     }
-    expect(b.gaps('send keepalive')).toEqual([]);
-    b.run(29_999);
-    expect(b.gaps('send keepalive')).toEqual([]);
-    expect(b.run(1)).toEqual(['send keepalive']);
+    expect(b.gaps('send keepalive')).toEqual([30_000, 30_000, 30_000, 30_000]);
   });
 
   test('is not sent unless asked for', () => {
@@ -752,11 +946,14 @@ describe('the key', () => {
     expect([bench.state, bench.client.deadline, bench.client.take()]).toEqual(['closed', Infinity, []]);
   });
 
-  test('is wiped when the client gives up', () => {
-    const key = numbered(24);
-    const b = new ClientFixture({ mode: { kind: 'preshared', key } });
-    expect(b.tellAll('start', 'resolveFailed')).toEqual(['resolve', 'fail no such host']);
-    expect(key).toEqual(wiped);
+  test('is not carried again when the client has given up', () => {
+    const b = new ClientFixture({ mode: { kind: 'random' } });
+    expect(b.tellAll('start', 'resolved', 'enrolFailed')).toEqual([
+      'resolve',
+      'enrol',
+      'fail key not carried',
+    ]);
+    expect([b.state, b.client.deadline]).toEqual(['closed', Infinity]);
   });
 
   test('of an earlier attempt is wiped when there is another', () => {
@@ -780,40 +977,33 @@ describe('ChaCha20', () => {
     });
   const blocks = (b: ClientFixture) => b.sealed.map(({ suite }) => suite);
 
-  test('begins with block 12; after a DENY with block 0, at once and without a word', () => {
+  test('begins with block 12; after a DENY with block 0, at once', () => {
     const b = make('preshared').logIn();
-    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response']);
-    expect([b.state, b.due]).toEqual(['closed', 1_000]);
-    expect(b.timer()).toEqual(['send login']);
+    b.tell(CHALLENGE);
+    expect([b.deny(), b.state]).toEqual([['tryNext', 'send login'], 'opening']);
+    expect(b.gaps('send login')).toEqual([1_000]);
     expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up', 'send keepalive']);
     expect(blocks(b)).toEqual(['chacha20 12', 'chacha20 0']);
   });
 
   test('stays with the block that held, after a restart of the server too', () => {
     const b = make('preshared').logIn();
-    b.tellAll(CHALLENGE, DENY);
-    b.timer();
+    b.tell(CHALLENGE);
+    b.deny();
     b.authenticate().wait(10_000).data();
     expect(b.lose()).toEqual(['send response', 'down unknown', 'send login']);
     expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up', 'send keepalive']);
     expect(blocks(b)).toEqual(['chacha20 12', 'chacha20 0', 'chacha20 0']);
   });
 
-  test('a wrong key is told after both were denied, and given up after both twice', () => {
+  test('a wrong key is told after both were denied', () => {
     const b = make('preshared').logIn();
-    expect(b.tellAll(CHALLENGE, DENY)).toEqual(['send response']);
-    expect([...b.timer(), ...b.tellAll(CHALLENGE, DENY)]).toEqual([
-      'send login',
-      'send response',
-      'denied wrong key',
-    ]);
-    expect([...b.timer(), ...b.tellAll(CHALLENGE, DENY)]).toEqual(['send login', 'send response']);
-    expect([...b.timer(), ...b.tellAll(CHALLENGE, DENY)]).toEqual([
-      'send login',
-      'send response',
-      'denied wrong key',
-      'fail wrong key',
-    ]);
+    for (let i = 0; i < 3; i++) {
+      b.tell(CHALLENGE);
+      expect(b.deny()).toEqual(['tryNext', 'send login']);
+      b.tell(CHALLENGE);
+      expect([b.deny(), b.timer()]).toEqual([['denied wrong key'], ['send login']]);
+    }
   });
 
   test('carries a key of 44 bytes, and another one for the other block', () => {
@@ -821,14 +1011,11 @@ describe('ChaCha20', () => {
     b.tellAll('start', 'resolved');
     const first = b.last('enrol');
     expect(first.key).toHaveLength(44);
-    expect(b.tellAll('enrolled', CHALLENGE, DENY)).toEqual(['send login', 'send response', 'enrol']);
+    b.tellAll('enrolled', CHALLENGE);
+    expect(b.deny()).toEqual(['tryNext', 'enrol']);
     expect(b.last('enrol').id).not.toBe(first.id);
-    expect(b.tellAll('enrolled', CHALLENGE, authOk())).toEqual([
-      'send login',
-      'send response',
-      'up',
-      'send keepalive',
-    ]);
+    b.tell('enrolled');
+    expect(b.tellAll(CHALLENGE, authOk())).toEqual(['send response', 'up', 'send keepalive']);
     expect(blocks(b)).toEqual(['chacha20 12', 'chacha20 0']);
   });
 
@@ -836,5 +1023,85 @@ describe('ChaCha20', () => {
     const b = make('preshared').logIn().authenticate();
     b.run(65_000);
     expect(b.gaps('send keepalive')).toEqual([30_000, 30_000]);
+  });
+});
+
+describe('a client that finds out what its server speaks', () => {
+  const make = (bytes: number | 'random') =>
+    new ClientFixture({
+      cipher: 'auto',
+      mode: bytes === 'random' ? { kind: 'random' } : { kind: 'preshared', key: numbered(bytes) },
+    });
+  const tried = (b: ClientFixture) => b.sealed.map(({ suite }) => suite);
+  /** A CHALLENGE, and DENY of its RESPONSE. */
+  const denied = (b: ClientFixture) => {
+    b.tell(CHALLENGE);
+    return b.deny();
+  };
+  const ALL = ['blowfish', 'chacha20 12', 'chacha20 0'];
+
+  test('tries Blowfish, and ChaCha20 from both blocks, in turn; then says that the key is another one', () => {
+    const b = make(44).logIn();
+    for (let i = 0; i < 3; i++) {
+      expect(denied(b)).toEqual(['tryNext', 'send login']);
+      expect(denied(b)).toEqual(['tryNext', 'send login']);
+      expect([denied(b), b.timer()]).toEqual([['denied wrong key'], ['send login']]);
+    }
+    expect(tried(b)).toEqual([...ALL, ...ALL, ...ALL]);
+  });
+
+  test.each([24, 43])('has Blowfish alone with a key of %d bytes', (bytes) => {
+    const b = make(bytes).logIn();
+    for (let i = 0; i < 3; i++)
+      expect([denied(b), b.timer()]).toEqual([['denied wrong key'], ['send login']]);
+    expect(tried(b)).toEqual(['blowfish', 'blowfish', 'blowfish']);
+  });
+
+  test('carries keys of 44 bytes, another one for each way', () => {
+    const b = make('random').logIn();
+    for (let i = 0; i < 2; i++) {
+      b.tell('enrolled');
+      expect(denied(b)).toEqual(['tryNext', 'enrol']);
+    }
+    b.tell('enrolled');
+    b.authenticate();
+    expect(b.state).toBe('up');
+    expect(tried(b)).toEqual(ALL);
+    expect(b.all('enrol').map(({ key }) => key.length)).toEqual([44, 44, 44]);
+    expect(new Set(b.all('enrol').map(({ id }) => id)).size).toBe(3);
+  });
+
+  test.each(ALL)('keeps to what worked: %s', (suite) => {
+    const b = make(44).logIn();
+    for (let i = 0; i < ALL.indexOf(suite); i++) denied(b);
+    b.authenticate().wait(10_000).data();
+    for (let i = 0; i < 3; i++) {
+      b.lose();
+      b.authenticate().wait(10_000).data();
+    }
+    expect(tried(b).slice(-3)).toEqual([suite, suite, suite]);
+    // And tries the others when the server has become another one.
+    b.lose();
+    for (let i = 0; i < 2; i++) expect(denied(b)).toEqual(['tryNext', 'send login']);
+    expect(denied(b)).toEqual(['denied wrong key']);
+    b.timer();
+    expect(b.authenticate().state).toBe('up');
+    expect(tried(b).at(-1)).toBe(suite);
+  });
+
+  test('tries nothing else for a denied LOGIN, nor for a DENY that the server contradicts', () => {
+    const b = make(44).logIn();
+    expect([b.deny(), b.timer()]).toEqual([['denied no key at server'], ['send login']]);
+    b.tellAll(DENY, CHALLENGE, DENY, DENY, authOk());
+    expect([b.state, ...tried(b)]).toEqual(['up', 'blowfish']);
+  });
+
+  test('sends KEEPALIVEs where it has found ChaCha20, and none with Blowfish', () => {
+    const b = make(44).logIn().authenticate();
+    expect(b.run(65_000)).toEqual([]);
+    const other = make(44).logIn();
+    denied(other);
+    other.authenticate().run(65_000);
+    expect(other.gaps('send keepalive')).toEqual([30_000, 30_000]);
   });
 });

@@ -18,8 +18,8 @@ export const EXAMPLES: Readonly<Record<Message, readonly Uint8Array[]>> = {
   deny: [deny(1), deny(137)],
   keepalive: [keepalive()],
   data: [typed(TYPE.DATA, 1), typed(TYPE.DATA, 80), typed(TYPE.DATA, 65_506)],
+  empty: [new Uint8Array()],
   other: [
-    new Uint8Array(),
     Uint8Array.of(0xff),
     Uint8Array.of(TYPE.DATA),
     Uint8Array.of(TYPE.LOGIN),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ClientMode } from '../../src/protocol/client-terms.js';
-import { classify, MESSAGES, type Message } from '../../src/protocol/messages.js';
+import { classify, deny, MESSAGES, type Message } from '../../src/protocol/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import { randomness, seed } from '../seed.js';
 import { EXAMPLES, numbered } from './examples.js';
@@ -84,12 +84,15 @@ describe('a client and a server', () => {
     expect(net.run(5_100, () => client.connected)).toBe(true);
   });
 
-  test('the client gives up where its key is another one', () => {
+  test('the client says that its key is another one, and comes up when the server has been given the same', () => {
     const net = new Network(seed);
     const server = new SimulatedServer(net, numbered(24));
     const client = new SimulatedClient(net, server, { mode: { kind: 'preshared', key: numbered(24, 2) } });
-    net.run(MINUTE);
-    expect([client.failed, client.ups, server.sessions.size]).toEqual(['wrong key', 0, 0]);
+    expect(net.run(2_000, () => client.denials.has('wrong key'))).toBe(true);
+    net.run(10 * MINUTE);
+    expect([client.failed, client.ups, server.sessions.size]).toEqual([undefined, 0, 0]);
+    server.preshared = numbered(24, 2);
+    expect(net.run(6_000, () => client.connected)).toBe(true);
   });
 
   test('with keepalives stay up without DATA', () => {
@@ -137,7 +140,7 @@ describe('a client whose server does not know it any more', () => {
     expect(client.ups).toBe(2);
   });
 
-  test.each<Kind>(['preshared', 'random'])('comes back in spite of 30 %% loss, every time (%s)', (kind) => {
+  test.each<Kind>(['preshared', 'random'])('comes back in spite of heavy loss, every time (%s)', (kind) => {
     const late = seedsWithout(60, (from) => {
       const simulation = network(kind, LOSSY, from);
       const { net, server, client } = simulation;
@@ -163,6 +166,50 @@ describe('a client whose server does not know it any more', () => {
       return net.run(5 * MINUTE, () => client.connected);
     });
     expect(late).toEqual([]);
+  });
+});
+
+describe('a blind forger of DENYs', () => {
+  /** 20 DENYs a second in the name of the server, of either form. */
+  function forge(simulation: Simulation): void {
+    const { net, server, client } = simulation;
+    const bytes = net.random.below(2) === 0 ? 1 : 16;
+    net.deliver(deny(bytes), server.remote, client.remote);
+    net.after(50, () => forge(simulation));
+  }
+
+  const cases = (['preshared', 'random'] as const).flatMap((kind) =>
+    [1, 60, 240, 450].map((delay) => [kind, delay] as const),
+  );
+  test.each(cases)('does not keep a starting client (%s) down, %d ms away', (kind, delay) => {
+    const simulation = network(kind, { ...PERFECT, delay: [delay, delay] });
+    forge(simulation);
+    expect(simulation.net.run(5_000, () => simulation.client.connected)).toBe(true);
+    expect([...simulation.client.denials]).toEqual([]);
+  });
+
+  test.each<Kind>(['preshared', 'random'])(
+    'does not end a client (%s) that starts before its server',
+    (kind) => {
+      const simulation = network(kind, { ...PERFECT, delay: [60, 60] });
+      const { net, server, client } = simulation;
+      net.detach(server);
+      forge(simulation);
+      net.run(10 * MINUTE);
+      expect([client.failed, client.ups]).toEqual([undefined, 0]);
+      net.attach(server);
+      expect(net.run(90_000, () => client.connected)).toBe(true);
+    },
+  );
+
+  test('does not hinder a client that comes back after its server was restarted', () => {
+    const simulation = network('random', { ...PERFECT, delay: [60, 60] });
+    const { net, server, client } = simulation;
+    net.run(10_000);
+    forge(simulation);
+    talk(simulation);
+    server.restart();
+    expect(net.run(10_000, () => client.ups === 2 && client.connected)).toBe(true);
   });
 });
 

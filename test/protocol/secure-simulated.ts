@@ -1,11 +1,16 @@
 import { SecureEnd } from '../../lab/secure-end.js';
-import { Core } from '../../src/core/core.js';
+import { Core } from '../../src/core/index.js';
 import { type Remote, remoteKey } from '../../src/protocol/remote.js';
 import { KEY_BYTES, PLACES } from '../../src/protocol/secure/constants.js';
 import type { SecureMachine } from '../../src/protocol/secure/machine.js';
 import { keyPair } from '../../src/protocol/secure/noise.js';
 import type { Peer } from '../../src/protocol/secure/peer.js';
-import type { PeerOptions, SecureEffect } from '../../src/protocol/secure/terms.js';
+import type {
+  PeerOptions,
+  SecureEffect,
+  SecureHint,
+  SecureOptions,
+} from '../../src/protocol/secure/terms.js';
 import type { Network } from './simulated.js';
 
 /** When the simulated world began, ms since 1970. */
@@ -40,20 +45,31 @@ class Guard {
   }
 }
 
+/** What ends differ in. */
+type NodeOptions = Pick<SecureOptions, 'enrolledMax' | 'forgetAfter' | 'controls'>;
+
 /** One end on a simulated network; it may be restarted, and move. */
 export class SecureNode {
   readonly network: Network;
   readonly secret: Uint8Array;
   readonly publicKey: Uint8Array;
   remote: Remote;
+  /** How much its clock is ahead of the others', ms. */
+  clock = 0;
   end: SecureEnd;
   /** Frames that came, in their order. */
   readonly frames: Uint8Array[] = [];
   readonly effects: SecureEffect[] = [];
   readonly #core: Core;
   #guard = new Guard();
+  #told = 0;
 
-  private constructor(network: Network, remote: Remote, core: Core) {
+  private constructor(
+    network: Network,
+    remote: Remote,
+    core: Core,
+    readonly options: NodeOptions,
+  ) {
     this.network = network;
     this.remote = remote;
     this.#core = core;
@@ -63,8 +79,8 @@ export class SecureNode {
     network.attach(this);
   }
 
-  static async make(network: Network, address: string): Promise<SecureNode> {
-    return new SecureNode(network, { address, port: 7667 }, await Core.load());
+  static async make(network: Network, address: string, options: NodeOptions = {}): Promise<SecureNode> {
+    return new SecureNode(network, { address, port: 7667 }, await Core.load(), options);
   }
 
   #make(): SecureEnd {
@@ -72,7 +88,8 @@ export class SecureNode {
     return new SecureEnd(this.#core, {
       privateKey: this.secret,
       random: (length) => network.random.bytes(length),
-      unixTime: () => EPOCH + network.now,
+      unixTime: () => EPOCH + network.now + this.clock,
+      ...this.options,
       now: () => network.now,
       send: (datagram, to) => network.send(datagram, this.remote, to),
       frame: (_, frame) => this.frames.push(frame),
@@ -125,16 +142,28 @@ export class SecureNode {
     this.end = this.#make();
   }
 
+  /** What was told people since this was asked last. */
+  hints(): SecureHint[] {
+    const hints = this.effects.flatMap((effect) => (effect.do === 'hint' ? [effect.hint] : []));
+    const since = this.#told;
+    this.#told = hints.length;
+    return hints.slice(since);
+  }
+
   count(what: SecureEffect['do']): number {
     return this.effects.filter((effect) => effect.do === what).length;
   }
 }
 
 /** Two ends that know each other; the first knows where the second is. */
-export async function makePair(network: Network, options: { presharedKey?: Uint8Array } = {}) {
-  const client = await SecureNode.make(network, '192.0.2.2');
-  const server = await SecureNode.make(network, '192.0.2.1');
-  client.add(server, { ...options, endpoint: server.remote });
+export async function makePair(
+  network: Network,
+  options: Partial<PeerOptions> = {},
+  ends: { client?: NodeOptions; server?: NodeOptions } = {},
+) {
+  const client = await SecureNode.make(network, '192.0.2.2', ends.client);
+  const server = await SecureNode.make(network, '192.0.2.1', ends.server);
+  client.add(server, { ...options, endpoint: server.remote, eager: true });
   server.add(client, options);
   return { client, server };
 }

@@ -14,7 +14,8 @@ const THERE: Remote = { address: '192.0.2.2', port: 2 };
 class World {
   now = 0;
   readonly ours = new SecureMachine({ privateKey: bytes(32), random: bytes, unixTime: () => this.now });
-  readonly far = new SecureMachine({ privateKey: bytes(32), random: bytes, unixTime: () => this.now });
+  readonly #farKey = bytes(32);
+  readonly far = new SecureMachine({ privateKey: this.#farKey, random: bytes, unixTime: () => this.now });
   readonly peer: Peer;
   readonly farPeer: Peer;
   /** Handshake messages of either end, by type, the last of each. */
@@ -34,6 +35,7 @@ class World {
     this.#keep('ours', effects);
     return effects.map((effect) => {
       if (effect.do === 'send') return `send ${effect.datagram[0]}`;
+      if (effect.do === 'hint') return `hint: ${effect.hint.what}`;
       return effect.do === 'refused' || effect.do === 'down' ? `${effect.do}: ${effect.why}` : effect.do;
     });
   }
@@ -60,6 +62,18 @@ class World {
     this.far.sealed(this.now, fresh, false, 2n ** 61n);
     this.far.wanted(this.now, fresh);
     this.#keep('far', this.far.take());
+  }
+
+  /** The far end as it is when it starts: with another clock, or another preshared key. */
+  restarted(clock: number, presharedKey?: Uint8Array): SecureMachine {
+    const unixTime = () => this.now + clock;
+    const machine = new SecureMachine({ privateKey: this.#farKey, random: bytes, unixTime });
+    machine.addPeer(this.now, {
+      publicKey: this.ours.publicKey,
+      endpoint: HERE,
+      ...(presharedKey && { presharedKey }),
+    });
+    return machine;
   }
 
   weBegin(): void {
@@ -144,6 +158,26 @@ const EVENTS: Record<string, (world: World) => void> = {
     world.oursTakes(1);
     world.oursTakes(1);
   },
+  'initiations of a clock that is behind': (world) => {
+    theyBegan(world);
+    const machine = world.restarted(-3_600_000);
+    for (let i = 0; i < 2; i++) {
+      world.now += 5_100;
+      machine.wanted(world.now, machine.peers[0] as Peer);
+      for (const effect of machine.take())
+        if (effect.do === 'send') world.ours.receive(world.now, THERE, effect.datagram);
+    }
+  },
+  'initiations that come to nothing': (world) => {
+    for (let i = 0; i < 3; i++) theyBegan(world);
+  },
+  'a response under another preshared key': (world) => {
+    if (world.sent.ours[1] === undefined) return;
+    const machine = world.restarted(0, bytes(32));
+    machine.receive(world.now, HERE, world.sent.ours[1]);
+    for (const effect of machine.take())
+      if (effect.do === 'send') world.ours.receive(world.now, THERE, effect.datagram);
+  },
   'a response': (world) => {
     if (world.sent.ours[1] === undefined) return;
     world.far.removePeer(world.farPeer);
@@ -183,11 +217,19 @@ const EVENTS: Record<string, (world: World) => void> = {
 /** What it does; in the cells that are not here, nothing. */
 const TABLE: Record<string, Record<string, string>> = {
   'no address': {
+    'initiations of a clock that is behind':
+      'moved, install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'moved, install, send 2, drop, install, send 2, drop, install, send 2, hint: unfinished',
     'a new initiation': 'moved, install, send 2',
     'the last initiation again': 'moved, install, send 2, refused: replayed',
     'an initiation under load': 'refused: no cookie, send 3',
   },
   idle: {
+    'initiations of a clock that is behind':
+      'install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'install, send 2, drop, install, send 2, drop, install, send 2, hint: unfinished',
     'a new initiation': 'install, send 2',
     'the last initiation again': 'install, send 2, refused: replayed',
     'an initiation under load': 'refused: no cookie, send 3',
@@ -195,6 +237,11 @@ const TABLE: Record<string, Record<string, string>> = {
     '15 s of silence after data': 'send 1',
   },
   initiated: {
+    'initiations of a clock that is behind':
+      'install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'install, send 2, drop, install, send 2, drop, install, send 2, hint: unfinished',
+    'a response under another preshared key': 'refused: decrypt failed, hint: preshared key',
     'a new initiation': 'install, send 2',
     'the last initiation again': 'install, send 2, refused: replayed',
     'a response': 'install, use, up, keepalive',
@@ -205,6 +252,10 @@ const TABLE: Record<string, Record<string, string>> = {
     '540 s pass': 'unanswered',
   },
   next: {
+    'initiations of a clock that is behind':
+      'drop, install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'drop, install, send 2, drop, install, send 2, hint: unfinished, drop, install, send 2, hint: unfinished',
     'a new initiation': 'drop, install, send 2',
     'the last initiation again': 'refused: replayed, refused: replayed',
     'an initiation under load': 'refused: no cookie, send 3',
@@ -216,6 +267,11 @@ const TABLE: Record<string, Record<string, string>> = {
     'the peer is removed': 'drop',
   },
   'current, we began': {
+    'initiations of a clock that is behind':
+      'install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'install, send 2, drop, install, send 2, drop, install, send 2, hint: unfinished',
+    'a response under another preshared key': 'refused: unknown receiver index',
     'a new initiation': 'install, send 2',
     'the last initiation again': 'install, send 2, refused: replayed',
     'a response': 'refused: unknown receiver index',
@@ -226,6 +282,10 @@ const TABLE: Record<string, Record<string, string>> = {
     'the peer is removed': 'drop, down: removed',
   },
   'current, they began': {
+    'initiations of a clock that is behind':
+      'install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'install, send 2, drop, install, send 2, drop, install, send 2, hint: unfinished',
     'a new initiation': 'install, send 2',
     'the last initiation again': 'refused: replayed, refused: replayed',
     'an initiation under load': 'refused: no cookie, send 3',
@@ -235,6 +295,11 @@ const TABLE: Record<string, Record<string, string>> = {
     'the peer is removed': 'drop, down: removed',
   },
   'current, initiated': {
+    'initiations of a clock that is behind':
+      'install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'install, send 2, drop, install, send 2, drop, install, send 2, hint: unfinished',
+    'a response under another preshared key': 'refused: decrypt failed, hint: preshared key',
     'a new initiation': 'install, send 2',
     'the last initiation again': 'refused: replayed, refused: replayed',
     'a response': 'install, use, keepalive',
@@ -245,6 +310,11 @@ const TABLE: Record<string, Record<string, string>> = {
     'the peer is removed': 'drop, down: removed',
   },
   'current and next': {
+    'initiations of a clock that is behind':
+      'drop, install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'drop, install, send 2, drop, install, send 2, hint: unfinished, drop, install, send 2, hint: unfinished',
+    'a response under another preshared key': 'refused: unknown receiver index',
     'a new initiation': 'drop, install, send 2',
     'the last initiation again': 'refused: replayed, refused: replayed',
     'a response': 'refused: unknown receiver index',
@@ -256,6 +326,11 @@ const TABLE: Record<string, Record<string, string>> = {
     'the peer is removed': 'drop, drop, down: removed',
   },
   'previous and current': {
+    'initiations of a clock that is behind':
+      'drop, install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'drop, install, send 2, drop, install, send 2, drop, install, send 2, hint: unfinished',
+    'a response under another preshared key': 'refused: unknown receiver index',
     'a new initiation': 'drop, install, send 2',
     'the last initiation again': 'drop, install, send 2, refused: replayed',
     'a response': 'refused: unknown receiver index',
@@ -266,6 +341,11 @@ const TABLE: Record<string, Record<string, string>> = {
     'the peer is removed': 'drop, drop, down: removed',
   },
   'initiated and next': {
+    'initiations of a clock that is behind':
+      'drop, install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'drop, install, send 2, drop, install, send 2, hint: unfinished, drop, install, send 2, hint: unfinished',
+    'a response under another preshared key': 'refused: decrypt failed, hint: preshared key',
     'a new initiation': 'drop, install, send 2',
     'the last initiation again': 'refused: replayed, refused: replayed',
     'a response': 'install, use, up, keepalive',
@@ -278,6 +358,11 @@ const TABLE: Record<string, Record<string, string>> = {
     'the peer is removed': 'drop',
   },
   expired: {
+    'initiations of a clock that is behind':
+      'install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'install, send 2, drop, install, send 2, drop, install, send 2, hint: unfinished',
+    'a response under another preshared key': 'refused: unknown receiver index',
     'a new initiation': 'install, send 2',
     'the last initiation again': 'install, send 2, refused: replayed',
     'a response': 'refused: unknown receiver index',
@@ -286,6 +371,11 @@ const TABLE: Record<string, Record<string, string>> = {
     '15 s of silence after data': 'send 1',
   },
   'given up': {
+    'initiations of a clock that is behind':
+      'install, send 2, refused: replayed, hint: clock, refused: replayed',
+    'initiations that come to nothing':
+      'install, send 2, drop, install, send 2, drop, install, send 2, hint: unfinished',
+    'a response under another preshared key': 'refused: unknown receiver index',
     'a new initiation': 'install, send 2',
     'the last initiation again': 'install, send 2, refused: replayed',
     'a response': 'refused: unknown receiver index',
@@ -294,8 +384,13 @@ const TABLE: Record<string, Record<string, string>> = {
     '15 s of silence after data': 'send 1',
   },
   removed: {
-    'a new initiation': 'refused: unknown peer',
-    'the last initiation again': 'refused: unknown peer, refused: unknown peer',
+    'initiations of a clock that is behind':
+      'hint: stranger, refused: unknown peer, refused: unknown peer, refused: unknown peer',
+    'initiations that come to nothing':
+      'hint: stranger, refused: unknown peer, refused: unknown peer, refused: unknown peer',
+    'a response under another preshared key': 'refused: unknown receiver index',
+    'a new initiation': 'hint: stranger, refused: unknown peer',
+    'the last initiation again': 'hint: stranger, refused: unknown peer, refused: unknown peer',
     'a response': 'refused: unknown receiver index',
     'an initiation under load': 'refused: no cookie, send 3',
   },

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { SecureEnd } from '../../lab/secure-end.js';
-import { Core } from '../../src/core/core.js';
+import { Core } from '../../src/core/index.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import { SecureMachine } from '../../src/protocol/secure/machine.js';
 import { keyPair } from '../../src/protocol/secure/noise.js';
-import type { SecureEffect, SecureRefusal } from '../../src/protocol/secure/terms.js';
+import type { SecureRefusal } from '../../src/protocol/secure/terms.js';
+import { datagramsOf } from '../datagrams-of.js';
 import { randomness, seed } from '../seed.js';
 import { hex } from '../unit/core/harness.js';
 import { makePair, SecureNode, sentSince } from './secure-simulated.js';
@@ -366,7 +367,7 @@ describe('a secure cable', () => {
 
   it('a peer that is removed is cut off at once, one that enrolled goes when it is silent', async () => {
     const network = new Network(seed);
-    const { client, server } = await makePair(network);
+    const { client, server } = await makePair(network, {}, { server: { forgetAfter: 180_000 } });
     const guest = await SecureNode.make(network, '192.0.2.3');
     server.add(guest, { enrolled: true });
     server.end.add({ publicKey: keyPair(bytes(32)).public, enrolled: true }); // it never comes
@@ -650,10 +651,10 @@ describe('what is not authentic', () => {
       const one = new SecureMachine({ privateKey: client.secret, random: bytes, unixTime: () => wall });
       wall += 100;
       one.wanted(0, one.addPeer(0, { publicKey: server.publicKey, endpoint: server.remote }));
-      return one.take()[0] as SecureEffect & { do: 'send' };
+      return datagramsOf(one)[0] as Uint8Array;
     };
     for (let i = 0; i < 10; i++) {
-      server.receive(machine().datagram, client.remote);
+      server.receive(machine(), client.remote);
       network.run(10);
     }
     expect(refusals(server)).toEqual({ 'too many handshakes': 5n });
@@ -767,8 +768,8 @@ describe('the machine', () => {
     const peer = machine.addPeer(0, { publicKey: server.publicKey, endpoint: server.remote });
     for (let i = 0; i < 5; i++) {
       machine.wanted(5_000 * i, peer);
-      const [effect] = machine.take() as (SecureEffect & { do: 'send' })[];
-      server.receive(effect?.datagram as Uint8Array, { address: '192.0.2.2', port: 1 });
+      const [datagram] = datagramsOf(machine);
+      server.receive(datagram as Uint8Array, { address: '192.0.2.2', port: 1 });
       network.run(5_000);
       wall -= 3_600_000;
     }

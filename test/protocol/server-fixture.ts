@@ -1,4 +1,4 @@
-import type { Keying } from '../../src/core/core.js';
+import type { Keying } from '../../src/core/terms.js';
 import {
   ClassicServer,
   type PeerState,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Keying } from '../../src/core/core.js';
+import type { Keying } from '../../src/core/terms.js';
 import {
   ClassicServer,
   PEER_STATES,
@@ -9,7 +9,7 @@ import {
 import { TYPE } from '../../src/protocol/constants.js';
 import { classify, deny, login, MESSAGES, type Message } from '../../src/protocol/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
-import { copyKey } from '../../src/protocol/session-key.js';
+import { copyKey } from '../../src/protocol/secret.js';
 import { randomness } from '../seed.js';
 import { EXAMPLES, numbered, typed } from './examples.js';
 import { ID, PEER, peerOf, ServerFixture } from './server-fixture.js';
@@ -21,7 +21,7 @@ type Input = Message | 'expiry';
  */
 type Cell = 'nothing' | 'lives on' | readonly [PeerState, ...string[]];
 
-// What classic-protocol §2 and §5 want of a server. LOGIN is one with a key, RESPONSE the right one where
+// What classic.md §2.3 and §5.2 want of a server. LOGIN is one with a key, RESPONSE the right one where
 // there is a challenge; what they do otherwise stands below.
 const EXPECTED: Record<PeerState, Record<Input, Cell>> = {
   unknown: {
@@ -32,6 +32,7 @@ const EXPECTED: Record<PeerState, Record<Input, Cell>> = {
     deny: 'nothing',
     keepalive: ['unknown', 'refused not logged in', 'send deny'],
     data: ['unknown', 'refused not logged in', 'send deny'],
+    empty: 'nothing',
     other: 'nothing',
     expiry: 'nothing',
   },
@@ -43,6 +44,7 @@ const EXPECTED: Record<PeerState, Record<Input, Cell>> = {
     deny: 'nothing',
     keepalive: ['challenged', 'refused not logged in', 'send deny'],
     data: ['challenged', 'refused not logged in', 'send deny'],
+    empty: ['challenged', 'refused no cipher'],
     other: 'nothing',
     expiry: ['unknown'],
   },
@@ -54,6 +56,7 @@ const EXPECTED: Record<PeerState, Record<Input, Cell>> = {
     deny: 'nothing',
     keepalive: 'lives on',
     data: 'nothing',
+    empty: 'nothing',
     other: 'nothing',
     expiry: ['unknown', 'unplug expired'],
   },
@@ -65,6 +68,7 @@ const EXPECTED: Record<PeerState, Record<Input, Cell>> = {
     deny: 'nothing',
     keepalive: 'lives on',
     data: 'nothing',
+    empty: ['rechallenged', 'refused no cipher'],
     other: 'nothing',
     expiry: ['up'], // the challenge's; the session's stands below
   },
@@ -230,7 +234,7 @@ describe('answers', () => {
         for (let length = 1; length <= 2_000; length++) {
           if (bench.state() !== state) bench = inState(state);
           // The rate would hold back answers otherwise; nobody ticks, so that nothing expires.
-          bench.wait(100).log.length = 0;
+          bench.wait(1_000).log.length = 0;
           const datagram =
             type === TYPE.LOGIN && length === 17
               ? login(ID)
@@ -259,10 +263,10 @@ describe('answers', () => {
     const bench = new ServerFixture();
     bench.receive(typed(TYPE.DATA, 14));
     expect(bench.last('send').datagram).toEqual(Uint8Array.of(TYPE.DENY));
-    bench.receive(typed(TYPE.DATA, 15));
+    bench.wait(1_000).receive(typed(TYPE.DATA, 15));
     expect(bench.last('send').datagram).toEqual(deny(16));
     expect(bench.last('send').datagram).toHaveLength(16);
-    bench.receive(EXAMPLES.keepalive[0] as Uint8Array);
+    bench.wait(1_000).receive(EXAMPLES.keepalive[0] as Uint8Array);
     expect(bench.last('send').datagram).toEqual(Uint8Array.of(TYPE.DENY));
   });
 
@@ -327,6 +331,48 @@ describe('LOGIN', () => {
     bench.tick(200_000);
     bench.login();
     expect(bench.asked).toEqual([ID, ID]);
+  });
+});
+
+describe('a RESPONSE that is late', () => {
+  test('to the CHALLENGE before is good: a C client answers it with the key of its last LOGIN', () => {
+    const bench = new ServerFixture();
+    bench.login(PEER, 'first');
+    const late = bench.response();
+    bench.login(PEER, 'second');
+    const other = bench.response();
+    expect(bench.receive(late)).toEqual(['plug', 'send authOk']);
+    expect(bench.last('plug').id).toBe('second');
+    // And the one to the last CHALLENGE, which comes then, changes nothing.
+    expect(bench.receive(other)).toEqual(['send authOk']);
+    bench.login(PEER, 'second');
+    for (const again of [late, other])
+      expect([bench.receive(again), bench.state()]).toEqual([[], 'rechallenged']);
+    expect(bench.receive(bench.response())).toEqual(['rekey', 'send authOk']);
+  });
+
+  test('by two CHALLENGEs is not good', () => {
+    const bench = new ServerFixture();
+    bench.login(PEER, 'first');
+    const late = bench.response();
+    bench.login(PEER, 'second');
+    bench.login(PEER, 'third');
+    expect(bench.receive(late)).toEqual(['refused wrong key', 'send deny']);
+  });
+
+  test('to a CHALLENGE that was answered proves nothing again', () => {
+    const bench = new ServerFixture();
+    bench.login(PEER, 'first');
+    const recorded = bench.response();
+    bench.receive(recorded);
+    bench.tick(120_000);
+    bench.login(PEER, 'first');
+    expect(bench.receive(recorded)).toEqual(['refused wrong key', 'send deny']);
+    // Nor does it within the session's life, sealed in another way than before.
+    const fresh = inState('up');
+    const again = fresh.response();
+    fresh.login();
+    expect([fresh.receive(again), fresh.state()]).toEqual([[], 'rechallenged']);
   });
 });
 
@@ -412,7 +458,9 @@ describe('refusals', () => {
   test('where nothing is encrypted, a RESPONSE in clear is right and an encrypted one is wrong', () => {
     const bench = new ServerFixture({ keyFor: () => 'plain' });
     bench.login();
-    expect(bench.receive(bench.response())).toEqual(['refused wrong key', 'send deny']);
+    expect(bench.receive(bench.response())).toEqual(['refused encrypted', 'send deny']);
+    bench.login();
+    expect(bench.receive(typed(TYPE.RESPONSE, 140))).toEqual(['refused encrypted', 'send deny']);
     bench.login();
     expect(bench.receive(typed(TYPE.RESPONSE, 128))).toEqual(['refused wrong key', 'send deny']);
     bench.login();
@@ -483,7 +531,9 @@ describe('rates', () => {
     Array.from({ length: count }, (_, n) => bench.receive(datagram, from(n))).filter((effects) =>
       effects.some((effect) => effect.startsWith('send')),
     ).length;
-  const one = (n: number): Remote => ({ address: '192.0.2.9', port: 1 + n });
+  let ports = 0;
+  /** One address, another port each time. */
+  const one = (): Remote => ({ address: '192.0.2.9', port: ++ports });
 
   test.each([
     ['CHALLENGEs', login(ID)],
@@ -514,11 +564,27 @@ describe('rates', () => {
     expect(answers(bench, 2_000, datagram, peerOf)).toBe(500);
   });
 
+  test('DENYs to one address and port that is not logged in: one a second', () => {
+    const bench = new ServerFixture();
+    let denied = 0;
+    const kinds = [typed(TYPE.DATA, 100), typed(TYPE.RESPONSE, 136), EXAMPLES.keepalive[0] as Uint8Array];
+    for (let i = 0; i < 10_000; i++) {
+      denied += bench.receive(kinds[i % 3] as Uint8Array).length === 2 ? 1 : 0;
+      bench.wait(1);
+    }
+    expect(denied).toBe(10);
+    expect(bench.wait(-500).receive(typed(TYPE.DATA, 100), { ...PEER, port: 1 })).toHaveLength(2);
+    // What answers its handshake is none of them.
+    const other = new ServerFixture({ keyFor: () => undefined });
+    other.receive(typed(TYPE.DATA, 100));
+    for (let i = 0; i < 3; i++) expect(other.login()).toEqual(['refused no key', 'send deny']);
+  });
+
   test('a LOGIN too many is told to the log, and costs no record and no key', () => {
     const bench = new ServerFixture();
     answers(bench, 20, login(ID), one);
     const asked = bench.asked.length;
-    const late = one(500);
+    const late = one();
     expect(bench.login(late, 'fresh')).toEqual(['refused too many logins']);
     expect(bench.state(late)).toBe('unknown');
     expect(bench.asked).toHaveLength(asked);
@@ -527,7 +593,7 @@ describe('rates', () => {
   test('many LOGINs hold back no DENY, and many DENYs no LOGIN', () => {
     const bench = new ServerFixture();
     answers(bench, 100, login(ID), one);
-    expect(answers(bench, 1, typed(TYPE.DATA, 100), (n) => one(900 + n))).toBe(1);
+    expect(answers(bench, 1, typed(TYPE.DATA, 100), one)).toBe(1);
     const other = new ServerFixture();
     answers(other, 100, typed(TYPE.DATA, 100), one);
     expect(answers(other, 1, login(ID), one)).toBe(1);

@@ -1,10 +1,12 @@
-import { Core, type Keying } from '../../src/core/core.js';
+import { Core } from '../../src/core/core.js';
+import type { Keying } from '../../src/core/terms.js';
 import { ClassicClient } from '../../src/protocol/classic-client.js';
-import { ClassicServer, type ServerEffect } from '../../src/protocol/classic-server.js';
-import type { ClientEffect, ClientMode } from '../../src/protocol/client-terms.js';
+import { ClassicServer, type ServerEffect, type ServerRefusal } from '../../src/protocol/classic-server.js';
+import type { ClientDenial, ClientEffect, ClientMode } from '../../src/protocol/client-terms.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import { type Remote, remoteKey } from '../../src/protocol/remote.js';
-import { type Cipher, copyKey } from '../../src/protocol/session-key.js';
+import { copyKey } from '../../src/protocol/secret.js';
+import type { CipherChoice, Secret } from '../../src/protocol/session-key.js';
 import { randomness } from '../seed.js';
 
 export interface Faults {
@@ -20,7 +22,7 @@ export const PERFECT: Faults = { loss: 0, duplication: 0, delay: [1, 1] };
 /** More than any honest exchange of a test needs: two that answer each other for ever get there. */
 const EVENTS_MAX = 200_000;
 
-interface Node {
+export interface Node {
   readonly remote: Remote;
   /** When timer() is due. */
   readonly deadline: number;
@@ -122,13 +124,16 @@ const same = (a: Uint8Array, b: Uint8Array) => Buffer.from(a).equals(Buffer.from
 
 // Handshakes only: the numbers of datagrams and the secrets of one network do not matter to the next.
 const clientCore = await Core.load();
-const serverCore = await Core.load();
+export const serverCore = await Core.load();
 
 /** A server as its host runs it, without switch and sockets. */
 export class SimulatedServer implements Node {
   readonly remote: Remote;
   readonly #network: Network;
-  readonly #preshared: Uint8Array | undefined;
+  /** Its key file, which may change; keys are sent to it when undefined; 'none' with -x. */
+  preshared: Secret | undefined;
+  /** Why it has refused anybody. */
+  readonly refusals = new Set<ServerRefusal>();
   /** The key files that clients sent. */
   readonly keyFiles = new Map<string, Uint8Array>();
   readonly sessions = new Map<string, Keying>();
@@ -138,10 +143,10 @@ export class SimulatedServer implements Node {
   #ahead = 0;
 
   /** @param preshared its key file; keys are sent to it when undefined */
-  constructor(network: Network, preshared: Uint8Array | undefined, address = '198.51.100.1') {
+  constructor(network: Network, preshared: Secret | undefined, address = '198.51.100.1') {
     this.remote = { address, port: 7667 };
     this.#network = network;
-    this.#preshared = preshared;
+    this.preshared = preshared;
     this.restart();
     network.attach(this);
   }
@@ -153,8 +158,10 @@ export class SimulatedServer implements Node {
     this.machine = new ClassicServer({
       random: this.#network.random.bytes,
       keyFor: (id) => {
-        const key = this.#preshared ? copyKey(this.#preshared) : this.keyFiles.get(id);
+        const sent = this.keyFiles.get(id);
         this.keyFiles.delete(id);
+        if (this.preshared === 'none') return 'none';
+        const key = this.preshared ? copyKey(this.preshared) : sent;
         return key;
       },
       verifyResponse: (keying, response, challenge) => serverCore.verifyResponse(keying, response, challenge),
@@ -196,6 +203,9 @@ export class SimulatedServer implements Node {
       case 'rekey':
         this.sessions.set(remoteKey(effect.peer), effect.keying);
         break;
+      case 'refused':
+        this.refusals.add(effect.why);
+        break;
       case 'unplug':
         this.sessions.delete(remoteKey(effect.peer));
     }
@@ -215,10 +225,14 @@ export class SimulatedClient implements Node {
   deadline = Infinity;
   #ahead = 0;
   keying: Keying | undefined;
+  /** What it has taken DENYs for. */
+  readonly denials = new Set<ClientDenial>();
   /** Why it has given up. */
   failed: string | undefined;
   /** How often it came up. */
   ups = 0;
+  /** Whether it has said that no frame comes. */
+  mute = false;
 
   constructor(
     network: Network,
@@ -228,7 +242,7 @@ export class SimulatedClient implements Node {
       cipher = 'blowfish',
       keepalive = false,
       port = 40_000,
-    }: { mode: ClientMode; cipher?: Cipher; keepalive?: boolean; port?: number },
+    }: { mode: ClientMode; cipher?: CipherChoice; keepalive?: boolean; port?: number },
   ) {
     this.remote = { address: '192.0.2.1', port };
     this.server = server;
@@ -305,15 +319,24 @@ export class SimulatedClient implements Node {
           this.#tell(() => this.machine.happen(this.#now, 'enrolled'));
         });
         break;
+      case 'trial':
+        this.keying = effect.keying;
+        break;
       case 'up':
         this.keying = effect.keying;
         this.ups++;
+        break;
+      case 'mute':
+        this.mute = true;
         break;
       case 'down':
         this.keying = undefined;
         break;
       case 'reconnect':
         this.#network.after(5, () => this.#tell(() => this.machine.resolved(this.#now, 1)));
+        break;
+      case 'denied':
+        this.denials.add(effect.why);
         break;
       case 'fail':
         this.failed = effect.why;

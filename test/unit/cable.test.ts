@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Link } from '../../src/cable.js';
-import { Core, type Keying } from '../../src/core/core.js';
+import { Core } from '../../src/core/core.js';
+import type { Keying } from '../../src/core/terms.js';
 import type { Plug, PlugEvents } from '../../src/plug/plug.js';
 import { PortableCable } from '../../src/portable-cable.js';
 import { WEAR_BYTES } from '../../src/protocol/constants.js';
@@ -23,9 +24,6 @@ function stream(frames: readonly Uint8Array[]): Uint8Array {
   );
 }
 
-/** A frame as it arrives: vde_plug wants an even number of bytes. */
-const padded = (frame: Uint8Array) => (frame.length % 2 === 0 ? frame : Uint8Array.of(...frame, 0));
-
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const hexes = (frames: readonly Uint8Array[]) => frames.map(hex);
 
@@ -46,6 +44,8 @@ class End {
   /** What tells that they were sent; called at once, unless they are held. */
   readonly held: (() => void)[] = [];
   hold = false;
+  /** Why the system refuses the next datagrams; undefined for those that it sends. */
+  readonly refuses: (string | undefined)[] = [];
   /** Frames that came out at the switch. */
   readonly frames: Uint8Array[] = [];
   /** What happened, in order. */
@@ -54,7 +54,10 @@ class End {
   takes = true;
   throws = false;
 
-  static async open(local: Remote, wearBytes = WEAR_BYTES): Promise<End> {
+  static async open(
+    local: Remote,
+    { wearBytes = WEAR_BYTES, turn }: { wearBytes?: number; turn?: number } = {},
+  ): Promise<End> {
     const end = new End(local);
     end.cable = await PortableCable.open(
       await Core.load(),
@@ -62,10 +65,13 @@ class End {
         end.socket = socket;
         return {
           local,
+          turn,
           send: (bytes, start, length, to, done) => {
             end.sent.push({ bytes: bytes.slice(start, start + length), to });
+            const refused = end.refuses.shift();
+            if (refused !== undefined) end.sent.pop();
             if (end.hold) end.held.push(done);
-            else done();
+            else done(refused);
           },
           connect: async (to) => to,
           close: async () => {
@@ -80,9 +86,11 @@ class End {
         sent: () => end.log.push('sent'),
         refused: (_link, why) => end.log.push(`refused ${why}`),
         plugLost: (_link, why) => end.log.push(`plug lost ${why}`),
-        plugBack: () => end.log.push('plug back'),
+        plugged: () => {
+          if (end.log.at(-1)?.startsWith('plug lost')) end.log.push('plug back');
+        },
         unreachable: () => end.log.push('unreachable'),
-        sendFailed: (why) => end.log.push(`failed ${why}`),
+        sendFailed: (why, times, lasts) => end.log.push(`failed ${why} ${times}${lasts ? ' lasts' : ''}`),
         failed: (error) => end.log.push(error.message),
         large: () => end.log.push('large'),
         tooLong: (_link, frameMax) => end.log.push(`too long ${frameMax}`),
@@ -101,8 +109,8 @@ class End {
   }
 
   /** Plugs a peer in, and lets frames flow. */
-  raise(remote: Remote, keying = KEYING): Link {
-    this.link = this.cable.plugIn(remote, (events) => {
+  raise(remote: Remote, keying = KEYING, even = false): Link {
+    const open = (events: PlugEvents): Plug => {
       this.plug = events;
       return {
         settled: Promise.resolve(),
@@ -121,7 +129,8 @@ class End {
           this.log.push('plug closed');
         },
       };
-    }) as Link;
+    };
+    this.link = this.cable.plugIn(remote, Object.assign(open, { even })) as Link;
     this.cable.raise(this.link, keying);
     return this.link;
   }
@@ -176,11 +185,26 @@ describe('two cables joined', () => {
         from.feed(frame);
         await carry(from, to);
       }
-      expect(hexes(to.frames)).toEqual(hexes(frames.map(padded)));
+      expect(hexes(to.frames)).toEqual(hexes(frames));
       expect(from.cable.counts(from.link)).toMatchObject({ sealed: 80n, refused: {} });
       expect(to.cable.counts(to.link)).toMatchObject({ opened: 80n, refused: {}, droppedBySwitch: 0n });
     }
     expect([left.count('refused'), left.dropped, right.dropped]).toEqual([0, 0n, 0n]);
+  });
+
+  test('frames of odd length get a zero byte more where a plug wants it, and nowhere else', async () => {
+    const { left, right } = await joined();
+    const frames = [60, 61, 62, 63].map(numbered);
+    for (const even of [true, false]) {
+      right.raise(LEFT, KEYING, even);
+      left.raise(RIGHT, KEYING);
+      left.feed(...frames);
+      await carry(left, right);
+      const wanted = frames.map((frame) =>
+        even && frame.length % 2 === 1 ? Uint8Array.of(...frame, 0) : frame,
+      );
+      expect(hexes(right.frames.splice(0))).toEqual(hexes(wanted));
+    }
   });
 
   test('carry a stream that is cut anywhere', async () => {
@@ -194,7 +218,7 @@ describe('two cables joined', () => {
       at += step;
     }
     await carry(left, right);
-    expect(hexes(right.frames)).toEqual(hexes(frames.map(padded)));
+    expect(hexes(right.frames)).toEqual(hexes(frames));
   });
 
   test('tell of each batch once, to each side', async () => {
@@ -220,6 +244,37 @@ describe('two cables joined', () => {
     left.cable.send(Uint8Array.of(0x48), RIGHT);
     expect(left.tapped).toEqual([`out ${RIGHT.address} ${hex(sent.bytes)}`, `out ${RIGHT.address} 48`]);
     expect(right.tapped).toEqual([`in ${LEFT.address} ${hex(sent.bytes)}`]);
+  });
+});
+
+describe('a peer that brings more than there is time for', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  test('loses its own datagrams, unopened, and another one none', async () => {
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const right = await End.open(RIGHT, { turn: 32 });
+    const GREEDY: Remote = { address: '192.0.2.3', port: 1003 };
+    const links = [LEFT, GREEDY].map((remote) => right.raise(remote, { suite: 'plain' }));
+    const datagram = Uint8Array.of(0x20, ...numbered(60));
+    for (let turn = 0; turn < 200; turn++) {
+      clock.mockReturnValue(turn);
+      for (let i = 0; i < 31; i++) right.socket.datagram(datagram, GREEDY);
+      right.socket.datagram(datagram, LEFT);
+      await batch();
+    }
+    const [victim, greedy] = links.map((link) => right.cable.counts(link));
+    expect(victim).toMatchObject({ opened: 200n, refused: {} });
+    expect(greedy?.refused['over its share']).toBeGreaterThan(1_000n);
+    // Where fewer come, nobody loses anything.
+    for (let turn = 200; turn < 400; turn++) {
+      clock.mockReturnValue(turn);
+      for (let i = 0; i < 20; i++) right.socket.datagram(datagram, GREEDY);
+      await batch();
+    }
+    const after = right.cable.counts(links[1] as Link);
+    expect(Number(after.opened - (greedy?.opened ?? 0n))).toBeGreaterThan(20 * 190);
   });
 });
 
@@ -301,6 +356,19 @@ describe('a full ring', () => {
     expect(left.cable.counts(other).sealed).toBe(1_000n);
     expect(left.sent.filter(({ to }) => to.port === 9)).toHaveLength(1_000);
     expect(plug).not.toBe(left.plug);
+  });
+
+  test('has room for each plug in its turn, in whatever order they came to wait', async () => {
+    const left = await End.open(LEFT);
+    left.hold = true;
+    const links = [1, 2, 3].map((port) => {
+      const link = left.raise({ ...RIGHT, port });
+      left.feed(...frames, ...frames);
+      return link;
+    });
+    for (let i = 0; i < 12; i++) left.release(64);
+    const sealed = links.map((link) => Number(left.cable.counts(link).sealed));
+    expect(Math.max(...sealed) - Math.min(...sealed)).toBeLessThanOrEqual(left.cable.core.ring.slots);
   });
 
   test('takes an answer from within even when it is the only thing to send', async () => {
@@ -410,7 +478,7 @@ describe('what does not pass', () => {
     const { left, right } = await joined();
     left.feed(numbered(60), numbered(13), new Uint8Array(), numbered(9_217), numbered(65_535), numbered(61));
     await carry(left, right);
-    expect(hexes(right.frames)).toEqual(hexes([numbered(60), padded(numbered(61))]));
+    expect(hexes(right.frames)).toEqual(hexes([numbered(60), numbered(61)]));
     expect(left.cable.counts(left.link).refused).toEqual({
       'frame too short': 2n,
       'frame too long': 2n,
@@ -435,7 +503,7 @@ describe('what does not pass', () => {
     left.cable.limit(left.link, 1_979);
     left.feed(numbered(1_979), numbered(1_980), numbered(9_217), numbered(60));
     await carry(left, right);
-    expect(hexes(right.frames)).toEqual(hexes([padded(numbered(1_979)), numbered(60)]));
+    expect(hexes(right.frames)).toEqual(hexes([numbered(1_979), numbered(60)]));
     expect(left.log).toEqual(['too long 1979', 'sent']);
     // The peer may send what it likes.
     right.feed(numbered(3_000));
@@ -473,7 +541,7 @@ describe('what does not pass', () => {
     const { left } = await joined();
     left.socket.unreachable();
     left.socket.failed('no route');
-    expect(left.log).toEqual(['unreachable', 'failed no route']);
+    expect(left.log).toEqual(['unreachable', 'failed no route 1']);
   });
 });
 
@@ -505,7 +573,10 @@ describe('taking a cable down', () => {
       const keying: Keying =
         suite === 'chacha20' ? { suite, key, block: 12 } : suite === 'plain' ? { suite } : { suite, key };
       // A datagram of 81 bytes out, and a frame of 60 in.
-      const [left, right] = await Promise.all([End.open(LEFT, 3 * 81 + 2 * 60), End.open(RIGHT)]);
+      const [left, right] = await Promise.all([
+        End.open(LEFT, { wearBytes: 3 * 81 + 2 * 60 }),
+        End.open(RIGHT),
+      ]);
       left.raise(RIGHT, keying);
       right.raise(LEFT, keying);
       const told: number[] = [];
@@ -570,6 +641,7 @@ describe('taking a cable down', () => {
     await carry(left, right);
     const { session } = right.link;
     const { plug } = right;
+    const old = right.link.plug as Plug;
     await right.cable.unplug(right.link);
     expect(right.log).toEqual(['heard', 'plug closed']);
     left.feed(numbered(60));
@@ -577,7 +649,7 @@ describe('taking a cable down', () => {
     plug.stream(stream([numbered(60)])); // a last word of the old plug
     expect(right.log.at(-1)).toBe('control 81 192.0.2.1');
     expect([right.frames.length, right.sent.length]).toEqual([1, 0]);
-    const next = right.cable.plugIn(LEFT, () => right.link.plug as Plug) as Link;
+    const next = right.cable.plugIn(LEFT, () => old) as Link;
     expect(next.session).toBe(session);
     expect(right.cable.counts(next)).toEqual({
       sealed: 0n,
@@ -607,5 +679,59 @@ describe('taking a cable down', () => {
     await left.cable.close();
     expect(left.log).toEqual(['plug closed', 'socket closed']);
     expect(left.cable.local).toEqual(LEFT);
+  });
+});
+
+test('a socket that fails for ever ends the cable, with one line; what the network says does not', async () => {
+  const one = await End.open(LEFT);
+  for (let i = 0; i < 5_000; i++) one.socket.failed('EHOSTUNREACH');
+  for (let i = 0; i < 999; i++) one.socket.failed('EPERM');
+  one.socket.datagram(numbered(4), RIGHT);
+  for (let i = 0; i < 999; i++) one.socket.failed('EPERM');
+  expect(one.log.filter((entry) => !entry.startsWith('failed '))).toEqual(['control 4 192.0.2.2']);
+  for (let i = 0; i < 999; i++) one.socket.failed('EPERM');
+  expect(one.log.filter((entry) => entry.includes('start again'))).toEqual([
+    'the UDP socket fails, start again: EPERM',
+  ]);
+});
+
+describe('what the system refuses to send', () => {
+  test('costs itself alone, and is told', async () => {
+    const one = await End.open(LEFT);
+    one.raise(RIGHT, { suite: 'plain' });
+    one.refuses.push(undefined, 'EPERM', undefined, 'ENOBUFS');
+    one.feed(...[0, 1, 2, 3, 4].map((i) => Uint8Array.of(i, ...numbered(60))));
+    await batch();
+    expect(one.sent.map(({ bytes }) => bytes[1])).toEqual([0, 2, 4]);
+    expect(one.log.filter((entry) => entry !== 'sent')).toEqual(['failed EPERM 1', 'failed ENOBUFS 1']);
+    expect(one.cable.core.ring.room).toBe(one.cable.core.ring.slots);
+  });
+
+  test('is trouble after a second without one that was sent; what the handshake sends counts by itself', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const one = await End.open(LEFT);
+      one.raise(RIGHT, { suite: 'plain' });
+      const send = (refused?: string) => {
+        one.refuses.push(refused);
+        one.feed(numbered(60));
+      };
+      for (const ms of [0, 500, 499]) {
+        vi.advanceTimersByTime(ms);
+        send('EPERM');
+        one.refuses.push(undefined);
+        one.cable.send(numbered(3), RIGHT);
+      }
+      expect(one.log).not.toContain('failed EPERM 1 lasts');
+      vi.advanceTimersByTime(1);
+      send('EPERM');
+      expect(one.log).toContain('failed EPERM 1 lasts');
+      one.log.length = 0;
+      send();
+      send('EPERM');
+      expect(one.log).not.toContain('failed EPERM 1 lasts');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -16,7 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { enroll } from '../../src/cli/enroll.js';
+import { openServerControl } from '../../src/cli/control.js';
+import { enroll, wishedPort } from '../../src/cli/enroll.js';
 import { status } from '../../src/cli/status.js';
 import { ask } from '../../src/control/ask.js';
 import { userOf } from '../../src/control/credentials.js';
@@ -30,11 +31,17 @@ import {
   REQUEST_BYTES,
   requestLine,
 } from '../../src/control/message.js';
-import { controlPath, controlPlace, controlSockets, type Place } from '../../src/control/path.js';
-import { type Control, type ControlConfiguration, openControl } from '../../src/control/server.js';
+import { controlPaths, controlPlace, controlSockets, type Place } from '../../src/control/path.js';
+import {
+  type Control,
+  type ControlConfiguration,
+  ControlTaken,
+  openControl,
+} from '../../src/control/server.js';
 import { introductionLine } from '../../src/keys/enrolment.js';
 import { keyText } from '../../src/keys/key-text.js';
 import type { Log } from '../../src/log.js';
+import type { RunningServer } from '../../src/server.js';
 
 const publicKey = new Uint8Array(32).fill(1);
 const presharedKey = new Uint8Array(32).fill(2);
@@ -42,11 +49,18 @@ const serverKey = new Uint8Array(32).fill(3);
 const me = process.geteuid?.() as number;
 
 describe('words', () => {
+  test('of a request that was read the preshared key is gone', () => {
+    const line = requestLine({ do: 'enrol', publicKey, presharedKey });
+    expect(Buffer.from(line).toString()).toContain(keyText(presharedKey));
+    parseRequest(line);
+    expect(Buffer.from(line).toString()).not.toContain(keyText(presharedKey).slice(0, 8));
+  });
+
   test('a request comes back as it went', () => {
     const enrol = { do: 'enrol', publicKey, presharedKey } as const;
     expect(parseRequest(requestLine(enrol))).toEqual(enrol);
     expect(parseRequest(requestLine({ do: 'status' }))).toEqual({ do: 'status' });
-    expect(requestLine(enrol)).toMatch(/^[^\n]+\n$/);
+    expect(Buffer.from(requestLine(enrol)).toString()).toMatch(/^[^\n]+\n$/);
     expect(requestLine(enrol).length).toBeLessThan(REQUEST_BYTES);
   });
 
@@ -74,8 +88,8 @@ describe('words', () => {
     [`{"do":"enrol","publicKey":"${key}"}`, /^presharedKey is not/],
     [`{"do":"enrol","publicKey":"${key}","presharedKey":["${key}"]}`, /^presharedKey is not/],
   ])('no request: %s', (line, says) => {
-    expect(parseRequest(line)).toMatch(says);
-    expect(parseRequest(line)).not.toContain(key);
+    expect(parseRequest(Buffer.from(line))).toMatch(says);
+    expect(parseRequest(Buffer.from(line))).not.toContain(key);
   });
 
   test.each([
@@ -119,8 +133,20 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
+/** Where the socket of a server on this UDP port is to be. */
+/** All places for a server's control socket, and why others will not do. */
+function allPaths(port: number, where: Place): { paths: string[]; faults: string[] } {
+  const all = [...controlPaths(port, where)];
+  return {
+    paths: all.flatMap((one) => ('path' in one ? [one.path] : [])),
+    faults: all.flatMap((one) => ('fault' in one ? [one.fault] : [])),
+  };
+}
+
+const pathOf = (port: number) => allPaths(port, place).paths[0] as string;
+
 async function open(port: number, more: Partial<ControlConfiguration> = {}): Promise<string> {
-  const path = controlPath(port, place) as string;
+  const path = pathOf(port);
   const control = await openControl({
     path,
     userOf: () => undefined,
@@ -153,33 +179,81 @@ describe('where it lies', () => {
   test('in the runtime directory of the user, or in that of the system', () => {
     expect(controlPlace({ XDG_RUNTIME_DIR: '/x/y' }, 7)).toEqual({
       user: 7,
-      roots: ['/x/y', '/run/user/7', '/run'],
+      roots: ['/x/y', '/run/cryptcab-7', '/run/user/7', '/run'],
     });
-    expect(controlPlace({ XDG_RUNTIME_DIR: '/run/user/7' }, 7).roots).toEqual(['/run/user/7', '/run']);
+    expect(controlPlace({ XDG_RUNTIME_DIR: '/run/user/7' }, 7).roots).toEqual([
+      '/run/user/7',
+      '/run/cryptcab-7',
+      '/run',
+    ]);
     expect(controlPlace({}, 0).roots).toEqual(['/run/user/0', '/run']);
     expect(controlPlace({ XDG_RUNTIME_DIR: 'not/absolute' }, 0).roots).toEqual(['/run/user/0', '/run']);
+  });
+
+  test("not in another user's runtime directory, which is named", () => {
+    const fault = `XDG_RUNTIME_DIR is ${directory}, which belongs to another user (${me})`;
+    expect(controlPlace({ XDG_RUNTIME_DIR: directory }, me + 1)).toEqual({
+      user: me + 1,
+      roots: [`/run/cryptcab-${me + 1}`, `/run/user/${me + 1}`, '/run'],
+      fault,
+    });
+    expect(controlPlace({ XDG_RUNTIME_DIR: directory }, me).fault).toBeUndefined();
+    expect(controlPlace({ XDG_RUNTIME_DIR: directory }, undefined).fault).toBeUndefined();
   });
 
   test('in a directory that nobody else gets into', () => {
     mkdirSync(join(directory, 'cryptcab'), { mode: 0o777 });
     chmodSync(join(directory, 'cryptcab'), 0o777);
-    expect(controlPath(7, place)).toBe(join(directory, 'cryptcab/7.sock'));
+    expect(allPaths(7, place)).toEqual({ paths: [join(directory, 'cryptcab/7.sock')], faults: [] });
     expect(statSync(join(directory, 'cryptcab')).mode & 0o777).toBe(0o700);
   });
 
   test("not in another user's directory, behind a symbolic link, or nowhere", () => {
-    expect(controlPath(7, { user: me + 1, roots: [directory] })).toBeUndefined();
-    expect(controlPath(7, { user: me, roots: [join(directory, 'none')] })).toBeUndefined();
+    const nowhere = { paths: [], faults: [] };
+    expect(allPaths(7, { user: me + 1, roots: [directory] })).toEqual(nowhere);
+    expect(allPaths(7, { user: me, roots: [join(directory, 'none')] })).toEqual(nowhere);
     mkdirSync(join(directory, 'elsewhere'));
     symlinkSync(join(directory, 'elsewhere'), join(directory, 'cryptcab'));
-    expect(controlPath(7, place)).toBeUndefined();
+    expect(allPaths(7, place)).toEqual({
+      paths: [],
+      faults: [`${join(directory, 'cryptcab')} is not a directory of this user`],
+    });
     expect(controlSockets(place)).toEqual([]);
     expect(readdirSync(directory).sort()).toEqual(['cryptcab', 'elsewhere']);
   });
 
   test('the next place is taken where one will not do', () => {
     const roots = [join(directory, 'none'), directory];
-    expect(controlPath(7, { user: me, roots })).toBe(join(directory, 'cryptcab/7.sock'));
+    expect(allPaths(7, { user: me, roots }).paths).toEqual([join(directory, 'cryptcab/7.sock')]);
+  });
+
+  test('who takes the first place leaves nothing at the others', () => {
+    const roots = ['first', 'second'].map((name) => join(directory, name));
+    for (const root of roots) mkdirSync(root);
+    const [first] = controlPaths(7, { user: me, roots });
+    expect(first).toEqual({ path: join(directory, 'first/cryptcab/7.sock') });
+    expect(readdirSync(join(directory, 'second'))).toEqual([]);
+  });
+
+  test('not where its path would be longer than that of a socket may be', () => {
+    const root = (bytes: number) => join(directory, 'x'.repeat(bytes - directory.length - 1));
+    const end = '/cryptcab/7.sock'.length;
+    const [fits, long] = [root(107 - end), root(108 - end)] as [string, string];
+    for (const one of [fits, long]) mkdirSync(one);
+    expect(allPaths(7, { user: me, roots: [long, fits] })).toEqual({
+      paths: [join(fits, 'cryptcab/7.sock')],
+      faults: [`${join(long, 'cryptcab/7.sock')} is longer than the 107 bytes that a socket's path may have`],
+    });
+  });
+
+  test('a place that cannot be looked into is none', () => {
+    const file = join(directory, 'file');
+    writeFileSync(file, '');
+    const loop = join(directory, 'loop');
+    symlinkSync(loop, loop);
+    const roots = [file, loop, join(loop, 'x'), `/${'x'.repeat(5_000)}`];
+    expect(allPaths(7, { user: me, roots })).toEqual({ paths: [], faults: [] });
+    expect(controlSockets({ user: me, roots })).toEqual([]);
   });
 
   test('what is there is found', async () => {
@@ -278,12 +352,19 @@ describe('a real one', () => {
     expect(answer + said).not.toContain(secret);
   });
 
+  test('a look whether a server is here is no request', async () => {
+    const path = await open(7);
+    await expect(open(7)).rejects.toThrow(ControlTaken);
+    expect(await raw(path, '', true)).toBe('');
+    expect(said).toEqual([]);
+  });
+
   test('a client that ends without a line is told', async () => {
     expect(await raw(await open(7), '{"do":"status"}', true)).toMatch(/^\{"error":"a request is one line/);
   });
 
   test('one request for each connection; what comes after it is passed over', async () => {
-    const line = requestLine({ do: 'status' });
+    const line = Buffer.from(requestLine({ do: 'status' })).toString();
     expect(await raw(await open(7), `${line}${line}${'x'.repeat(100_000)}`, true)).toBe(
       '{"port":7,"peers":[]}\n',
     );
@@ -316,7 +397,7 @@ describe('a real one', () => {
   });
 
   test('takes the place of one whose server was killed', async () => {
-    const path = controlPath(7, place) as string;
+    const path = pathOf(7);
     // A socket whose owner has gone without taking it away.
     const killed = createServer();
     await new Promise<void>((resolve) => killed.listen(`${path}.x`, resolve));
@@ -353,13 +434,32 @@ describe('a real one', () => {
   });
 });
 
+describe('the port that a client asks a forced command for', () => {
+  test.each([
+    ['cryptcab enroll --port 2100', 2100],
+    ['cryptcab enrol --port=2100', 2100],
+    ['sudo /opt/bin/cryptcab enroll --port 65535', 65_535],
+    ['/home/me/my cryptcab/run enroll --port 1', 1],
+    ['cryptcab enroll', undefined],
+    ['cryptcab enroll --port 0', undefined],
+    ['cryptcab enroll --port 65536', undefined],
+    ['cryptcab enroll --port 2100; reboot', undefined],
+    ['cryptcab enroll --port $(reboot)', undefined],
+    ['cryptcab enroll --port 2100\n', undefined],
+    ['cryptcab enroll --port -1', undefined],
+    ['reboot', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ])('%j', (command, port) => expect(wishedPort(command)).toBe(port));
+});
+
 describe('enroll', () => {
   const input = (text: string) => {
     const stream = new PassThrough();
     stream.end(text);
     return stream;
   };
-  const introduction = introductionLine({ publicKey, presharedKey });
+  const introduction = Buffer.from(introductionLine({ publicKey, presharedKey })).toString();
 
   test('gives the key and the port of the server that runs', async () => {
     await open(2100);
@@ -416,5 +516,67 @@ describe('status', () => {
       'server  peer   sealed\n     7  alice        5\n     7  b      1234567\n',
     );
     expect(await status(8, place)).toBe('no peers on UDP port 8\n');
+  });
+});
+
+describe('a server', () => {
+  const running = {
+    local: { address: '::', port: 7 },
+    io: 'native',
+    enrol: () => ({ publicKey: serverKey, port: 7 }),
+    statistics: () => [],
+    away: () => [],
+  } as unknown as RunningServer;
+  const start = async (at = place) => {
+    const control = await openServerControl(running, log, at);
+    if (control !== undefined) controls.push(control);
+  };
+  const without = (why: string) => [
+    `warn no control socket, so clients cannot enrol by ssh and cryptcab status does not show this server: ${why} {}`,
+  ];
+
+  test('has its control socket where one can be', async () => {
+    // In the first of them a file stands in the way that is no socket, and cannot be taken away.
+    const blocked = join(directory, 'blocked');
+    mkdirSync(join(blocked, 'cryptcab/7.sock/x'), { recursive: true });
+    await start({ user: me, roots: [blocked, directory] });
+    expect(said).toEqual([expect.stringMatching(/^info clients enrol by ssh through this control socket/)]);
+    expect(await status(7, place)).toBe('no peers on UDP port 7\n');
+  });
+
+  test('runs without where there is no place', async () => {
+    await start({ user: me, roots: [join(directory, 'none')] });
+    expect(said).toEqual(without('set XDG_RUNTIME_DIR to a directory of your own'));
+  });
+
+  test("says in one line that XDG_RUNTIME_DIR is another user's", async () => {
+    const fault = 'XDG_RUNTIME_DIR is /run/user/7, which belongs to another user (7)';
+    await start({ user: me, roots: [join(directory, 'none')], fault });
+    expect(said.splice(0)).toEqual(without(`${fault}: set it to a directory of your own`));
+    await start({ user: me, roots: [directory], fault });
+    const path = join(directory, 'cryptcab/7.sock');
+    expect(said.filter((line) => line.startsWith('warn'))).toEqual([
+      `warn ${fault}: the control socket is ${path} {}`,
+    ]);
+    await expect(status(8, { user: me, roots: [], fault })).rejects.toThrow(`who did (${fault})`);
+  });
+
+  test('runs without where it cannot be made', async () => {
+    mkdirSync(join(directory, 'cryptcab/7.sock/x'), { recursive: true });
+    await start();
+    expect(said).toEqual([
+      expect.stringMatching(/^warn no control socket, .*: cannot make the control socket \S+: /),
+    ]);
+  });
+
+  test('runs without where another server has it, and takes no second place for it', async () => {
+    const path = await open(7);
+    const second = join(directory, 'second');
+    mkdirSync(second);
+    await start({ user: me, roots: [directory, second] });
+    expect(said).toEqual(
+      without(`another server has the control socket ${path}: end it, or choose another port with -p`),
+    );
+    expect(readdirSync(second)).toEqual([]);
   });
 });

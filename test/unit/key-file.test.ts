@@ -1,19 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CryptcabError } from '../../src/error.js';
-import { exposure, readPresharedKey, sessionKeyPath, takeSessionKey } from '../../src/keys/key-file.js';
+import { exposure, readPresharedKey, readTextKey } from '../../src/keys/key-file.js';
+import { keyText } from '../../src/keys/key-text.js';
 import { numbered } from '../protocol/examples.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -86,7 +78,18 @@ describe('a pre-shared key', () => {
     [0, 0o644, 1000, READ],
     [0, 0o600, undefined, undefined],
   ])('of user %d, mode %o, read by user %d: %s', (uid, mode, user, says) => {
-    expect(exposure({ uid, mode: 0o100000 | mode }, user)).toBe(says);
+    expect(exposure({ uid, mode: 0o100000 | mode }, 'read', user)).toBe(says);
+  });
+
+  const WRITE = 'can be changed by other users: chmod go-w it';
+  test.each([
+    [1000, 0o644, 1000, undefined],
+    [0, 0o444, 1000, undefined],
+    [1000, 0o664, 1000, WRITE],
+    [0, 0o646, 1000, WRITE],
+    [1001, 0o644, 1000, 'belongs to another user (1001): chown it'],
+  ])('where only writing counts: of user %d, mode %o, read by user %d: %s', (uid, mode, user, says) => {
+    expect(exposure({ uid, mode: 0o100000 | mode }, 'write', user)).toBe(says);
   });
 
   test('may be read through a symbolic link: its owner made it', () => {
@@ -128,63 +131,40 @@ describe('a pre-shared key', () => {
   });
 });
 
-describe('a key that came by scp', () => {
-  // The directory is the same for all programs on the machine: a name that nobody else has.
-  let count = 0;
-  let id = '';
-  const used: string[] = [];
+describe('a key as text', () => {
+  const key = numbered(32);
+  const text = keyText(key);
+  const directory = mkdtempSync(join(tmpdir(), 'key-text-test-'));
+  afterAll(() => rmSync(directory, { recursive: true }));
 
-  function fresh(): string {
-    id = `ut${process.pid.toString(36)}_${(count++).toString(36)}`;
-    used.push(sessionKeyPath(id));
-    return sessionKeyPath(id);
+  function read(content: string | Uint8Array): Uint8Array {
+    const path = join(directory, 'key');
+    writeFileSync(path, content, { mode: 0o600 });
+    return readTextKey(path, 'the key file', 'keygen').key;
   }
 
-  afterEach(() => {
-    for (const path of used.splice(0)) rmSync(path, { recursive: true, force: true });
+  test.each(['', '\n', '\r\n', '  \n', '\t\r\n', '\r\n\r\n'])('is followed by white space: %j', (end) => {
+    expect(read(text + end)).toEqual(key);
+    expect(read(` ${text}${end}`)).toEqual(key);
   });
 
-  test('lies where its client puts it', () => {
-    expect(sessionKeyPath('vde_abc123')).toBe('/tmp/.vde_abc123.key');
-  });
-
-  test('is taken: read once, and gone', () => {
-    const path = fresh();
-    writeFileSync(path, numbered(24));
-    expect(takeSessionKey(id)).toEqual(numbered(24));
-    expect(existsSync(path)).toBe(false);
-    expect(takeSessionKey(id)).toBe(`there is no ${path}`);
-  });
-
-  test('of the ChaCha generation is taken whole', () => {
-    writeFileSync(fresh(), numbered(44));
-    expect(takeSessionKey(id)).toEqual(numbered(44));
-  });
-
-  test.each([0, 23])('of %d bytes is refused, and gone', (length) => {
-    const path = fresh();
-    writeFileSync(path, numbered(length));
-    expect(takeSessionKey(id)).toBe(`${path} was too short`);
-    expect(existsSync(path)).toBe(false);
-  });
-
-  test('that is a symbolic link is refused: anybody may make one there', () => {
-    const target = fresh();
-    writeFileSync(target, numbered(24));
-    const path = fresh();
-    symlinkSync(target, path);
-    expect(takeSessionKey(id)).toBe(`${path} is a symbolic link`);
-    expect(lstatSync(path).isSymbolicLink()).toBe(true);
-    expect(existsSync(target)).toBe(true);
-  });
-
-  test.each<[string, (path: string) => void]>([
-    ['a directory', (path) => mkdirSync(path)],
-    ['a fifo', (path) => execFileSync('mkfifo', [path])],
-  ])('that is %s is refused', (_, make) => {
-    const path = fresh();
-    make(path);
-    expect(takeSessionKey(id)).toBe(`${path} is not a regular file`);
-    expect(existsSync(path)).toBe(true);
+  const utf16 = Buffer.from(`${text}\r\n`, 'utf16le');
+  test.each<[string, string | Uint8Array, RegExp]>([
+    ['a byte order mark', `\ufeff${text}\n`, / begins with a byte order mark \(BOM\), .*: save it/],
+    ['UTF-16 with a mark', Buffer.concat([Buffer.of(0xff, 0xfe), utf16]), / is saved as UTF-16: save it/],
+    [
+      'UTF-16, the other way round',
+      Buffer.concat([Buffer.of(0xff, 0xfe), utf16]).swap16(),
+      / is saved as UTF-16/,
+    ],
+    ['UTF-16 without a mark', utf16, / is saved as UTF-16/],
+    ['a NUL behind it', `${text}\0`, / holds NUL bytes.*: save it/],
+    ['a NUL within', `${text.slice(0, 20)}\0${text.slice(20)}`, / holds NUL bytes/],
+    ['nothing', '', / does not hold a key, 44 characters of base64 alone; make one with/],
+    ['half of it', text.slice(0, 22), / does not hold a key/],
+  ])('with %s is refused by one line that says so', (_, content, says) => {
+    expect(() => read(content)).toThrow(CryptcabError);
+    expect(() => read(content)).toThrow(says);
+    expect(() => read(content)).not.toThrow(text.slice(0, 20));
   });
 });

@@ -15,7 +15,7 @@ function cable() {
   const running: Running = {
     local: { address: '::', port: 1 },
     io: 'none',
-    ready: ready.promise,
+    ready: ready.promise.then(() => undefined),
     ended: ended.promise,
     statistics: () => [],
     refusals: () => new Map([['bad mac1', 2n ** 63n]]),
@@ -54,7 +54,7 @@ test('what happens while it starts is told when somebody can listen, in order', 
   state.notices?.up(PEER);
   ready.resolve();
   const end = await starting;
-  state.notices?.down('a', 'expired');
+  state.notices?.down({ peer: 'a' }, 'expired');
   const events = heard(end);
   expect(events).toEqual([]);
   await turn();
@@ -84,7 +84,7 @@ test('closing twice is closing once; what came before is told, and nothing after
   const events = heard(end);
   state.notices?.up(PEER);
   const closing = [end.close(), end[Symbol.asyncDispose]()];
-  state.notices?.down('a', 'removed');
+  state.notices?.down({ peer: 'a' }, 'removed');
   await Promise.all([...closing, end.closed]);
   await turn();
   expect(state.closed).toBe(1);

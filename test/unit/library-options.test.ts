@@ -35,6 +35,12 @@ describe('connect()', () => {
   const refused = (options: unknown) => fault(connect(options as ConnectOptions));
 
   test.each<[string, object, string]>([
+    [
+      'a user in the host',
+      { host: 'user:hunter2@host' },
+      'connect: host is a name or address alone: give the',
+    ],
+    ['a password', { ssh: { user: 'user:hunter2' } }, 'connect: ssh: user is a name, and no password'],
     ['no host', { host: undefined }, 'connect: host is missing'],
     ['no plug', { plug: undefined }, 'connect: plug is missing'],
     ['a name misspelt', { keepAlive: true }, 'connect has no option keepAlive; it has plug, key,'],
@@ -55,12 +61,12 @@ describe('connect()', () => {
       { plug: 5 },
       "connect: plug has to be a switch's directory, a VDE network locator, or a plug",
     ],
-    ['a cipher that is none', { cipher: 'aes' }, 'connect: cipher has to be blowfish or chacha20'],
+    ['a cipher that is none', { cipher: 'aes' }, 'connect: cipher has to be auto or blowfish or chacha20'],
     ['a path that is none', { io: 'fast' }, 'connect: io has to be auto or portable or native'],
     [
       'a short key',
       { key: KEY.subarray(0, 23) },
-      'connect: key has to be a key for blowfish, of 24 bytes, or the path of its file',
+      'connect: key has to be a key for blowfish, of 24 bytes or twice as many hexadecimal digits, or the path of its file',
     ],
     [
       'a short key for ChaCha20',
@@ -99,7 +105,7 @@ describe('connect()', () => {
     [
       'a command of the far side, classic',
       { ssh: { command: 'x' } },
-      'connect: ssh: command is for the secure cable',
+      'connect: ssh.command is for the secure cable',
     ],
     [
       'a classic key for the secure cable',
@@ -110,17 +116,17 @@ describe('connect()', () => {
     [
       'a private key alone',
       { secure: { privateKey: PRIVATE } },
-      'connect: secure: privateKey and serverPublicKey go together',
+      'connect: secure.privateKey needs secure.serverPublicKey: ',
     ],
     [
       'a public key alone',
       { secure: { serverPublicKey: PUBLIC } },
-      'connect: secure: privateKey and serverPublicKey go together',
+      'connect: secure.serverPublicKey needs secure.privateKey: ',
     ],
     [
       'a preshared key alone',
       { secure: { presharedKey: PUBLIC } },
-      'connect: secure: presharedKey needs privateKey',
+      'connect: secure.presharedKey needs secure.privateKey: ',
     ],
     [
       'a public key that is none',
@@ -135,12 +141,12 @@ describe('connect()', () => {
     [
       'keys, and a way to get some',
       { secure: { privateKey: PRIVATE, serverPublicKey: PUBLIC, enrol: plug } },
-      'connect: secure: enrol and privateKey exclude',
+      'connect: secure.enrol and secure.privateKey exclude each other',
     ],
     [
       'keys, and ssh',
       { ssh: {}, secure: { privateKey: PRIVATE, serverPublicKey: PUBLIC } },
-      'connect: ssh is of no use',
+      'connect: ssh and secure.privateKey exclude each other',
     ],
     [
       'ways to get keys',
@@ -150,7 +156,7 @@ describe('connect()', () => {
     [
       'an MTU that is none',
       { secure: { pathMtu: 575 } },
-      'connect: secure: pathMtu has to be the bytes of the largest IP packet of the path, 576 to 9299',
+      'connect: secure: pathMtu has to be a number of bytes, 576 to 9299',
     ],
   ])('%s', async (_what, options, says) => {
     expect(await refused({ host: '127.0.0.1', plug, ...options })).toContain(says);
@@ -160,10 +166,33 @@ describe('connect()', () => {
     expect(await refused(undefined)).toContain('connect takes an object with some of plug, key,');
   });
 
-  test('what a key was is not repeated', async () => {
-    const secret = keyText(PRIVATE);
-    const secure = { privateKey: PRIVATE, serverPublicKey: `${secret}x` };
-    expect(await refused({ host: 'h', plug, secure })).not.toContain(secret);
+  const secret = keyText(PRIVATE);
+  const hex = Buffer.from(KEY).toString('hex');
+  const keys = { privateKey: PRIVATE, serverPublicKey: PUBLIC };
+  test.each<[string, string, object]>([
+    ['a public key that is too long', secret, { secure: { ...keys, serverPublicKey: `${secret}x` } }],
+    [
+      'a private key in hexadecimal digits',
+      hex.slice(0, 64),
+      { secure: { ...keys, privateKey: hex.slice(0, 64) } },
+    ],
+    [
+      'a preshared key without its end',
+      secret.slice(0, 43),
+      { secure: { ...keys, presharedKey: secret.slice(0, 43) } },
+    ],
+    ['a key of the secure cable as a classic one', secret, { key: secret }],
+    ['a short key for ChaCha20', hex.slice(0, 48), { key: hex.slice(0, 48), cipher: 'chacha20' }],
+    ['a path with a key in it', secret, { key: `${directory}/${secret}` }],
+    ['a key as host', secret, { host: secret, key: KEY }],
+    ['a key as bind', secret, { bind: secret, key: KEY }],
+    ['a key as plug', hex, { plug: hex, key: KEY }],
+    ['a key as user', secret, { ssh: { user: secret } }],
+    ['a key as an option', secret, { [secret]: true }],
+    ['a key as cipher', secret, { cipher: secret }],
+  ])('what a key was is not repeated: %s', async (_what, key, options) => {
+    const says = await refused({ host: 'h', plug, ...options });
+    for (let at = 0; at + 12 <= key.length; at++) expect(says).not.toContain(key.slice(at, at + 12));
   });
 
   test('a signal that is aborted already', async () => {
@@ -181,17 +210,22 @@ describe('serve()', () => {
   test.each<[string, object, string]>([
     ['no plug', { plug: undefined }, 'serve: plug is missing'],
     ['an option of clients', { host: 'h' }, 'serve has no option host'],
-    ['nobody to serve', { classic: false }, 'serve: classic is false, and there is no secure'],
+    ['nobody to serve', { classic: false }, 'serve: classic: false is for the secure cable'],
     [
       'a key of those who are not served',
       { classic: false, secure: {}, key: KEY },
-      'serve: key is of the classic protocol',
+      'serve: classic: false and key exclude each other',
     ],
     ['a key, and no encryption', { key: KEY, plain: true }, 'serve: key and plain exclude each other'],
     [
       'a private key file that is none',
       { secure: { privateKey: bad } },
       `the key file ${bad} does not hold a key`,
+    ],
+    [
+      'a number of peers that is none',
+      { secure: { enrolledMax: -1 } },
+      'serve: secure: enrolledMax has to be a number of peers, 0 to 60000',
     ],
     ['peers that are none', { secure: { peers: {} } }, 'serve: secure: peers has to be an array of peers'],
     [

@@ -39,8 +39,8 @@ describe('classify', () => {
     for (const length of [2, 14, 1_500, 65_507]) expect(classify(zeros(0x20, length))).toBe('data');
   });
 
-  test('nothing, and all other types, are other', () => {
-    expect(classify(new Uint8Array())).toBe('other');
+  test('all other types are other, and nothing is empty', () => {
+    expect(classify(new Uint8Array())).toBe('empty');
     const known: number[] = Object.values(TYPE);
     for (let type = 0; type < 256; type++) {
       if (known.includes(type)) continue;

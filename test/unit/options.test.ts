@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Answer, parseOptions, type Settings, UsageError } from '../../src/cli/options.js';
 
@@ -17,14 +17,19 @@ function fault(...argv: string[]): Error {
 const NONE: Settings = {
   socket: '/tmp/vde.ctl',
   port: 7667,
+  bind: undefined,
   connect: undefined,
+  endpoint: undefined,
   keyFile: undefined,
+  keyDirectory: undefined,
   plain: false,
-  cipher: 'blowfish',
+  cipher: 'auto',
   keepalive: false,
   io: 'auto',
   threads: undefined,
+  broadcastLimit: undefined,
   daemon: false,
+  user: undefined,
   pidFile: undefined,
   logFile: undefined,
   secure: undefined,
@@ -54,6 +59,12 @@ describe('options', () => {
     ['-ch', { connect: HOST }],
     ['--connect h', { connect: HOST }],
     ['--connect=h', { connect: HOST }],
+    ['-c h --endpoint g:9000', { connect: HOST, endpoint: { host: 'g', port: 9000 } }],
+    ['-c h --endpoint=[fd00::1]:9000', { connect: HOST, endpoint: { host: 'fd00::1', port: 9000 } }],
+    [
+      '-c h -x --endpoint 10.0.0.1:1',
+      { connect: HOST, plain: true, endpoint: { host: '10.0.0.1', port: 1 } },
+    ],
     ['-c h -p 0', { connect: HOST, port: 0 }],
     ['-P key', { keyFile: 'key' }],
     ['-Pkey', { keyFile: 'key' }],
@@ -232,6 +243,25 @@ describe('what is no command line', () => {
   // The whole message: one line, which says what to do.
   test.each([
     ['-p', "option '-p, --localport <port>' argument missing (see cable --help)"],
+    ['--endpoint h:1', '--endpoint is for clients: name the server with -c, or leave --endpoint away'],
+    [
+      '-c h -P k --endpoint g:1',
+      '--endpoint and -P exclude each other: it is for keys that go by ssh; where they do not, give -c HOST:PORT alone',
+    ],
+    [
+      '-c h --endpoint g',
+      "--endpoint 'g' is not HOST:PORT: give both; an IPv6 address is written [address]:port",
+    ],
+    [
+      '-c h --endpoint u@g:1',
+      "--endpoint 'u@g:1' is not HOST:PORT: give both; an IPv6 address is written [address]:port",
+    ],
+    [
+      '-c h --endpoint fd00::1',
+      "--endpoint 'fd00::1' is not HOST:PORT: give both; an IPv6 address is written [address]:port",
+    ],
+    ['-c h --endpoint g:0', "--endpoint port 0 is nobody's: give the server's UDP port"],
+    ['-c h --endpoint g:99999', "--endpoint '99999' is not a UDP port: give a number from 1 to 65535"],
     ['-p x', "-p 'x' is not a UDP port: give a number from 1 to 65535"],
     ['-p 65536', "-p '65536' is not a UDP port: give a number from 1 to 65535"],
     ['-p -1', "-p '-1' is not a UDP port: give a number from 1 to 65535"],
@@ -241,9 +271,9 @@ describe('what is no command line', () => {
     ['-c h:0', "-c port 0 is nobody's: give the server's UDP port"],
     ['-c @h', "-c '@h' is not [user@]host[:port]: an IPv6 address with a port is written [address]:port"],
     ['-k', '-k is for clients: name the server with -c, or leave -k away'],
-    ['-P key -x', '-P and -x exclude each other: encrypt with the key file, or not at all'],
-    ['-x -P key', '-P and -x exclude each other: encrypt with the key file, or not at all'],
-    ['-c h -xP key', '-P and -x exclude each other: encrypt with the key file, or not at all'],
+    ['-P key -x', '-P and -x exclude each other: encrypt with that key, or not at all'],
+    ['-x -P key', '-P and -x exclude each other: encrypt with that key, or not at all'],
+    ['-c h -xP key', '-P and -x exclude each other: encrypt with that key, or not at all'],
     [
       '-c h:1:2',
       "-c 'h:1:2' is not [user@]host[:port]: an IPv6 address with a port is written [address]:port",
@@ -253,15 +283,20 @@ describe('what is no command line', () => {
       '--cipher is for clients: a server serves both; name the server with -c, or leave --cipher away',
     ],
     ['-c h -x --cipher chacha20', '--cipher and -x exclude each other: encrypt, or do not'],
-    [
-      '-c h --threads 2',
-      '--threads is for servers: a client has one peer, and one thread for it; leave it away',
-    ],
+    ['-c h --threads 2', '--threads and -c exclude each other: a client has one peer, and one thread for it'],
     ['--threads 2 --io portable', '--threads and --io portable exclude each other: that path has one thread'],
-    ['--threads 0', "--threads '0' is not a number of threads from 1 to 64"],
-    ['--threads 65', "--threads '65' is not a number of threads from 1 to 64"],
-    ['--threads two', "--threads 'two' is not a number of threads from 1 to 64"],
-    ['-c h --cipher des', "--cipher 'des' is not known: give blowfish or chacha20"],
+    [
+      '-c h --broadcast-limit 5',
+      '--broadcast-limit and -c exclude each other: it is for servers, where one client could burden the others',
+    ],
+    ...['0', '0/s', '-1', '1.5', '10/m', 'ten', '10000000', ''].map((text): [string, string] => [
+      `--broadcast-limit=${text}`,
+      `--broadcast-limit '${text}' is not a number of frames a second: give 1/s to 9999999/s`,
+    ]),
+    ['--threads 0', "--threads '0' is not a number of I/O threads from 1 to 64"],
+    ['--threads 65', "--threads '65' is not a number of I/O threads from 1 to 64"],
+    ['--threads two', "--threads 'two' is not a number of I/O threads from 1 to 64"],
+    ['-c h --cipher des', "--cipher 'des' is not known: give auto or blowfish or chacha20"],
     ['--preshared=', '-P is empty: name the key file'],
     ['--pidfile=', '--pidfile is empty: name the file to write'],
     ['--log-file=', '--log-file is empty: name the file to write'],
@@ -338,4 +373,53 @@ describe('what is asked for', () => {
       );
     },
   );
+});
+
+describe('a password', () => {
+  test.each([
+    ['-c', 'user:hunter2@host'],
+    ['-c', 'user:hunter2@host:7667'],
+    ['-c', ':hunter2@[::1]:1'],
+    ['-c', 'user:p@hunter2@host'],
+    ['-c', 'ssh://user:hunter2@host'],
+    ['-c', 'user:hunter2 hunter2\nhunter2@'],
+    ['-c', '-user:hunter2@host'],
+    ['--connect=user:hunter2@host'],
+    ['--endpoint', 'user:hunter2@host:1', '-c', 'host'],
+    ['--conect=user:hunter2@host'],
+    ['user:hunter2@host'],
+  ])('is refused, and not repeated: %s %s', (...argv) => {
+    for (const name of ['cryptcab', 'vde_cryptcab']) {
+      const get = () => parseOptions(name, '9.8.7', argv);
+      expect(get).toThrow(UsageError);
+      expect(get).not.toThrow(/hunter2|\n/);
+    }
+  });
+
+  test('is named as such', () => {
+    expect(fault('-c', 'u:p@h').message).toMatch(
+      /^-c has a password in it, .*: give \[user@\]host\[:port\] alone/,
+    );
+  });
+});
+
+describe('--key-dir', () => {
+  const settings = (line: string) => parse(...line.split(' ')) as Settings;
+  test('is of this machine for a server, and of the other one for a client', () => {
+    expect(settings('--key-dir keys').keyDirectory).toBe(join(process.cwd(), 'keys'));
+    expect(settings('--key-dir keys -c host').keyDirectory).toBe('keys');
+    expect(settings('--key-dir /srv/keys --secure').keyDirectory).toBe('/srv/keys');
+    expect(settings('-c host').keyDirectory).toBeUndefined();
+  });
+
+  test.each([
+    ['--key-dir x -P file', /^--key-dir and -P exclude each other: .* by scp$/],
+    ['--key-dir x -x', /^--key-dir and -x exclude each other: .* by scp$/],
+    ['--key-dir x --secure --no-classic', /^--no-classic and --key-dir exclude each other/],
+    ['--key-dir x --secure -c host', /^--secure and --key-dir exclude each other/],
+    ['--key-dir $(x) -c host', /^--key-dir of a client names a directory there/],
+    ['--key-dir= -c host', /^--key-dir is empty/],
+  ])('%s is refused', (line, says) => {
+    expect(() => settings(line)).toThrow(says);
+  });
 });

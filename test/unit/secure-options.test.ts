@@ -15,6 +15,7 @@ describe('options of the secure cable', () => {
       presharedKeyFile: resolve('p'),
       peer: numbered(32),
       peersFile: undefined,
+      enrolledMax: undefined,
       path: 1452,
     });
     expect(classic).toBe(true);
@@ -27,6 +28,7 @@ describe('options of the secure cable', () => {
       presharedKeyFile: undefined,
       peer: undefined,
       peersFile: resolve('p'),
+      enrolledMax: undefined,
       path: 1452,
     });
     expect({ classic, keyFile }).toEqual({ classic: true, keyFile: 'old' });
@@ -50,6 +52,8 @@ describe('options of the secure cable', () => {
     ['--psk k -c h', '--psk', '--secure'],
     ['--peers p', '--peers', '--secure'],
     ['--path-mtu 1400', '--path-mtu', '--secure'],
+    ['--enrolled-max 9', '--enrolled-max', '--secure'],
+    [`${client} --enrolled-max 9`, '--enrolled-max', '-c'],
     ['--no-classic', '--no-classic', '--secure'],
     [`${client} -x`, '--secure', '-x'],
     [`${server} -x`, '--secure', '-x'],
@@ -87,5 +91,12 @@ describe('options of the secure cable', () => {
     const attempt = () => parse(`--secure --key k --peer ${secret} -c h`);
     expect(attempt).toThrow(/--peer .*44 characters.*cryptcab pubkey/);
     expect(attempt).not.toThrow(secret);
+  });
+
+  test('peers that have enrolled, at a time', () => {
+    for (const max of [0, 1, 60_000])
+      expect(parse(`--secure --enrolled-max ${max}`).secure?.enrolledMax).toBe(max);
+    for (const wrong of ['60001', '-1', '1e3', 'many', ' '])
+      expect(() => parse(`--secure --enrolled-max=${wrong}`)).toThrow(/--enrolled-max .*0 to 60000/);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { login, loginId } from '../../src/protocol/messages.js';
-import { copyKey, keyingsFor, newId, newKey, type Secret, wipe } from '../../src/protocol/session-key.js';
+import { copyKey } from '../../src/protocol/secret.js';
+import { keyingsFor, newId, newKey, type Secret, wipe } from '../../src/protocol/session-key.js';
 import { randomness } from '../seed.js';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { Core, type Keying } from '../../src/core/core.js';
+import { Core } from '../../src/core/core.js';
+import type { Keying } from '../../src/core/terms.js';
 import { longestFrame } from '../../src/protocol/sizes.js';
 import { numbered } from '../protocol/examples.js';
 

@@ -23,9 +23,9 @@ async function failuresOf(file: VectorFile): Promise<string[]> {
   return (await verify(file)).flatMap(({ failures }) => failures.map(({ why }) => why));
 }
 
-/** Another digit in the place of one. */
-function changed(text: string): string {
-  const at = below(text.length);
+/** Another digit in the place of one of the first so many. */
+function changed(text: string, digits = text.length): string {
+  const at = below(digits);
   const digit = (Number.parseInt(text[at] as string, 16) ^ (1 + below(15))).toString(16);
   return text.slice(0, at) + digit + text.slice(at + 1);
 }
@@ -58,7 +58,9 @@ describe('a value that is not what it was', () => {
   it.each(examples)('of a $type in $name, test $test.tcId, is found', async ({ type, file, group, test }) => {
     for (const [field, value] of Object.entries(test)) {
       if (!isHex(value) || mayDiffer(type, field, test)) continue;
-      const failures = await failuresOf(alone(file, group, { ...test, [field]: changed(value) }));
+      // X25519 ignores the top bit of a public key, which is in its last byte.
+      const digits = type === 'XdhComp' && field === 'public' ? value.length - 2 : value.length;
+      const failures = await failuresOf(alone(file, group, { ...test, [field]: changed(value, digits) }));
       expect(failures, field).toHaveLength(1);
     }
   });
@@ -233,18 +235,16 @@ describe('what is no file of vectors', () => {
     await expect(verify(parseVectors(JSON.stringify(x448)))).rejects.toThrow(VectorsError);
   });
 
-  it('of a mixed one the groups that nobody knows are skipped, and counted', async () => {
-    const { file } = files.find(({ name }) => name === 'crc32.json') as { file: VectorFile };
-    const mixed = {
-      ...file,
-      testGroups: [
-        ...file.testGroups,
-        { type: 'Other', name: 'other', tests: [{ tcId: 999, comment: '', result: 'valid' as const }] },
-      ],
-    };
-    expect((await verify(mixed)).map(({ passed, skipped }) => [passed, skipped])).toEqual([
-      [80, 0],
-      [0, 1],
-    ]);
-  });
+  it.each(['Other', 'constructor', '__proto__'])(
+    'of a mixed one the groups that nobody knows are skipped, and counted: %s',
+    async (type) => {
+      const { file } = files.find(({ name }) => name === 'crc32.json') as { file: VectorFile };
+      const other = { type, tests: [{ tcId: 999, comment: '', result: 'valid' as const }] };
+      const mixed = { ...file, testGroups: [...file.testGroups, other] };
+      expect((await verify(mixed)).map(({ passed, skipped }) => [passed, skipped])).toEqual([
+        [80, 0],
+        [0, 1],
+      ]);
+    },
+  );
 });

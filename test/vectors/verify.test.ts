@@ -12,7 +12,8 @@ describe('every test of', () => {
   it.each([...ours, ...foreign])('$name comes out as it says', async ({ text }) => {
     const file = parseVectors(text);
     const results = await verify(file);
-    expect(results.flatMap(({ failures }) => failures)).toEqual([]);
+    const why = results.flatMap(({ failures }) => failures.map(({ tcId, why }) => `test ${tcId}: ${why}`));
+    expect(why).toEqual([]);
     expect(results.reduce((sum, { passed }) => sum + passed, 0)).toBe(file.numberOfTests);
   });
 });

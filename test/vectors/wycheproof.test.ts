@@ -72,7 +72,7 @@ function open(cipher: Uint8Array, tag: Uint8Array, data: Uint8Array): Buffer | u
   const good = functions.aeadVerify(DATA, cipher.length, KEY, NONCE) !== 0;
   // The tag without additional data is another one; its block 0 is what aeadDecrypt stands on.
   if (data.length === 0 && !good) return undefined;
-  functions.aeadDecrypt(DATA, cipher.length, KEY, NONCE);
+  functions.aeadDecrypt(DATA, cipher.length);
   return get(DATA, cipher.length);
 }
 

@@ -1,4 +1,4 @@
-// Every number of the secure cable's handshake, in one place (secure-protocol §1). Times are milliseconds.
+// Every number of the secure cable's handshake, in one place (secure.md §1). Times are milliseconds.
 
 export const CONSTRUCTION = 'Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s';
 export const IDENTIFIER = 'WireGuard v1 zx2c4 Jason@zx2c4.com';
@@ -28,6 +28,26 @@ export const KEEPALIVE_TIMEOUT = 10_000;
 /** After data was sent, nothing has come for this long: the peer is presumed gone. */
 export const SILENCE_TIMEOUT = KEEPALIVE_TIMEOUT + REKEY_TIMEOUT;
 
+/** Frames have been sent for this long and nothing has come back: the peer is asked, and again after as long. */
+export const ECHO_AFTER = 1_000;
+/** So many times as long, and it is presumed gone. */
+export const ECHO_MAX = 3;
+/** A peer that frames are sent to is asked at least this often, to measure the way. */
+export const MEASURE_INTERVAL = 10_000;
+/** So many of the last questions count for the loss. */
+export const MEASURED = 16;
+/** A HELLO without an answer is said again after this long, */
+export const GREETING_INTERVAL = 1_000;
+/** and so often in all: the peer knows nothing of it. */
+export const GREETINGS = 3;
+/**
+ * Between initiations to a peer that has said goodbye, or answers no more: it may be back at any moment. With jitter, and a
+ * host that looks at its timers every 250 ms, one goes every second at least.
+ */
+export const EAGER_TIMEOUT = 400;
+/** And how long it is tried so often. */
+export const EAGER_TIME = 600_000;
+
 /** A cookie, and the secret that cookies are made with, hold this long. */
 export const COOKIE_LIFETIME = 120_000;
 /** Under load, still, after the last message that was too many. */
@@ -43,14 +63,28 @@ export const PACE = { rate: 1_000, burst: 50 } as const;
 export const SOURCE_RATE = { rate: 20, burst: 5 } as const;
 /** Under load: those of all such sources together. */
 export const PROVEN_RATE = { rate: 100, burst: 100 } as const;
+/** Strangers whose keys are told: each once, while it is among the last so many. */
+export const STRANGER_RATE = { rate: 1 / 12, burst: 5 } as const;
+export const STRANGERS_MAX = 64;
+/** Answers to initiations of a peer that come to nothing, one after the other, before that is told. */
+export const UNFINISHED = 3;
 /** Initiations of one peer come no closer than this (50 a second). */
 export const INITIATION_INTERVAL = 20;
 /** Sources whose rate is remembered. */
 export const SOURCES_MAX = 4096;
 
+/** Frames of which the last fragment came and no other, one after the other, and the time that they take, at the least. */
+export const HOLE_FRAMES = 8n;
+export const HOLE_LEAST = 5_000;
+/** Those that take longer are not counted together. */
+export const HOLE_MOST = 60_000;
+
 /** A host name is resolved again no more often than this. */
 export const RESOLVE_INTERVAL = 15_000;
-/** An enrolled peer is gone when nothing authentic came of it for this long (§3). */
-export const ENROLLED_LIFETIME = 180_000;
+/** An enrolled peer is forgotten when nothing authentic came of it for this long, unless told otherwise (§3.4): 30 days. */
+export const FORGET_AFTER = 30 * 86_400_000;
+/** Enrolled peers at a time, unless told otherwise, and the most that may be told: more have no room in the core (§3.4). */
+export const ENROLLED_MAX = 1_024;
+export const ENROLLED_LIMIT = 60_000;
 /** Keypairs that a peer has at a time: previous, current, next. */
 export const PLACES = 3;

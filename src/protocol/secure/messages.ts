@@ -116,3 +116,11 @@ export function macsOf(message: Uint8Array): { mac1: Uint8Array; mac2: Uint8Arra
 export const beforeMac1 = (message: Uint8Array): Uint8Array => message.subarray(0, -2 * MAC_BYTES);
 /** What mac2 is of, likewise. */
 export const beforeMac2 = (message: Uint8Array): Uint8Array => message.subarray(0, -MAC_BYTES);
+
+/** Whether a datagram is one of the secure cable; types 1 to 4 are none of the classic protocol's. */
+export function isSecure(datagram: Uint8Array): boolean {
+  const [type, ...zeros] = datagram.subarray(0, 4);
+  return (
+    type !== undefined && type >= 1 && type <= 4 && zeros.length === 3 && zeros.every((one) => one === 0)
+  );
+}

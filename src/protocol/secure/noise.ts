@@ -3,11 +3,14 @@
 // Payloads are arguments, so that vectors of the pattern alone can be run; WireGuard's first payload is a timestamp, its
 // second is empty. What is secret is wiped when a handshake has ended.
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { x25519 } from '@noble/curves/ed25519.js';
 import { blake2s } from '@noble/hashes/blake2.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { copyKey } from '../secret.js';
 import { CONSTRUCTION } from './constants.js';
+import { agree, publicKeyOf } from './x25519.js';
+
+export { agree };
 
 const NONCE = new Uint8Array(12);
 
@@ -18,15 +21,7 @@ export interface KeyPair {
 }
 
 export function keyPair(secret: Uint8Array): KeyPair {
-  return { secret, public: x25519.getPublicKey(secret) };
-}
-
-/**
- * X25519 (RFC 7748).
- * @throws for a public key of small order, whose result would be zero
- */
-export function agree(secret: Uint8Array, other: Uint8Array): Uint8Array {
-  return x25519.getSharedSecret(secret, other);
+  return { secret, public: publicKeyOf(secret) };
 }
 
 /** Chaining key and hash, §5.2. */
@@ -38,14 +33,14 @@ export interface SymmetricState {
 /** What both ends know before the first message. @param responder public key */
 export function begin(prologue: Uint8Array, responder: Uint8Array): SymmetricState {
   const name = blake2s(utf8ToBytes(CONSTRUCTION)); // it is longer than a hash
-  const state = { chain: name, hash: name.slice() };
+  const state = { chain: copyKey(name), hash: name };
   mixHash(state, prologue);
   mixHash(state, responder);
   return state;
 }
 
 export function copyState(state: SymmetricState): SymmetricState {
-  return { chain: state.chain.slice(), hash: state.hash.slice() };
+  return { chain: copyKey(state.chain), hash: state.hash.slice() };
 }
 
 export function wipeState(state: SymmetricState): void {
@@ -61,7 +56,7 @@ function mixHash(state: SymmetricState, bytes: Uint8Array): void {
 function mix(state: SymmetricState, input: Uint8Array, outputs: 1 | 2 | 3): Uint8Array {
   const out = hkdf(blake2s, input, state.chain, undefined, 32 * outputs);
   state.chain.set(out.subarray(0, 32));
-  const rest = out.slice(32);
+  const rest = copyKey(out.subarray(32));
   out.fill(0);
   return rest;
 }
@@ -93,6 +88,15 @@ function mixEphemeral(state: SymmetricState, ephemeral: Uint8Array): void {
   mix(state, ephemeral, 1); // as the pattern has a preshared key, §9.2
 }
 
+/** What a reader returns; undefined where it throws, as it does for what is not authentic. */
+export function authentic(read: () => Uint8Array): Uint8Array | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
 /** What the first message of Noise_IKpsk2 carries. */
 export interface Initiation {
   /** The initiator's ephemeral public key, 32 bytes. */
@@ -121,7 +125,7 @@ export function writeInitiation(
     mixShared(state, agree(ephemeral.secret, responder)),
     own.public,
   );
-  const sealedPayload = encryptAndHash(state, mixShared(state, staticShared.slice()), payload);
+  const sealedPayload = encryptAndHash(state, mixShared(state, copyKey(staticShared)), payload);
   return { ephemeral: ephemeral.public, sealedStatic, sealedPayload };
 }
 
@@ -143,7 +147,7 @@ export function readPayload(
   staticShared: Uint8Array,
   message: Initiation,
 ): Uint8Array {
-  return decryptAndHash(state, mixShared(state, staticShared.slice()), message.sealedPayload);
+  return decryptAndHash(state, mixShared(state, copyKey(staticShared)), message.sealedPayload);
 }
 
 /** What the second one carries. */
@@ -157,7 +161,9 @@ export interface Response {
 function mixPreshared(state: SymmetricState, preshared: Uint8Array): Uint8Array {
   const out = mix(state, preshared, 3);
   mixHash(state, out.subarray(0, 32));
-  return out.slice(32);
+  const key = copyKey(out.subarray(32));
+  out.fill(0);
+  return key;
 }
 
 /**
@@ -197,7 +203,7 @@ export function readResponse(
 /** The keys of the two directions, the initiator's first; the state is wiped. */
 export function split(state: SymmetricState): [Uint8Array, Uint8Array] {
   const second = mix(state, new Uint8Array(), 2);
-  const first = state.chain.slice();
+  const first = copyKey(state.chain);
   wipeState(state);
   return [first, second];
 }

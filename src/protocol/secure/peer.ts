@@ -1,6 +1,8 @@
-import type { Remote } from '../remote.js';
+import type { Race } from '../race.js';
+import { type Remote, remoteKey } from '../remote.js';
 import { PLACES, REJECT_AFTER_TIME } from './constants.js';
 import { CookieHolder } from './cookie.js';
+import { Liveness } from './liveness.js';
 import type { KeyPair, SymmetricState } from './noise.js';
 
 /** Somebody who may connect, for the host: the machine's own record, of which it shows this much. */
@@ -9,12 +11,28 @@ export interface Peer {
   readonly publicKey: Uint8Array;
   /** For the log. */
   readonly name: string;
-  /** Whether it is gone when it is silent (secure-protocol §3). */
+  /** Whether it is gone when it is silent (secure.md §3.4). */
   readonly enrolled: boolean;
   /** Where its last authentic datagram came from; before that, where it was said to be. */
   readonly endpoint: Remote | undefined;
   /** The place of the keypair that seals; undefined while none does. */
   readonly sealing: number | undefined;
+  /** What it says of itself; undefined before it has. */
+  readonly hello: Hello | undefined;
+  /** There and back, smoothed, ms; undefined before it was measured. */
+  readonly roundTrip: number | undefined;
+  /** The part of the last questions that was not answered, 0 to 1; undefined before one ended. */
+  readonly loss: number | undefined;
+}
+
+/** What an end says of itself once it is up. */
+export interface Hello {
+  /** Of what it says: 1. */
+  readonly version: number;
+  /** A bit each, CAPABILITY of control.ts. */
+  readonly capabilities: number;
+  /** Where it sees us; empty where it does not say. */
+  readonly seenAt: string;
 }
 
 /** One handshake's keys, which stand in a place of the peer's session in the core. */
@@ -32,6 +50,9 @@ export interface Handshake {
   readonly index: number;
   readonly state: SymmetricState;
   readonly ephemeral: KeyPair;
+  readonly datagram: Uint8Array;
+  /** Addresses of the peer's that are sent the same message while none has answered. */
+  readonly race: Race<Remote>;
 }
 
 export const TIMERS = ['retry', 'keepalive', 'silence', 'erase', 'gone'] as const;
@@ -40,6 +61,8 @@ export type Timer = (typeof TIMERS)[number];
 /** What the machine knows of a peer. */
 export class PeerState implements Peer {
   endpoint: Remote | undefined;
+  /** All that its name stands for. */
+  addresses: readonly Remote[] = [];
   readonly cookie: CookieHolder;
   handshake: Handshake | undefined;
   previous: Keypair | undefined;
@@ -58,12 +81,25 @@ export class PeerState implements Peer {
   /** When the handshake that is under way is given up. */
   giveUp = Infinity;
   initiationSent = -Infinity;
+  /** Initiations sent before that one of the same handshake, without an answer. */
+  attempts = 0;
   initiationTaken = -Infinity;
   resolved = -Infinity;
   /** Of the last initiation that was taken. */
   timestamp: Uint8Array = new Uint8Array(12);
+  /** Initiations with older timestamps that have come since anything else did: since when, and the last one's. */
+  older: { readonly since: number; timestamp: Uint8Array } | undefined;
+  /** Initiations that were answered since a handshake was last finished. */
+  unfinished = 0;
   /** Whether the current keypair's last seconds have made us begin a handshake. */
   lastMinute = false;
+  hello: Hello | undefined;
+  /** HELLOs of ours since it is up, and when one without an answer is said again. */
+  greetings = 0;
+  greetAt = Infinity;
+  readonly liveness = new Liveness();
+  /** Until when it is tried every second. */
+  eagerUntil = -Infinity;
 
   constructor(
     readonly publicKey: Uint8Array,
@@ -72,6 +108,8 @@ export class PeerState implements Peer {
     readonly preshared: Uint8Array,
     readonly staticShared: Uint8Array,
     endpoint: Remote | undefined,
+    readonly eager: boolean,
+    readonly stock: boolean,
   ) {
     this.cookie = new CookieHolder(publicKey);
     this.endpoint = endpoint;
@@ -79,6 +117,14 @@ export class PeerState implements Peer {
 
   get sealing(): number | undefined {
     return this.current?.place;
+  }
+
+  get roundTrip(): number | undefined {
+    return this.liveness.roundTrip;
+  }
+
+  get loss(): number | undefined {
+    return this.liveness.loss;
   }
 
   get keypairs(): Keypair[] {
@@ -92,10 +138,20 @@ export class PeerState implements Peer {
     throw new RangeError('all places are taken');
   }
 
-  /** When the first of its timers is due, or the first of its keypairs has to go. */
+  /** Where an initiation is to go, in this order; it begins with another one each time that none has answered. */
+  get whereabouts(): Remote[] {
+    const { endpoint } = this;
+    if (endpoint === undefined) return [];
+    const all = [endpoint, ...this.addresses.filter((one) => remoteKey(one) !== remoteKey(endpoint))];
+    const first = this.attempts % all.length;
+    return [...all.slice(first), ...all.slice(0, first)];
+  }
+
+  /** When the first of its timers is due, another of its addresses is to be tried, or the first of its keypairs has to go. */
   get deadline(): number {
     return Math.min(
       ...Object.values(this.timers),
+      this.handshake?.race.due ?? Infinity,
       ...this.keypairs.map(({ created }) => created + REJECT_AFTER_TIME),
     );
   }

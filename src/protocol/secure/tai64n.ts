@@ -22,6 +22,12 @@ export class Timestamps {
   }
 }
 
+/** What a timestamp tells, ms since 1970. */
+export function timeOf(timestamp: Uint8Array): number {
+  const view = new DataView(timestamp.buffer, timestamp.byteOffset, BYTES);
+  return Number(view.getBigUint64(0) - EPOCH) * 1_000 + view.getUint32(8) / 1e6;
+}
+
 /** Whether a timestamp is later than another. */
 export function later(one: Uint8Array, other: Uint8Array): boolean {
   for (let i = 0; i < BYTES; i++) {

@@ -1,5 +1,5 @@
 // What the machine of the secure cable is told, and what it tells.
-import type { TransportKeys } from '../../core/core.js';
+import type { TransportKeys } from '../../core/terms.js';
 import type { Remote } from '../remote.js';
 import type { Random } from '../session-key.js';
 import type { Peer } from './peer.js';
@@ -15,8 +15,41 @@ export const SECURE_REFUSALS = [
   'replayed',
   'unknown receiver index',
 ] as const;
-/** Why a datagram of the handshake, or a transport message of nobody's, was dropped (secure-protocol §5). */
+/** Why a datagram of the handshake, or a transport message of nobody's, was dropped (secure.md §5.1). */
 export type SecureRefusal = (typeof SECURE_REFUSALS)[number];
+
+/**
+ * What stands behind a refusal or a silence, as far as this end can tell, for people to mend. None of it is certain, where
+ * somebody on the way may forge, record and withhold messages.
+ */
+export type SecureHint =
+  /** Somebody calls whose public key is not known, and has the private key to it. */
+  | { readonly what: 'stranger'; readonly from: Remote; readonly publicKey: Uint8Array }
+  /**
+   * A peer's initiations are older than its last that was taken, by `behind` ms, the time since then included. `fromOurs` is
+   * how much its clock differs from ours, ms, negative if it is behind.
+   */
+  | { readonly what: 'clock'; readonly peer: Peer; readonly behind: number; readonly fromOurs: number }
+  /** A peer answers, and the answer does not open: it has another preshared key. */
+  | { readonly what: 'preshared key'; readonly peer: Peer }
+  /** A peer calls and is answered, again and again, and does not go on: another preshared key, or it does not hear us. */
+  | { readonly what: 'unfinished'; readonly peer: Peer }
+  /** Frames are sent to a peer, and it does not even answer questions: it is called anew. */
+  | { readonly what: 'dead'; readonly peer: Peer }
+  /** A peer's large datagrams are lost on the way to us, its small ones are not: of so many frames the last fragment alone came. */
+  | { readonly what: 'hole'; readonly peer: Peer; readonly frames: bigint };
+
+/**
+ * Why a peer is not up any more: nothing has come from it for long, it has said goodbye, it may not connect any more, or its
+ * session was ended by this end.
+ */
+export type SecureDown = 'expired' | 'goodbye' | 'removed' | 'disconnected';
+
+/**
+ * Why a peer that has enrolled was removed: it was silent for too long, another one needed its place while it was away, or it
+ * said goodbye: it ended, and its keys with it.
+ */
+export type SecureGone = 'silent' | 'no room' | 'goodbye';
 
 /** What the host is to do, in order. */
 export type SecureEffect =
@@ -29,19 +62,28 @@ export type SecureEffect =
   | { readonly do: 'drop'; readonly peer: Peer; readonly place: number }
   /** Seal and send an empty payload. */
   | { readonly do: 'keepalive'; readonly peer: Peer }
+  /** Seal and send a control payload. */
+  | {
+      readonly do: 'control';
+      readonly peer: Peer;
+      /** Its kind first (secure.md §7.1). */
+      readonly payload: Uint8Array;
+    }
   /** If the peer was named by a host name: look it up again, and say setEndpoint. */
   | { readonly do: 'resolve'; readonly peer: Peer }
   /** Datagrams for the peer go there from now on. */
   | { readonly do: 'moved'; readonly peer: Peer; readonly to: Remote }
   /** Frames can flow; and no more. */
   | { readonly do: 'up'; readonly peer: Peer }
-  | { readonly do: 'down'; readonly peer: Peer; readonly why: 'expired' | 'removed' }
-  /** An enrolled peer has been silent for too long: it has been removed. */
-  | { readonly do: 'gone'; readonly peer: Peer }
+  | { readonly do: 'down'; readonly peer: Peer; readonly why: SecureDown }
+  /** An enrolled peer has been removed. */
+  | { readonly do: 'gone'; readonly peer: Peer; readonly why: SecureGone }
   /** The peer does not answer; it is tried again when there is something to send. Drop what waits for it. */
   | { readonly do: 'unanswered'; readonly peer: Peer }
   /** For the log and the counts. */
-  | { readonly do: 'refused'; readonly from: Remote; readonly why: SecureRefusal };
+  | { readonly do: 'refused'; readonly from: Remote; readonly why: SecureRefusal }
+  /** For the log. */
+  | { readonly do: 'hint'; readonly hint: SecureHint };
 
 /** What an end of the secure cable is told at its start. */
 export interface SecureOptions {
@@ -53,9 +95,15 @@ export interface SecureOptions {
   readonly index?: (peer: Peer, drawn: number) => number;
   /** ms since 1970, for the timestamps of initiations. */
   readonly unixTime: () => number;
+  /** Enrolled peers at a time, at most; 1024 unless told (§3.4). */
+  readonly enrolledMax?: number | undefined;
+  /** For how long an enrolled peer may be silent before it is forgotten, ms; 30 days unless told. */
+  readonly forgetAfter?: number | undefined;
+  /** Whether the host carries control payloads, both ways; without, this end says nothing but frames. */
+  readonly controls?: boolean;
 }
 
-/** Who may connect (secure-protocol §3). */
+/** Who may connect (secure.md §3). */
 export interface PeerOptions {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
@@ -65,6 +113,12 @@ export interface PeerOptions {
   readonly endpoint?: Remote;
   /** For people; the beginning of its public key unless told. */
   readonly name?: string;
-  /** Whether it goes when nothing authentic comes of it for ENROLLED_LIFETIME. */
+  /** Whether it is forgotten when nothing authentic comes of it for long (forgetAfter). */
   readonly enrolled?: boolean;
+  /** For how long it has been silent already, ms. */
+  readonly silent?: number;
+  /** Whether it is tried every second for some minutes when it went away. */
+  readonly eager?: boolean;
+  /** Whether it is a WireGuard of another make, which knows no control payloads: it is never sent one. */
+  readonly stock?: boolean;
 }

@@ -1,6 +1,6 @@
-// Datagrams and handshakes of the classic protocol, and captures of them (classic-protocol §1 to §3).
+// Datagrams and handshakes of the classic protocol, and captures of them (classic.md §1 to §3).
 import { bytesToHex } from '@noble/hashes/utils.js';
-import type { Keying } from '../../core/core.js';
+import type { Keying } from '../../core/terms.js';
 import { TYPE } from '../../protocol/constants.js';
 import { classify } from '../../protocol/messages.js';
 import { handshake, keyingOf, type Sent } from '../classic.js';

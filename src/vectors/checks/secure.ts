@@ -1,4 +1,4 @@
-// The secure cable: transport messages, payloads, handshakes (secure-protocol §1, §2), and the pattern that they stand on.
+// The secure cable: transport messages, payloads, handshakes (secure.md §1, §2), and the pattern that they stand on.
 import { bytesToHex, concatBytes } from '@noble/hashes/utils.js';
 import { STATUS } from '../../core/status.js';
 import {
@@ -39,15 +39,24 @@ export const transport: Check = (fields, tools) => {
   same('the payload', fields.bytes('payload'), opened.bytes);
   const counter = fields.counter('counter');
   same('the message', message, transportMessage(key, index, counter, opened.bytes));
-  if (opened.bytes.length > 0 && !fields.has('frames')) return;
+  if (opened.bytes.length > 0 && opened.bytes[0] !== CONTROL && !fields.has('frames')) return;
   tools.session((session) => {
     keyed(tools, session, key, index, tools.core.datagramMax);
     tools.setTransportCounter(session, counter);
-    if (opened.bytes.length === 0) tools.core.ring.pushKeepalive(session);
-    else tools.read(session, inStream(fields.byteList('frames')));
-    same('what the core seals', listed([message]), listed(tools.drain().map(({ bytes }) => bytes)));
+    let sealed: readonly Uint8Array[];
+    if (fields.has('frames')) {
+      tools.read(session, inStream(fields.byteList('frames')));
+      sealed = tools.drain().map(({ bytes }) => bytes);
+    } else {
+      const control = tools.core.sealControl(session, opened.bytes);
+      sealed = typeof control === 'string' ? [] : [control];
+    }
+    same('what the core seals', listed([message]), listed(sealed));
   });
 };
+
+/** First byte of a control payload (secure.md §7). */
+const CONTROL = 0x02;
 
 const KEY = new Uint8Array(32).fill(7);
 const INDEX = 1;

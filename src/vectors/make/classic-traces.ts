@@ -1,5 +1,5 @@
-// Traces of the classic protocol's state machines (classic-protocol §2 and §5).
-import type { Keying } from '../../core/core.js';
+// Traces of the classic protocol's state machines (classic.md §2 and §5).
+import type { Keying } from '../../core/terms.js';
 import { CHALLENGE_BYTES, KEY_FILE_BYTES } from '../../protocol/constants.js';
 import { authOk, challenge, deny, keepalive, login } from '../../protocol/messages.js';
 import type { Random } from '../../protocol/session-key.js';
@@ -134,18 +134,29 @@ function clientTests(random: Random, tools: Tools): DraftTest[] {
     client.now += 5001;
     client.receive(DENY);
   });
-  trace('gives up when its key is denied twice', preshared, (client) => {
+  trace('tries on when its key is denied', preshared, (client) => {
     client.logIn();
-    client.challenge();
-    client.due('timer', client.receive(DENY));
-    client.challenge();
-    client.receive(DENY);
+    for (let i = 0; i < 3; i++) {
+      client.challenge();
+      client.due('timer', client.due('timer', client.receive(DENY)));
+    }
   });
-  trace('gives up when its LOGIN is denied three times', preshared, (client) => {
+  trace('tries on when its LOGIN is denied', preshared, (client) => {
     client.logIn();
-    client.due('timer', client.receive(DENY));
-    client.due('timer', client.receive(DENY));
+    for (let i = 0; i < 4; i++) client.due('timer', client.due('timer', client.receive(DENY)));
+  });
+  trace('passes over a forged DENY of its LOGIN, and of its RESPONSE', preshared, (client) => {
+    client.logIn();
+    client.now += 10;
     client.receive(DENY);
+    client.receive(DENY);
+    client.now += 50;
+    client.challenge();
+    client.now += 10;
+    client.receive(DENY);
+    client.receive(DENY);
+    client.now += 50;
+    client.receive(AUTH_OK);
   });
   trace('-k: says that it is alive every 30 s', { ...preshared, keepalive: true }, (client) => {
     let waits = client.up();
@@ -160,7 +171,7 @@ function clientTests(random: Random, tools: Tools): DraftTest[] {
     client.tell('resolved', { candidates: 2 });
     client.after(300, 'enrolled');
     client.challenge();
-    client.receive(DENY);
+    client.due('timer', client.receive(DENY));
     client.after(300, 'enrolled');
     client.challenge();
     client.receive(AUTH_OK);
@@ -170,9 +181,11 @@ function clientTests(random: Random, tools: Tools): DraftTest[] {
     client.tell('resolved', { candidates: 1 });
     client.after(300, 'enrolFailed');
   });
-  trace('no such host', preshared, (client) => {
+  trace('looks for its server until it has an address', preshared, (client) => {
     client.tell('start');
-    client.tell('resolveFailed');
+    client.after(20, 'resolveFailed');
+    client.due('timer', client.after(20, 'resolveFailed'));
+    client.tell('resolved', { candidates: 1 });
   });
   trace('tries the other address where nobody listens', preshared, (client) => {
     client.tell('start');
@@ -183,10 +196,17 @@ function clientTests(random: Random, tools: Tools): DraftTest[] {
   });
   trace('-x: carries a key when a C server wants one', { mode: 'plain' }, (client) => {
     client.logIn();
-    client.receive(DENY);
+    client.due('timer', client.receive(DENY));
     client.after(300, 'enrolled');
     client.challenge();
     client.receive(AUTH_OK);
+    client.now += 20;
+    client.due('timer', client.receive(AUTH_OK)); // the answer to a probe
+    client.after(1000, 'heard');
+  });
+  trace('-x: is up when its server answers no probe', { mode: 'plain' }, (client) => {
+    let waits = client.up();
+    for (let i = 0; i < 3; i++) waits = client.due('timer', waits);
   });
   trace('finds out that a C server cuts datagrams', preshared, (client) => {
     client.up();
@@ -202,6 +222,25 @@ function clientTests(random: Random, tools: Tools): DraftTest[] {
     client.due('timer', client.receive(DENY));
     client.challenge();
     client.receive(AUTH_OK);
+  });
+  const auto = { mode: 'preshared', key: hex(random(KEY_FILE_BYTES.chacha20)), cipher: 'auto' };
+  trace('finds out that the server speaks ChaCha20, of the other build', auto, (client) => {
+    client.logIn();
+    for (let i = 0; i < 2; i++) {
+      client.challenge();
+      client.due('timer', client.receive(DENY));
+    }
+    client.challenge();
+    client.receive(AUTH_OK);
+  });
+  trace('ChaCha20: a KEEPALIVE every 30 s, whatever else is sent', chacha20, (client) => {
+    let waits = client.up();
+    for (let i = 0; i < 6; i++) {
+      client.now += 9_000;
+      client.tell('sent');
+      waits = client.tell('heard');
+      if (i % 3 === 2) waits = client.due('timer', waits);
+    }
   });
   trace('a clock that is set back by a day', preshared, (client) => {
     const waits = client.logIn();
@@ -277,6 +316,26 @@ function serverTests(random: Random, tools: Tools): DraftTest[] {
     server.after(20_000, 'tick');
     server.receive(ALICE, keepalive());
   });
+  trace('a RESPONSE to the CHALLENGE before the last one', { keys: { '*': hex(key) } }, (server) => {
+    const late = server.response(ALICE, alice, blowfish);
+    server.now += 1000;
+    const last = server.response(ALICE, bob, blowfish);
+    server.receive(ALICE, late);
+    server.receive(ALICE, last);
+    server.receive(ALICE, login(bob));
+    server.receive(ALICE, last);
+  });
+  trace('one DENY a second for one address and port', { keys }, (server) => {
+    for (let i = 0; i < 5; i++) {
+      server.receive(ALICE, new Uint8Array(80).fill(0x20));
+      server.receive('192.0.2.2:40001', new Uint8Array(80).fill(0x20));
+      server.now += 500;
+    }
+  });
+  trace('a C client whose OpenSSL has no Blowfish answers with nothing', { keys }, (server) => {
+    server.receive(ALICE, login(alice));
+    server.receive(ALICE, new Uint8Array());
+  });
   trace('the same CHALLENGE for the same LOGIN', { keys }, (server) => {
     server.receive(ALICE, login(alice));
     server.now += 10;
@@ -293,9 +352,10 @@ function serverTests(random: Random, tools: Tools): DraftTest[] {
     server.receive(ALICE, login(alice).slice(0, -1));
   });
   trace('nobody is told more than he said', { keys }, (server) => {
-    server.receive(ALICE, keepalive());
-    server.receive(ALICE, new Uint8Array(14).fill(0x20));
-    server.receive(ALICE, new Uint8Array(16).fill(0x20));
+    for (const datagram of [keepalive(), new Uint8Array(14).fill(0x20), new Uint8Array(16).fill(0x20)]) {
+      server.receive(ALICE, datagram);
+      server.now += 1000;
+    }
     server.receive(ALICE, new Uint8Array());
   });
   trace('what only a server says is not answered', { keys }, (server) => {

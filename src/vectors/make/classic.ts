@@ -1,6 +1,6 @@
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { concatBytes } from '@noble/hashes/utils.js';
-import type { Keying } from '../../core/core.js';
+import type { Keying } from '../../core/terms.js';
 import { CHALLENGE_BYTES, KEY_FILE_BYTES, TYPE } from '../../protocol/constants.js';
 import type { Random } from '../../protocol/session-key.js';
 import { handshake, type Parties, type Sent } from '../classic.js';
@@ -27,7 +27,7 @@ const COUNTERS = [
 const NOTES = {
   Length: 'Frames of many lengths.',
   Counter: 'Counters of many sizes: they have 64 bits.',
-  Window: 'Counters that are late, but not by 8128 or more, and that did not come before.',
+  Window: 'Counters that are late, but by no more than 8128, and that did not come before.',
   Replayed: 'A counter that came before; 0 never comes.',
   TooOld: 'A counter that is further behind the highest one than the window reaches.',
   Cut: 'The end of the datagram is missing.',
@@ -78,7 +78,7 @@ function wellMade(random: Random, keying: Keying, tools: Tools): DraftTest[] {
   return [
     ...tests,
     ...COUNTERS.map((counter) => test(`counter ${counter}`, 'Counter', random(20), counter)),
-    test('8127 behind', 'Window', late, 1n, [seal(first, 8128n)]),
+    test('8128 behind', 'Window', late, 1n, [seal(first, 8129n)]),
     test('between two that came', 'Window', late, 2n, [seal(first, 1n), seal(first, 3n)]),
   ];
 }
@@ -102,9 +102,9 @@ function badlyCounted(
     replayed('the same again', first, [first]),
     replayed('again, behind others', first, [first, seal(frame, 2n), seal(frame, 100n)]),
     replayed('another frame under the same counter', seal(random(60), 1n), [first]),
-    replayed('again, as far behind as the window reaches', first, [first, seal(frame, 8128n)]),
+    replayed('again, as far behind as the window reaches', first, [first, seal(frame, 8129n)]),
     replayed('counter 0', forge(frame, 0n), []),
-    old('8128 behind', first, [seal(frame, 8129n)]),
+    old('8129 behind', first, [seal(frame, 8130n)]),
     old('far behind', first, [seal(frame, 2n ** 63n)]),
     ...[0, 1].map((length) =>
       invalid(`${length} bytes`, 'Cut', 'bad length', { datagram: first.slice(0, length) }),

@@ -1,4 +1,4 @@
-// What came to the same values without us, and its version then: test/vectors/oracle asks them, and whoever runs it sees theirs.
+// What came to the same values without us, and its version then: test/vectors/oracle asks them, and prints their versions.
 import type { Oracle } from './draft.js';
 
 export const openssl = (confirms: string): Oracle => ({ name: 'OpenSSL', version: '3.0.19', confirms });

@@ -17,7 +17,7 @@ import { hashlib, model, openssl } from './oracles.js';
 
 const COUNTERS = [0n, 1n, 255n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 60n, 2n ** 64n - 2n ** 13n - 2n];
 
-/** A record of a frame, or of a fragment of one (secure-protocol §2). */
+/** A record of a frame, or of a fragment of one (secure.md §2.3). */
 function record(
   bytes: Uint8Array,
   fragment?: readonly [id: number, index: number, count: number],
@@ -64,12 +64,12 @@ function transports(random: Random): DraftGroup {
         good(`a payload of ${length} bytes`, 'Length', 5n, random(length)),
       ),
       ...COUNTERS.map((counter) => good(`counter ${counter}`, 'Counter', counter, new Uint8Array())),
-      good('8127 behind', 'Window', 1n, random(20), undefined, [make(8128n, body)]),
+      good('8128 behind', 'Window', 1n, random(20), undefined, [make(8129n, body)]),
       good('between two that came', 'Window', 1n, random(20), undefined, [first, make(2n, body)]),
       bad('the same again', 'Replayed', 'replayed', first, [first]),
       bad('again, behind others', 'Replayed', 'replayed', first, [first, make(1n, body), make(100n, body)]),
       bad('another payload under the same counter', 'Replayed', 'replayed', make(0n, random(40)), [first]),
-      bad('8128 behind', 'TooOld', 'too old', make(1n, body), [make(8129n, body)]),
+      bad('8129 behind', 'TooOld', 'too old', make(1n, body), [make(8130n, body)]),
       bad('far behind', 'TooOld', 'too old', first, [make(2n ** 40n, body)]),
       bad('a counter that is never reached', 'Exhausted', 'counter exhausted', make(far, body)),
       bad('the last counter of all', 'Exhausted', 'counter exhausted', make(2n ** 64n - 1n, body)),
@@ -293,7 +293,7 @@ function payloadTests(random: Random): DraftGroup {
       ),
       bad('an IPv4 packet', 'Kind', 'ip', [[0, concatBytes(Uint8Array.of(0x45), random(27))]], []),
       bad('an IPv6 packet', 'Kind', 'ip', [[0, concatBytes(Uint8Array.of(0x60), random(47))]], []),
-      ...[0x00, 0x02, 0x80, 0xff].map((kind) =>
+      ...[0x00, 0x03, 0x80, 0xff].map((kind) =>
         bad(
           `a payload that begins with ${kind}`,
           'Kind',
@@ -342,7 +342,7 @@ const NOTES = {
   Frames: 'Frames as records, or no payload at all.',
   Length: 'Payloads of many lengths, of no particular kind.',
   Counter: 'Counters of many sizes: they have 64 bits.',
-  Window: 'Counters that are late, but not by 8128 or more, and that did not come before.',
+  Window: 'Counters that are late, but by no more than 8128, and that did not come before.',
   Replayed: 'A counter that came before.',
   TooOld: 'A counter that is further behind the highest one than the window reaches.',
   Exhausted: 'A counter of 2^64 - 2^13 - 1 or more.',
@@ -428,7 +428,7 @@ function handshakeTest(comment: string, flag: string, terms: HandshakeTerms, rea
   return valid(comment, flag, { ...fields, initiatorKey: keys?.send, responderKey: keys?.receive });
 }
 
-/** With the mac1 that whoever knows the receiver's public key can make. */
+/** With the mac1 that everybody who knows the receiver's public key can make. */
 function signedFor(receiverPrivate: Uint8Array, message: Uint8Array): Uint8Array {
   new CookieHolder(keyPair(receiverPrivate).public).sign(0, message);
   return message;

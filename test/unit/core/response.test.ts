@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Keying } from '../../../src/core/core.js';
+import type { Keying } from '../../../src/core/terms.js';
 import { randomness } from '../../seed.js';
 import { hex, layout, makeCore } from './harness.js';
 import { Cable } from './twins.js';

@@ -167,7 +167,7 @@ test('news are what came since the other kind, in order, and told once', async (
       core.setFetched(0, 60);
       core.pack(session, 1);
     } else {
-      ring.pushKeepalive(session);
+      core.sealControl(session, new Uint8Array());
     }
     drain();
   };

@@ -1,4 +1,4 @@
-/** Slow twins of what the secure cable needs of the core, written from RFC 8439 and secure-protocol.md alone. */
+/** Slow twins of what the secure cable needs of the core, written from RFC 8439 and secure.md alone. */
 import { chacha20 } from './twins.js';
 
 /** A little-endian number. */

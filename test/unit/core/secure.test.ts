@@ -1,6 +1,6 @@
 // The secure cable's part of the core: the AEAD, transport messages, payloads and fragments.
 import { describe, expect, it } from 'vitest';
-import type { TransportKeys } from '../../../src/core/core.js';
+import type { TransportKeys } from '../../../src/core/terms.js';
 import { instantiate } from '../../../src/core/wasm.js';
 import { randomness } from '../../seed.js';
 import aead from '../../vectors/foreign/chacha20-poly1305.json' with { type: 'json' };
@@ -17,7 +17,7 @@ import {
   poly1305,
   Transport,
 } from './secure-twins.js';
-import { parseStream, streamOf, Window } from './twins.js';
+import { chacha20, parseStream, streamOf, Window } from './twins.js';
 
 const { bytes, below } = randomness();
 const { FRAME_MAX, RING_SLOTS, RING_BATCH } = layout;
@@ -151,15 +151,13 @@ describe('a transport message', () => {
   });
 
   it('an empty one is a keepalive', async () => {
-    const { core, number, keypair, ring, drain, unpack, refused } = await make();
+    const { core, number, keypair, unpack, refused } = await make();
     const { fromCore, toCore } = keypair(0);
-    expect(ring.pushKeepalive(number)).toBe(true);
-    expect(drain()[0]?.status).toBe('no key'); // nobody has said that it seals
+    expect(core.sealControl(number, new Uint8Array())).toBe('no key'); // nobody has said that it seals
     core.useKeypair(number, 0);
-    expect(ring.pushKeepalive(number)).toBe(true);
-    const [sealed] = drain();
-    expect(sealed?.bytes).toHaveLength(32);
-    expect(hex(sealed?.bytes as Buffer)).toBe(hex(fromCore.seal(0n, new Uint8Array())));
+    const sealed = core.sealControl(number, new Uint8Array());
+    expect(sealed).toHaveLength(32);
+    expect(hex(sealed as Uint8Array)).toBe(hex(fromCore.seal(0n, new Uint8Array())));
     expect(unpack(0, toCore.seal(0n, new Uint8Array()))).toEqual([]);
     expect(core.counts(number)).toMatchObject({ sealed: 0n, opened: 0n });
     expect(refused()).toEqual({ 'no key': 1n });
@@ -233,22 +231,54 @@ describe('a transport message', () => {
     expect(keypairs()).toBe(after);
   });
 
-  it('the window is 8128 wide, and begins with 0', async () => {
+  it('keys stand in their session, and nowhere else; dropped, nowhere', async () => {
+    const { core, number, keypair, snapshot } = await make();
+    const count = (key: Uint8Array) => {
+      const memory = snapshot();
+      const wanted = Buffer.from(key);
+      let found = 0;
+      for (let at = memory.indexOf(wanted); at >= 0; at = memory.indexOf(wanted, at + 1)) found++;
+      return found;
+    };
+    for (const place of [0, 1, 2]) {
+      const { send, receive } = keypair(place);
+      expect([count(send), count(receive)]).toEqual([1, 1]);
+      core.dropKeypair(number, place);
+      expect([count(send), count(receive)]).toEqual([0, 0]);
+    }
+    // Those of the classic suites come by the same stage.
+    const classic = core.openSession() as number;
+    const key = bytes(44);
+    core.keySession(classic, { suite: 'chacha20', key, block: 0 });
+    expect(count(key.subarray(0, 32))).toBe(1);
+    core.unkeySession(classic);
+    expect(count(key.subarray(0, 32))).toBe(0);
+    core.keySession(classic, { suite: 'blowfish', key });
+    expect([count(key.subarray(0, 16)), count(key.subarray(16, 24))]).toEqual([0, 1]);
+    core.closeSession(classic);
+    expect(count(key.subarray(16, 24))).toBe(0);
+  });
+
+  it('the window reaches 8128 back, and begins with 0', async () => {
     const { keypair, open } = await make();
     const { toCore } = keypair(2);
     const status = (counter: bigint) => open(toCore.seal(counter, new Uint8Array())).status;
     expect([0n, 0n, 1n].map(status)).toEqual(['ok', 'replayed', 'ok']);
-    expect(status(20_000n)).toBe('ok');
-    expect([20_000n - 8128n, 20_000n - 8127n, 20_000n - 8127n].map(status)).toEqual([
-      'too old',
-      'ok',
-      'replayed',
-    ]);
-    expect([1n, 2n, 19_999n, 19_999n].map(status)).toEqual(['too old', 'too old', 'ok', 'replayed']);
+    expect([1n, 2n, 19_999n, 19_999n].map(status)).toEqual(['replayed', 'ok', 'ok', 'replayed']);
+    // Wherever the newest stands in its word of the bitmap.
+    for (let newest = 20_000n; newest < 20_064n; newest++) {
+      expect(status(newest)).toBe('ok');
+      expect([8129n, 8128n, 8128n].map((behind) => status(newest - behind))).toEqual([
+        'too old',
+        'ok',
+        'replayed',
+      ]);
+    }
+    expect([1n, 2n].map(status)).toEqual(['too old', 'too old']);
   });
 
   it('the window, as other implementations of RFC 6479 try theirs', async () => {
-    const wide = 8128;
+    const wide = 8129; // counters: the newest, and 8128 behind it
     type Answer = 'ok' | 'replayed' | 'too old';
     const fresh = async () => {
       const { keypair, open } = await make();
@@ -335,26 +365,40 @@ describe('a transport message', () => {
     expect(open(toCore.seal(last, payload(frame))).status).toBe('ok');
   });
 
-  it('leaves no trace of its keys when the keypair is dropped, or the session closed', async () => {
+  it('leaves no trace of its keys, nor of key stream, when the keypair is dropped, or the session closed', async () => {
     const { core, number, keypair, snapshot, seal, open } = await make();
     const pairs = [keypair(0), keypair(1)];
     const [first, second] = pairs as [(typeof pairs)[0], (typeof pairs)[0]];
     const traces = ({ send, receive }: TransportKeys) =>
       [send, receive].map((key) => snapshot().includes(Buffer.from(key.subarray(0, 16))));
+    /** Whether the key stream of a message is there that was opened: its first and its last whole block. */
+    const streams = ({ receive }: TransportKeys, counter: number) =>
+      [64, 64 * 22].map((at) => {
+        const nonce = Buffer.alloc(12);
+        nonce.writeUInt32LE(counter, 4);
+        return snapshot().includes(chacha20(receive, nonce, at / 64, new Uint8Array(64)));
+      });
     core.useKeypair(number, 0);
     seal(number, bytes(60));
-    open(first.toCore.seal(0n, payload(bytes(60))));
-    expect([traces(first), traces(second)]).toEqual([
+    open(first.toCore.seal(0n, payload(bytes(1412))));
+    expect([traces(first), traces(second), streams(first, 0)]).toEqual([
+      [true, true],
       [true, true],
       [true, true],
     ]);
     core.dropKeypair(number, 0);
-    expect([traces(first), traces(second)]).toEqual([
+    expect([traces(first), traces(second), streams(first, 0)]).toEqual([
       [false, false],
       [true, true],
+      [false, false],
     ]);
+    open(second.toCore.seal(7n, payload(bytes(1412))));
+    expect(streams(second, 7)).toEqual([true, true]);
     core.closeSession(number);
-    expect(traces(second)).toEqual([false, false]);
+    expect([traces(second), streams(second, 7)]).toEqual([
+      [false, false],
+      [false, false],
+    ]);
   });
 
   it('and the classic operations do not reach into each other', async () => {
@@ -365,8 +409,8 @@ describe('a transport message', () => {
     expect(drain()[0]?.status).toBe('no key');
     const classic = session('plain');
     ring.pushTransport(classic, toCore.seal(0n, new Uint8Array()));
-    ring.pushKeepalive(classic);
-    expect(drain().map(({ status }) => status)).toEqual(['no key', 'no key']);
+    expect(drain().map(({ status }) => status)).toEqual(['no key']);
+    expect(core.sealControl(classic, new Uint8Array())).toBe('no key');
   });
 
   it('keys and paths of a wrong size are refused', async () => {
@@ -551,10 +595,10 @@ describe('unpacking', () => {
   it('IP packets and unknown payloads are counted and dropped', async () => {
     const { take, refused } = await receiver();
     const kinds = Array.from({ length: 256 }, (_, kind) => Buffer.concat([Buffer.of(kind), bytes(30)]));
-    expect(take(0, ...kinds.filter((_, kind) => kind !== 1).slice(0, 64))).toEqual([]);
+    expect(take(0, ...kinds.filter((_, kind) => kind !== 1 && kind !== 2).slice(0, 64))).toEqual([]);
     for (let i = 64; i < 255; i += 64)
-      expect(take(0, ...kinds.filter((_, kind) => kind !== 1).slice(i, i + 64))).toEqual([]);
-    expect(refused()).toEqual({ ip: 32n, 'unknown payload': 223n });
+      expect(take(0, ...kinds.filter((_, kind) => kind !== 1 && kind !== 2).slice(i, i + 64))).toEqual([]);
+    expect(refused()).toEqual({ ip: 32n, 'unknown payload': 222n });
   });
 
   it('a malformed record ends its payload; what came before it is handed on', async () => {
@@ -632,6 +676,24 @@ describe('unpacking', () => {
     expect(refused()).toEqual({ 'incomplete frame': 1n });
     // The late one has begun anew, and ends by its own time.
     expect([take(4500, d), take(5000, e)]).toEqual([[], [hex(frame)]]);
+  });
+
+  it('fragments that are not the last of their frame are counted, whether the frame is whole or not', async () => {
+    const { take, core, number } = await receiver();
+    const [a, b, c] = cut(bytes(300), 1, [100, 100, 100]).map((one) => payload(one)) as [
+      Buffer,
+      Buffer,
+      Buffer,
+    ];
+    const [, e] = cut(bytes(200), 2, [100, 100]).map((one) => payload(one)) as [Buffer, Buffer];
+    take(0, c);
+    expect(core.fragments(number)).toEqual({ leading: 0n, incomplete: 0n });
+    take(0, b);
+    take(0, a);
+    expect(core.fragments(number)).toEqual({ leading: 2n, incomplete: 0n });
+    take(0, e);
+    take(1_001, payload({ id: 3, index: 2, count: 2, bytes: Buffer.from(bytes(60)) }), e); // the first is none
+    expect(core.fragments(number)).toEqual({ leading: 2n, incomplete: 1n });
   });
 
   it('the ids come round: another frame takes the place of the old', async () => {

@@ -29,7 +29,7 @@ const segment = (more: Partial<Segment> = {}): Segment => ({
   ...more,
 });
 
-test('the twin has a checksum that the RFC computes (1071, §3)', () => {
+test('the twin has the checksum of RFC 1071 §3', () => {
   expect(sum(Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7))).toBe(0xddf2);
 });
 

@@ -158,7 +158,7 @@ describe('the replay window and its slow twin', () => {
     ['the largest', MAX - 1n],
   ])('edges of the window, counters %s', async (_, highest) => {
     const { show } = await makeReceiver();
-    const edge = highest - WINDOW + 1n;
+    const edge = highest - WINDOW;
     const twice = (counter: bigint): bigint[] => [counter, counter];
     expect(show(0n, ...twice(highest), 0n)).toEqual(['replayed', 'ok', 'replayed', 'replayed']);
     expect(show(edge - 1n, ...twice(edge), 1n)).toEqual(['too old', 'ok', 'replayed', 'too old']);
@@ -171,7 +171,7 @@ describe('the replay window and its slow twin', () => {
     const { agree } = await makeReceiver();
     for (let i = 0n; i < 64n; i++) {
       const highest = 2n ** 40n + i * 100_001n;
-      const edge = highest - WINDOW + 1n;
+      const edge = highest - WINDOW;
       agree(
         highest,
         edge - 1n,
@@ -191,7 +191,7 @@ describe('the replay window and its slow twin', () => {
     const { show } = await makeReceiver();
     const { below } = randomness();
     const highest = 2n ** 32n + 5000n;
-    const older = Array.from({ length: Number(WINDOW) - 1 }, (_, i) => highest - 1n - BigInt(i));
+    const older = Array.from({ length: Number(WINDOW) }, (_, i) => highest - 1n - BigInt(i));
     for (let i = older.length - 1; i > 0; i--) {
       const j = below(i + 1);
       [older[i], older[j]] = [older[j] as bigint, older[i] as bigint];
@@ -220,7 +220,7 @@ describe('the replay window and its slow twin', () => {
         const counter = (steps[below(steps.length)] as () => bigint)();
         if (counter >= 0n && counter <= MAX) agree(counter);
       }
-      agree(MAX, MAX, 0n, MAX - 1n, MAX - WINDOW, MAX - WINDOW + 1n, start);
+      agree(MAX, MAX, 0n, MAX - 1n, MAX - WINDOW - 1n, MAX - WINDOW, start);
     },
   );
 

@@ -148,7 +148,7 @@ export class Window {
   highest = 0n;
 
   accept(counter: bigint): 'ok' | 'replayed' | 'too old' {
-    if (counter !== 0n && this.highest - counter >= WINDOW) return 'too old';
+    if (counter !== 0n && this.highest - counter > WINDOW) return 'too old';
     if (this.#taken.has(counter)) return 'replayed';
     this.#taken.add(counter);
     if (counter > this.highest) this.highest = counter;

@@ -150,13 +150,13 @@ export function same(what, expected, got) {
   if (text(expected) !== text(got)) throw new Error(`${what} is ${short(got)}, not ${short(expected)}`);
 }
 
-/** Which counters are accepted: each once, and none that is 8128 or more behind the highest. */
+/** Which counters are accepted: each once, and none that is more than 8128 behind the highest. */
 export class Window {
   #came = new Set();
   #highest = -1n;
 
   judge(counter) {
-    if (this.#highest - counter >= 8128n) return 'too old';
+    if (this.#highest - counter > 8128n) return 'too old';
     return this.#came.has(counter) ? 'replayed' : undefined;
   }
 

@@ -6,6 +6,8 @@ const [CHALLENGE_LIFETIME, SESSION_LIFETIME, LOGIN_INTERVAL, RESPONSE_INTERVAL] 
   20_000, 120_000, 5_000, 1_000,
 ];
 const KEEPALIVE_INTERVAL = 30_000;
+/** Without encryption: probes until it is up, and the time until a C server that sends no frame is named. */
+const [PROBES, TRIAL_TIME, MUTE_AFTER] = [3, 600, 3_000];
 
 /** The id of a LOGIN; undefined where it is none that is answered. */
 function idOf(datagram) {
@@ -41,6 +43,7 @@ class Server {
   #keys;
   #tape;
   #peers = new Map();
+  #strangers = new Map();
   #logins = new Map();
   #effects = [];
 
@@ -66,6 +69,12 @@ class Server {
 
   #send(from, datagram) {
     this.#effects.push({ do: 'send', to: this.#remote(from), datagram: datagram.toString('hex') });
+  }
+
+  #stranger(now, from, datagram) {
+    if (now - (this.#strangers.get(from) ?? -Infinity) < 1000) return;
+    this.#strangers.set(from, now);
+    this.#refuse(from, datagram, 'not logged in');
   }
 
   #refuse(from, datagram, why) {
@@ -94,7 +103,9 @@ class Server {
     const keepalive = type === TYPE.keepalive && length === 1;
     if (keepalive && peer?.session) peer.expires = now + SESSION_LIFETIME;
     else if ((keepalive || (type === TYPE.data && length > 1)) && !peer?.session)
-      this.#refuse(from, datagram, 'not logged in');
+      this.#stranger(now, from, datagram);
+    else if (length === 0 && peer?.pending)
+      this.#effects.push({ do: 'refused', peer: this.#remote(from), why: 'no cipher' });
   }
 
   #login(now, from, datagram, id) {
@@ -106,26 +117,37 @@ class Server {
     if (key === undefined) return this.#refuse(from, datagram, 'no key');
     const peer = this.#peers.get(from) ?? {};
     this.#peers.set(from, peer);
-    const challenge = peer.pending?.id === id ? peer.pending.challenge : this.#tape.draw(128);
-    peer.pending = { id, key, challenge, expires: now + CHALLENGE_LIFETIME };
+    const { pending } = peer;
+    const same = pending?.id === id;
+    const challenge = same ? pending.challenge : this.#tape.draw(128);
+    const earlier = same ? pending.earlier : pending?.challenge;
+    peer.pending = { id, key, challenge, earlier, expires: now + CHALLENGE_LIFETIME };
     this.#send(from, Buffer.concat([Buffer.from([TYPE.challenge]), challenge]));
   }
 
+  async #proven(key, datagram, challenges) {
+    for (const keying of keyings(key, datagram.length))
+      for (const challenge of challenges) if (await answers(keying, datagram, challenge)) return keying;
+    return undefined;
+  }
+
   async #response(now, from, datagram, peer) {
-    if (!peer) return this.#refuse(from, datagram, 'not logged in');
+    if (!peer) return this.#stranger(now, from, datagram);
     if (peer.session && (!peer.pending || peer.session.response.equals(datagram))) {
       if (!peer.pending) this.#send(from, Buffer.from([TYPE.authOk]));
       return;
     }
-    const { id, key, challenge } = peer.pending;
-    let right;
-    for (const keying of keyings(key, datagram.length))
-      if (right === undefined && (await answers(keying, datagram, challenge))) right = keying;
+    const { id, key, challenge, earlier } = peer.pending;
+    const challenges = earlier ? [challenge, earlier] : [challenge];
+    const right = await this.#proven(key, datagram, challenges);
+    if (!right && peer.session && (await this.#proven(peer.session.key, datagram, peer.session.challenges)))
+      return;
     peer.pending = undefined;
     if (right === undefined) {
       if (!peer.session) this.#peers.delete(from);
       const short = datagram.length === 141 && key !== 'none' && key.length < 88;
-      const bare = datagram.length === 129 && key !== 'none';
+      const bare = datagram.length === 129;
+      if (key === 'none') return this.#refuse(from, datagram, bare ? 'wrong key' : 'encrypted');
       return this.#refuse(from, datagram, bare ? 'not encrypted' : short ? 'short key' : 'wrong key');
     }
     for (const [other, { session }] of this.#peers)
@@ -134,7 +156,7 @@ class Server {
         this.#effects.push({ do: 'unplug', peer: this.#remote(other), why: 'moved' });
       }
     const what = peer.session ? 'rekey' : 'plug';
-    peer.session = { id, response: datagram };
+    peer.session = { id, key, response: datagram, challenges };
     peer.expires = now + SESSION_LIFETIME;
     this.#effects.push({ do: what, peer: this.#remote(from), id, keying: named(right) });
     this.#send(from, Buffer.from([TYPE.authOk]));
@@ -160,6 +182,8 @@ class Client {
   #response;
   #keepalive = -Infinity;
   #up = false;
+  /** Without encryption, while it is not known whether frames come: since when, and probes sent. */
+  #trial;
   #heard = { authOk: -Infinity, deny: -Infinity, any: -Infinity };
   #large = -Infinity;
   #events = new Set();
@@ -172,7 +196,7 @@ class Client {
   }
 
   #newKey() {
-    return this.#tape.draw(this.#test.cipher === 'chacha20' ? 44 : 24).toString('hex');
+    return this.#tape.draw(['auto', 'chacha20'].includes(this.#test.cipher) ? 44 : 24).toString('hex');
   }
 
   async step({ now, event, datagram, effects }) {
@@ -194,19 +218,40 @@ class Client {
   async #effect(now, event, effect) {
     if (effect.do === 'send') await this.#sent(now, event, hex(effect.datagram));
     else if (effect.do === 'enrol') this.#enrolled(effect);
-    else if (effect.do === 'up') {
+    else if (effect.do === 'up' && this.#trial) {
+      const { at, probes } = this.#trial;
+      const silent = event === 'timer' && probes === PROBES && now - at >= TRIAL_TIME;
+      expect(
+        silent ? this.#heard.authOk === at : event === 'heard',
+        'it is up, and nothing shows that frames come',
+      );
+      this.#trial = undefined;
+    } else if (effect.do === 'mute') {
+      const answered = this.#trial && this.#heard.authOk > this.#trial.at;
+      expect(answered && now - this.#trial.at >= MUTE_AFTER, 'it says that a server is mute which is not');
+    } else if (effect.do === 'up' || effect.do === 'trial') {
+      expect((effect.do === 'trial') === (this.#test.mode === 'plain'), 'it is up without a trial');
+      if (effect.do === 'trial') this.#trial = { at: now, probes: 0 };
       expect(this.#response && this.#heard.authOk === now && event === 'receive', 'it is up without AUTH_OK');
       this.#up = true;
     } else if (effect.do === 'down') {
       const why = effect.why === 'unknown' ? now - this.#heard.deny >= 500 : now - this.#response.at >= 2000;
       expect(this.#up && why && this.#heard.authOk < now - 500, 'it is down too soon');
       this.#up = false;
+      this.#trial = undefined;
     } else if (effect.do === 'denied') {
-      expect(event === 'receive' && this.#heard.deny === now, 'it is denied by nobody');
+      const since = now - this.#heard.deny;
+      expect(
+        event === 'timer' && since >= 500 && since <= 1000,
+        'it is denied by nobody, or believes it too soon',
+      );
     } else if (effect.do === 'cut') {
       expect(this.#large > -Infinity && this.#heard.authOk === now, 'nothing says that it is a C server');
     } else {
-      expect(['resolve', 'unanswered', 'fail', 'reconnect'].includes(effect.do), `what is ${effect.do}?`);
+      expect(
+        ['resolve', 'unanswered', 'fail', 'notCarried', 'tryNext', 'reconnect'].includes(effect.do),
+        `what is ${effect.do}?`,
+      );
     }
   }
 
@@ -229,10 +274,11 @@ class Client {
       expect(this.#up, 'it says that it is alive, and is not up');
       const first = this.#heard.authOk === now;
       expect(first || now - this.#keepalive >= KEEPALIVE_INTERVAL, 'it says too often that it is alive');
-      expect(this.#test.keepalive || this.#test.cipher === 'chacha20', 'nobody asked for KEEPALIVE');
+      expect(this.#test.keepalive || this.#response.datagram.length === 141, 'nobody asked for KEEPALIVE');
       this.#keepalive = now;
     } else {
-      expect(datagram.length === 1 && event === 'large', 'it sends what nobody knows');
+      const probes = this.#trial ? ++this.#trial.probes <= PROBES : event === 'large';
+      expect(datagram.length === 1 && probes, 'it sends what nobody knows');
     }
   }
 
@@ -252,7 +298,7 @@ class Client {
   async #responded(now, datagram) {
     if (this.#response !== undefined) {
       same('a RESPONSE that is repeated', this.#response.datagram, datagram);
-      const asked = this.#up || now - this.#response.at >= RESPONSE_INTERVAL;
+      const asked = this.#up || this.#heard.deny === now || now - this.#response.at >= RESPONSE_INTERVAL;
       expect(asked, 'a RESPONSE is repeated too soon');
       this.#response.at = now;
       return;

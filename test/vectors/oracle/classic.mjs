@@ -167,7 +167,7 @@ export async function handshake(test) {
     if (!right) reason = suite === 'plain' ? 'not encrypted' : 'wrong key';
     send('server', right ? Buffer.from([TYPE.authOk]) : deny(answer.length));
   }
-  // Such a server takes nothing else for a sign of life (§2).
+  // Such a server takes nothing else for a sign of life (classic.md §7.1).
   if (reason === undefined && suite === 'chacha20') send('client', Buffer.from([TYPE.keepalive]));
   if (reason === undefined)
     for (const { from, frame } of test.frames)

@@ -3,6 +3,8 @@ import { expect, hex, publicOf, same } from './ask.mjs';
 import * as wg from './secure.mjs';
 
 const [REKEY_TIMEOUT, JITTER, ATTEMPT, REJECT, KEEPALIVE] = [5_000, 334, 90_000, 180_000, 10_000];
+/** Of control records: between calls of a peer that went away, and until a silent one is presumed gone. */
+const [EAGER, ASKED] = [400, 1_000];
 
 class End {
   #own;
@@ -22,6 +24,12 @@ class End {
   #places = new Map();
   #dataAt;
   #up = false;
+  /** Since when frames are sent and nothing came. */
+  #sentAt;
+  /** Whether the peer went away, and is called more often. */
+  #away = false;
+  #from;
+  #questions = 0n;
 
   constructor({ privateKey, peers, random, unixTime }) {
     this.#own = hex(privateKey);
@@ -50,13 +58,21 @@ class End {
     if (event === 'overrun') this.#overrun = now;
     if (event === 'opened' && step.data) this.#dataAt ??= now;
     if (event === 'sealed') this.#dataAt = undefined;
+    if (event === 'sealed' && step.data) this.#sentAt ??= now;
+    if (event === 'opened') this.#sentAt = undefined;
+    if (step.from !== undefined) this.#from = step.from;
+    if (event === 'control' && step.payload === '02020000' && this.#up) this.#away = effects.length > 0;
+    if (event === 'tick' && now - this.#sentAt >= 3 * ASKED) this.#away = true;
+    if (effects.some((effect) => effect.do === 'use')) this.#away = false;
     const took = event === 'receive' ? await this.#receive(step) : undefined;
     const left = [...effects];
     const take = (what) => {
       const at = left.findIndex((effect) => effect.do === what);
       return at < 0 ? undefined : left.splice(at, 1)[0];
     };
-    same('refused', took?.reason ?? 'none', take('refused')?.why ?? 'none');
+    const malformed =
+      event === 'control' && !['0201', '0202', '0203', '0204'].some((type) => whole(step.payload, type));
+    same('refused', took?.reason ?? (malformed ? 'malformed' : 'none'), take('refused')?.why ?? 'none');
     const sent = take('send');
     const installed = take('install');
     if (took?.cookieFor) await this.#gaveCookie(took, sent);
@@ -112,8 +128,8 @@ class End {
 
   async #initiatedBy({ event }, sent) {
     const { now } = this;
-    expect(['wanted', 'tick', 'sealed', 'opened'].includes(event), `it begins by ${event}`);
-    expect(now - this.#initiated >= REKEY_TIMEOUT, 'an initiation comes too soon');
+    expect(['wanted', 'tick', 'sealed', 'opened', 'control'].includes(event), `it begins by ${event}`);
+    expect(now - this.#initiated >= (this.#away ? EAGER : REKEY_TIMEOUT), 'an initiation comes too soon');
     if (event !== 'tick' || !this.#waiting) this.#began = now;
     else
       expect(
@@ -145,7 +161,33 @@ class End {
     this.#places.set(installed.place, this.now);
   }
 
-  #other({ event, from }, effect) {
+  /** What it says besides frames, byte for byte. */
+  #says({ event, payload }, said) {
+    const { now } = this;
+    const record = (type, ...parts) => {
+      const body = Buffer.concat(parts);
+      return Buffer.concat([Buffer.of(2, type, body.length >> 8, body.length & 255), body]);
+    };
+    switch (said[1]) {
+      case 1:
+        expect(['receive', 'control', 'tick'].includes(event), `it says hello by ${event}`);
+        return same('the hello', record(1, Buffer.of(1, 0, 0, 0, 3), Buffer.from(this.#from)), said);
+      case 2:
+        expect(event === 'remove', `it says goodbye by ${event}`);
+        return same('the goodbye', record(2), said);
+      case 3: {
+        const token = Buffer.alloc(8);
+        token.writeBigUInt64BE(this.#questions++);
+        expect(event === 'keepalive' || now - this.#sentAt >= ASKED, 'it asks too soon');
+        return same('the question', record(3, token), said);
+      }
+      default:
+        return same('the answer', record(4, hex(payload).subarray(4)), said);
+    }
+  }
+
+  #other(step, effect) {
+    const { event, from } = step;
     const { now } = this;
     const age = now - (this.#places.get(effect.place) ?? now);
     switch (effect.do) {
@@ -154,7 +196,7 @@ class End {
       case 'drop':
         expect(this.#places.delete(effect.place), 'there is no such keypair');
         return expect(
-          event === 'remove' || event === 'receive' || event === 'opened' || age >= REJECT,
+          ['remove', 'receive', 'opened', 'control'].includes(event) || age >= REJECT,
           'a keypair goes too soon',
         );
       case 'up':
@@ -164,6 +206,8 @@ class End {
         expect(this.#up && this.#places.size === 0, 'it is down, and has keys');
         this.#up = false;
         return;
+      case 'control':
+        return this.#says(step, hex(effect.payload));
       case 'keepalive':
         if (event === 'receive') return; // it confirms the keys
         return expect(now - this.#dataAt >= KEEPALIVE, 'a keepalive comes too soon');
@@ -175,6 +219,13 @@ class End {
         return expect(effect.do === 'resolve', `what is ${effect.do}?`);
     }
   }
+}
+
+/** Whether a payload is one whole record of this kind. */
+function whole(payload, type) {
+  const bytes = hex(payload);
+  const least = { '0201': 5, '0202': 0, '0203': 8, '0204': 8 }[type];
+  return payload.startsWith(type) && bytes.length >= 4 + least && bytes.readUInt16BE(2) === bytes.length - 4;
 }
 
 export async function trace(test) {

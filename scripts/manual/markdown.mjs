@@ -1,0 +1,71 @@
+// The tables of docs/options.md.
+import { sentenceOf, usageOf } from '../../dist/src/cli/help.js';
+import { COMMANDS } from '../../dist/src/options/commands.js';
+import { OPTIONS } from '../../dist/src/options/table.js';
+
+const code = (text) => `\`${text}\``;
+const row = (cells) => `| ${cells.join(' | ')} |`;
+
+function table(heads, rows) {
+  return [row(heads), `|${'---|'.repeat(heads.length)}`, ...rows.map(row)].join('\n');
+}
+
+/** How an option is written: `-p`, `--localport PORT`. */
+function written({ short, long, aliases = [], value }) {
+  const names = [long, ...aliases].map((name) => `--${name}`);
+  if (value !== undefined) names.push(`${names.pop()} ${value.placeholder}`);
+  return [...(short === undefined ? [] : [`-${short}`]), ...names].map(code).join(', ');
+}
+
+/** What the library calls it. */
+function inLibrary(key, { face, library = key, also = [] }) {
+  if (face === 'command') return '';
+  const names = typeof library === 'string' ? [library] : [...new Set(Object.values(library))];
+  return [...names, ...also].map(code).join(', ');
+}
+
+function meaning(option) {
+  const { more } = option;
+  return `${sentenceOf(option)}${more === undefined ? '' : `. ${more.replace(/\.$/, '')}`}`;
+}
+
+function held({ default: usual, otherwise, value }, key) {
+  if (usual !== undefined) return typeof usual === 'string' ? code(usual) : String(usual);
+  if (otherwise !== undefined) return otherwise;
+  return value === undefined && key !== 'help' && key !== 'version' ? 'off' : '';
+}
+
+const TABLES = {
+  options: () =>
+    table(
+      ['option', 'in the library', 'meaning', 'default'],
+      Object.entries(OPTIONS)
+        .filter(([, { long }]) => long !== undefined)
+        .map(([key, option]) => [
+          written(option),
+          inLibrary(key, option),
+          meaning(option),
+          held(option, key),
+        ]),
+    ),
+  commands: () =>
+    table(
+      ['command', 'what it does'],
+      Object.entries(COMMANDS).map(([name, terms]) => [code(usageOf(name, terms)), meaning(terms)]),
+    ),
+  environment: () =>
+    table(
+      ['variable', 'in the library', 'meaning'],
+      Object.entries(OPTIONS)
+        .filter(([, { variable }]) => variable !== undefined)
+        .map(([key, option]) => [code(option.variable), inLibrary(key, option), meaning(option)]),
+    ),
+};
+
+/** docs/options.md with its tables made anew: each stands behind a comment that names it. */
+export function optionsPage(text) {
+  return text.replace(
+    /(<!-- made by npm run manual: (\w+) -->\n).*?\n\n/gs,
+    (_, head, name) => `${head}\n${TABLES[name]()}\n\n`,
+  );
+}

@@ -1,0 +1,63 @@
+import { CryptcabError, codeOf, messageOf } from '../error.js';
+import { hideKeys } from '../key-like.js';
+import { runCommand } from './commands.js';
+import { isDaemonChild, releaseParent, tellParent } from './daemon.js';
+import { limitText, unexpectedText } from './limits.js';
+import { Answer, parseOptions, type Settings, UsageError } from './options.js';
+import { name } from './program.js';
+import { print, say } from './say.js';
+import { VERSION } from './version.generated.js';
+
+/** What went wrong, in one line; only what nobody has foreseen shows where in the program it was. */
+function lineOf(error: unknown): string {
+  if (error instanceof CryptcabError) return error.marked;
+  if (error instanceof UsageError) return error.message;
+  const limit = limitText(error);
+  if (limit !== undefined) return limit;
+  // The system refused something: its own words say what.
+  if (/^E[A-Z0-9]+$/.test(codeOf(error) ?? '') && 'syscall' in (error as Error))
+    return hideKeys(messageOf(error));
+  return unexpectedText(error);
+}
+
+/** What the command line asks for; text where that is all there is to do. */
+function readOptions(words: readonly string[], details: () => readonly string[]): Settings | string {
+  try {
+    return parseOptions(name, VERSION, words, details);
+  } catch (error) {
+    if (error instanceof Answer) return error.message;
+    throw error;
+  }
+}
+
+/**
+ * Runs the command line of this process.
+ * @returns the exit status
+ */
+export async function runCommandLine(): Promise<number> {
+  const daemonChild = isDaemonChild();
+  try {
+    const words = process.argv.slice(2);
+    const answer = await runCommand(words);
+    if (answer !== undefined) {
+      const read = await print(answer.out);
+      for (const fault of answer.faults) say(fault);
+      return read && answer.faults.length === 0 ? 0 : 1;
+    }
+    // What it takes to run a cable is loaded when one is run.
+    const details = words.includes('--version') ? (await import('./details.js')).details : () => [];
+    const settings = readOptions(words, details);
+    if (typeof settings === 'string') return (await print(settings)) ? 0 : 1;
+    const cable = await import('./cable.js');
+    if (settings.daemon && !daemonChild) return await cable.runAsDaemon(settings, say);
+    await cable.run(settings, daemonChild);
+    return 0;
+  } catch (error) {
+    const text = lineOf(error);
+    if (daemonChild) tellParent(text);
+    else say(text);
+    const status = error instanceof UsageError ? 2 : 1;
+    await releaseParent(status);
+    return status;
+  }
+}

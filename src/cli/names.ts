@@ -1,0 +1,27 @@
+// What the command line calls an option, in all that it says.
+import { textWith } from '../options/name.js';
+import { OPTIONS, type OptionKey } from '../options/table.js';
+import type { Option } from '../options/terms.js';
+
+/** The options of the table, by the name that they have in the code. */
+export const rows: Readonly<Record<OptionKey, Option>> = OPTIONS;
+
+/**
+ * What an option is called: `-p`, `--bind`, `SCP_EXTRA_OPTIONS`.
+ * @param following the value that follows it, empty for any
+ */
+export function commandName(key: OptionKey, following?: string): string {
+  const { variable, short, long, value, called } = rows[key];
+  if (variable !== undefined) return variable;
+  const name = short === undefined ? `--${long}` : `-${short}`;
+  if (following === undefined || value === undefined) return name;
+  if (following !== '') return `${name} ${following}`;
+  return called ?? `${name} ${value.placeholder}`;
+}
+
+/** A text with marks as the command line says it. */
+export function commandText(text: string): string {
+  return textWith(text, (key, value) =>
+    Object.hasOwn(rows, key) ? commandName(key as OptionKey, value) : undefined,
+  );
+}

@@ -1,0 +1,76 @@
+// Files that this program writes where a command line says. A link of another user's is not followed: that user would
+// choose what is written to.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { CryptcabError } from '../error.js';
+
+/** As many as the kernel follows (path_resolution(7)). */
+const LINKS_MAX = 40;
+/** A directory where everybody makes files, and nobody removes those of others: /tmp. */
+const SHARED = 0o1002;
+
+/** Root's files and our own are as good as what the command line says. */
+function isTrusted({ uid }: Stats, user = process.geteuid?.()): boolean {
+  return user === undefined || uid === 0 || uid === user;
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch {
+    return undefined; // what opens it will say why
+  }
+}
+
+/** The directories on the way to a path, the first one first, and the path itself. */
+function steps(path: string): string[] {
+  const up = dirname(path);
+  return up === path ? [] : [...steps(up), path];
+}
+
+/**
+ * Looks at the links on the way to a path, which need not be there.
+ * @param path absolute
+ * @throws CryptcabError when another user has made one
+ */
+export function checkLinks(path: string, links = LINKS_MAX): void {
+  for (const step of steps(path)) {
+    const stat = look(step);
+    if (!stat?.isSymbolicLink()) continue;
+    if (!isTrusted(stat))
+      throw new CryptcabError(`${step} is a symbolic link that another user (${stat.uid}) has made`);
+    // Those of /proc lead to what is open, and not by way of a path.
+    if (!step.startsWith('/proc/') && links > 0)
+      checkLinks(resolve(dirname(step), readlinkSync(step)), links - 1);
+  }
+}
+
+/**
+ * Opens a file to write.
+ * @param path absolute
+ * @throws CryptcabError when another user has chosen what would be written to; Error when the system refuses
+ */
+export function openOwn(path: string, flags: number, mode: number): number {
+  checkLinks(path);
+  if (look(path)?.isSymbolicLink()) return openSync(path, flags, mode);
+  const fd = openSync(path, flags | constants.O_NOFOLLOW, mode); // nor one that has come meanwhile
+  const file = fstatSync(fd);
+  // Linux sees to this itself, unless fs.protected_regular and fs.protected_hardlinks were taken back.
+  const shared = (statSync(dirname(path)).mode & SHARED) === SHARED;
+  if (!shared || !file.isFile() || (isTrusted(file) && file.nlink <= 1)) return fd;
+  closeSync(fd);
+  throw new CryptcabError(
+    isTrusted(file)
+      ? `${path} has another name besides`
+      : `${path} is a file that another user (${file.uid}) has made`,
+  );
+}

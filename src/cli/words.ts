@@ -1,0 +1,90 @@
+// Reads the words of a command beside the cable's own, by its table.
+import { parseArgs } from 'node:util';
+import { COMMANDS, type CommandName } from '../options/commands.js';
+import type { CommandTerms } from '../options/terms.js';
+import { usageOf } from './help.js';
+import { UsageError } from './usage.js';
+import { type Read, readValue } from './values.js';
+
+type Table = typeof COMMANDS;
+
+type OptionsOf<Terms> = Terms extends { readonly options: infer Options }
+  ? {
+      readonly [Long in keyof Options]?: Options[Long] extends {
+        readonly value: { readonly kind: infer Kind extends keyof Read };
+      }
+        ? Read[Kind]
+        : true;
+    }
+  : Record<never, never>;
+
+/** What a command was told. */
+export interface Words<Name extends CommandName> {
+  readonly options: OptionsOf<Table[Name]>;
+  readonly operands: readonly string[];
+}
+
+/**
+ * Which command two words name.
+ * @returns how many of them its name has; undefined when they name none
+ * @throws UsageError when the second word is missing, or is none
+ */
+export function commandNamed(
+  first: string | undefined,
+  second: string | undefined,
+): { command: CommandName; words: 1 | 2 } | undefined {
+  if (first === undefined) return undefined;
+  const named = (name: string) =>
+    (Object.keys(COMMANDS) as CommandName[]).find((command) => {
+      const { alias }: CommandTerms = COMMANDS[command];
+      return name === command || name === alias;
+    });
+  const one = named(first);
+  if (one !== undefined) return { command: one, words: 1 };
+  const two = named(`${first} ${second}`);
+  if (two !== undefined) return { command: two, words: 2 };
+  const begun = Object.entries(COMMANDS).filter(([name]) => name.startsWith(`${first} `));
+  if (begun.length === 0) return undefined;
+  throw new UsageError(`say ${begun.map(([name, terms]) => usageOf(name, terms)).join(', or ')}`);
+}
+
+/** @throws UsageError for what the command does not take */
+export function readWords<Name extends CommandName>(name: Name, args: readonly string[]): Words<Name> {
+  const terms: CommandTerms = COMMANDS[name];
+  const found = split(terms, args);
+  if (found === undefined) throw new UsageError(`${refusal(name, terms, args)}: say ${usageOf(name, terms)}`);
+  const given: Record<string, unknown> = {};
+  for (const [long, text] of Object.entries(found.values)) {
+    const value = terms.options?.[long]?.value;
+    given[long] = value === undefined ? true : readValue(`--${long}`, String(text), value);
+  }
+  return { options: given as Words<Name>['options'], operands: found.positionals };
+}
+
+/** Options and operands apart; undefined where the command does not take these. */
+function split({ options = {}, operands }: CommandTerms, args: readonly string[]) {
+  const types = Object.entries(options).map(([long, { value }]) => {
+    return [long, { type: value === undefined ? 'boolean' : 'string' }] as const;
+  });
+  try {
+    const found = parseArgs({
+      args: [...args],
+      options: Object.fromEntries(types),
+      allowPositionals: operands !== undefined,
+    });
+    const { choices } = operands ?? {};
+    const [first = '', ...others] = found.positionals;
+    return choices === undefined || (choices.includes(first) && others.length === 0) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a command takes, and what it does not. */
+function refusal(name: string, { options = {}, operands }: CommandTerms, args: readonly string[]): string {
+  const known = Object.keys(options).map((long) => `--${long}`);
+  const takes = [...known, ...(operands === undefined ? [] : [operands.what])].join(' and ');
+  if (takes === '') return `${name} takes no arguments`;
+  const stranger = args.find((word) => /^-./.test(word) && !known.includes(word.replace(/=.*/s, '')));
+  return `${name} takes ${takes}${stranger === undefined ? '' : `, and no ${stranger.replace(/=.*/s, '')}`}`;
+}

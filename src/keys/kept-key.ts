@@ -1,0 +1,32 @@
+import { closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Log } from '../log.js';
+import { keyTextBytes } from './key-text.js';
+import { textKey } from './read-key.js';
+
+const LINE_FEED = 10;
+
+/**
+ * The private key of a server that was given none: made at its first start, and kept, so that its clients find it again.
+ * @param directory is made when it is not there
+ * @param make a new key, 32 bytes
+ * @throws CryptcabError for a file that holds no key; Error when the system refuses
+ */
+export function keptPrivateKey(directory: string, make: () => Uint8Array, log: Log): Uint8Array {
+  const path = join(directory, 'private.key');
+  if (existsSync(path)) return textKey(path, 'keygen', log);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const key = make();
+  const text = keyTextBytes(key);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    writeSync(fd, text);
+    writeSync(fd, Uint8Array.of(LINE_FEED));
+    fsyncSync(fd);
+  } finally {
+    text.fill(0);
+    closeSync(fd);
+  }
+  return key;
+}

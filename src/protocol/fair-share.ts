@@ -1,0 +1,111 @@
+// What one peer may have of the thread that all share, when there is not time for all that they bring. Who brings more loses
+// its own datagrams, before any work is done for them; others lose nothing.
+//
+// The time is shared in rounds. In each, every session may bring the same number of datagrams, and who brings fewer leaves
+// the rest to the others (max-min fairness). That number is without bound as long as all that waits is worked on. When the
+// queue has stood for a round it becomes what there was time for; then it falls while the queue stands, and grows while
+// it does not, until nobody brings as much.
+
+/** A queue that has stood for so long is too long, ms. */
+const ROUND_MS = 2;
+/** What the share is multiplied by after a round in which the queue stood, and divided by after any other one. */
+const STEP = 0.75;
+/** The smallest share: datagrams of a session in a round. */
+const SHARE_MIN = 8;
+/** Who was not heard for so long does not count, ms. */
+const ALONE_MS = 10_000;
+
+/**
+ * The largest share of which all get as much as they want, or that.
+ * @param wants ascending
+ * @returns Infinity when there is enough for all
+ */
+export function fairShare(wants: readonly number[], all: number): number {
+  let left = all;
+  for (const [i, want] of wants.entries()) {
+    const share = left / (wants.length - i);
+    if (want > share) return share;
+    left -= want;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** The shares of a thread's sessions. Sessions are small numbers, as the core gives them. */
+export class FairShares {
+  // Who was heard last and when, and when somebody else was, ms.
+  #last = -1;
+  #lastAt = Number.NEGATIVE_INFINITY;
+  #otherAt = Number.NEGATIVE_INFINITY;
+  #now = 0;
+  // The round: whether the queue has stood all the time, what each session brought, and how much there was time for.
+  #since = 0;
+  #stood = false;
+  readonly #brought: number[] = [];
+  readonly #sessions: number[] = [];
+  #done = 0;
+  #share = Number.POSITIVE_INFINITY;
+
+  /**
+   * Datagrams were received.
+   * @param now ms, of a clock that does not jump
+   * @param more whether others may be waiting behind them
+   */
+  received(now: number, more: boolean): void {
+    this.#now = now;
+    if (this.#bounded || this.#stood) {
+      if (!more) this.#stood = false;
+      if (now - this.#since < ROUND_MS) return;
+      this.#settle();
+    } else if (!more) {
+      return; // the usual case
+    }
+    this.#since = now;
+    this.#stood = more;
+  }
+
+  get #bounded(): boolean {
+    return this.#share !== Number.POSITIVE_INFINITY;
+  }
+
+  /** A round ends. */
+  #settle(): void {
+    const wants = this.#sessions.map((session) => this.#brought[session] as number).sort((a, b) => a - b);
+    if (!this.#stood) this.#share /= STEP;
+    else if (this.#bounded) this.#share *= STEP;
+    else if (wants.length > 1) this.#share = fairShare(wants, STEP * this.#done);
+    this.#share = Math.max(SHARE_MIN, this.#share);
+    if (wants.length < 2 || this.#share > (wants.at(-1) as number)) this.#share = Number.POSITIVE_INFINITY;
+    for (const session of this.#sessions) this.#brought[session] = 0;
+    this.#sessions.length = 0;
+    this.#done = 0;
+  }
+
+  /** A session is heard, in what was received last. */
+  hear(session: number): void {
+    if (session !== this.#last) {
+      this.#otherAt = this.#lastAt;
+      this.#last = session;
+    }
+    this.#lastAt = this.#now;
+  }
+
+  /** Whether more than one session has been heard of late. */
+  get crowded(): boolean {
+    return this.#now - this.#otherAt < ALONE_MS;
+  }
+
+  /** How many datagrams of a session may be worked on in this round, still. */
+  left(session: number): number {
+    if (!this.#bounded) return this.#share;
+    return Math.max(0, Math.ceil(this.#share) - (this.#brought[session] ?? 0));
+  }
+
+  /** So many of its datagrams came. @param done whether they are worked on */
+  brings(session: number, datagrams: number, done: boolean): void {
+    if (!this.#bounded && !this.#stood) return;
+    const before = this.#brought[session] ?? 0;
+    if (before === 0) this.#sessions.push(session);
+    this.#brought[session] = before + datagrams;
+    if (done) this.#done += datagrams;
+  }
+}

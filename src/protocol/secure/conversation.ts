@@ -1,0 +1,140 @@
+// What the two ends say to each other besides frames: who they are, that one of them ends, and whether the other is there
+// (secure.md §7).
+import type { Remote } from '../remote.js';
+import { EAGER_TIME, GREETING_INTERVAL, GREETINGS } from './constants.js';
+import { CAPABILITY, type Control, echo, echoReply, goaway, hello, readControls } from './control.js';
+import type { Peer, PeerState } from './peer.js';
+import type { SecureEffect } from './terms.js';
+
+/** What follows in the machine. */
+export interface ConversationEvents {
+  push(effect: SecureEffect): void;
+  /** A payload was malformed. */
+  malformed(peer: PeerState): void;
+  /** The peer has said goodbye. */
+  left(now: number, peer: PeerState): void;
+  /** The peer does not answer. */
+  dead(now: number, peer: PeerState): void;
+}
+
+export class Conversation {
+  readonly #speaks: boolean;
+  readonly #events: ConversationEvents;
+
+  /** @param speaks whether this end says anything: its host carries control payloads both ways */
+  constructor(speaks: boolean, events: ConversationEvents) {
+    this.#speaks = speaks;
+    this.#events = events;
+  }
+
+  /** Whether a peer is there is watched where it answers questions. */
+  #answers(peer: PeerState): boolean {
+    return peer.current !== undefined && ((peer.hello?.capabilities ?? 0) & CAPABILITY.ECHO) !== 0;
+  }
+
+  deadline(peer: PeerState): number {
+    return this.#answers(peer) ? Math.min(peer.greetAt, peer.liveness.deadline) : peer.greetAt;
+  }
+
+  /**
+   * We have finished a handshake that we began: who begins says hello first. Whom it is said to for nothing may know
+   * nothing of it.
+   * @returns whether something was said, which confirms the keys
+   */
+  begin(now: number, peer: PeerState): boolean {
+    if (!this.#speaks || peer.stock) return false;
+    if (peer.hello === undefined && peer.greetings >= GREETINGS) return false;
+    this.#greet(peer);
+    peer.greetAt = now + GREETING_INTERVAL;
+    return true;
+  }
+
+  #greet(peer: PeerState): void {
+    peer.greetings++;
+    this.#say(peer, hello(peer.endpoint as Remote));
+  }
+
+  /** Frames were sent. */
+  sent(now: number, peer: PeerState): void {
+    if (this.#answers(peer)) peer.liveness.sent(now);
+  }
+
+  /** @returns whether the peer was asked to answer */
+  ask(now: number, peer: PeerState): boolean {
+    if (!this.#answers(peer)) return false;
+    peer.liveness.sent(now);
+    this.#say(peer, echo(peer.liveness.ask(now)));
+    return true;
+  }
+
+  /** This end ends the session of a peer; of one that has been greeted and whose answer is under way, too. */
+  leave(peer: PeerState): void {
+    const { hello: said, greetings, current } = peer;
+    const understands = said === undefined ? greetings > 0 : (said.capabilities & CAPABILITY.GOAWAY) !== 0;
+    if (understands && current !== undefined) this.#say(peer, goaway());
+  }
+
+  /** The session of a peer has ended. */
+  end(peer: PeerState): void {
+    peer.hello = undefined;
+    peer.greetings = 0;
+    peer.greetAt = Infinity;
+    peer.liveness.heard();
+  }
+
+  /** Time has passed. */
+  due(now: number, peer: PeerState): void {
+    if (now >= peer.greetAt) {
+      peer.greetAt = Infinity;
+      if (peer.current !== undefined && peer.hello === undefined) this.begin(now, peer);
+    }
+    if (!this.#answers(peer)) return;
+    const due = peer.liveness.due(now);
+    if (due === 'dead') this.#events.dead(now, peer);
+    else if (due !== undefined) this.#say(peer, echo(due.ask));
+  }
+
+  /**
+   * A control payload came.
+   * @param place of the keypair that opened it
+   */
+  receive(now: number, peer: PeerState, place: number, payload: Uint8Array): void {
+    if (!this.#speaks) return;
+    const { controls, malformed } = readControls(payload);
+    if (malformed) this.#events.malformed(peer);
+    for (const control of controls) this.#take(now, peer, place, control);
+  }
+
+  #take(now: number, peer: PeerState, place: number, control: Control): void {
+    const { current } = peer;
+    // What was said in an earlier session comes late: it is of no use now.
+    if (current === undefined || current.place !== place) return;
+    switch (control.what) {
+      case 'hello': {
+        const { version, capabilities, seenAt } = control;
+        peer.hello = { version, capabilities, seenAt };
+        peer.greetAt = Infinity;
+        if (!current.initiator && !peer.stock) this.#greet(peer);
+        break;
+      }
+      case 'goaway':
+        this.#events.left(now, peer);
+        break;
+      case 'echo':
+        this.#say(peer, echoReply(control.token));
+        break;
+      case 'echo reply':
+        peer.liveness.answer(now, control.token);
+        break;
+    }
+  }
+
+  #say(peer: Peer, payload: Uint8Array): void {
+    this.#events.push({ do: 'control', peer, payload });
+  }
+}
+
+/** For how long a peer that went away is tried every second. */
+export function eagerUntil(now: number, peer: PeerState): number {
+  return peer.eager ? now + EAGER_TIME : -Infinity;
+}

@@ -1,0 +1,250 @@
+// The handshake of the secure cable: messages out, messages in, and the keypairs that come of them (secure.md §1).
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { Race } from '../race.js';
+import { type Remote, sameWay } from '../remote.js';
+import type { Random } from '../session-key.js';
+import { Callers } from './callers.js';
+import {
+  EAGER_TIMEOUT,
+  IDENTIFIER,
+  JITTER,
+  KEY_BYTES,
+  MESSAGE,
+  REKEY_ATTEMPT_TIME,
+  REKEY_TIMEOUT,
+  UNFINISHED,
+} from './constants.js';
+import { Gate } from './gate.js';
+import type { Keypairs } from './keypairs.js';
+import {
+  firstIndexOf,
+  handshakeType,
+  initiation,
+  initiationParts,
+  receiverOf,
+  response,
+  responseParts,
+  senderOf,
+} from './messages.js';
+import {
+  authentic,
+  begin,
+  copyState,
+  type KeyPair,
+  keyPair,
+  readResponse,
+  type SymmetricState,
+  split,
+  wipeState,
+  writeInitiation,
+  writeResponse,
+} from './noise.js';
+import type { Outbox } from './outbox.js';
+import type { PeerState } from './peer.js';
+import type { Peers } from './peers.js';
+import { Timestamps } from './tai64n.js';
+
+export class Handshakes {
+  readonly #own: KeyPair;
+  readonly #peers: Peers;
+  readonly #keypairs: Keypairs;
+  readonly #outbox: Outbox;
+  readonly #random: Random;
+  readonly #unixTime: () => number;
+  readonly #finished: (now: number, peer: PeerState) => void;
+  readonly #timestamps = new Timestamps();
+  readonly #gate: Gate;
+  readonly #callers: Callers;
+  readonly #prologue = utf8ToBytes(IDENTIFIER);
+
+  /** @param options finished: a handshake that we began has keys, and nothing has confirmed them */
+  constructor(options: {
+    readonly own: KeyPair;
+    readonly peers: Peers;
+    readonly keypairs: Keypairs;
+    readonly outbox: Outbox;
+    readonly random: Random;
+    readonly unixTime: () => number;
+    readonly finished: (now: number, peer: PeerState) => void;
+  }) {
+    const { own, peers, keypairs, outbox, random, unixTime, finished } = options;
+    this.#own = own;
+    this.#peers = peers;
+    this.#keypairs = keypairs;
+    this.#outbox = outbox;
+    this.#random = random;
+    this.#unixTime = unixTime;
+    this.#finished = finished;
+    this.#gate = new Gate(own.public, random);
+    this.#callers = new Callers(own, peers, unixTime, (hint) => outbox.hint(hint));
+  }
+
+  /** A datagram came that is no transport message. */
+  receive(now: number, from: Remote, datagram: Uint8Array): void {
+    switch (handshakeType(datagram)) {
+      case MESSAGE.INITIATION:
+        if (this.#admit(now, from, datagram)) this.#takeInitiation(now, from, datagram);
+        break;
+      case MESSAGE.RESPONSE:
+        if (this.#admit(now, from, datagram)) this.#takeResponse(now, from, datagram);
+        break;
+      case MESSAGE.COOKIE:
+        this.#takeCookie(now, from, datagram);
+        break;
+      default:
+        this.#outbox.refuse(from, 'malformed');
+    }
+  }
+
+  /** The host has more to do than it can: handshakes need a cookie for a while. */
+  overrun(now: number): void {
+    this.#gate.overrun(now);
+  }
+
+  wipe(): void {
+    this.#gate.wipe();
+  }
+
+  /** Between two initiations to a peer, ms. */
+  pause(now: number, peer: PeerState): number {
+    return now < peer.eagerUntil ? EAGER_TIMEOUT : REKEY_TIMEOUT;
+  }
+
+  jitter(): number {
+    const [a = 0, b = 0] = this.#random(2);
+    return (a | (b << 8)) % JITTER;
+  }
+
+  /** Calls a peer, unless it was called just now. @param again whether it is a call without an answer that is repeated */
+  initiate(now: number, peer: PeerState, again: boolean): void {
+    if (now - peer.initiationSent < this.pause(now, peer)) return;
+    peer.attempts = peer.handshake === undefined ? 0 : peer.attempts + 1;
+    const [to, ...others] = peer.whereabouts;
+    if (to === undefined) return;
+    if (!again) peer.giveUp = now + REKEY_ATTEMPT_TIME;
+    peer.initiationSent = now;
+    this.#keypairs.endHandshake(peer);
+    const ephemeral = keyPair(this.#random(KEY_BYTES));
+    const state = begin(this.#prologue, peer.publicKey);
+    const timestamp = this.#timestamps.next(this.#unixTime());
+    const parts = writeInitiation(state, this.#own, ephemeral, peer.publicKey, peer.staticShared, timestamp);
+    const index = this.#keypairs.newIndex(peer);
+    const datagram = initiation(index, parts);
+    peer.cookie.sign(now, datagram);
+    peer.handshake = { index, state, ephemeral, datagram, race: new Race(now, others) };
+    this.#outbox.push({ do: 'send', to, datagram });
+    peer.timers.retry = now + this.pause(now, peer) + this.jitter();
+    peer.timers.keepalive = Infinity;
+  }
+
+  #takeInitiation(now: number, from: Remote, message: Uint8Array): void {
+    const state = begin(this.#prologue, this.#own.public);
+    const peer = this.#callers.read(now, from, message, state);
+    if (typeof peer === 'string') {
+      wipeState(state);
+      this.#outbox.refuse(from, peer);
+      return;
+    }
+    this.hear(now, peer, from, true);
+    this.#respond(now, peer, state, initiationParts(message).ephemeral, senderOf(message));
+  }
+
+  #respond(
+    now: number,
+    peer: PeerState,
+    state: SymmetricState,
+    initiatorEphemeral: Uint8Array,
+    remote: number,
+  ): void {
+    const ephemeral = keyPair(this.#random(KEY_BYTES));
+    const parts = writeResponse(
+      state,
+      ephemeral,
+      peer.publicKey,
+      initiatorEphemeral,
+      peer.preshared,
+      new Uint8Array(),
+    );
+    ephemeral.secret.fill(0);
+    const local = this.#keypairs.newIndex(peer);
+    const datagram = response(local, remote, parts);
+    peer.cookie.sign(now, datagram);
+    const [receive, send] = split(state);
+    for (const old of [peer.next, peer.previous]) if (old !== undefined) this.#keypairs.drop(peer, old);
+    peer.next = this.#keypairs.install(now, peer, { send, receive, local, remote }, false);
+    this.#outbox.push({ do: 'send', to: peer.endpoint as Remote, datagram });
+    peer.timers.keepalive = Infinity;
+    if (++peer.unfinished >= UNFINISHED) this.#outbox.hint({ what: 'unfinished', peer });
+  }
+
+  #takeResponse(now: number, from: Remote, message: Uint8Array): void {
+    const local = receiverOf(message);
+    const peer = this.#keypairs.find(local)?.peer;
+    const handshake = peer?.handshake;
+    if (peer === undefined || handshake?.index !== local) {
+      this.#outbox.refuse(from, 'unknown receiver index');
+      return;
+    }
+    // A copy: what is not authentic leaves the handshake as it is.
+    const state = copyState(handshake.state);
+    const { ephemeral } = handshake;
+    const empty = authentic(() =>
+      readResponse(state, this.#own, ephemeral, peer.preshared, responseParts(message)),
+    );
+    if (empty === undefined) {
+      wipeState(state);
+      this.#outbox.refuse(from, 'decrypt failed');
+      this.#outbox.hint({ what: 'preshared key', peer }); // its mac1 is right: nothing was damaged on the way
+      return;
+    }
+    const [send, receive] = split(state);
+    peer.unfinished = 0;
+    this.hear(now, peer, from);
+    // If the peer began a handshake at the same time, its keypair stays, so that what comes under it is opened.
+    const kept = peer.next ?? peer.current;
+    for (const old of peer.keypairs) if (old !== kept) this.#keypairs.drop(peer, old);
+    peer.next = undefined;
+    peer.previous = kept;
+    peer.current = this.#keypairs.install(
+      now,
+      peer,
+      { send, receive, local, remote: senderOf(message) },
+      true,
+    );
+    this.#keypairs.endHandshake(peer);
+    this.#keypairs.use(peer);
+    this.#finished(now, peer);
+  }
+
+  #takeCookie(now: number, from: Remote, message: Uint8Array): void {
+    const peer = this.#keypairs.find(firstIndexOf(message))?.peer;
+    if (peer === undefined) this.#outbox.refuse(from, 'unknown receiver index');
+    else if (!peer.cookie.take(now, message)) this.#outbox.refuse(from, 'decrypt failed');
+  }
+
+  /** Whether a handshake message is to be looked at. */
+  #admit(now: number, from: Remote, message: Uint8Array): boolean {
+    const refusal = this.#gate.judge(now, from, message);
+    if (refusal === undefined) return true;
+    this.#outbox.refuse(from, refusal.why);
+    if (refusal.answer !== undefined) this.#outbox.push({ do: 'send', to: from, datagram: refusal.answer });
+    return false;
+  }
+
+  /**
+   * Something authentic came of a peer.
+   * @param calls whether it was an initiation. Who is called answers from the address that was asked, and goes on so;
+   * who calls leaves the choice to the system, so that it follows changes of its routes at once
+   */
+  hear(now: number, peer: PeerState, from: Remote, calls = false): void {
+    peer.timers.silence = Infinity;
+    peer.liveness.heard();
+    if (peer.enrolled) peer.timers.gone = now + this.#peers.forgetAfter;
+    const { endpoint } = peer;
+    const { address, port, local } = from;
+    const to = calls || local === undefined || endpoint?.local !== undefined ? from : { address, port };
+    if (endpoint !== undefined && sameWay(endpoint, to)) return;
+    peer.endpoint = to;
+    this.#outbox.push({ do: 'moved', peer, to });
+  }
+}

@@ -1,0 +1,23 @@
+import type { CryptcabError } from '../error.js';
+import type { Remote } from '../protocol/remote.js';
+import type { Peer } from '../protocol/secure/peer.js';
+import type { SecureDown, SecureGone } from '../protocol/secure/terms.js';
+
+/** What the owner of a secure side does about its peers. */
+export interface SecureHandlers {
+  /** The handshake is done: with a port of the switch, frames can pass. */
+  up(peer: Peer): void;
+  down(peer: Peer, why: SecureDown): void;
+  /** A peer that is up is somewhere else now. */
+  moved?(peer: Peer): void;
+  /** Somebody calls whose public key is not known. Told once for each key. */
+  stranger?(publicKey: Uint8Array, from: Remote): void;
+  /** An enrolled peer is removed. */
+  gone?(peer: Peer, why: SecureGone): void;
+  /** No answer for some seconds from one that is called; tried on. */
+  noAnswer?(peer: Peer): void;
+  /** Its address is one that no datagram of ours can go to. */
+  noWay?(peer: Peer, error: CryptcabError): void;
+  /** No answer for long; not tried any more until something wants it. */
+  unanswered?(peer: Peer): void;
+}

@@ -1,0 +1,33 @@
+// The manual pages, as programs that show them read them.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { OPTIONS } from '../../src/options/table.js';
+import type { Option } from '../../src/options/terms.js';
+
+const path = (name: string) => fileURLToPath(new URL(`../../docs/man/${name}`, import.meta.url));
+
+function run(program: string, ...args: string[]): { status: number | null; out: string; err: string } {
+  const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', MANWIDTH: '80' };
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env });
+  return { status, out: stdout, err: stderr };
+}
+
+describe.each(['cryptcab.1', 'vde_cryptcab.1'])('%s', (name) => {
+  test('mandoc finds nothing wrong with it', () => {
+    // Pages of other programs need not be installed.
+    const { out, err } = run('mandoc', '-T', 'lint', path(name));
+    const found = `${out}${err}`
+      .split('\n')
+      .filter((line) => !/referenced manual not found|mandoc.db lacks/.test(line));
+    expect(found.join('\n')).toBe('');
+  });
+
+  test('man shows it, and warns of nothing', () => {
+    const { status, out, err } = run('man', '--warnings', '-l', path(name));
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(out).toMatch(/^NAME$/m);
+    for (const { long, original } of Object.values(OPTIONS) as Option[])
+      if (long !== undefined && (name === 'cryptcab.1' || original)) expect(out).toContain(`--${long}`);
+  });
+});
