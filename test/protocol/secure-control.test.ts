@@ -185,6 +185,14 @@ it('a server that died is noticed in three seconds where frames are sent, and is
   expect(server.frames.length).toBeGreaterThanOrEqual(frames + 5);
 });
 
+it('a server that stays dead is looked up again and again, though frames are sent all the time', async () => {
+  const { network, client, server } = await talking();
+  network.detach(server);
+  stream(network, client, 65);
+  expect(client.count('resolve')).toBeGreaterThan(2);
+  expect(client.count('resolve')).toBeLessThan(6);
+});
+
 it('and on a quiet cable that keeps itself alive, three seconds after it has said something', async () => {
   const { network, client, server } = await talking();
   network.run(30_000);

@@ -20,6 +20,8 @@ export class Liveness {
   #since = Infinity;
   /** Questions since then. */
   #questions = 0;
+  /** Whether it was found dead, and has not been heard since. */
+  #dead = false;
   #number = 0n;
   /** The oldest first. */
   #asked: Asked[] = [];
@@ -53,13 +55,14 @@ export class Liveness {
   sent(now: number): void {
     if (!this.#active) this.#measureAt = Math.max(this.#measureAt, now + ECHO_AFTER);
     this.#active = true;
-    if (this.#since === Infinity) this.#since = now;
+    if (this.#since === Infinity && !this.#dead) this.#since = now;
   }
 
   /** Something authentic came. */
   heard(): void {
     this.#since = Infinity;
     this.#questions = 0;
+    this.#dead = false;
   }
 
   /** A question, whether or not one is due. */
@@ -89,7 +92,8 @@ export class Liveness {
     this.#expire(now);
     if (now >= this.#since + ECHO_AFTER * (this.#questions + 1)) {
       if (++this.#questions < ECHO_MAX) return { ask: this.ask(now) };
-      this.heard(); // what is sent from now on is watched anew
+      this.heard();
+      this.#dead = true; // concluded once: it is called from now on, and looked for elsewhere
       return 'dead';
     }
     return this.#active && now >= this.#measureAt ? { ask: this.ask(now) } : undefined;
