@@ -138,8 +138,7 @@ export const SERVER_TABLE: Readonly<Record<PeerState, Readonly<Record<Message | 
   up: {
     login: logIn,
     challenge: ignore,
-    // Its RESPONSE again: the AUTH_OK was lost.
-    response: (server, _now, from) => server.confirm(from),
+    response: (server, _now, from, datagram) => server.confirmAgain(from, datagram),
     authOk: ignore,
     deny: ignore,
     keepalive: hear,
@@ -254,8 +253,7 @@ class Machine {
     const challenges = pending.earlier ? [pending.challenge, pending.earlier] : [pending.challenge];
     const keying = this.#proven(secret, datagram, challenges);
     if (keying === undefined) {
-      const { session } = peer;
-      if (session !== undefined && this.#proven(session.secret, datagram, session.challenges)) return;
+      if (this.#isLate(peer, datagram)) return;
       this.dropPending(from);
       this.refuse(now, from, datagram, whyRefused(secret, datagram.length));
       return;
@@ -279,6 +277,18 @@ class Machine {
     this.hear(now, from);
     this.effects.push({ do: again ? 'rekey' : 'plug', peer: from, id, keying });
     this.confirm(from);
+  }
+
+  /** A RESPONSE of a peer that is up: the AUTH_OK was lost, unless the peer has another key than its session (§2.3). */
+  confirmAgain(from: Remote, datagram: Uint8Array): void {
+    const peer = this.#peers.get(remoteKey(from)) as Peer;
+    if (equal((peer.session as Session).response, datagram) || this.#isLate(peer, datagram))
+      this.confirm(from);
+  }
+
+  /** Whether a RESPONSE answers a challenge that is done with. */
+  #isLate({ session }: Peer, response: Uint8Array): boolean {
+    return session !== undefined && this.#proven(session.secret, response, session.challenges) !== undefined;
   }
 
   /** How a RESPONSE was sealed that answers one of these challenges; undefined when it answers none. */

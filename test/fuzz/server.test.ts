@@ -36,7 +36,7 @@ const SAID: Record<PeerState, [said: string[], taken: string[]]> = {
     ],
     ['response'],
   ],
-  up: [['', 'send authOk'], []],
+  up: [[''], []],
   rechallenged: [
     [
       '',
