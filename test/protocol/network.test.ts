@@ -236,7 +236,7 @@ describe('junk', () => {
     // Each is answered once at most; besides, the client logs in once a second at most, by 2 datagrams,
     // or 6 when it repeats its RESPONSE, and each of those is answered once.
     expect(net.sent.length - before).toBeLessThanOrEqual(500 + 10 * 12);
-    expect(net.sent.length - before).toBeGreaterThan(50);
+    expect(net.sent.length - before).toBeGreaterThan(10);
     net.run(2 * MINUTE);
     const quiet = net.sent.length;
     net.run(10 * MINUTE);
