@@ -60,6 +60,8 @@ export class SecureNode {
   /** Frames that came, in their order. */
   readonly frames: Uint8Array[] = [];
   readonly effects: SecureEffect[] = [];
+  /** What its host does about an effect besides. */
+  react: (effect: SecureEffect) => void = () => {};
   readonly #core: Core;
   #guard = new Guard();
   #told = 0;
@@ -96,6 +98,7 @@ export class SecureNode {
       effect: (effect) => {
         this.#guard.check(effect);
         this.effects.push(effect);
+        this.react(effect);
       },
     });
   }

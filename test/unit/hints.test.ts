@@ -9,6 +9,7 @@ const peer: Peer = {
   publicKey: new Uint8Array(32),
   name: 'alice',
   enrolled: false,
+  guest: false,
   endpoint: undefined,
   sealing: undefined,
   hello: undefined,

@@ -48,6 +48,15 @@ export const EAGER_TIMEOUT = 400;
 /** And how long it is tried so often. */
 export const EAGER_TIME = 600_000;
 
+/** What is known of a guest, but its keys, is forgotten this long after it first called (§8.2). */
+export const GUEST_TIME = 10_000;
+/** What a guest calls itself is no longer. */
+export const GUEST_NAME_MAX = 63;
+
+/** An invite is remembered for this long after its time is over, and so many at a time (§8.4). */
+export const INVITE_KEPT = 7 * 86_400_000;
+export const INVITES_MAX = 64;
+
 /** A cookie, and the secret that cookies are made with, hold this long. */
 export const COOKIE_LIFETIME = 120_000;
 /** Under load, still, after the last message that was too many. */

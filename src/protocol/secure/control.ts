@@ -1,12 +1,16 @@
 import { type Remote, remoteText } from '../remote.js';
+import { copyKey } from '../secret.js';
+import { GUEST_NAME_MAX, KEY_BYTES } from './constants.js';
 
 /** First byte of a control payload. */
 export const CONTROL = 0x02;
 const RECORD_HEADER = 3;
-const TYPE = { HELLO: 1, GOAWAY: 2, ECHO: 3, ECHO_REPLY: 4 } as const;
+const TYPE = { HELLO: 1, GOAWAY: 2, ECHO: 3, ECHO_REPLY: 4, ENROL: 5, ENROL_ANSWER: 6 } as const;
 const VERSION = 1;
 const HELLO_BYTES = 5;
 const ECHO_BYTES = 8;
+const ENROL_BYTES = 2 * KEY_BYTES;
+const ENROL_ANSWER_BYTES = 5;
 /** `[IPv6 address%zone]:port` is no longer. */
 const ADDRESS_MAX = 80;
 
@@ -14,6 +18,28 @@ const ADDRESS_MAX = 80;
 export const CAPABILITY = { ECHO: 1, GOAWAY: 2 } as const;
 /** Of this end. */
 export const CAPABILITIES = CAPABILITY.ECHO | CAPABILITY.GOAWAY;
+
+/** What a guest says of the peer that it wants to be (secure.md §8.3). */
+export interface Introduction {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 32 bytes. */
+  readonly presharedKey: Uint8Array;
+  /** What its machine is called: letters, digits and `.-_`; empty where it does not say. */
+  readonly name: string;
+}
+
+/** What a server may answer, by number. */
+export const ENROL_RESULTS = ['enrolled', 'used', 'over', 'not kept', 'no key'] as const;
+export type EnrolResult = (typeof ENROL_RESULTS)[number];
+
+/** A server's answer to a guest. */
+export interface EnrolAnswer {
+  /** `unknown`: of a later version. */
+  readonly result: EnrolResult | 'unknown';
+  /** When the invite was used, or was over, s since 1970; 0 where that does not matter. */
+  readonly time: number;
+}
 
 /** What the ends say to each other besides frames (secure.md §7). */
 export type Control =
@@ -25,7 +51,9 @@ export type Control =
     }
   | { readonly what: 'goaway' }
   | { readonly what: 'echo'; readonly token: Uint8Array }
-  | { readonly what: 'echo reply'; readonly token: Uint8Array };
+  | { readonly what: 'echo reply'; readonly token: Uint8Array }
+  | ({ readonly what: 'enrol' } & Introduction)
+  | ({ readonly what: 'enrol answer' } & EnrolAnswer);
 
 function payload(type: number, ...parts: Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
@@ -44,7 +72,7 @@ export function hello(peer: Remote): Uint8Array {
   const able = new DataView(new ArrayBuffer(HELLO_BYTES));
   able.setUint8(0, VERSION);
   able.setUint32(1, CAPABILITIES);
-  const address = Uint8Array.from(remoteText(peer).slice(0, ADDRESS_MAX), (letter) => letter.charCodeAt(0));
+  const address = asciiOf(remoteText(peer).slice(0, ADDRESS_MAX));
   return payload(TYPE.HELLO, new Uint8Array(able.buffer), address);
 }
 
@@ -63,12 +91,33 @@ export function echoReply(token: Uint8Array): Uint8Array {
   return payload(TYPE.ECHO_REPLY, token);
 }
 
+const text = (bytes: Uint8Array) => String.fromCharCode(...bytes);
+const asciiOf = (letters: string) => Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+
+/** A guest's name as it goes into logs and lists; empty for any that does not. */
+export function guestName(name: string): string {
+  return name.length <= GUEST_NAME_MAX && /^[\w.-]*$/.test(name) ? name : '';
+}
+
+/** Asks to be let in. Holds a key: to be wiped. */
+export function enrol({ publicKey, presharedKey, name }: Introduction): Uint8Array {
+  return payload(TYPE.ENROL, publicKey, presharedKey, asciiOf(guestName(name)));
+}
+
+/** Says what became of that. */
+export function enrolAnswer(result: EnrolResult, time: number): Uint8Array {
+  const body = new DataView(new ArrayBuffer(ENROL_ANSWER_BYTES));
+  body.setUint8(0, ENROL_RESULTS.indexOf(result));
+  body.setUint32(1, time);
+  return payload(TYPE.ENROL_ANSWER, new Uint8Array(body.buffer));
+}
+
 function record(type: number, body: Uint8Array): Control | 'malformed' | undefined {
   switch (type) {
     case TYPE.HELLO: {
       if (body.length < HELLO_BYTES) return 'malformed';
       const view = new DataView(body.buffer, body.byteOffset);
-      const seenAt = String.fromCharCode(...body.subarray(HELLO_BYTES));
+      const seenAt = text(body.subarray(HELLO_BYTES));
       // It goes into logs: nothing that is no address does.
       const readable = seenAt.length <= ADDRESS_MAX && /^[\w.:[\]%-]*$/.test(seenAt);
       return {
@@ -84,6 +133,20 @@ function record(type: number, body: Uint8Array): Control | 'malformed' | undefin
     case TYPE.ECHO_REPLY:
       if (body.length !== ECHO_BYTES) return 'malformed';
       return { what: type === TYPE.ECHO ? 'echo' : 'echo reply', token: body.slice() };
+    case TYPE.ENROL:
+      if (body.length < ENROL_BYTES) return 'malformed';
+      return {
+        what: 'enrol',
+        publicKey: body.slice(0, KEY_BYTES),
+        presharedKey: copyKey(body.subarray(KEY_BYTES, ENROL_BYTES)),
+        name: guestName(text(body.subarray(ENROL_BYTES))),
+      };
+    case TYPE.ENROL_ANSWER: {
+      if (body.length < ENROL_ANSWER_BYTES) return 'malformed';
+      const view = new DataView(body.buffer, body.byteOffset);
+      const result = ENROL_RESULTS[view.getUint8(0)] ?? 'unknown';
+      return { what: 'enrol answer', result, time: view.getUint32(1) };
+    }
     default:
       return undefined; // of a later version
   }

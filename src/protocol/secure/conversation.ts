@@ -2,7 +2,18 @@
 // (secure.md §7).
 import type { Remote } from '../remote.js';
 import { EAGER_TIME, GREETING_INTERVAL, GREETINGS } from './constants.js';
-import { CAPABILITY, type Control, echo, echoReply, goaway, hello, readControls } from './control.js';
+import {
+  CAPABILITY,
+  type Control,
+  type EnrolResult,
+  echo,
+  echoReply,
+  enrol,
+  enrolAnswer,
+  goaway,
+  hello,
+  readControls,
+} from './control.js';
 import type { Peer, PeerState } from './peer.js';
 import type { SecureEffect } from './terms.js';
 
@@ -43,6 +54,12 @@ export class Conversation {
    */
   begin(now: number, peer: PeerState): boolean {
     if (!this.#speaks || peer.stock) return false;
+    if (peer.introduction !== undefined) {
+      peer.greetings++;
+      this.#say(peer, enrol(peer.introduction));
+      peer.greetAt = now + GREETING_INTERVAL;
+      return true;
+    }
     if (peer.hello === undefined && peer.greetings >= GREETINGS) return false;
     this.#greet(peer);
     peer.greetAt = now + GREETING_INTERVAL;
@@ -107,8 +124,22 @@ export class Conversation {
 
   #take(now: number, peer: PeerState, place: number, control: Control): void {
     const { current } = peer;
+    if (control.what === 'enrol' && !(peer.guest && current?.place === place)) control.presharedKey.fill(0);
     // What was said in an earlier session comes late: it is of no use now.
     if (current === undefined || current.place !== place) return;
+    if (peer.guest || peer.introduction !== undefined) {
+      if (control.what === 'goaway') this.#events.left(now, peer);
+      else if (peer.guest && control.what === 'enrol') {
+        const { publicKey, presharedKey, name } = control;
+        peer.greetings++; // it is told goodbye as well
+        this.#events.push({ do: 'enrol', peer, introduction: { publicKey, presharedKey, name } });
+      } else if (!peer.guest && control.what === 'enrol answer') {
+        peer.greetAt = Infinity;
+        peer.introduced();
+        this.#events.push({ do: 'answer', peer, answer: { result: control.result, time: control.time } });
+      }
+      return;
+    }
     switch (control.what) {
       case 'hello': {
         const { version, capabilities, seenAt } = control;
@@ -127,6 +158,11 @@ export class Conversation {
         peer.liveness.answer(now, control.token);
         break;
     }
+  }
+
+  /** Answers a guest. @param time s since 1970 */
+  answer(peer: PeerState, result: EnrolResult, time: number): void {
+    if (peer.current !== undefined) this.#say(peer, enrolAnswer(result, time));
   }
 
   #say(peer: Peer, payload: Uint8Array): void {

@@ -6,6 +6,7 @@ import type { Random } from '../session-key.js';
 import { Callers } from './callers.js';
 import {
   EAGER_TIMEOUT,
+  GUEST_TIME,
   IDENTIFIER,
   JITTER,
   KEY_BYTES,
@@ -145,6 +146,7 @@ export class Handshakes {
       this.#outbox.refuse(from, peer);
       return;
     }
+    if (peer.guest) peer.timers.guest = Math.min(peer.timers.guest, now + GUEST_TIME);
     this.hear(now, peer, from, true);
     this.#respond(now, peer, state, initiationParts(message).ephemeral, senderOf(message));
   }

@@ -10,6 +10,7 @@ import {
   RESOLVE_INTERVAL,
   SILENCE_TIMEOUT,
 } from './constants.js';
+import type { EnrolResult } from './control.js';
 import { Conversation, eagerUntil } from './conversation.js';
 import { Handshakes } from './handshakes.js';
 import { Keypairs } from './keypairs.js';
@@ -111,6 +112,7 @@ export class SecureMachine {
     this.#peers.remove(peer);
     this.#cutOff(state, 'removed');
     state.preshared.fill(0);
+    state.introduced();
     state.staticShared.fill(0);
   }
 
@@ -181,6 +183,14 @@ export class SecureMachine {
    */
   control(now: number, peer: Peer, place: number, payload: Uint8Array): void {
     if (this.#peers.has(peer)) this.#conversation.receive(now, peer as PeerState, place, payload);
+  }
+
+  /**
+   * Answers a guest that has asked to be let in.
+   * @param time when the invite was used, or was over, s since 1970
+   */
+  answer(peer: Peer, result: EnrolResult, time = 0): void {
+    if (this.#peers.has(peer)) this.#conversation.answer(peer as PeerState, result, time);
   }
 
   /** Something is to be sent to a peer, so that a quiet way stays; where it answers questions, one, so that it is watched. */
@@ -255,6 +265,7 @@ export class SecureMachine {
       if (timers.retry === Infinity) this.#erase(peer);
       else timers.erase = now + REKEY_ATTEMPT_TIME;
     }
+    if (now >= timers.guest) this.#cutOff(peer, 'disconnected');
     if (now >= timers.gone) this.#forget(peer, 'silent');
   }
 
@@ -306,6 +317,9 @@ export class SecureMachine {
     peer.timers.silence = Infinity;
     for (const keypair of peer.keypairs) this.#keypairs.drop(peer, keypair);
     this.#goDown(peer, why);
+    if (!peer.guest) return;
+    peer.timers.guest = Infinity;
+    peer.timestamp = new Uint8Array(peer.timestamp.length); // another holder's clock may be behind
   }
 
   /** Forgets what is left of handshakes. */

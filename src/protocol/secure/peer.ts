@@ -1,6 +1,8 @@
 import type { Race } from '../race.js';
 import { type Remote, remoteKey } from '../remote.js';
+import { copyKey } from '../secret.js';
 import { PLACES, REJECT_AFTER_TIME } from './constants.js';
+import type { Introduction } from './control.js';
 import { CookieHolder } from './cookie.js';
 import { Liveness } from './liveness.js';
 import type { KeyPair, SymmetricState } from './noise.js';
@@ -13,6 +15,8 @@ export interface Peer {
   readonly name: string;
   /** Whether it is gone when it is silent (secure.md §3.4). */
   readonly enrolled: boolean;
+  /** Whether it may enrol and no more (secure.md §8): it gets no port of the switch. */
+  readonly guest: boolean;
   /** Where its last authentic datagram came from; before that, where it was said to be. */
   readonly endpoint: Remote | undefined;
   /** The place of the keypair that seals; undefined while none does. */
@@ -55,7 +59,7 @@ export interface Handshake {
   readonly race: Race<Remote>;
 }
 
-export const TIMERS = ['retry', 'keepalive', 'silence', 'erase', 'gone'] as const;
+export const TIMERS = ['retry', 'keepalive', 'silence', 'erase', 'gone', 'guest'] as const;
 export type Timer = (typeof TIMERS)[number];
 
 /** What the machine knows of a peer. */
@@ -76,6 +80,7 @@ export class PeerState implements Peer {
     silence: Infinity,
     erase: Infinity,
     gone: Infinity,
+    guest: Infinity,
   };
   up = false;
   /** When the handshake that is under way is given up. */
@@ -98,6 +103,8 @@ export class PeerState implements Peer {
   greetings = 0;
   greetAt = Infinity;
   readonly liveness = new Liveness();
+  /** What we say to it of ourselves, as its guest, until it has answered. */
+  introduction: Introduction | undefined;
   /** Until when it is tried every second. */
   eagerUntil = -Infinity;
 
@@ -110,9 +117,19 @@ export class PeerState implements Peer {
     endpoint: Remote | undefined,
     readonly eager: boolean,
     readonly stock: boolean,
+    readonly guest: boolean,
+    introduction: Introduction | undefined,
   ) {
+    if (introduction !== undefined)
+      this.introduction = { ...introduction, presharedKey: copyKey(introduction.presharedKey) };
     this.cookie = new CookieHolder(publicKey);
     this.endpoint = endpoint;
+  }
+
+  /** It has answered, or is removed. */
+  introduced(): void {
+    this.introduction?.presharedKey.fill(0);
+    this.introduction = undefined;
   }
 
   get sealing(): number | undefined {

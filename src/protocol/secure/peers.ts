@@ -65,6 +65,8 @@ export class Peers {
       silent = 0,
       eager = false,
       stock = false,
+      guest = false,
+      introduction,
     } = options;
     if (publicKey.length !== KEY_BYTES) throw new RangeError('a public key has 32 bytes');
     if (presharedKey !== undefined && presharedKey.length !== KEY_BYTES)
@@ -88,6 +90,8 @@ export class Peers {
       endpoint,
       eager,
       stock,
+      guest,
+      introduction,
     );
     if (enrolled) peer.timers.gone = now + this.forgetAfter - silent; // also if it never comes
     this.#all.set(id, peer);

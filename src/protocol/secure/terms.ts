@@ -2,6 +2,7 @@
 import type { TransportKeys } from '../../core/terms.js';
 import type { Remote } from '../remote.js';
 import type { Random } from '../session-key.js';
+import type { EnrolAnswer, Introduction } from './control.js';
 import type { Peer } from './peer.js';
 
 /** All reasons for which the machine drops a datagram. */
@@ -78,6 +79,10 @@ export type SecureEffect =
   | { readonly do: 'down'; readonly peer: Peer; readonly why: SecureDown }
   /** An enrolled peer has been removed. */
   | { readonly do: 'gone'; readonly peer: Peer; readonly why: SecureGone }
+  /** A guest asks to be let in: say answer(), and wipe the preshared key. */
+  | { readonly do: 'enrol'; readonly peer: Peer; readonly introduction: Introduction }
+  /** A peer has answered to the introduction. */
+  | { readonly do: 'answer'; readonly peer: Peer; readonly answer: EnrolAnswer }
   /** The peer does not answer; it is tried again when there is something to send. Drop what waits for it. */
   | { readonly do: 'unanswered'; readonly peer: Peer }
   /** For the log and the counts. */
@@ -121,4 +126,8 @@ export interface PeerOptions {
   readonly eager?: boolean;
   /** Whether it is a WireGuard of another make, which knows no control payloads: it is never sent one. */
   readonly stock?: boolean;
+  /** Whether it may enrol and no more (§8). */
+  readonly guest?: boolean;
+  /** What is said to it to be let in, as its guest; the machine keeps a copy of the preshared key. */
+  readonly introduction?: Introduction;
 }
