@@ -445,7 +445,9 @@ export class Core {
       const at = CONTROLS + i * CONTROLS_BYTES;
       const [session, place, length] = words.subarray(at >> 2, (at >> 2) + 3);
       const from = at + CONTROLS_PAYLOAD;
-      const payload = this.ring.bytes.slice(from, from + (length as number));
+      const opened = this.ring.bytes.subarray(from, from + (length as number));
+      const payload = opened.slice();
+      opened.fill(0); // it may hold a key
       return { session: session as number, place: place as number, payload };
     });
   }

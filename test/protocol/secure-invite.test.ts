@@ -287,7 +287,7 @@ async function invited(more: { react?: (server: SecureNode) => EnrolResult | und
     node.restart();
     const own = { publicKey: bytes(32), presharedKey: bytes(32), name: 'laptop', ...introduction };
     node.add(server, { endpoint: server.remote, eager: true, presharedKey: preshared, introduction: own });
-    const answers = () => node.effects.flatMap((effect) => (effect.do === 'answer' ? [effect.answer] : []));
+    const answers = () => node.effects.flatMap((effect) => (effect.do === 'verdict' ? [effect.answer] : []));
     const call = () => {
       node.machine.wanted(network.now, node.peer);
       node.timer();

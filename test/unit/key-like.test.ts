@@ -6,6 +6,7 @@ import { CryptcabError } from '../../src/error.js';
 import { hideKeys, mayBeKey } from '../../src/key-like.js';
 import { keyText, newPrivateKey } from '../../src/keys/key-text.js';
 import { parsePeers } from '../../src/keys/peers-file.js';
+import { writeInviteLine } from '../../src/protocol/secure/invite-line.js';
 import { randomness } from '../seed.js';
 
 const random = randomness();
@@ -14,6 +15,10 @@ const hex = (bytes: number) => Buffer.from(random.bytes(bytes)).toString('hex');
 /** Keys as text, in each form. */
 function forms(): string[] {
   const key = keyText(newPrivateKey(random.bytes));
+  const line = writeInviteLine({
+    ...{ serverPublicKey: random.bytes(32), privateKey: random.bytes(32), presharedKey: random.bytes(32) },
+    ...{ until: 1_800_000_000, places: [{ host: 'lab.example.org', port: 7667 }] },
+  });
   return [
     key,
     key.slice(0, -1),
@@ -21,6 +26,11 @@ function forms(): string[] {
     `${'A'.repeat(43)}=`,
     ...[24, 32, 44].map(hex),
     hex(24).toUpperCase(),
+    line,
+    // Torn ones: what a terminal has wrapped, and what somebody has not copied whole.
+    line.slice(0, 100),
+    line.slice(-70),
+    line.slice(11),
   ];
 }
 

@@ -136,7 +136,7 @@ export class Conversation {
       } else if (!peer.guest && control.what === 'enrol answer') {
         peer.greetAt = Infinity;
         peer.introduced();
-        this.#events.push({ do: 'answer', peer, answer: { result: control.result, time: control.time } });
+        this.#events.push({ do: 'verdict', peer, answer: { result: control.result, time: control.time } });
       }
       return;
     }

@@ -82,7 +82,7 @@ export type SecureEffect =
   /** A guest asks to be let in: say answer(), and wipe the preshared key. */
   | { readonly do: 'enrol'; readonly peer: Peer; readonly introduction: Introduction }
   /** A peer has answered to the introduction. */
-  | { readonly do: 'answer'; readonly peer: Peer; readonly answer: EnrolAnswer }
+  | { readonly do: 'verdict'; readonly peer: Peer; readonly answer: EnrolAnswer }
   /** The peer does not answer; it is tried again when there is something to send. Drop what waits for it. */
   | { readonly do: 'unanswered'; readonly peer: Peer }
   /** For the log and the counts. */
