@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { sentenceOf } from '../../dist/src/cli/help.js';
 import { COMMANDS } from '../../dist/src/options/commands.js';
+import { optionsOf, writtenAs } from '../../dist/src/options/spellings.js';
 import { OPTIONS } from '../../dist/src/options/table.js';
 
 const COLUMNS = 78;
@@ -33,36 +34,45 @@ function roff(text) {
 }
 
 /** What the page says below the name of an option or a command. */
-function described(explained) {
+function described(explained, spelling) {
   const held = explained.default ?? explained.otherwise;
   const sentences = [
-    `${sentenceOf(explained).replace(/^[a-z]/, (letter) => letter.toUpperCase())}.`,
+    `${sentenceOf(explained, spelling).replace(/^[a-z]/, (letter) => letter.toUpperCase())}.`,
     ...(explained.more === undefined ? [] : [explained.more]),
-    ...(held === undefined ? [] : [`Default: ${held}.`]),
+    ...(held === undefined ? [] : [`Default: ${held}${ofConnect(explained, spelling)}.`]),
   ];
   return lines(roff(sentences.join(' ')));
 }
 
+/** What holds with connect, where that is something else. */
+const ofConnect = ({ connectDefault }, spelling) =>
+  connectDefault === undefined || spelling !== undefined ? '' : `, of connect ${connectDefault.text}`;
+
 const list = (items) => ['.Bl -tag -width Ds', ...items.flat(), '.El'];
 const argument = (value) => (value === undefined ? '' : ` Ar ${value.placeholder}`);
 
-function optionItem(option) {
-  const { short, long, aliases = [], value } = option;
-  const names = [...(short === undefined ? [] : [short]), ...[long, ...aliases].map((name) => `-${name}`)];
-  return [`.It ${names.map((name) => `Fl ${name}`).join(' , ')}${argument(value)}`, ...described(option)];
+function optionItem(option, { short, long }, spelling) {
+  const names = [...(short === undefined ? [] : [short]), ...long.map((name) => `-${name}`)];
+  const written = names.map((name) => `Fl ${name}`).join(' , ');
+  return [`.It ${written}${argument(option.value)}`, ...described(option, spelling)];
 }
 
+/** The options of a cable that is asked for so. @param spelling without it, all of `cryptcab` */
+const cable = (keys, as, spelling) =>
+  list(keys.map((key) => optionItem(OPTIONS[key], writtenAs(as, OPTIONS[key]), spelling)));
+
 /** A command and what may follow it, as words of mdoc. */
-function commandWords(name, { options = {}, operands }) {
+function commandWords(name, { options = {}, operands, cableEnd: end }) {
   const words = Object.entries(options).map(([long, { value }]) => `Oo Fl -${long}${argument(value)} Oc`);
   if (operands !== undefined)
     words.push(`Ar ${operands.placeholder}`.replace(/^Ar \[(.*)\]$/, 'Oo Ar $1 Oc'));
+  if (end !== undefined) words.push('Op Ar OPTION ...');
   return [`Cm ${name}`, ...words];
 }
 
 function commandItem([name, terms]) {
   const { options = {} } = terms;
-  const own = Object.entries(options).map(([long, option]) => optionItem({ long, ...option }));
+  const own = Object.entries(options).map(([long, option]) => optionItem(option, { long: [long] }));
   return [
     `.It ${commandWords(name, terms).join(' ')}`,
     ...described(terms),
@@ -71,6 +81,7 @@ function commandItem([name, terms]) {
 }
 
 const rows = Object.values(OPTIONS);
+const keysOf = (spelling) => optionsOf(spelling, OPTIONS);
 const commands = Object.entries(COMMANDS);
 const variables = (names) =>
   rows.filter(({ variable }) => variable !== undefined && (names ?? [variable]).includes(variable));
@@ -78,8 +89,24 @@ const variables = (names) =>
 const PARTS = {
   synopsis: () =>
     commands.flatMap(([name, terms]) => ['.Nm', ...commandWords(name, terms).map((word) => `.${word}`)]),
-  options: () => list(rows.filter(({ long }) => long !== undefined).map(optionItem)),
-  original: () => list(rows.filter(({ original }) => original).map(optionItem)),
+  options: () => cable([...new Set([...keysOf('serve'), ...keysOf('connect')])], 'serve'),
+  'options-alone': () =>
+    cable(
+      keysOf('options').filter((key) => OPTIONS[key].style === 'options'),
+      'options',
+    ),
+  original: () =>
+    cable(
+      keysOf('vde_cryptcab').filter((key) => OPTIONS[key].original),
+      'vde_cryptcab',
+      'vde_cryptcab',
+    ),
+  kept: () =>
+    cable(
+      keysOf('vde_cryptcab').filter((key) => OPTIONS[key].kept),
+      'vde_cryptcab',
+      'vde_cryptcab',
+    ),
   commands: () => list(commands.map(commandItem)),
   environment: (...names) =>
     list(

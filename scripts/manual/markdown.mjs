@@ -1,6 +1,7 @@
 // The tables of docs/options.md.
 import { sentenceOf, usageOf } from '../../dist/src/cli/help.js';
 import { COMMANDS } from '../../dist/src/options/commands.js';
+import { optionsOf, writtenAs } from '../../dist/src/options/spellings.js';
 import { OPTIONS } from '../../dist/src/options/table.js';
 
 const code = (text) => `\`${text}\``;
@@ -11,10 +12,19 @@ function table(heads, rows) {
 }
 
 /** How an option is written: `-p`, `--localport PORT`. */
-function written({ short, long, aliases = [], value }) {
-  const names = [long, ...aliases].map((name) => `--${name}`);
+function written(option) {
+  const { short, long } = writtenAs(option.style === 'options' ? 'options' : 'serve', option);
+  const { value } = option;
+  const names = long.map((name) => `--${name}`);
   if (value !== undefined) names.push(`${names.pop()} ${value.placeholder}`);
   return [...(short === undefined ? [] : [`-${short}`]), ...names].map(code).join(', ');
+}
+
+/** Who has it. */
+function owners(key) {
+  const has = (spelling) => optionsOf(spelling, OPTIONS).includes(key);
+  const names = ['serve', 'connect', 'vde_cryptcab'].filter(has);
+  return OPTIONS[key].style === 'options' ? [...names, 'options alone'].join(', ') : names.join(', ');
 }
 
 /** What the library calls it. */
@@ -29,8 +39,9 @@ function meaning(option) {
   return `${sentenceOf(option)}${more === undefined ? '' : `. ${more.replace(/\.$/, '')}`}`;
 }
 
-function held({ default: usual, otherwise, value }, key) {
-  if (usual !== undefined) return typeof usual === 'string' ? code(usual) : String(usual);
+function held({ default: usual, otherwise, value, connectDefault }, key) {
+  const ofConnect = connectDefault === undefined ? '' : `; \`connect\`: ${connectDefault.text}`;
+  if (usual !== undefined) return `${typeof usual === 'string' ? code(usual) : usual}${ofConnect}`;
   if (otherwise !== undefined) return otherwise;
   return value === undefined && key !== 'help' && key !== 'version' ? 'off' : '';
 }
@@ -38,11 +49,12 @@ function held({ default: usual, otherwise, value }, key) {
 const TABLES = {
   options: () =>
     table(
-      ['option', 'in the library', 'meaning', 'default'],
+      ['option', 'of', 'in the library', 'meaning', 'default'],
       Object.entries(OPTIONS)
         .filter(([, { long }]) => long !== undefined)
         .map(([key, option]) => [
           written(option),
+          owners(key),
           inLibrary(key, option),
           meaning(option),
           held(option, key),

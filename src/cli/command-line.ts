@@ -1,6 +1,6 @@
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { hideKeys } from '../key-like.js';
-import { runCommand } from './commands.js';
+import { runCommand, type Said } from './commands.js';
 import { isDaemonChild, releaseParent, tellParent } from './daemon.js';
 import { limitText, unexpectedText } from './limits.js';
 import { Answer, parseOptions, type Settings, UsageError } from './options.js';
@@ -18,6 +18,16 @@ function lineOf(error: unknown): string {
   if (/^E[A-Z0-9]+$/.test(codeOf(error) ?? '') && 'syscall' in (error as Error))
     return hideKeys(messageOf(error));
   return unexpectedText(error);
+}
+
+/** What a command has to say; undefined where the words ask for a cable. */
+async function commandOf(words: readonly string[]): Promise<Said | undefined> {
+  try {
+    return await runCommand(name, words);
+  } catch (error) {
+    if (error instanceof Answer) return { out: error.message, faults: [] };
+    throw error;
+  }
 }
 
 /** What the command line asks for; text where that is all there is to do. */
@@ -38,14 +48,16 @@ export async function runCommandLine(): Promise<number> {
   const daemonChild = isDaemonChild();
   try {
     const words = process.argv.slice(2);
-    const answer = await runCommand(words);
+    const answer = await commandOf(words);
     if (answer !== undefined) {
       const read = await print(answer.out);
       for (const fault of answer.faults) say(fault);
       return read && answer.faults.length === 0 ? 0 : 1;
     }
     // What it takes to run a cable is loaded when one is run.
-    const details = words.includes('--version') ? (await import('./details.js')).details : () => [];
+    const details = words.some((word) => word === '--version' || /^-\w*V/.test(word))
+      ? (await import('./details.js')).details
+      : () => [];
     const settings = readOptions(words, details);
     if (typeof settings === 'string') return (await print(settings)) ? 0 : 1;
     const cable = await import('./cable.js');

@@ -1,6 +1,8 @@
 // Commands that are none of the cable's. Each is loaded when it is asked for: a program that only answers answers at once.
 import type { CommandName, Shell } from '../options/commands.js';
-import { commandNamed, readWords } from './words.js';
+import { ORIGINAL_NAME } from './options.js';
+import { UsageError } from './usage.js';
+import { commandNamed, noCommand, readWords } from './words.js';
 
 /** What a command has to say. */
 export interface Said {
@@ -12,17 +14,31 @@ export interface Said {
 
 /**
  * Runs a command.
+ * @param name the name that the program was called by
  * @param argv of the program
- * @returns undefined when no command is named: these are options of the cable's
+ * @returns undefined when these words ask for a cable
  * @throws UsageError, or CryptcabError when it cannot be done
  */
-export async function runCommand(argv: readonly string[]): Promise<Said | undefined> {
-  const named = commandNamed(argv[0], argv[1]);
-  return named && run(named.command, argv.slice(named.words));
+export async function runCommand(name: string, argv: readonly string[]): Promise<Said | undefined> {
+  const [first, second] = argv;
+  if (name === ORIGINAL_NAME) {
+    if (first === undefined || commandNamed(first, second) === undefined) return undefined;
+    throw new UsageError(`${ORIGINAL_NAME} has no commands: say cryptcab ${first}`);
+  }
+  if (first === undefined) return says((await import('./help.js')).shortHelp());
+  const named = commandNamed(first, second);
+  if (named !== undefined) return run(named.command, argv.slice(named.words));
+  if (/^[^-]/.test(first)) throw new UsageError(noCommand(first));
+  return undefined;
 }
 
-async function run(command: CommandName, args: readonly string[]): Promise<Said> {
+async function run(command: CommandName, args: readonly string[]): Promise<Said | undefined> {
   switch (command) {
+    case 'serve':
+    case 'connect':
+      return undefined;
+    case 'help':
+      return says((await import('./topics.js')).help(readWords(command, args).operands));
     case 'enroll': {
       const { options } = readWords(command, args);
       const { enroll, wishedPort } = await import('./enroll.js');

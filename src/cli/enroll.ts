@@ -29,7 +29,7 @@ export async function enroll(
   line.fill(0);
   if (introduction === undefined) {
     throw new CryptcabError(
-      'enroll reads a line PUBLIC-KEY PRESHARED-KEY: a client runs it by ssh, with --secure -c USER@HOST',
+      'enroll reads a line PUBLIC-KEY PRESHARED-KEY: a client runs it by ssh, with cryptcab connect USER@HOST',
     );
   }
   const { path } = await oneServer(port, place);

@@ -1,65 +1,147 @@
 // What --help says, from the tables.
-import { COMMANDS } from '../options/commands.js';
+import { COMMANDS, type CommandName } from '../options/commands.js';
+import type { Spelling } from '../options/spellings.js';
 import type { OptionKey } from '../options/table.js';
 import type { CommandTerms, Explained, Option } from '../options/terms.js';
 import { rows } from './names.js';
 
 /** A sentence of the tables as a terminal shows it. */
-export const plain = (text: string) => text.replaceAll('`', '');
+export const plain = (text: string) => text.replaceAll('`', '').replace(/\[([^\]]+)\]\([^)]*\)/g, '$1');
 
 /** What a cable has to be for an option, before its sentence; nothing where any will do. */
-function whose({ end, cable }: Pick<Option, 'end' | 'cable'>): string {
-  if (cable !== 'secure') return end === undefined ? '' : end === 'client' ? 'with `-c`: ' : 'server: ';
-  if (end === undefined) return 'with `--secure`: ';
-  return end === 'client' ? 'with `--secure` and `-c`: ' : 'with `--secure`, server: ';
+function whose({ end, cable }: Pick<Option, 'end' | 'cable'>, spelling: Spelling | undefined): string {
+  if (spelling === 'serve' || spelling === 'connect') return cable === 'classic' ? 'with `--classic`: ' : '';
+  const where = end === undefined ? [] : [end === 'client' ? 'client' : 'server'];
+  if (cable !== undefined) where.unshift(cable);
+  return where.length === 0 || (cable === 'classic' && spelling === 'vde_cryptcab')
+    ? ''
+    : `${where.join(' ')}: `;
 }
 
-/** The sentence about an option, without its full stop. */
-export function sentenceOf(option: Explained & Pick<Option, 'end' | 'cable'>): string {
+/**
+ * The sentence about an option, without its full stop.
+ * @param spelling how it is written; the sentence then says only what that leaves open
+ */
+export function sentenceOf(option: Explained & Pick<Option, 'end' | 'cable'>, spelling?: Spelling): string {
   const { value, text } = option;
-  return `${whose(option)}${text}${value?.kind === 'number' ? `, ${value.min} to ${value.max}` : ''}`;
+  return `${whose(option, spelling)}${text}${value?.kind === 'number' ? `, ${value.min} to ${value.max}` : ''}`;
 }
 
 /** What --help says of an option. */
-export function explain(key: OptionKey): string {
+export function explain(key: OptionKey, spelling: Spelling): string {
   const row = rows[key];
-  const held = row.default ?? row.otherwise;
-  return plain(`${sentenceOf(row)}${held === undefined ? '' : ` (default: ${held})`}`);
+  const { connectDefault } = row;
+  const held = (spelling === 'connect' ? connectDefault?.text : undefined) ?? row.default ?? row.otherwise;
+  return plain(`${sentenceOf(row, spelling)}${held === undefined ? '' : ` (default: ${held})`}`);
 }
 
-/** How a command is written: `cryptcab status [--port PORT]`. */
-export function usageOf(name: string, { options = {}, operands }: CommandTerms): string {
+/** What follows the name of a command: `[--port PORT]`. */
+export function argumentsOf({ options = {}, operands, usage }: CommandTerms): string {
   const words = Object.entries(options).map(([long, { value }]) =>
     value === undefined ? `[--${long}]` : `[--${long} ${value.placeholder}]`,
   );
   if (operands !== undefined) words.push(operands.placeholder);
-  return ['cryptcab', name, ...words].join(' ');
+  if (usage !== undefined) words.push(usage);
+  return words.join(' ');
 }
 
-/** What --help says after the options: other commands, the environment, signals. */
+/** How a command is written: `cryptcab status [--port PORT]`. */
+export function usageOf(name: string, terms: CommandTerms): string {
+  return ['cryptcab', name, argumentsOf(terms)].filter(Boolean).join(' ');
+}
+
+const terms = (name: CommandName): CommandTerms => COMMANDS[name];
+const names = Object.keys(COMMANDS) as CommandName[];
+/** The first sentence of all that is said. */
+const WHAT = 'An encrypted Ethernet cable over UDP, between the switches of two machines.';
+const FEW = `  cryptcab serve                  on one machine
+  cryptcab connect USER@HOST      on the other one, which may ssh to the first`;
+
+/** The commands, and what to type first. */
+function commandList(): string {
+  return `${WHAT}
+
+${FEW}
+
+Commands:
+${columns(names.map((name) => [name, terms(name).text]))}`;
+}
+
+/** What `cryptcab` says by itself. */
+export function shortHelp(): string {
+  return `${commandList()}
+
+cryptcab COMMAND --help explains a command and its options.
+cryptcab --help lists all options.
+`;
+}
+
+/** What precedes the options in the list of all. */
+export function helpBefore(): string {
+  return `${commandList()}
+
+Without a command the options alone make a cable, as those of vde_cryptcab do:
+with -c it is a client, without a server; with --secure it is the secure cable,
+which serve and connect are by themselves.`;
+}
+
+/** What --help says behind the options. */
 export function helpAfter(): string {
-  const commands = Object.entries(COMMANDS).map(([name, terms]): [string, string] => [
-    usageOf(name, terms),
-    terms.text,
-  ]);
-  const variables = Object.values(rows).flatMap(({ variable, text }): [string, string][] =>
-    variable === undefined ? [] : [[variable, text]],
-  );
-  return [
-    `\nOther commands:\n${columns(commands)}`,
-    `\nEnvironment:\n${columns(variables)}`,
-    '\nSIGUSR2 logs what was carried so far; SIGHUP opens the log file anew, and reads keys and peers again.',
-  ].join('\n');
+  return `\nEnvironment:\n${environment()}\n\n${SIGNALS}`;
 }
 
+function environment(): string {
+  return columns(
+    Object.values(rows).flatMap((row): [string, string][] =>
+      row.variable === undefined ? [] : [[row.variable, sentenceOf(row)]],
+    ),
+  );
+}
+
+const SIGNALS =
+  'SIGUSR2 logs what was carried so far; SIGHUP opens the log file anew, and reads keys and peers again.';
+
+/** What `help` explains besides commands and options. */
+export const TOPICS: Readonly<Record<string, () => string>> = {
+  environment: () => `${environment()}\n`,
+  signals: () => `${SIGNALS}\n`,
+};
+
+/** What a command other than a cable's own says of itself. */
+export function commandHelp(name: CommandName): string {
+  const { options = {}, text, more, alias } = terms(name);
+  const sentences = [`${text.replace(/^[a-z]/, (letter) => letter.toUpperCase())}.`, ...(more ? [more] : [])];
+  if (alias !== undefined) sentences.push(`${alias} is the same command.`);
+  const list = Object.entries(options).map(([long, option]): [string, string] => [
+    `--${long}${option.value === undefined ? '' : ` ${option.value.placeholder}`}`,
+    sentenceOf(option),
+  ]);
+  list.push(['-h, --help', 'print this']);
+  return `Usage: ${usageOf(name, terms(name))}\n\n${plain(sentences.join(' '))}\n\nOptions:\n${columns(list)}\n`;
+}
+
+/** How wide a terminal is taken to be. */
+const COLUMNS = 80;
 /** The first column; what is wider has a line of its own. */
 const WIDTH = 32;
 
 function columns(lines: readonly (readonly [string, string])[]): string {
+  const width = Math.min(WIDTH, Math.max(...lines.map(([name]) => name.length)));
+  const indent = ' '.repeat(width + 4);
   return lines
     .map(([name, text]) => {
-      const gap = name.length > WIDTH ? `\n${' '.repeat(WIDTH + 4)}` : ' '.repeat(WIDTH + 2 - name.length);
-      return `  ${name}${gap}${plain(text)}`;
+      const rest = wrapped(plain(text), COLUMNS - indent.length).join(`\n${indent}`);
+      return name.length > width ? `  ${name}\n${indent}${rest}` : `  ${name.padEnd(width)}  ${rest}`;
     })
     .join('\n');
+}
+
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }

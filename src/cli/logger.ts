@@ -5,8 +5,8 @@ import { LineSink } from './line-sink.js';
 import { commandText } from './names.js';
 import { say, standardError } from './say.js';
 
-/** Level of the log by how often -v was given; from the third on, the tap adds datagrams (main.ts). */
-const LEVELS = ['warn', 'info', 'debug', 'trace'] as const;
+/** Level of the log by how often -v was given, after that for -q; from the third on, the tap adds datagrams (main.ts). */
+const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
 
 export interface CommandLog {
   readonly log: Logger;
@@ -22,7 +22,7 @@ export interface CommandLog {
  * @throws CryptcabError when the file cannot be opened
  */
 export function openLog(verbosity: number, file: string | undefined): CommandLog {
-  const options = { level: LEVELS[Math.min(verbosity, LEVELS.length - 1)] as string, base: null };
+  const options = { level: LEVELS[Math.min(verbosity + 1, LEVELS.length - 1)] as string, base: null };
   const colour = wantsColour(process.env);
   const format = (line: string) => {
     const named = commandText(line);

@@ -1,22 +1,31 @@
 // What the command line calls an option, in all that it says.
 import { textWith } from '../options/name.js';
 import { OPTIONS, type OptionKey } from '../options/table.js';
-import type { Option } from '../options/terms.js';
+import type { Option, Style } from '../options/terms.js';
 
 /** The options of the table, by the name that they have in the code. */
 export const rows: Readonly<Record<OptionKey, Option>> = OPTIONS;
+
+/** How the person who reads along has asked for a cable. */
+let style: Style = 'options';
+
+/** What is said from now on has the names of that style. */
+export function speak(now: Style): void {
+  style = now;
+}
 
 /**
  * What an option is called: `-p`, `--bind`, `SCP_EXTRA_OPTIONS`.
  * @param following the value that follows it, empty for any
  */
 export function commandName(key: OptionKey, following?: string): string {
-  const { variable, short, long, value, called } = rows[key];
+  const { variable, short, long, value, called, named } = rows[key];
   if (variable !== undefined) return variable;
-  const name = short === undefined ? `--${long}` : `-${short}`;
+  const own = style === 'named' ? named : undefined;
+  const name = own ?? (short === undefined ? `--${long}` : `-${short}`);
   if (following === undefined || value === undefined) return name;
   if (following !== '') return `${name} ${following}`;
-  return called ?? `${name} ${value.placeholder}`;
+  return called?.replace(/^\S+/, name) ?? `${name} ${value.placeholder}`;
 }
 
 /** A text with marks as the command line says it. */

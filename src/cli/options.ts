@@ -2,12 +2,13 @@
 import { resolve } from 'node:path';
 import type { Io } from '../io-path.js';
 import { conflict } from '../options/conflicts.js';
+import { type Spelling, styleOf } from '../options/spellings.js';
 import { OPTIONS, type OptionKey } from '../options/table.js';
 import type { CipherChoice } from '../protocol/session-key.js';
 import { PATH_HEADERS } from '../protocol/sizes.js';
 import type { Endpoint } from '../secure/endpoint.js';
-import { type Given, readLine } from './line.js';
-import { commandName } from './names.js';
+import { type Given, type Line, readLine } from './line.js';
+import { commandName, speak } from './names.js';
 import { Answer, UsageError } from './usage.js';
 import { FAR_DIRECTORY, type Target } from './values.js';
 
@@ -43,7 +44,7 @@ export interface Settings {
   readonly secure: SecureSettings | undefined;
   /** Of a server: whether it serves clients of the classic protocol. */
   readonly classic: boolean;
-  /** How often -v was given. */
+  /** How often -v was given; less than none with -q. */
   readonly verbosity: number;
 }
 
@@ -67,6 +68,15 @@ export interface SecureSettings {
   readonly path: number;
 }
 
+/** Called by this name, the program reads its options as the C program does, and has no others. */
+export const ORIGINAL_NAME = 'vde_cryptcab';
+
+/** How a command line asks for a cable, by the name of the program and the first word. */
+export function spellingOf(name: string, first: string | undefined): Spelling {
+  if (name === ORIGINAL_NAME) return ORIGINAL_NAME;
+  return first === 'serve' || first === 'connect' ? first : 'options';
+}
+
 /**
  * Parses a command line.
  * @param name the name that the program was called by
@@ -80,13 +90,35 @@ export function parseOptions(
   argv: readonly string[],
   details: () => readonly string[] = () => [],
 ): Settings {
-  const { given, verbosity } = readLine(name, argv);
-  if (given.version) throw new Answer(`${verbosity > 0 ? [version, ...details()].join('\n') : version}\n`);
-  refuse(given);
-  const { keyDirectory } = given;
+  const spelling = spellingOf(name, argv[0]);
+  const named = styleOf(spelling) === 'named';
+  speak(styleOf(spelling));
+  const line = readLine(name, spelling, named ? argv.slice(1) : argv);
+  if (line.given.version)
+    throw new Answer(`${line.verbosity > 0 ? [version, ...details()].join('\n') : version}\n`);
+  return settingsOf(line, spelling);
+}
+
+/** What serve and connect are without a word. */
+function withCable(given: Given, spelling: Spelling): Given {
+  if (styleOf(spelling) === 'options') return given;
+  // A server with both serves secure clients as well; a client is of one kind.
+  if (given.speaksClassic) return spelling === 'serve' ? { ...given, secure: true } : given;
+  return { ...given, secure: true, ...(spelling === 'serve' && { classic: true }) };
+}
+
+/**
+ * What options ask for.
+ * @throws UsageError for options that do not go together
+ */
+export function settingsOf(line: Line, spelling: Spelling): Settings {
+  const given = withCable(line.given, spelling);
+  refuse(given, spelling);
+  const { keyDirectory, localPort } = given;
+  const { default: usualPort, connectDefault } = OPTIONS.localPort;
   return {
     socket: given.plug?.includes('://') ? given.plug : absolute(given.plug ?? OPTIONS.plug.default),
-    port: given.localPort ?? OPTIONS.localPort.default,
+    port: localPort ?? (spelling === 'connect' ? connectDefault.value : usualPort),
     bind: given.bind,
     connect: given.host,
     endpoint: given.endpoint,
@@ -104,15 +136,15 @@ export function parseOptions(
     logFile: given.logFile === undefined ? undefined : absolute(given.logFile),
     secure: given.secure && secureSettings(given),
     classic: given.classic !== true,
-    verbosity,
+    verbosity: given.quiet ? -1 : line.verbosity,
   };
 }
 
 /** @throws UsageError for options that do not go together */
-function refuse(given: Given): void {
+function refuse(given: Given, spelling: Spelling): void {
   const end = given.host === undefined ? 'server' : 'client';
   const wish = new Map(Object.entries(given) as [OptionKey, unknown][]);
-  const why = conflict({ face: 'command', end, given: wish });
+  const why = conflict({ face: 'command', end, style: styleOf(spelling), given: wish });
   if (why !== undefined) throw new UsageError(why);
   if (end === 'server' && given.localPort === 0)
     throw new UsageError(

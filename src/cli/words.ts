@@ -1,9 +1,10 @@
 // Reads the words of a command beside the cable's own, by its table.
 import { parseArgs } from 'node:util';
 import { COMMANDS, type CommandName } from '../options/commands.js';
+import { nearWord } from '../options/near.js';
 import type { CommandTerms } from '../options/terms.js';
-import { usageOf } from './help.js';
-import { UsageError } from './usage.js';
+import { commandHelp, usageOf } from './help.js';
+import { Answer, UsageError } from './usage.js';
 import { type Read, readValue } from './values.js';
 
 type Table = typeof COMMANDS;
@@ -45,12 +46,27 @@ export function commandNamed(
   if (two !== undefined) return { command: two, words: 2 };
   const begun = Object.entries(COMMANDS).filter(([name]) => name.startsWith(`${first} `));
   if (begun.length === 0) return undefined;
+  if (second === '--help' || second === '-h')
+    throw new Answer(begun.map(([name]) => commandHelp(name as CommandName)).join('\n'));
   throw new UsageError(`say ${begun.map(([name, terms]) => usageOf(name, terms)).join(', or ')}`);
 }
 
-/** @throws UsageError for what the command does not take */
+/** What to say of a first word that is no command. */
+export function noCommand(word: string): string {
+  const known = (Object.keys(COMMANDS) as CommandName[]).map((name) => name.split(' ')[0] as string);
+  // Whose word that is, and what, nobody knows: it is not repeated where it does not look like a command.
+  const repeated = /^[a-z][a-z-]{1,19}$/.test(word) ? ` '${word}'` : ' of this name';
+  const near = nearWord(word.toLowerCase(), [...new Set(known)]);
+  if (near !== undefined) return `there is no command${repeated}: did you mean cryptcab ${near}?`;
+  if (word.includes('@')) return `say cryptcab connect ${COMMANDS.connect.operands.placeholder}`;
+  return `there is no command${repeated} (see cryptcab --help)`;
+}
+
+/** @throws UsageError for what the command does not take, Answer where it is asked to explain itself */
 export function readWords<Name extends CommandName>(name: Name, args: readonly string[]): Words<Name> {
   const terms: CommandTerms = COMMANDS[name];
+  const own = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined);
+  if (own.includes('--help') || own.includes('-h')) throw new Answer(commandHelp(name));
   const found = split(terms, args);
   if (found === undefined) throw new UsageError(`${refusal(name, terms, args)}: say ${usageOf(name, terms)}`);
   const given: Record<string, unknown> = {};

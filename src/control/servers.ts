@@ -30,7 +30,7 @@ export async function runningServers(
   const [first, ...more] = (await Promise.all(asked)).flat();
   if (first !== undefined) return [first, ...more];
   throw new CryptcabError(
-    `no server with --secure${port === undefined ? '' : ` on UDP port ${port}`} is run by this user here: start one, or be the user who did${place.fault === undefined ? '' : ` (${place.fault})`}`,
+    `no secure server${port === undefined ? '' : ` on UDP port ${port}`} is run by this user here: start one, or be the user who did${place.fault === undefined ? '' : ` (${place.fault})`}`,
   );
 }
 

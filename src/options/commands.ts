@@ -13,6 +13,18 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 export const COMMANDS = {
+  serve: {
+    text: 'offers a switch to clients, which enrol by ssh or have keys',
+    cableEnd: 'server',
+    usage: '[-s SWITCH] [-p PORT] [--key FILE --peers FILE] [--classic [-P KEYFILE]]',
+  },
+  connect: {
+    text: 'joins a switch to that of a server by a cable; keys go by ssh, or are in files',
+    more: 'All that ssh knows of the host counts: another name, a jump host, an agent. With `--key` and `--peer` there is no ssh.',
+    cableEnd: 'client',
+    usage: '[-s SWITCH] [--key FILE --peer PUBLIC-KEY] [--classic [-P KEYFILE]]',
+    operands: { placeholder: '[USER@]HOST[:PORT]', what: 'the server', kind: 'server' },
+  },
   status: {
     text: 'lists the peers of the servers on this machine, and what each has carried',
     options: SERVER,
@@ -53,6 +65,10 @@ export const COMMANDS = {
   completion: {
     text: 'prints a script by which a shell completes options and commands: `bash`, `zsh` or `fish`',
     operands: { placeholder: 'SHELL', what: SHELLS.join(' or '), choices: SHELLS },
+  },
+  help: {
+    text: 'explains a command, or `options`, `environment` or `signals`',
+    operands: { placeholder: '[TOPIC]', what: 'a topic', kind: 'topic' },
   },
 } as const satisfies Readonly<Record<string, CommandTerms>>;
 

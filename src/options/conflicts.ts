@@ -1,7 +1,7 @@
 // What does not go together, from the table: the same for the command line and the library.
 import { optionName, optionWithValue } from './name.js';
 import { OPTIONS, type OptionKey } from './table.js';
-import type { End, Face, Option, Relation } from './terms.js';
+import type { End, Face, Option, Relation, Style } from './terms.js';
 
 const rows: Readonly<Record<OptionKey, Option<OptionKey>>> = OPTIONS;
 
@@ -9,6 +9,8 @@ const rows: Readonly<Record<OptionKey, Option<OptionKey>>> = OPTIONS;
 export interface Wish {
   readonly face: Face;
   readonly end: End;
+  /** Of a command line. */
+  readonly style?: Style;
   /** The options that were given, and their values. A flag that says no, or is left away, is not among them; `classic` is when it says no. */
   readonly given: ReadonlyMap<OptionKey, unknown>;
 }
@@ -41,6 +43,8 @@ function otherEnd(key: OptionKey, wish: Wish): string | undefined {
   const { end, elsewhere } = rows[key];
   if (end === undefined || end === wish.end) return undefined;
   const name = nameOf(key, wish);
+  if (wish.style === 'named')
+    return `${name} is an option of cryptcab ${end === 'client' ? 'connect' : 'serve'}: leave it away`;
   return end === 'client'
     ? `${name} is for clients: ${elsewhere ?? `name the server with ${nameOf('host', wish)}, or leave ${name} away`}`
     : `${name} and ${nameOf('host', wish)} exclude each other: ${elsewhere}`;
@@ -64,6 +68,7 @@ function otherCable(key: OptionKey, wish: Wish): string | undefined {
   const { end, given } = wish;
   const { cable, instead } = rows[key];
   const name = nameOf(key, wish);
+  if (wish.style === 'named') return otherWire(key, wish);
   if (cable === 'secure' && !given.has('secure'))
     return `${name} is for the secure cable: add ${nameOf('secure', wish)}, or leave ${name} away`;
   if (cable !== 'classic') return undefined;
@@ -75,6 +80,18 @@ function otherCable(key: OptionKey, wish: Wish): string | undefined {
   return `${other} and ${name} exclude each other: ${name} is of the classic protocol${hint}`;
 }
 
+/** The same where the secure cable goes without saying. */
+function otherWire(key: OptionKey, wish: Wish): string | undefined {
+  const { cable, instead } = rows[key];
+  const name = nameOf(key, wish);
+  const classic = nameOf('speaksClassic', wish);
+  if (cable === 'secure' && !wish.given.has('secure'))
+    return `${name} is for the secure cable: leave ${classic} or ${name} away`;
+  if (cable !== 'classic' || wish.given.has('speaksClassic')) return undefined;
+  const hint = instead === undefined || wish.end === 'server' ? `leave ${name} away` : instead;
+  return `${name} is of the classic protocol: add ${classic}, or ${hint}`;
+}
+
 function missing(key: OptionKey, wish: Wish): string | undefined {
   for (const relation of rows[key].needs ?? []) {
     const { option, why } = relation;
@@ -84,6 +101,7 @@ function missing(key: OptionKey, wish: Wish): string | undefined {
   return undefined;
 }
 
-function holds({ face, end }: Relation, wish: Wish): boolean {
-  return (face ?? wish.face) === wish.face && (end ?? wish.end) === wish.end;
+function holds({ face, end, style }: Relation, wish: Wish): boolean {
+  const styled = style === undefined || style === (wish.style ?? 'options');
+  return styled && (face ?? wish.face) === wish.face && (end ?? wish.end) === wish.end;
 }

@@ -20,6 +20,7 @@ export const OPTIONS = {
     long: 'sock',
     short: 's',
     aliases: ['vdesock', 'unix'],
+    today: 'on',
     original: true,
     value: { kind: 'switch', placeholder: 'PATH', names: 'the switch to plug into' },
     default: '/tmp/vde.ctl',
@@ -33,7 +34,8 @@ export const OPTIONS = {
     original: true,
     value: { kind: 'port', placeholder: 'PORT' },
     default: DEFAULT_PORT,
-    text: 'the local UDP port; with `-c`, 0 for any',
+    connectDefault: { value: 0, text: 'any that is free' },
+    text: 'the local UDP port; 0 is any, for a client',
   },
   bind: {
     long: 'bind',
@@ -47,6 +49,8 @@ export const OPTIONS = {
     original: true,
     value: { kind: 'server', placeholder: '[USER@]HOST[:PORT]' },
     called: '-c HOST:PORT',
+    style: 'options',
+    named: 'cryptcab connect',
     also: ['port', 'ssh.user'],
     otherwise: 'be a server',
     text: 'be a client of this server; the user is for ssh',
@@ -55,7 +59,7 @@ export const OPTIONS = {
   endpoint: {
     long: 'endpoint',
     value: { kind: 'endpoint', placeholder: 'HOST:PORT' },
-    otherwise: 'the host of `-c`, as ssh knows it',
+    otherwise: "the server's host, as ssh knows it",
     end: 'client',
     excludes: [
       { option: 'key', why: ENDPOINT },
@@ -63,7 +67,7 @@ export const OPTIONS = {
       { option: 'carryKey', why: ENDPOINT },
       { option: 'secure.enrol', why: ENDPOINT },
     ],
-    text: 'send datagrams there and not where `-c` says, as the server is behind a port forward',
+    text: 'send datagrams there and not to that host, as the server is behind a port forward',
     more: 'Only where keys go by ssh.',
   },
   key: {
@@ -86,6 +90,7 @@ export const OPTIONS = {
     long: 'cipher',
     value: { kind: 'choice', placeholder: 'NAME', choices: CIPHER_CHOICES },
     default: 'auto',
+    kept: true,
     end: 'client',
     elsewhere: `a server serves both; name the server with ${mark('host')}, or leave ${mark('cipher')} away`,
     cable: 'classic',
@@ -127,9 +132,19 @@ export const OPTIONS = {
   },
   secure: {
     long: 'secure',
-    // A server of the library may do both, for clients of either kind.
-    excludes: [{ option: 'plain', why: NO_ENCRYPTION, face: 'command' }],
+    style: 'options',
+    named: 'cryptcab serve',
+    // A server of the library may do both, for clients of either kind; so may `cryptcab serve --classic`.
+    excludes: [{ option: 'plain', why: NO_ENCRYPTION, face: 'command', style: 'options' }],
     text: 'the secure cable, which speaks the WireGuard protocol, instead of the classic one',
+  },
+  speaksClassic: {
+    face: 'command',
+    long: 'classic',
+    style: 'named',
+    otherwise: 'the secure cable alone, which speaks the WireGuard protocol',
+    text: 'the classic protocol, for the C program `vde_cryptcab` at the other end',
+    more: 'A server then serves clients of both; a client speaks that one instead.',
   },
   'secure.privateKey': {
     long: 'key',
@@ -226,6 +241,8 @@ export const OPTIONS = {
   },
   classic: {
     long: 'no-classic',
+    style: 'options',
+    named: 'leaving --classic away',
     library: 'classic: false',
     otherwise: 'serve both',
     end: 'server',
@@ -237,6 +254,7 @@ export const OPTIONS = {
     long: 'io',
     value: { kind: 'choice', placeholder: 'PATH', choices: IO_PATHS },
     default: 'auto',
+    kept: true,
     text: "how frames are moved: `native` by Linux's own calls on threads of their own, `portable` by what every system has",
     more: '`auto` takes `native` where it works. The log says which one it is.',
   },
@@ -291,12 +309,14 @@ export const OPTIONS = {
   },
   pidFile: {
     face: 'command',
+    kept: true,
     long: 'pidfile',
     value: { kind: 'file', placeholder: 'FILE', names: 'the file to write' },
     text: 'write the process id there, while it runs',
   },
   logFile: {
     face: 'command',
+    kept: true,
     long: 'log-file',
     value: { kind: 'file', placeholder: 'FILE', names: 'the file to write' },
     otherwise: 'standard error',
@@ -311,6 +331,14 @@ export const OPTIONS = {
     text: 'more to read; up to `-vvvv`',
     more: '`-v`: what happens; `-vv`: more of it; `-vvv`: handshakes; `-vvvv`: every datagram as it is on the wire.',
   },
+  quiet: {
+    face: 'command',
+    long: 'quiet',
+    short: 'q',
+    style: 'named',
+    excludes: [{ option: 'verbose', why: 'it is less to read, or more' }],
+    text: 'nothing to read but why it cannot go on',
+  },
   help: {
     face: 'command',
     long: 'help',
@@ -321,6 +349,8 @@ export const OPTIONS = {
   version: {
     face: 'command',
     long: 'version',
+    short: 'V',
+    kept: true,
     text: 'print the version; with `-v` also what it runs on, and the SHA-256 of its core',
   },
   scpOptions: {

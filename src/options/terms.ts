@@ -45,6 +45,12 @@ export type End = 'client' | 'server';
 /** Where options are set: on the command line, or in the library. */
 export type Face = 'command' | 'library';
 
+/**
+ * How a cable is asked for: by name, with `cryptcab serve` and `cryptcab connect`, or by options alone, as the C program is.
+ * The two say which cable it is in opposite ways: the one has `--classic`, the other `--secure`.
+ */
+export type Style = 'named' | 'options';
+
 /** Another option that one does not go with, or does not go without. */
 export interface Relation<Key extends string = string> {
   readonly option: Key;
@@ -55,6 +61,7 @@ export interface Relation<Key extends string = string> {
   /** Only there. */
   readonly face?: Face;
   readonly end?: End;
+  readonly style?: Style;
 }
 
 /** An option, as it is explained. */
@@ -74,8 +81,14 @@ export interface Option<Key extends string = string> extends Explained {
   readonly short?: string;
   /** Other long names. */
   readonly aliases?: readonly string[];
+  /** The long name that `cryptcab` shows for it, beside those of the C program. */
+  readonly today?: string;
   /** The only face that has it. */
   readonly face?: Face;
+  /** The only style of command line that has it. */
+  readonly style?: Style;
+  /** What messages call it, where the cable is asked for by name and it is not written so. */
+  readonly named?: string;
   /** What the library calls it in messages, where it is not the key. */
   readonly library?: string | Readonly<Record<End, string>>;
   /** Other options of the library that the command line sets by this one. */
@@ -84,9 +97,13 @@ export interface Option<Key extends string = string> extends Explained {
   readonly variable?: string;
   /** Whether the C program's manual page has it: abbreviations mean these first. */
   readonly original?: true;
+  /** Whether `vde_cryptcab` has it, though the C program has not. */
+  readonly kept?: true;
   /** What messages of the command line call it together with its value, where it is not the placeholder. */
   readonly called?: string;
   readonly default?: string | number;
+  /** What holds instead with `cryptcab connect`. */
+  readonly connectDefault?: { readonly value: number; readonly text: string };
   /** What holds without it, in words, where there is no default value. */
   readonly otherwise?: string;
   /** The only end that has it, and what to do at the other one instead. */
@@ -103,14 +120,20 @@ export interface Option<Key extends string = string> extends Explained {
 export interface CommandTerms {
   readonly text: string;
   readonly more?: string;
+  /** It is a cable, and has the options of this end (spellings.ts). */
+  readonly cableEnd?: End;
+  /** What is most used of its options, where they are too many to list. */
+  readonly usage?: string;
   /** By their long names, the only ones. */
   readonly options?: Readonly<Record<string, Explained>>;
   /** What follows the options. */
   readonly operands?: {
     readonly placeholder: string;
     readonly what: string;
-    /** It is one of these; any number of files otherwise. */
+    /** It is one of these. */
     readonly choices?: readonly string[];
+    /** What it is otherwise; any number of files where this is not said. */
+    readonly kind?: 'server' | 'topic';
   };
   /** Another name of it. */
   readonly alias?: string;

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cryptcab } from '../../lab/lab.js';
 import { Process } from '../../lab/process.js';
+import { rows } from '../../src/cli/names.js';
 import { COMMANDS, SHELLS } from '../../src/options/commands.js';
-import { OPTIONS } from '../../src/options/table.js';
-import type { CommandTerms, Option } from '../../src/options/terms.js';
+import { optionsOf, type Spelling, writtenAs } from '../../src/options/spellings.js';
+import type { CommandTerms } from '../../src/options/terms.js';
 
 let directory: string;
 const script = (shell: string) => join(directory, `completion.${shell}`);
@@ -93,6 +94,9 @@ describe.each(['bash', 'zsh', 'fish'] as const)('%s at a terminal', (shell) => {
     ['cryptcab vectors verify --st', 'rict', ['vectors', 'verify', '--strict']],
     ['cryptcab completion fi', 'sh', ['completion', 'fish']],
     ['cryptcab --secure --enr', 'olled-max', ['--secure', '--enrolled-max']],
+    ['cryptcab serve --enr', 'olled-max', ['serve', '--enrolled-max']],
+    ['cryptcab connect --endp', 'oint', ['connect', '--endpoint']],
+    ['cryptcab help vec', 'tors', ['help', 'vectors']],
     ['cryptcab --io nat', 'ive', ['--io', 'native']],
     ['cryptcab --cipher=blo', 'wfish', ['--cipher=blowfish']],
     ['vde_cryptcab -P fil', 'e.key', ['-P', 'file.key']],
@@ -104,9 +108,11 @@ describe.each(['bash', 'zsh', 'fish'] as const)('%s at a terminal', (shell) => {
   });
 });
 
-const options = (Object.values(OPTIONS) as Option[]).flatMap(({ long, aliases = [] }) =>
-  long === undefined ? [] : [long, ...aliases].map((name) => `--${name}`),
-);
+/** The long options of a cable that is asked for so. */
+const options = (spelling: Spelling) =>
+  optionsOf(spelling, rows)
+    .flatMap((key) => writtenAs(spelling, rows[key]).long.map((name) => `--${name}`))
+    .sort();
 
 describe('each option and each command is there', () => {
   /** What a shell offers behind words. */
@@ -140,8 +146,13 @@ describe('each option and each command is there', () => {
         .sort();
 
     test('options', () => {
-      expect(offers('cryptcab', '--')).toEqual([...options].sort());
-      expect(offers('cryptcab', '-x', '--')).toEqual([...options].sort());
+      expect(offers('cryptcab', '--')).toEqual(options('options'));
+      expect(offers('cryptcab', '-x', '--')).toEqual(options('options'));
+      expect(offers('cryptcab', 'serve', '--')).toEqual(options('serve'));
+      expect(offers('cryptcab', 'connect', 'host', '--')).toEqual(options('connect'));
+      expect(offers('vde_cryptcab', '--')).toEqual(options('vde_cryptcab'));
+      expect(options('vde_cryptcab')).not.toContain('--secure');
+      expect(options('serve')).not.toContain('--peer');
     });
 
     test('commands, and their options', () => {
@@ -150,6 +161,7 @@ describe('each option and each command is there', () => {
       for (const first of firsts) expect(offers('cryptcab', first)).toContain(first);
       expect(offers('cryptcab', 'vectors', '')).toEqual(['make', 'verify']);
       for (const [name, terms] of Object.entries(COMMANDS) as [string, CommandTerms][]) {
+        if (terms.cableEnd !== undefined) continue;
         const long = Object.keys(terms.options ?? {}).map((one) => `--${one}`);
         expect(offers('cryptcab', ...name.split(' '), '--'), name).toEqual(
           long.length === 0 ? [''] : long.sort(),

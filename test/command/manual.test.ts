@@ -2,8 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { OPTIONS } from '../../src/options/table.js';
-import type { Option } from '../../src/options/terms.js';
+import { rows } from '../../src/cli/names.js';
+import { optionsOf, writtenAs } from '../../src/options/spellings.js';
 
 const path = (name: string) => fileURLToPath(new URL(`../../docs/man/${name}`, import.meta.url));
 
@@ -27,7 +27,10 @@ describe.each(['cryptcab.1', 'vde_cryptcab.1'])('%s', (name) => {
     const { status, out, err } = run('man', '--warnings', '-l', path(name));
     expect({ status, err }).toEqual({ status: 0, err: '' });
     expect(out).toMatch(/^NAME$/m);
-    for (const { long, original } of Object.values(OPTIONS) as Option[])
-      if (long !== undefined && (name === 'cryptcab.1' || original)) expect(out).toContain(`--${long}`);
+    const spellings =
+      name === 'cryptcab.1' ? (['serve', 'connect', 'options'] as const) : (['vde_cryptcab'] as const);
+    for (const spelling of spellings)
+      for (const key of optionsOf(spelling, rows))
+        for (const long of writtenAs(spelling, rows[key]).long) expect(out).toContain(`--${long}`);
   });
 });

@@ -177,7 +177,7 @@ async function refused(env: Record<string, string>, says: RegExp): Promise<void>
 test('what can be wrong is one line each, and status 1', async () => {
   await refused(
     {},
-    /root@10\.77\.1\.1 did not enrol this client: cryptcab: no server with --secure is run by this user/,
+    /root@10\.77\.1\.1 did not enrol this client: cryptcab: no secure server is run by this user/,
   );
   const server = await serve();
   await refused({ PATH: lab.directory }, /ssh is not installed, or not on the PATH/);

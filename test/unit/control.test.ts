@@ -477,13 +477,11 @@ describe('enroll', () => {
   });
 
   test('no server, the wrong port, and several', async () => {
-    const none = /^no server with --secure is run by this user here/;
+    const none = /^no secure server is run by this user here/;
     await expect(enroll(input(introduction), undefined, place)).rejects.toThrow(none);
     await open(7);
     await open(8);
-    await expect(enroll(input(introduction), 9, place)).rejects.toThrow(
-      /^no server with --secure on UDP port 9 is/,
-    );
+    await expect(enroll(input(introduction), 9, place)).rejects.toThrow(/^no secure server on UDP port 9 is/);
     await expect(enroll(input(introduction), undefined, place)).rejects.toThrow(
       /^several servers run here, on UDP ports (7, 8|8, 7): choose one with --port/,
     );

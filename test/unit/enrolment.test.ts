@@ -251,7 +251,7 @@ describe('an ssh', () => {
     ],
     ['command-line: line 0: Bad configuration option: nonsense', 255],
     ['unknown option -- 3', 255],
-    ['cryptcab: no server with --secure is run by this user here', 1],
+    ['cryptcab: no secure server is run by this user here', 1],
     ['sh: 1: cryptcab: not found', 127],
   ])('that will not: %j', async (line, status) => {
     stand(`echo '${line}' >&2; exit ${status}`);

@@ -60,11 +60,12 @@ test('what an error says goes on with its marks: nothing on the way to the comma
 
 test('the command line has each option that its messages name', () => {
   let help = '';
-  try {
-    parseOptions('cable', '0', ['--help'], () => []);
-  } catch (error) {
-    if (error instanceof Answer) help = error.message;
-  }
+  for (const words of [['serve', '--help'], ['connect', '--help'], ['--help']])
+    try {
+      parseOptions('cable', '0', words, () => []);
+    } catch (error) {
+      if (error instanceof Answer) help += error.message;
+    }
   for (const name of COMMAND_NAMES) expect(help, name).toMatch(new RegExp(`(?<![\\w-])${name}(?![\\w-])`));
 });
 

@@ -99,7 +99,13 @@ async function says(
       return value === undefined ? [`--${long}`] : [`--${long}`, wanted ?? sample(value)];
     });
     try {
-      parseOptions('cable', '0', end === 'client' ? ['-c', 'h', ...words] : words);
+      const named = [...given.keys()].some((key) => rows[key].style === 'named');
+      const first = named ? ['connect', 'h'] : ['-c', 'h'];
+      parseOptions(
+        'cable',
+        '0',
+        end === 'client' ? [...first, ...words] : named ? ['serve', ...words] : words,
+      );
     } catch (error) {
       return error instanceof Answer ? '' : (error as Error).message;
     }

@@ -1,4 +1,13 @@
-import { CABLE, COMMAND_WORDS, firstWords, type OptionWord, PROGRAMS, quoted } from './words.js';
+import {
+  CABLE,
+  COMMAND_WORDS,
+  type CommandWords,
+  firstWords,
+  type OptionWord,
+  ORIGINAL,
+  PROGRAMS,
+  quoted,
+} from './words.js';
 
 const written = ({ short, long }: OptionWord): string[] => [
   ...(short === undefined ? [] : [`-${short}`]),
@@ -34,6 +43,17 @@ function valueCases(command: string, options: readonly OptionWord[]): string[] {
     });
 }
 
+/** What else than words follows the options; it is completed unless an option is begun. */
+const OTHERS = { files: 'compopt -o default', server: 'COMPREPLY=($(compgen -A hostname -- "$cur"))' };
+
+/** The case of a command: the words that it has. */
+function wordCase({ name, options, operands }: CommandWords): string {
+  const listed = typeof operands === 'object' ? operands : [];
+  const words = `words=${wordList([...options.flatMap(written), ...listed])}`;
+  if (typeof operands !== 'string') return `    ${quoted(name)}) ${words} ;;`;
+  return `    ${quoted(name)}) if [[ $cur != -* ]]; then ${OTHERS[operands]}; return; fi; ${words} ;;`;
+}
+
 const wordList = (words: readonly string[]) => quoted(words.join(' '));
 
 /** A script for bash 4.1 or later. */
@@ -51,7 +71,9 @@ _cryptcab() {
   elif [[ $prev == '=' ]]; then
     prev=\${COMP_WORDS[COMP_CWORD - 2]}
   fi
-  if ((COMP_CWORD > 1)); then
+  if [[ \${COMP_WORDS[0]##*/} == vde_cryptcab ]]; then
+    command=vde_cryptcab
+  elif ((COMP_CWORD > 1)); then
     case \${COMP_WORDS[1]} in
 ${twice
   .map(
@@ -68,21 +90,15 @@ ${twice
     esac
   fi
   case $command:$prev in
-${[valueCases('', CABLE), ...COMMAND_WORDS.map(({ name, options }) => valueCases(name, options))].flat().join('\n')}
+${[valueCases('', CABLE), valueCases('vde_cryptcab', ORIGINAL), ...COMMAND_WORDS.map(({ name, options }) => valueCases(name, options))].flat().join('\n')}
   esac
   case $command in
     '')
       words=${wordList(CABLE.flatMap(written))}
       ((COMP_CWORD == 1)) && words+=${wordList(['', ...first.keys()])}
       ;;
-${COMMAND_WORDS.map(({ name, options, operands }) => {
-  const words = [
-    ...options.flatMap(written),
-    ...(operands === undefined || operands === 'files' ? [] : operands),
-  ];
-  const files = operands === 'files' ? ` compopt -o default; [[ $cur == -* ]] &&` : '';
-  return `    ${quoted(name)})${files} words=${wordList(words)} ;;`;
-}).join('\n')}
+    vde_cryptcab) words=${wordList(ORIGINAL.flatMap(written))} ;;
+${COMMAND_WORDS.map(wordCase).join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }

@@ -1,4 +1,4 @@
-import { CABLE, COMMAND_WORDS, firstWords, type OptionWord } from './words.js';
+import { CABLE, COMMAND_WORDS, type CommandWords, firstWords, type OptionWord, ORIGINAL } from './words.js';
 
 /** A text as one word of fish. */
 const quoted = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
@@ -26,10 +26,16 @@ function valueWords({ value }: OptionWord): string {
 
 const complete = (when: string, rest: string) => `complete -c cryptcab -n ${quoted(when)} ${rest}`;
 
-function optionLines(when: string, option: OptionWord): string[] {
+/** What completes what follows the options of a command. */
+function operandWords(operands: NonNullable<CommandWords['operands']>): string {
+  if (operands === 'files') return '-F';
+  return `-a ${quoted(operands === 'server' ? '(__fish_print_hostnames)' : operands.join(' '))}`;
+}
+
+function optionWords(option: OptionWord): string {
   const { short, long, text } = option;
   const names = [...(short === undefined ? [] : [`-s ${short}`]), ...long.map((name) => `-l ${name}`)];
-  return [complete(when, `${names.join(' ')}${valueWords(option)} -d ${quoted(text)}`)];
+  return `${names.join(' ')}${valueWords(option)} -d ${quoted(text)}`;
 }
 
 /** A script for fish 3. */
@@ -39,7 +45,7 @@ export function fishScript(): string {
     ...[...first].map(([word, commands]) =>
       complete('__cryptcab_after', `-a ${word} -d ${quoted(commands.map(({ text }) => text).join(', or '))}`),
     ),
-    ...CABLE.flatMap((option) => optionLines(`__cryptcab_is_cable`, option)),
+    ...CABLE.map((option) => complete('__cryptcab_is_cable', optionWords(option))),
     ...COMMAND_WORDS.flatMap(({ name, text, options, operands }) => {
       const [word, second] = name.split(' ') as [string, string?];
       const when = `__cryptcab_is ${name}`;
@@ -47,10 +53,8 @@ export function fishScript(): string {
         ...(second === undefined
           ? []
           : [complete(`__cryptcab_after ${word}`, `-a ${second} -d ${quoted(text)}`)]),
-        ...options.flatMap((option) => optionLines(when, option)),
-        ...(operands === undefined
-          ? []
-          : [complete(when, operands === 'files' ? '-F' : `-a ${quoted(operands.join(' '))}`)]),
+        ...options.map((option) => complete(when, optionWords(option))),
+        ...(operands === undefined ? [] : [complete(when, operandWords(operands))]),
       ];
     }),
   ];
@@ -76,6 +80,7 @@ end
 
 complete -c cryptcab -f
 ${lines.join('\n')}
-complete -c vde_cryptcab -w cryptcab
+complete -c vde_cryptcab -f
+${ORIGINAL.map((option) => `complete -c vde_cryptcab ${optionWords(option)}`).join('\n')}
 `;
 }

@@ -1,7 +1,8 @@
 // What there is to complete, from the tables of options and commands.
 import { COMMANDS, type CommandName } from '../../options/commands.js';
+import { optionsOf, type Spelling, writtenAs } from '../../options/spellings.js';
 import type { CommandTerms, Explained, Value } from '../../options/terms.js';
-import { plain, sentenceOf } from '../help.js';
+import { plain, sentenceOf, TOPICS } from '../help.js';
 import { rows } from '../names.js';
 
 /** An option as a shell has to know it. */
@@ -21,25 +22,45 @@ export interface CommandWords {
   readonly name: CommandName;
   readonly text: string;
   readonly options: readonly OptionWord[];
-  /** What follows the options: one of these, or files. */
-  readonly operands: readonly string[] | 'files' | undefined;
+  /** What follows the options: one of these, or files, or a server. */
+  readonly operands: readonly string[] | 'files' | 'server' | undefined;
 }
 
 export const PROGRAMS = ['cryptcab', 'vde_cryptcab'] as const;
 
-/** The options of a cable. */
-export const CABLE: readonly OptionWord[] = Object.values(rows).flatMap((option) =>
-  option.long === undefined
-    ? []
-    : [optionWord(option, option.short, [option.long, ...(option.aliases ?? [])], option.long === 'verbose')],
-);
+/** The options of a cable that is asked for so. */
+function cable(spelling: Spelling): OptionWord[] {
+  return optionsOf(spelling, rows).map((key) => {
+    const { short, long } = writtenAs(spelling, rows[key]);
+    return optionWord(rows[key], spelling, short, long, key === 'verbose');
+  });
+}
+
+/** Without a command. */
+export const CABLE: readonly OptionWord[] = cable('options');
+/** Of `vde_cryptcab`, which has no commands. */
+export const ORIGINAL: readonly OptionWord[] = cable('vde_cryptcab');
+
+/** What can follow the options of a command. */
+function wordsFor({ choices, kind }: NonNullable<CommandTerms['operands']>): CommandWords['operands'] {
+  if (kind === 'topic')
+    return [...new Set(Object.keys(COMMANDS).map(firstOf)), 'options', ...Object.keys(TOPICS)];
+  return choices ?? kind ?? 'files';
+}
+
+const firstOf = (name: string) => name.split(' ')[0] as string;
 
 export const COMMAND_WORDS: readonly CommandWords[] = Object.entries(COMMANDS).map(
   ([name, { text, options = {}, operands }]: [string, CommandTerms]) => ({
     name: name as CommandName,
     text: plain(text),
-    options: Object.entries(options).map(([long, option]) => optionWord(option, undefined, [long], false)),
-    operands: operands && (operands.choices ?? 'files'),
+    options:
+      name === 'serve' || name === 'connect'
+        ? cable(name)
+        : Object.entries(options).map(([long, option]) =>
+            optionWord(option, undefined, undefined, [long], false),
+          ),
+    operands: operands && wordsFor(operands),
   }),
 );
 
@@ -47,7 +68,7 @@ export const COMMAND_WORDS: readonly CommandWords[] = Object.entries(COMMANDS).m
 export function firstWords(): ReadonlyMap<string, readonly CommandWords[]> {
   const first = new Map<string, CommandWords[]>();
   for (const command of COMMAND_WORDS) {
-    const [word] = command.name.split(' ') as [string];
+    const word = firstOf(command.name);
     first.set(word, [...(first.get(word) ?? []), command]);
   }
   return first;
@@ -55,11 +76,12 @@ export function firstWords(): ReadonlyMap<string, readonly CommandWords[]> {
 
 function optionWord(
   option: Explained,
+  spelling: Spelling | undefined,
   short: string | undefined,
   long: readonly string[],
   again: boolean,
 ): OptionWord {
-  return { short, long, value: option.value, text: plain(sentenceOf(option)), again };
+  return { short, long, value: option.value, text: plain(sentenceOf(option, spelling)), again };
 }
 
 /** A text as one word of a shell. */

@@ -1,4 +1,12 @@
-import { CABLE, type CommandWords, firstWords, type OptionWord, PROGRAMS, quoted } from './words.js';
+import {
+  CABLE,
+  type CommandWords,
+  firstWords,
+  type OptionWord,
+  ORIGINAL,
+  PROGRAMS,
+  quoted,
+} from './words.js';
 
 /** A text within a specification of _arguments. */
 const escaped = (text: string) => text.replace(/[\\[\]:]/g, '\\$&');
@@ -34,14 +42,14 @@ function specifications(option: OptionWord): string[] {
   });
 }
 
+function operandSpecification(operands: NonNullable<CommandWords['operands']>): string {
+  if (operands === 'files') return "'*:file:_files'";
+  return quoted(operands === 'server' ? '1:host:_hosts' : `1: :(${operands.join(' ')})`);
+}
+
 /** A call of _arguments, a specification a line. */
 function call(options: readonly OptionWord[], operands: CommandWords['operands'], indent: string): string {
-  const last =
-    operands === undefined
-      ? []
-      : operands === 'files'
-        ? ["'*:file:_files'"]
-        : [quoted(`1: :(${operands.join(' ')})`)];
+  const last = operands === undefined ? [] : [operandSpecification(operands)];
   return ['_arguments -s', ...options.flatMap(specifications), ...last].join(` \\\n${indent}  `);
 }
 
@@ -87,6 +95,10 @@ ${commands
 
 _cryptcab() {
   local -a commands
+  if [[ $service == vde_cryptcab ]]; then
+    ${call(ORIGINAL, undefined, '    ')}
+    return
+  fi
   if ((CURRENT == 2)) && [[ $words[2] != -* ]]; then
     commands=(${described(names)})
     _describe command commands
