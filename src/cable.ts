@@ -44,6 +44,8 @@ export interface Link {
   readonly plug: Pick<Plug, 'settled'> | undefined;
   /** What it is plugged into, for people: a tap's device, or `open`; undefined while it has no port. */
   readonly port: string | undefined;
+  /** Of a link of the secure cable: the largest UDP payload that is sent now, bytes. */
+  readonly path?: number | undefined;
 }
 
 /** The port of a link that is plugged in. @param device a tap's */
@@ -86,6 +88,8 @@ export interface Cable {
   readonly core: Core;
   /** How it moves them, for people. */
   readonly io: string;
+  /** Threads that do. */
+  readonly threads: number;
   readonly local: Remote;
   /** Sends to, and receives from, this remote alone; see Udp. */
   connect(to: Remote): Promise<Remote>;

@@ -16,6 +16,8 @@ import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
 import { type Remote, remoteText } from './protocol/remote.js';
 import type { CipherChoice } from './protocol/session-key.js';
 import { longestFrame } from './protocol/sizes.js';
+import { Attendance } from './report/attendance.js';
+import { endReport, noPing } from './report/report.js';
 import { type Ask, Resolver } from './resolve.js';
 import { deferred, type RunningClient, type Watcher } from './running.js';
 import { keepTrying } from './try-again.js';
@@ -63,12 +65,15 @@ export interface ClientConfiguration {
 
 /** Starts a client: one cable to one server. */
 export async function startClient(configuration: ClientConfiguration): Promise<RunningClient> {
-  const { log, server, mode, watcher } = configuration;
+  const { log, server, mode } = configuration;
   const core = await openCore();
   const seldom = new SeldomLog();
   const ended = deferred();
   const up = deferred();
   const passages = new Passages();
+  const attendance = new Attendance(configuration.watcher, () => [cable.counts(link)], true);
+  /** When something authentic came last. */
+  let heardAt: number | undefined;
   const abort = new AbortController();
   const now = () => performance.now();
   let tasks: Promise<unknown>[] = [];
@@ -118,6 +123,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         step(() => machine.receive(now(), datagram));
       },
       heard() {
+        heardAt = now();
         if (onTrial) step(() => machine.heard());
         else machine.heard();
       },
@@ -140,9 +146,10 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         if (pluggedIn) unplugged(link, why);
       },
       plugged(link) {
+        attendance.plug = { open: true, trouble: undefined };
         passages.plugged(link, () => {
           log.info({ port: link.port }, 'plugged into the switch again');
-          watcher?.plugged({ peer: remoteText(remote) });
+          attendance.plugged({ peer: remoteText(remote) });
         });
       },
       unreachable() {
@@ -162,6 +169,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   const resolver = new Resolver(server.host, cable.local.address, log, configuration.ask);
 
   const link = cable.plugIn(remote, configuration.plug) as Link; // the first session of a fresh core
+  attendance.begin();
   const ready = firstAttempt((link.plug as Pick<Plug, 'settled'>).settled);
   ready.then(
     (waits) => {
@@ -172,7 +180,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   );
 
   function unplugged(link: Link, why: string): void {
-    const had = passages.lost(link, () => watcher?.unplugged({ peer: remoteText(remote) }, why));
+    const had = passages.lost(link, () => attendance.unplugged({ peer: remoteText(remote) }, why));
     warnOfPort(log, seldom, had, why);
   }
 
@@ -222,7 +230,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         passages.agreed(link, () => {
           const server = remoteText(remote);
           log.info({ server, cipher: keyingText(effect.keying), port: link.port }, 'the cable is up');
-          watcher?.up({ peer: server, address: server, cipher: suite });
+          attendance.up({ peer: server, address: server, cipher: suite }, () => cable.counts(link));
           up.resolve();
         });
         break;
@@ -235,7 +243,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
             ? 'the server does not know this client any more: logging in again'
             : 'nothing comes from the server any more: looking it up, and logging in again',
         );
-        if (passages.over(link)) watcher?.down({ peer: remoteText(remote) }, effect.why);
+        if (passages.over(link)) attendance.down({ peer: remoteText(remote) }, effect.why);
         break;
       case 'reconnect':
         run(reconnect());
@@ -244,6 +252,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         cable.limit(link, longestFrame(suite, ORIGINAL_DATAGRAM_MAX));
         break;
       case 'denied': {
+        attendance.refuse(effect.why);
         const says = denialText(effect.why, configuration);
         trouble = says;
         seldom.note(now(), effect.why, () => log.warn({ server: remoteText(remote) }, `${says}; trying on`));
@@ -282,6 +291,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     cable.move(link, remote);
     cable.raise(link, keying);
     wasUp = true;
+    attendance.handshakes++;
     suite = keying.suite;
     warnOfWeakness(log, remoteText(remote), suite);
   }
@@ -392,9 +402,27 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     trouble: () => resolver.trouble ?? trouble,
     ended: ended.promise,
     refusals: () => new Map(),
+    report: () =>
+      endReport({
+        ...{ role: 'client', mode: 'classic', cable, attendance, seldom, server },
+        locator: configuration.plug.locator,
+        trouble: resolver.trouble ?? trouble,
+        peers: [
+          {
+            identity: { peer: remoteText(remote) },
+            cable: 'classic',
+            address: remote,
+            quiet: heardAt && now() - heardAt,
+            link,
+            counts: cable.counts(link),
+          },
+        ],
+      }),
+    ping: () => noPing('this cable'),
     statistics: () => [{ peer: remoteText(remote), port: link.port, ...cable.counts(link) }],
     async close() {
       abort.abort();
+      attendance.close();
       clearTimeout(timer);
       await Promise.allSettled([...tasks, elsewhere.close()]);
       await cable.unplug(link);

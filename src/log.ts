@@ -24,6 +24,12 @@ const KINDS_MAX = 256;
  */
 export class SeldomLog {
   readonly #seen = new Map<string, { until: number; more: number }>();
+  #suppressed = 0;
+
+  /** How many lines were not said. */
+  get suppressed(): number {
+    return this.#suppressed;
+  }
 
   /**
    * @param kind what counts as the same thing
@@ -34,11 +40,15 @@ export class SeldomLog {
     const seen = this.#seen.get(kind);
     if (seen !== undefined && now < seen.until) {
       seen.more += times;
+      this.#suppressed++;
       return;
     }
     if (seen === undefined && this.#seen.size >= KINDS_MAX) {
       for (const [old, { until }] of this.#seen) if (now >= until) this.#seen.delete(old);
-      if (this.#seen.size >= KINDS_MAX) return; // more kinds than anybody reads: these are not said
+      if (this.#seen.size >= KINDS_MAX) {
+        this.#suppressed++; // more kinds than anybody reads: these are not said
+        return;
+      }
     }
     this.#seen.set(kind, { until: now + INTERVAL, more: 0 });
     say(times + (seen?.more ?? 0));

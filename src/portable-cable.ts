@@ -25,6 +25,7 @@ const HELD_MAX = 256 << 10;
 export class PortableCable implements Cable {
   readonly core: Core;
   readonly io: string;
+  readonly threads = 1;
   readonly #udp: Udp;
   readonly #events: CableEvents;
   readonly #tap: WireTap | undefined;
@@ -143,6 +144,7 @@ export class PortableCable implements Cable {
     if (session === undefined) return undefined;
     this.core.setPath(session, path);
     const link = new PortableLink(session, remote, events);
+    link.path = path;
     link.frameMax = this.core.frameMax;
     this.#bySession[session] = link;
     return link;

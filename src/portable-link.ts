@@ -20,6 +20,7 @@ export class PortableLink implements Link {
   port: string | undefined;
   remote: Remote;
   readonly secure: SecureEvents | undefined;
+  path: number | undefined;
   /** Of a secure link: the place of the keypair that seals, and the index of each. */
   sealing: number | undefined;
   readonly indices: (number | undefined)[] = [];

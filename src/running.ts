@@ -1,3 +1,4 @@
+import type { EndReport } from './control/status.js';
 import type { Keying, SessionCounts } from './core/terms.js';
 import type { PeerIdentity } from './plug/plug.js';
 import type { Remote } from './protocol/remote.js';
@@ -19,6 +20,15 @@ export interface Running {
   statistics(): PeerStatistics[];
   /** What its secure side has dropped of handshakes and of strangers' datagrams, by reason. */
   refusals(): ReadonlyMap<SecureRefusal, bigint>;
+  /** All that it can say of itself now. */
+  report(): EndReport;
+  /**
+   * Asks a peer of the secure cable whether it is there.
+   * @param publicKey 44 characters
+   * @returns how long the answer took, ms; undefined when none came for long
+   * @throws CryptcabError for one that is not up, or answers no questions
+   */
+  ping(publicKey: string): Promise<number | undefined>;
   /** Takes everything down: plugs, keys, socket. */
   close(): Promise<void>;
 }

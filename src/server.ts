@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Link } from './cable.js';
+import type { By } from './control/message.js';
 import { type Keying, keyingText } from './core/terms.js';
 import { CryptcabError } from './error.js';
 import type { Io } from './io-path.js';
@@ -20,8 +21,11 @@ import { copyKey } from './protocol/secret.js';
 import { isSecure } from './protocol/secure/messages.js';
 import { isOriginalId, type Secret } from './protocol/session-key.js';
 import { longestFrame } from './protocol/sizes.js';
+import { Attendance } from './report/attendance.js';
+import { endReport, noPing, type PeerFacts } from './report/report.js';
 import { deferred, type PeerDown, type Running, type Watcher } from './running.js';
 import type { KnownPeer } from './secure/known-peers.js';
+import { People } from './secure/people.js';
 import { SecureServer, type SecureServerConfiguration } from './secure/secure-server.js';
 import type { OpenUdp } from './udp/udp.js';
 import {
@@ -71,13 +75,13 @@ export interface RunningServer extends Running {
    * @param presharedKey 32 bytes
    * @throws CryptcabError for what is no public key, or there already, and where no secure clients are served
    */
-  enrol(publicKey: Uint8Array, presharedKey: Uint8Array): Enrolled;
+  enrol(publicKey: Uint8Array, presharedKey: Uint8Array, name?: string, by?: By): Enrolled;
   /**
    * Lets one more peer of the secure cable connect.
    * @returns what it is called from now on
    * @throws CryptcabError for what is no public key, or there already, and where no secure clients are served
    */
-  addPeer(peer: Omit<KnownPeer, 'line'>): PeerIdentity;
+  addPeer(peer: Omit<KnownPeer, 'where'>): PeerIdentity;
   /**
    * Cuts a peer off for good.
    * @param publicKey 44 characters
@@ -85,6 +89,8 @@ export interface RunningServer extends Running {
    * @throws CryptcabError where the peers file has it, and where no secure clients are served
    */
   removePeer(publicKey: string): boolean;
+  /** Changes by people: they last where that can be (people.ts). */
+  readonly peers: People;
   /** Ends the session of a peer of either protocol, which may connect again. @returns whether it was up */
   disconnect(peer: PeerIdentity): boolean;
   /** The secure peers that may connect and are not up; `address`: where each was last. */
@@ -111,7 +117,7 @@ const REFUSALS: Readonly<Record<ServerRefusal, string>> = {
 
 /** Starts a server: a switch port for each client that proves its key. */
 export async function startServer(configuration: ServerConfiguration): Promise<RunningServer> {
-  const { keys, log, watcher } = configuration;
+  const { keys, log } = configuration;
   const sent = keys?.kind === 'scp' ? new SessionKeys(keys.directory) : undefined;
   const core = await openCore();
   core.broadcastLimit = configuration.broadcastLimit;
@@ -121,6 +127,12 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   const ended = deferred();
 
   const passages = new Passages();
+  const attendance = new Attendance(configuration.watcher, function* () {
+    for (const link of links.values()) yield cable.counts(link);
+    if (secure !== undefined) yield* secure.side.counts();
+  });
+  /** When something authentic came of a classic client last. */
+  const heardAt = new WeakMap<Link, number>();
   /** Where the locator is for one client alone: what is said to the others. */
   const taken = onlyForOne(configuration.plug.locator ?? '');
 
@@ -172,7 +184,11 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
         machine.receive(performance.now(), from, datagram);
         for (const effect of machine.take()) act(effect);
       },
-      heard: (link) => machine.heard(performance.now(), link.remote),
+      heard(link) {
+        const now = performance.now();
+        heardAt.set(link, now);
+        machine.heard(now, link.remote);
+      },
       sent() {},
       refused(link, why, times) {
         if (why === 'own datagram') {
@@ -189,13 +205,14 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
         const why = (othersHave(link) ? taken : undefined) ?? said;
         const peer = textOf(link);
         // By reason alone: a switch that ends is lost to all.
-        const had = passages.lost(link, () => watcher?.unplugged(whoOf(link), why));
+        const had = passages.lost(link, () => attendance.unplugged(whoOf(link), why));
         warnOfPort(log, seldom, had, why, peer);
       },
       plugged(link) {
+        attendance.plug = { open: true, trouble: undefined };
         passages.plugged(link, () => {
           log.info({ peer: textOf(link), port: link.port }, 'plugged into the switch again');
-          watcher?.plugged(whoOf(link));
+          attendance.plugged(whoOf(link));
         });
       },
       unreachable() {},
@@ -206,7 +223,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   open = true;
   if (configuration.secure !== undefined) {
     try {
-      const host = { cable, plug: configuration.plug, passages, log, seldom, watcher };
+      const host = { cable, plug: configuration.plug, passages, log, seldom, attendance };
       secure = new SecureServer(configuration.secure, host);
     } catch (error) {
       await cable.close();
@@ -215,6 +232,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     if (keys !== undefined) warnOfBoth(log);
   }
   log.info({ io: cable.io }, 'how frames and datagrams are moved');
+  attendance.begin();
 
   function act(effect: ServerEffect): void {
     switch (effect.do) {
@@ -237,6 +255,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
         break;
       case 'refused': {
         const { peer, why } = effect;
+        attendance.refuse(why);
         const level = why === 'not logged in' || why === 'too many logins' ? 'info' : 'warn';
         // By reason alone: an attacker who can forge one source address can forge many.
         seldom.note(performance.now(), why, (times) =>
@@ -259,7 +278,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     passages.agreed(link, () => {
       const { port } = link;
       log.info({ peer: remoteText(peer), id, cipher: keyingText(keying), port }, 'client is up');
-      watcher?.up({ peer: remoteText(peer), address: remoteText(peer), cipher: keying.suite });
+      const up = { peer: remoteText(peer), address: remoteText(peer), cipher: keying.suite };
+      attendance.up(up, () => cable.counts(link));
     });
   }
 
@@ -275,6 +295,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   }
 
   function raise(link: Link, id: string, keying: Keying): void {
+    attendance.handshakes++;
     removeKey(id, keying);
     cable.raise(link, keying);
     if (isOriginalId(id)) cable.limit(link, longestFrame(keying.suite, ORIGINAL_DATAGRAM_MAX));
@@ -285,10 +306,32 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     if (link === undefined) return;
     links.delete(remoteKey(peer));
     log.info({ peer: remoteText(peer) }, `client is gone: ${why}`);
-    if (passages.over(link) && why !== 'the server ends') watcher?.down({ peer: remoteText(peer) }, why);
+    if (passages.over(link) && why !== 'the server ends') attendance.down({ peer: remoteText(peer) }, why);
     passages.pulled(link);
+    attendance.gone({ peer: remoteText(peer) }, cable.counts(link));
     const done = cable.unplug(link).finally(() => closing.delete(done));
     closing.add(done);
+  }
+
+  function factsOf(link: Link): PeerFacts {
+    const heard = heardAt.get(link);
+    return {
+      identity: { peer: textOf(link) },
+      cable: 'classic',
+      address: link.remote,
+      quiet: heard && performance.now() - heard,
+      link,
+      counts: cable.counts(link),
+    };
+  }
+
+  function disconnect({ peer, publicKey }: PeerIdentity): boolean {
+    if (publicKey !== undefined) return secure?.disconnect(publicKey) ?? false;
+    const link = [...links.values()].find(({ remote }) => remoteText(remote) === peer);
+    if (link === undefined) return false;
+    machine.disconnect(link.remote);
+    for (const effect of machine.take()) act(effect);
+    return true;
   }
 
   /** The secure half, for what can be asked of it alone. */
@@ -312,7 +355,10 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   };
   const ready = firstAttempt(probe.settled).finally(endProbe);
   ready.then(
-    (waits) => waits && seldom.note(performance.now(), `plug ${waits}`, () => log.warn({}, waits)),
+    (waits) => {
+      attendance.plug ??= { open: waits === undefined, trouble: waits };
+      if (waits !== undefined) seldom.note(performance.now(), `plug ${waits}`, () => log.warn({}, waits));
+    },
     () => {},
   );
 
@@ -325,24 +371,40 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       ...[...links.values()].map((link) => ({ peer: textOf(link), port: link.port, ...cable.counts(link) })),
       ...(secure?.side.statistics() ?? []),
     ],
+    report: () =>
+      endReport({
+        ...{ role: 'server', cable, attendance, seldom },
+        mode: secure === undefined ? 'classic' : keys === undefined ? 'secure' : 'both',
+        locator: configuration.plug.locator,
+        path: configuration.secure?.path,
+        publicKey: secure?.side.publicKey,
+        refused: secure?.side.refused,
+        ...secure?.side.strangers,
+        peers: [...[...links.values()].map(factsOf), ...(secure?.facts() ?? [])],
+      }),
+    async ping(publicKey) {
+      const isClassic = [...links.values()].some(({ remote }) => remoteText(remote) === publicKey);
+      if (isClassic) noPing(publicKey);
+      const peer = securely().side.find(publicKey);
+      if (peer === undefined) throw new CryptcabError('there is no such peer');
+      return securely().side.ping(peer);
+    },
     away: () => secure?.away() ?? [],
     refusals: () => secure?.side.refused ?? new Map(),
     reload: secure && (() => secure.reload()),
     log,
-    enrol: (publicKey, presharedKey) => securely().enrol(publicKey, presharedKey),
+    enrol: (...client) => securely().enrol(...client),
     addPeer: (peer) => securely().add(peer),
     removePeer: (publicKey) => securely().remove(publicKey),
-    disconnect({ peer, publicKey }) {
-      if (publicKey !== undefined) return secure?.disconnect(publicKey) ?? false;
-      const link = [...links.values()].find(({ remote }) => remoteText(remote) === peer);
-      if (link === undefined) return false;
-      machine.disconnect(link.remote);
-      for (const effect of machine.take()) act(effect);
-      return true;
-    },
+    peers: new People(
+      () => securely().people,
+      (peer) => disconnect({ peer }),
+    ),
+    disconnect,
     async close() {
       open = false; // a DENY now would have clients log in while nobody is there
       clearInterval(timer);
+      attendance.close();
       for (const link of [...links.values()]) unplug(link.remote, 'the server ends');
       await Promise.allSettled([...closing, endProbe()]);
       await secure?.close();

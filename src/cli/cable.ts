@@ -21,7 +21,7 @@ import type { Endpoint } from '../secure/endpoint.js';
 import { startSecureClient } from '../secure/secure-client.js';
 import { type ServerKeys, startServer } from '../server.js';
 import type { WireTap } from '../wire-tap.js';
-import { openServerControl } from './control.js';
+import { openEndControl } from './control.js';
 import { type Carried, detach, handedOver, releaseParent, tellParent } from './daemon.js';
 import { ignoreDebugSignal, onHangup } from './early.js';
 import { KeyFiles } from './key-files.js';
@@ -163,7 +163,7 @@ async function startAsServer(
     ...wireTap(settings.verbosity, log),
   });
   secure?.privateKey.fill(0); // the machine has a copy
-  const control = settings.secure === undefined ? undefined : await openServerControl(running, log);
+  const control = await openEndControl(running, log);
   log.info({ port: running.local.port, switch: settings.socket }, 'waiting for clients');
   return {
     ...running,
@@ -249,8 +249,13 @@ async function startAsClient(
     settings.secure === undefined
       ? await startClassically(settings, target, endpoint, carried, files, log)
       : await startSecurely(settings, settings.secure, target, endpoint, carried, files, log);
+  const control = await openEndControl(running, log);
   return {
     ...running,
+    async close() {
+      await control?.close();
+      await running.close();
+    },
     async settled() {
       let over = false;
       const waitsOrUp = running.ready.then((waits) => {

@@ -52,7 +52,7 @@ export async function runCommandLine(): Promise<number> {
     if (answer !== undefined) {
       const read = await print(answer.out);
       for (const fault of answer.faults) say(fault);
-      return read && answer.faults.length === 0 ? 0 : 1;
+      return answer.status ?? (read && answer.faults.length === 0 ? 0 : 1);
     }
     // What it takes to run a cable is loaded when one is run.
     const details = words.some((word) => word === '--version' || /^-\w*V/.test(word))

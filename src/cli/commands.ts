@@ -10,6 +10,8 @@ export interface Said {
   readonly out: string;
   /** For standard error, a line each; with any the status is 1. */
   readonly faults: readonly string[];
+  /** The status, where it is another one. */
+  readonly status?: number;
 }
 
 /**
@@ -41,13 +43,39 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
       return says((await import('./topics.js')).help(readWords(command, args).operands));
     case 'enroll': {
       const { options } = readWords(command, args);
-      const { enroll, wishedPort } = await import('./enroll.js');
+      const { enroll, sshClient, wishedPort } = await import('./enroll.js');
       const port = options.port ?? wishedPort(process.env.SSH_ORIGINAL_COMMAND);
-      return says(await enroll(process.stdin, port));
+      return says(await enroll(process.stdin, port, { name: options.name, by: sshClient() }));
     }
     case 'status': {
+      const { options, operands } = readWords(command, args);
+      const { status, watch } = await import('./status.js');
+      return (options.watch ? watch : status)({ name: operands[0], json: options.json });
+    }
+    case 'peers list':
+    case 'peers pending': {
       const { options } = readWords(command, args);
-      return says(await (await import('./status.js')).status(options.port));
+      const { listPeers } = await import('./peers.js');
+      return listPeers(command === 'peers list' ? 'peers' : 'pending', options);
+    }
+    case 'peers add': {
+      const { options, operands } = readWords(command, args);
+      return (await import('./peers.js')).addPeer(operands[0] as string, options);
+    }
+    case 'peers remove':
+    case 'peers kick': {
+      const { options, operands } = readWords(command, args);
+      const { cutOff } = await import('./peers.js');
+      return cutOff(command === 'peers kick' ? 'kick' : 'remove', operands[0] as string, options);
+    }
+    case 'peers rename': {
+      const { options, operands } = readWords(command, args);
+      const [peer, name] = operands as [string, string];
+      return (await import('./peers.js')).renamePeer(peer, name, options);
+    }
+    case 'ping': {
+      const { options, operands } = readWords(command, args);
+      return (await import('./peers.js')).ping(operands[0] as string, options);
     }
     case 'keygen':
     case 'pubkey':

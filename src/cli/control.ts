@@ -1,79 +1,104 @@
-// The control socket of the command line's server; `enroll` and `status` ask it.
+// The control socket of the command line's end; `enroll`, `status`, `peers` and `ping` ask it.
 import { userOf } from '../control/credentials.js';
-import { controlPaths, controlPlace, type Place } from '../control/path.js';
-import { type Control, ControlTaken, openControl } from '../control/server.js';
-import { messageOf } from '../error.js';
+import { controlPaths, controlPlace, type Place, unitName } from '../control/path.js';
+import { type Control, type Controlled, ControlTaken, openControl } from '../control/server.js';
+import { STATUS_VERSION } from '../control/status.js';
+import { CryptcabError, messageOf } from '../error.js';
 import type { Log } from '../log.js';
-import type { PeerStatistics } from '../running.js';
+import type { Running } from '../running.js';
 import type { RunningServer } from '../server.js';
+import { VERSION } from './version.generated.js';
 
-/**
- * Opens the control socket of a running server, in the first place that will do.
- * @returns undefined where none will: that is logged, and the server does without
- */
-export async function openServerControl(
-  running: RunningServer,
-  log: Log,
-  place: Place = controlPlace(),
-): Promise<Control | undefined> {
-  const { port } = running.local;
-  let why: string | undefined;
-  if (place.fault !== undefined) why = `${place.fault}: set it to a directory of your own`;
-  for (const candidate of controlPaths(port, place)) {
-    if ('fault' in candidate) {
-      why ??= candidate.fault;
-      continue;
-    }
-    const { path } = candidate;
-    try {
-      const control = await openControl({
-        path,
-        userOf: await userOf(),
-        log,
-        enrol: running.enrol,
-        status: () => ({
-          port,
-          peers: [
-            ...running.statistics().map((peer) => ({ ...statusOf(peer), io: running.io })),
-            ...running.away().map(({ peer, address = '' }) => ({ peer, address, port: 'away' })),
-          ],
-        }),
-      });
-      if (place.fault !== undefined) log.warn({}, `${place.fault}: the control socket is ${path}`);
-      log.info({ path }, 'clients enrol by ssh through this control socket');
-      return control;
-    } catch (error) {
-      // A second socket for one port, elsewhere, would leave neither server to enrol with.
-      if (error instanceof ControlTaken) {
-        why = messageOf(error);
-        break;
-      }
-      why ??= messageOf(error);
-    }
-  }
-  log.warn(
-    {},
-    `no control socket, so clients cannot enrol by ssh and cryptcab status does not show this server: ${
-      why ?? 'set XDG_RUNTIME_DIR to a directory of your own'
-    }`,
-  );
-  return undefined;
+/** How often it is looked whether the socket is still there, ms. */
+const LOOK_MS = 1_000;
+
+type RunningEnd = Running | RunningServer;
+
+/** What an end is called, where nobody has named it. */
+function nameOf(running: RunningEnd, place: Place): string {
+  return unitName(place) ?? ('enrol' in running ? String(running.local.port) : `client-${process.pid}`);
 }
 
-function statusOf(counts: PeerStatistics): Record<string, string> & { peer: string } {
-  const refused = Object.values(counts.refused).reduce((sum, one) => sum + one, 0n);
-  const dropped = counts.droppedBySwitch + counts.droppedUnopened;
+function controlled(running: RunningEnd, name: string): Controlled {
+  const server = (): RunningServer => {
+    if ('enrol' in running) return running;
+    throw new CryptcabError('this end is a client, whose one peer is its server');
+  };
   return {
-    peer: counts.peer,
-    address: counts.address ?? counts.peer,
-    port: counts.port ?? 'missing',
-    sealed: String(counts.sealed),
-    sealedBytes: String(counts.sealedBytes),
-    opened: String(counts.opened),
-    openedBytes: String(counts.openedBytes),
-    refused: String(refused),
-    dropped: String(dropped),
-    rtt: counts.roundTrip === undefined ? '' : `${counts.roundTrip.toFixed(1)} ms`,
-    loss: counts.loss === undefined ? '' : `${Math.round(100 * counts.loss)} %`,
+    status: () => ({
+      ...{ version: STATUS_VERSION, name, program: VERSION, pid: process.pid },
+      ...running.report(),
+    }),
+    enrol: (...client) => server().enrol(...client),
+    ping: (peer) => running.ping(peer),
+    addPeer: (...peer) => server().peers.add(...peer),
+    removePeer: (peer) => server().peers.remove(peer),
+    renamePeer: (peer, to) => server().peers.rename(peer, to),
+    kick: (peer) => server().peers.kick(peer),
+  };
+}
+
+/**
+ * Opens the control socket of a running end, in the first place that will do; made anew when its directory was removed.
+ * @returns undefined where none will: that is logged, and the end does without
+ */
+export async function openEndControl(
+  running: RunningEnd,
+  log: Log,
+  place: Place = controlPlace(),
+  name: string = nameOf(running, place),
+): Promise<Pick<Control, 'close'> | undefined> {
+  const end = { ...controlled(running, name), userOf: await userOf(), log };
+  const open = async (): Promise<Control | string> => {
+    let why = place.fault === undefined ? undefined : `${place.fault}: set it to a directory of your own`;
+    for (const candidate of controlPaths(name, place)) {
+      if ('fault' in candidate) {
+        why ??= candidate.fault;
+        continue;
+      }
+      const { path } = candidate;
+      try {
+        const control = await openControl({ ...end, path });
+        if (place.fault !== undefined) log.warn({}, `${place.fault}: the control socket is ${path}`);
+        log.info({ path }, 'this end can be asked through this control socket');
+        return control;
+      } catch (error) {
+        // A second socket of one name, elsewhere, would leave neither of them to be found.
+        if (error instanceof ControlTaken) return messageOf(error);
+        why ??= messageOf(error);
+      }
+    }
+    return why ?? 'set XDG_RUNTIME_DIR to a directory of your own';
+  };
+  let control = await open();
+  if (typeof control === 'string') {
+    const lacks = 'enrol' in running ? 'clients cannot enrol by ssh, and ' : '';
+    log.warn({}, `no control socket, so ${lacks}cryptcab status does not show this end: ${control}`);
+    return undefined;
+  }
+  let closed = false;
+  let told = false;
+  let opening: Promise<unknown> | undefined;
+  const again = async () => {
+    if (typeof control !== 'string') await control.close();
+    if (closed) return;
+    control = await open();
+    if (typeof control === 'string' && !told)
+      log.warn({}, `the control socket was removed, and cannot be made anew (yet): ${control}`);
+    told = typeof control === 'string';
+  };
+  const timer = setInterval(() => {
+    if (opening !== undefined || (typeof control !== 'string' && control.there)) return;
+    opening = again().finally(() => {
+      opening = undefined;
+    });
+  }, LOOK_MS);
+  return {
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      await opening;
+      if (typeof control !== 'string') await control.close();
+    },
   };
 }

@@ -113,7 +113,7 @@ export function commandHelp(name: CommandName): string {
   const sentences = [`${text.replace(/^[a-z]/, (letter) => letter.toUpperCase())}.`, ...(more ? [more] : [])];
   if (alias !== undefined) sentences.push(`${alias} is the same command.`);
   const list = Object.entries(options).map(([long, option]): [string, string] => [
-    `--${long}${option.value === undefined ? '' : ` ${option.value.placeholder}`}`,
+    `${option.short === undefined ? '' : `-${option.short}, `}--${long}${option.value === undefined ? '' : ` ${option.value.placeholder}`}`,
     sentenceOf(option),
   ]);
   list.push(['-h, --help', 'print this']);

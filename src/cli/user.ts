@@ -55,7 +55,7 @@ export function needs({ socket, port }: Pick<Settings, 'socket' | 'port'>): Capa
 }
 
 /** Makes what has to be there, and what that user could not make: the log file, and a directory for the control socket. */
-export function prepareFor({ uid, gid }: Account, { logFile, secure, connect }: Settings): void {
+export function prepareFor({ uid, gid }: Account, { logFile }: Settings): void {
   if (process.geteuid?.() !== 0) return;
   if (logFile !== undefined) {
     try {
@@ -67,7 +67,6 @@ export function prepareFor({ uid, gid }: Account, { logFile, secure, connect }: 
       // It is there, or cannot be: the log will say so.
     }
   }
-  if (secure === undefined || connect !== undefined) return;
   const directory = runtimeDirectoryOf(uid);
   try {
     mkdirSync(directory, { mode: 0o700 });

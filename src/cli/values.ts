@@ -30,6 +30,7 @@ export interface Read {
   readonly rate: number;
   readonly port: number;
   readonly choice: string;
+  readonly text: string;
 }
 
 /** A text is no value of this kind: the message is what a sentence with the option's name before it says. */

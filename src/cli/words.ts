@@ -40,14 +40,16 @@ export function commandNamed(
       const { alias }: CommandTerms = COMMANDS[command];
       return name === command || name === alias;
     });
-  const one = named(first);
-  if (one !== undefined) return { command: one, words: 1 };
   const two = named(`${first} ${second}`);
   if (two !== undefined) return { command: two, words: 2 };
   const begun = Object.entries(COMMANDS).filter(([name]) => name.startsWith(`${first} `));
-  if (begun.length === 0) return undefined;
-  if (second === '--help' || second === '-h')
+  const explained = second === '--help' || second === '-h';
+  if (begun.length > 0 && explained)
     throw new Answer(begun.map(([name]) => commandHelp(name as CommandName)).join('\n'));
+  const one = named(first);
+  const alone = begun.length === 0 || second === undefined || second.startsWith('-');
+  if (one !== undefined && alone) return { command: one, words: 1 };
+  if (begun.length === 0) return undefined;
   throw new UsageError(`say ${begun.map(([name, terms]) => usageOf(name, terms)).join(', or ')}`);
 }
 
@@ -79,8 +81,9 @@ export function readWords<Name extends CommandName>(name: Name, args: readonly s
 
 /** Options and operands apart; undefined where the command does not take these. */
 function split({ options = {}, operands }: CommandTerms, args: readonly string[]) {
-  const types = Object.entries(options).map(([long, { value }]) => {
-    return [long, { type: value === undefined ? 'boolean' : 'string' }] as const;
+  const types = Object.entries(options).map(([long, { value, short }]) => {
+    const type = value === undefined ? 'boolean' : 'string';
+    return [long, { type, ...(short !== undefined && { short }) }] as const;
   });
   try {
     const found = parseArgs({
@@ -88,9 +91,11 @@ function split({ options = {}, operands }: CommandTerms, args: readonly string[]
       options: Object.fromEntries(types),
       allowPositionals: operands !== undefined,
     });
-    const { choices } = operands ?? {};
-    const [first = '', ...others] = found.positionals;
-    return choices === undefined || (choices.includes(first) && others.length === 0) ? found : undefined;
+    if (operands === undefined) return found;
+    const { choices, least = 1, most = 1 } = operands;
+    const { length } = found.positionals;
+    if (length < least || length > most) return undefined;
+    return choices === undefined || choices.includes(found.positionals[0] as string) ? found : undefined;
   } catch {
     return undefined;
   }

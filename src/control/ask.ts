@@ -3,8 +3,8 @@ import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { ANSWER_BYTES, errorIn, PATIENCE_MS, type Request, requestLine } from './message.js';
 
 /**
- * Asks a running server by its control socket.
- * @returns the line that it answered; undefined when no server listens there
+ * Asks a running end by its control socket.
+ * @returns the line that it answered; undefined when nobody listens there
  * @throws CryptcabError when it refuses, or does not answer
  */
 export function ask(path: string, request: Request): Promise<string | undefined> {
@@ -13,16 +13,18 @@ export function ask(path: string, request: Request): Promise<string | undefined>
       socket.destroy();
       reject(new CryptcabError(why));
     };
-    let answer = '';
+    const pieces: string[] = [];
+    let length = 0;
     const socket = connect(path);
     socket.setEncoding('utf8');
     // Of all, not of the last byte: a trickle is no answer.
-    const timer = setTimeout(() => fail(`the server at ${path} does not answer`), PATIENCE_MS);
+    const timer = setTimeout(() => fail(`the end at ${path} does not answer`), PATIENCE_MS);
     const line = requestLine(request);
     socket.on('connect', () => socket.end(line));
     socket.on('data', (text: string) => {
-      answer += text;
-      if (answer.length > ANSWER_BYTES) fail(`the server at ${path} answers too much`);
+      pieces.push(text);
+      length += text.length;
+      if (length > ANSWER_BYTES) fail(`the end at ${path} answers too much`);
     });
     socket.on('close', () => {
       clearTimeout(timer);
@@ -30,13 +32,13 @@ export function ask(path: string, request: Request): Promise<string | undefined>
     });
     socket.on('error', (error) => {
       if (['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '')) return resolve(undefined);
-      fail(`cannot ask the server at ${path}: ${messageOf(error)}`);
+      fail(`cannot ask the end at ${path}: ${messageOf(error)}`);
     });
     socket.on('end', () => {
-      const [line, rest] = answer.split('\n', 2) as [string, string | undefined];
-      if (rest === undefined) return fail(`the server at ${path} does not answer`);
+      const [line, rest] = pieces.join('').split('\n', 2) as [string, string | undefined];
+      if (rest === undefined) return fail(`the end at ${path} does not answer`);
       const error = errorIn(line);
-      if (error !== undefined) return fail(`the server refused: ${error}`);
+      if (error !== undefined) return fail(error);
       resolve(line);
     });
   });

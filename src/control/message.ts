@@ -1,30 +1,59 @@
-// What is said at the control socket: one line of JSON each way. The words of both ends, without I/O.
-//
-//     {"do":"enrol","publicKey":"…","presharedKey":"…"}  →  {"publicKey":"…","port":7667}
-//     {"do":"status"}                                    →  {"port":7667,"peers":[{"peer":"…",…},…]}
-//     anything else                                      →  {"error":"…"}
+// What is said at the control socket: one line of JSON each way. The words of both ends, without I/O; docs/control.md
+// explains them.
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Enrolled } from '../keys/enrolment.js';
 import { decodeKey, keyText, keyTextBytes, parseKey } from '../keys/key-text.js';
+import { isName, NAME_RULE } from '../keys/peers-file.js';
+import { isStatus } from './check.js';
+import { type EndStatus, STATUS_VERSION } from './status.js';
 
 /** Bytes of a request, its end of line included; longer ones are junk. */
-export const REQUEST_BYTES = 1_024;
-/** Bytes of an answer: room for the counts of some thousand peers. */
-export const ANSWER_BYTES = 1 << 20;
+export const REQUEST_BYTES = 2_048;
+/** Bytes of an answer: room for all peers that a server can have. */
+export const ANSWER_BYTES = 128 << 20;
 /** How long one end waits for the other's line, ms. */
 export const PATIENCE_MS = 5_000;
 
-export type Request =
-  | { readonly do: 'enrol'; readonly publicKey: Uint8Array; readonly presharedKey: Uint8Array }
-  | { readonly do: 'status' };
-
-/** A peer and what it has carried; counts are decimal text, as JSON has no integers of 64 bits. */
-export type PeerStatus = { readonly peer: string } & Readonly<Record<string, string>>;
-
-export interface Status {
-  readonly port: number;
-  readonly peers: readonly PeerStatus[];
+/** Who enrols a client. */
+export interface By {
+  /** Who has logged in by ssh. */
+  readonly user?: string;
+  /** From where. */
+  readonly address?: string;
 }
+
+export type Request =
+  | {
+      readonly do: 'enrol';
+      readonly publicKey: Uint8Array;
+      readonly presharedKey: Uint8Array;
+      readonly name?: string;
+      readonly by?: By;
+    }
+  | { readonly do: 'status' }
+  | { readonly do: 'ping' | 'remove' | 'kick'; readonly peer: string }
+  | { readonly do: 'rename'; readonly peer: string; readonly name: string }
+  | {
+      readonly do: 'add';
+      readonly publicKey: string;
+      readonly name?: string;
+      readonly presharedKeyFile?: string;
+    };
+
+/** What became of a change of the peers. */
+export interface Changed {
+  /** Whom it was about, for people. */
+  readonly peer: string;
+  /** Why the change ends with this end; null where it lasts. */
+  readonly untilEnd: string | null;
+}
+
+/** The answer to `ping`: ms, or null where none came in time. */
+export interface Pong {
+  readonly roundTrip: number | null;
+}
+
+export type Answer = Enrolled | EndStatus | Changed | Pong | { readonly error: string };
 
 /** The object that a line holds. The parser's own words repeat what it read, which may be a key: never handed on. */
 function parseObject(line: string): Record<string, unknown> | undefined {
@@ -62,6 +91,22 @@ function secretIn(line: Uint8Array): Uint8Array | undefined {
   return undefined;
 }
 
+/** Printed in tables, and kept in a file: no more than that, and nothing that drives a terminal. */
+const PLAIN = /^[\w.:@%+-]{1,80}$/;
+const plainIn = (value: unknown) => (typeof value === 'string' && PLAIN.test(value) ? value : undefined);
+
+function byIn(value: unknown): By {
+  const { user, address } = (typeof value === 'object' && value !== null ? value : {}) as Record<
+    string,
+    unknown
+  >;
+  const [who, where] = [plainIn(user), plainIn(address)];
+  return { ...(who !== undefined && { user: who }), ...(where !== undefined && { address: where }) };
+}
+
+const NOT_A_KEY = 'publicKey is not a key, 44 characters of base64';
+const NOT_A_PEER = 'peer is not a text: a public key, or the address of a classic client';
+
 /**
  * The request of a line, or what is wrong with it; nothing of the line is repeated.
  * @param line in which the preshared key is wiped, before a string is made of the rest
@@ -71,27 +116,60 @@ export function parseRequest(line: Uint8Array): Request | string {
   const presharedKey = secret && decodeKey(secret);
   secret?.set(utf8ToBytes(BLANK));
   const request = parseObject(new TextDecoder().decode(line));
-  switch (request?.do) {
+  if (request === undefined || typeof request.do !== 'string')
+    return 'this is not a request: one line of JSON, {"do":"status"} or another (docs/control.md)';
+  const { version = STATUS_VERSION, do: what, name, peer } = request;
+  if (version !== STATUS_VERSION)
+    return `this end understands version ${STATUS_VERSION} of requests: use the cryptcab that it was started with`;
+  if (name !== undefined && !isName(name)) return `name is no name: ${NAME_RULE}`;
+  switch (what) {
     case 'enrol': {
       const publicKey = keyIn(request.publicKey);
-      if (publicKey === undefined) return 'publicKey is not a key, 44 characters of base64';
+      if (publicKey === undefined) return NOT_A_KEY;
       if (presharedKey === undefined || request.presharedKey !== BLANK)
         return 'presharedKey is not a key, 44 characters of base64';
-      return { do: 'enrol', publicKey, presharedKey };
+      const by = byIn(request.by);
+      return {
+        do: 'enrol',
+        publicKey,
+        presharedKey,
+        ...(name !== undefined && { name }),
+        ...(Object.keys(by).length > 0 && { by }),
+      };
     }
     case 'status':
       return { do: 'status' };
-    case undefined:
-      return 'this is not a request: one line of JSON, {"do":"enrol",…} or {"do":"status"}';
+    case 'ping':
+    case 'remove':
+    case 'kick':
+      return typeof peer === 'string' ? { do: what, peer } : NOT_A_PEER;
+    case 'rename':
+      if (typeof peer !== 'string') return NOT_A_PEER;
+      return name === undefined ? `name is missing: ${NAME_RULE}` : { do: 'rename', peer, name };
+    case 'add': {
+      const publicKey = keyIn(request.publicKey);
+      const { presharedKeyFile } = request;
+      if (publicKey === undefined) return NOT_A_KEY;
+      if (presharedKeyFile !== undefined && typeof presharedKeyFile !== 'string')
+        return 'presharedKeyFile is not the path of a file';
+      return {
+        do: 'add',
+        publicKey: keyText(publicKey),
+        ...(name !== undefined && { name }),
+        ...(presharedKeyFile !== undefined && { presharedKeyFile }),
+      };
+    }
     default:
-      return 'there is no such request: there are enrol and status';
+      return 'there is no such request: docs/control.md has them all';
   }
 }
 
 /** A request as a line, to be wiped. */
 export function requestLine(request: Request): Uint8Array {
-  const keys = request.do === 'enrol' ? { publicKey: keyText(request.publicKey), presharedKey: BLANK } : {};
-  const line = utf8ToBytes(`${JSON.stringify({ do: request.do, ...keys })}\n`);
+  const { do: what, ...rest } = request;
+  const written =
+    request.do === 'enrol' ? { ...rest, publicKey: keyText(request.publicKey), presharedKey: BLANK } : rest;
+  const line = utf8ToBytes(`${JSON.stringify({ version: STATUS_VERSION, do: what, ...written })}\n`);
   if (request.do === 'enrol') {
     const text = keyTextBytes(request.presharedKey);
     secretIn(line)?.set(text);
@@ -101,10 +179,12 @@ export function requestLine(request: Request): Uint8Array {
 }
 
 /** An answer as a line. */
-export function answerLine(answer: Enrolled | Status | { readonly error: string }): string {
-  return `${JSON.stringify(
-    'publicKey' in answer ? { publicKey: keyText(answer.publicKey), port: answer.port } : answer,
-  )}\n`;
+export function answerLine(answer: Answer): string {
+  const written =
+    'publicKey' in answer && answer.publicKey instanceof Uint8Array
+      ? { publicKey: keyText(answer.publicKey), port: answer.port }
+      : answer;
+  return `${JSON.stringify({ version: STATUS_VERSION, ...written })}\n`;
 }
 
 /** What a server refused a request for; undefined when it did not. */
@@ -121,21 +201,21 @@ export function parseEnrolled(line: string): Enrolled | undefined {
   return publicKey === undefined || port === undefined ? undefined : { publicKey, port };
 }
 
-/** The answer to `status`; undefined if the line is none. */
-export function parseStatus(line: string): Status | undefined {
+/** The answer to `status`; undefined if the line is none, or of another version. */
+export function parseStatus(line: string): EndStatus | undefined {
   const answer = parseObject(line);
-  const port = portIn(answer?.port);
-  const peers = answer?.peers;
-  return port === undefined || !Array.isArray(peers) || !peers.every(isPeerStatus)
-    ? undefined
-    : { port, peers };
+  return isStatus(answer) ? answer : undefined;
 }
 
-function isPeerStatus(value: unknown): value is PeerStatus {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'peer' in value &&
-    Object.values(value).every((one) => typeof one === 'string')
-  );
+/** The answer to a change of the peers; undefined if the line is none. */
+export function parseChanged(line: string): Changed | undefined {
+  const { peer, untilEnd } = parseObject(line) ?? {};
+  if (typeof peer !== 'string' || (untilEnd !== null && typeof untilEnd !== 'string')) return undefined;
+  return { peer, untilEnd };
+}
+
+/** The answer to `ping`; undefined if the line is none. */
+export function parsePong(line: string): Pong | undefined {
+  const { roundTrip } = parseObject(line) ?? {};
+  return roundTrip === null || (typeof roundTrip === 'number' && roundTrip >= 0) ? { roundTrip } : undefined;
 }

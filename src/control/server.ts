@@ -1,20 +1,36 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Enrolled } from '../keys/enrolment.js';
 import { type Log, SeldomLog } from '../log.js';
 import { ByteLine } from './byte-line.js';
 import type { UserOf } from './credentials.js';
-import { answerLine, PATIENCE_MS, parseRequest, REQUEST_BYTES, type Status } from './message.js';
+import {
+  type Answer,
+  answerLine,
+  type By,
+  type Changed,
+  PATIENCE_MS,
+  parseRequest,
+  REQUEST_BYTES,
+  type Request,
+} from './message.js';
+import type { EndStatus } from './status.js';
 
 /** At a time; more are turned away. */
 const CONNECTIONS_MAX = 16;
 
-/** What can be asked of a running server. */
+/** What can be asked of a running end; each throws an error that says why it cannot be. */
 export interface Controlled {
-  /** @throws RangeError that says why this one cannot be a peer */
-  enrol(publicKey: Uint8Array, presharedKey: Uint8Array): Enrolled;
-  status(): Status;
+  status(): EndStatus;
+  enrol(publicKey: Uint8Array, presharedKey: Uint8Array, name?: string, by?: By): Enrolled;
+  /** @param peer its public key, or the address of a classic client, here and below */
+  ping(peer: string): Promise<number | undefined>;
+  addPeer(publicKey: string, name?: string, presharedKeyFile?: string): Changed;
+  removePeer(peer: string): Changed;
+  renamePeer(peer: string, name: string): Changed;
+  /** Ends its session; it may connect again. */
+  kick(peer: string): Changed;
 }
 
 export interface ControlConfiguration extends Controlled {
@@ -25,15 +41,17 @@ export interface ControlConfiguration extends Controlled {
 }
 
 export interface Control {
+  /** Whether its file is still there. */
+  readonly there: boolean;
   close(): Promise<void>;
 }
 
-/** Another server has the control socket. */
+/** Another end has the control socket. */
 export class ControlTaken extends CryptcabError {}
 
 /**
- * Opens the control socket of a running server.
- * @throws ControlTaken when another server has it, CryptcabError when it cannot be made
+ * Opens the control socket of a running end.
+ * @throws ControlTaken when another end has it, CryptcabError when it cannot be made
  */
 export async function openControl(configuration: ControlConfiguration): Promise<Control> {
   const { path, log } = configuration;
@@ -42,8 +60,8 @@ export async function openControl(configuration: ControlConfiguration): Promise<
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    serve(socket, (line) => {
-      const answer = answerTo(line, configuration, socket);
+    serve(socket, async (line) => {
+      const answer = await answerTo(line, configuration, socket);
       if ('error' in answer) {
         const say = (times: number) => log.warn({ times }, `refused a control request: ${answer.error}`);
         seldom.note(performance.now(), answer.error, say);
@@ -58,7 +76,7 @@ export async function openControl(configuration: ControlConfiguration): Promise<
     if (codeOf(error) !== 'EADDRINUSE') throw cannotMake(path, error);
     if (await isLive(path)) {
       throw new ControlTaken(
-        `another server has the control socket ${path}: end it, or choose another port with -p`,
+        `another end has the control socket ${path}: end it, or choose another port with -p`,
       );
     }
     try {
@@ -74,7 +92,11 @@ export async function openControl(configuration: ControlConfiguration): Promise<
     // A file system that knows no modes of sockets. Its directory keeps others out.
   }
   server.on('error', (error) => log.warn({}, `control socket: ${messageOf(error)}`));
+  const own = inodeOf(path);
   return {
+    get there() {
+      return inodeOf(path) === own;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve()); // takes the socket's file away, too
@@ -87,17 +109,42 @@ function cannotMake(path: string, error: unknown): CryptcabError {
   return new CryptcabError(`cannot make the control socket ${path}: ${messageOf(error)}`);
 }
 
+function inodeOf(path: string): bigint | undefined {
+  try {
+    return lstatSync(path, { bigint: true }).ino;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Nobody but its user gets at what is made meanwhile. */
+function forUserAlone(make: () => void): void {
+  let before: number | undefined;
+  try {
+    before = process.umask(0o177);
+  } catch {
+    // Deno was not allowed to: the mode is set a moment later.
+  }
+  try {
+    make();
+  } finally {
+    if (before !== undefined) process.umask(before);
+  }
+}
+
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, () => {
-      server.off('error', reject);
-      resolve();
-    });
+    forUserAlone(() =>
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      }),
+    );
   });
 }
 
-/** Whether a server answers there, rather than the file of one that was killed. */
+/** Whether an end answers there, rather than the file of one that was killed. */
 function isLive(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -112,19 +159,42 @@ function isLive(path: string): Promise<boolean> {
   });
 }
 
-function answerTo(line: Uint8Array | undefined, controlled: ControlConfiguration, socket: Socket) {
+async function answerTo(
+  line: Uint8Array | undefined,
+  controlled: ControlConfiguration,
+  socket: Socket,
+): Promise<Answer> {
   const user = controlled.userOf(socket);
-  if (user !== undefined && user !== 0 && user !== process.geteuid?.()) return { error: 'not your server' };
+  if (user !== undefined && user !== 0 && user !== process.geteuid?.())
+    return { error: 'this cable is of another user' };
   if (line === undefined) return { error: `a request is one line of ${REQUEST_BYTES} bytes at most` };
   const request = parseRequest(line);
   if (typeof request === 'string') return { error: request };
-  if (request.do === 'status') return controlled.status();
   try {
-    return controlled.enrol(request.publicKey, request.presharedKey);
+    return await fulfil(request, controlled);
   } catch (error) {
     return { error: messageOf(error) };
   } finally {
-    request.presharedKey.fill(0);
+    if (request.do === 'enrol') request.presharedKey.fill(0);
+  }
+}
+
+async function fulfil(request: Request, end: Controlled): Promise<Answer> {
+  switch (request.do) {
+    case 'enrol':
+      return end.enrol(request.publicKey, request.presharedKey, request.name, request.by);
+    case 'status':
+      return end.status();
+    case 'ping':
+      return { roundTrip: (await end.ping(request.peer)) ?? null };
+    case 'add':
+      return end.addPeer(request.publicKey, request.name, request.presharedKeyFile);
+    case 'remove':
+      return end.removePeer(request.peer);
+    case 'kick':
+      return end.kick(request.peer);
+    case 'rename':
+      return end.renamePeer(request.peer, request.name);
   }
 }
 
@@ -132,15 +202,15 @@ function answerTo(line: Uint8Array | undefined, controlled: ControlConfiguration
  * Reads one line and answers it; then the connection ends, also when no line comes in time.
  * @param answer to the line, its end left out; to undefined when it is none
  */
-function serve(socket: Socket, answer: (line: Uint8Array | undefined) => string): void {
+function serve(socket: Socket, answer: (line: Uint8Array | undefined) => Promise<string>): void {
   const line = new ByteLine(REQUEST_BYTES);
   let came = false;
   let answered = false;
   const end = (whole: boolean) => {
     if (answered) return; // what else comes is read and passed over; unread, it would cut the answer off
     answered = true;
-    socket.end(answer(whole ? line.bytes : undefined));
-    line.bytes.fill(0);
+    const said = answer(whole ? line.bytes : undefined);
+    said.then((text) => socket.end(text)).finally(() => line.bytes.fill(0));
   };
   const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
   socket.on('data', (bytes) => {

@@ -7,6 +7,16 @@ import { isIPv6 } from 'node:net';
 import { mayBeKey } from '../key-like.js';
 import { keyText, parseKey } from './key-text.js';
 
+/** What a peer may be called, for people. */
+export const NAME_RULE = 'at most 64 characters, of letters, digits and . _ @ + -, a letter or a digit first';
+
+/** Whether a peer may be called so: the name is a word of a line, and of a table, and may be a file's. */
+export function isName(name: unknown): name is string {
+  return (
+    typeof name === 'string' && /^[\p{L}\p{N}][\p{L}\p{N}\p{M}._@+-]{0,63}$/u.test(name) && !mayBeKey(name)
+  );
+}
+
 /** A peer, as its line tells. */
 export interface PeerLine {
   /** Its number, from 1 on. */

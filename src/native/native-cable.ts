@@ -34,6 +34,7 @@ const WORKER = new URL('./worker.js', import.meta.url);
  */
 export class NativeCable implements Cable {
   readonly core: Core;
+  readonly threads = 1;
   readonly #vde: Vde | undefined;
   /** What the system refused, and the I/O thread does without. */
   #lacks: readonly string[] = [];

@@ -28,9 +28,9 @@ export class NativeLink implements Link {
   /** Who sent the last authentic message that the I/O thread reported, and the place of its keypair, while that is there. */
   heardFrom: Remote | undefined;
   heardPlace: number | undefined;
-  /** The largest UDP payload that was asked for, the one in force, bytes; and when the kernel was asked for that, ms. */
+  /** Of a secure link: the largest UDP payload that was asked for, the one in force, bytes; and when the kernel was asked for that, ms. */
   pathMax = 0;
-  path = 0;
+  path: number | undefined;
   pathAsked = 0;
 
   constructor(session: number, remote: Remote, seen: SessionCounts, secure?: SecureEvents) {

@@ -70,6 +70,10 @@ export class SharedCable implements Cable {
     return `${this.#cable(0).io}, ${this.#cables.length} threads`;
   }
 
+  get threads(): number {
+    return this.#cables.length;
+  }
+
   #handle(thread: number, work: () => void): void {
     this.#current = thread;
     work();

@@ -194,7 +194,7 @@ function secureSide(options: Checked<ServeOptions>, log: Log): SecureServerConfi
 }
 
 /** @param where for people: whose option it is */
-function knownPeer(where: string, peer: unknown, log: Log): Omit<KnownPeer, 'line'> {
+function knownPeer(where: string, peer: unknown, log: Log): Omit<KnownPeer, 'where'> {
   const given = new Checked<SecurePeer>(where, peer, PEER_NAMES);
   const publicKey = given.required('publicKey', given.publicKey('publicKey'));
   const name = given.take<string>('name', isText, 'a text that is not empty');

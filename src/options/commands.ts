@@ -8,6 +8,18 @@ const SERVER = {
   },
 } as const;
 
+const JSON_LINES = { text: 'as lines of JSON' } as const;
+const END = {
+  end: {
+    value: { kind: 'text', placeholder: 'NAME' },
+    text: 'of this end, as `status` calls it, where several run',
+  },
+} as const;
+const PEER = {
+  placeholder: 'PEER',
+  what: 'a peer: its name, its public key or the beginning of it, or the address of a classic client',
+} as const;
+
 /** Shells that options can be completed in. */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -16,7 +28,7 @@ export const COMMANDS = {
   serve: {
     text: 'offers a switch to clients, which enrol by ssh or have keys',
     cableEnd: 'server',
-    usage: '[-s SWITCH] [-p PORT] [--key FILE --peers FILE] [--classic [-P KEYFILE]]',
+    usage: '[-s SWITCH] [-p PORT] [--key FILE --peers PATH] [--classic [-P KEYFILE]]',
   },
   connect: {
     text: 'joins a switch to that of a server by a cable; keys go by ssh, or are in files',
@@ -26,22 +38,85 @@ export const COMMANDS = {
     operands: { placeholder: '[USER@]HOST[:PORT]', what: 'the server', kind: 'server' },
   },
   status: {
-    text: 'lists the peers of the servers on this machine, and what each has carried',
-    options: SERVER,
+    text: 'says how the ends on this machine are, and who is up: status 0 where all are up, 3 otherwise',
+    more: 'NAME is what it calls an end, the port of a server, or the server of a client. See [control.md](control.md).',
+    options: { json: JSON_LINES, watch: { text: 'again every second, until it is ended' } },
+    operands: { placeholder: '[NAME]', what: 'the name of one end', least: 0 },
+  },
+  'peers list': {
+    text: 'lists who may connect to the servers on this machine, and who is up',
+    options: { json: JSON_LINES, ...END },
+    alias: 'peers',
+  },
+  'peers pending': {
+    text: 'lists whose public keys are not known here and who called, the last 64',
+    options: { json: JSON_LINES, ...END },
+  },
+  'peers add': {
+    text: 'lets one more connect to the running server, and writes it into the list of `--peers`',
+    more: 'Of a key that is pending its first characters are enough. See [secure-cable.md](secure-cable.md#who-may-connect).',
+    options: {
+      name: {
+        value: { kind: 'text', placeholder: 'NAME' },
+        text: 'what it is called',
+      },
+      psk: {
+        value: { kind: 'file', placeholder: 'FILE', names: 'the file with the preshared key' },
+        text: 'its preshared key, from `cryptcab genpsk`',
+      },
+      ...END,
+    },
+    operands: { placeholder: 'PUBLIC-KEY', what: 'a public key' },
+  },
+  'peers remove': {
+    text: 'cuts a peer off for good, and takes it out of the list of `--peers`',
+    options: END,
+    operands: PEER,
+  },
+  'peers kick': {
+    text: 'ends the session of a peer, which may connect again',
+    options: END,
+    operands: PEER,
+  },
+  'peers rename': {
+    text: 'calls a peer by another name',
+    options: END,
+    operands: { placeholder: 'PEER NAME', what: 'a peer and its new name', least: 2, most: 2 },
+  },
+  ping: {
+    text: 'asks a peer of the secure cable whether it is there, and measures the way, once a second',
+    more: 'PEER is its name, its public key or the beginning of it; of a client, the server that it was started with. Status 0 where an answer came, 3 where none did.',
+    options: {
+      count: {
+        short: 'c',
+        value: { kind: 'number', placeholder: 'N', what: 'a number of questions', min: 1, max: 1_000_000 },
+        text: 'ask so often; until it is ended without',
+      },
+      json: JSON_LINES,
+      ...END,
+    },
+    operands: PEER,
   },
   keygen: { text: 'makes a private key' },
   pubkey: { text: 'prints the public key of the private key on standard input' },
   genpsk: { text: 'makes a preshared key' },
   enroll: {
     text: 'enrols a client at the running server; the client runs it by ssh',
-    options: SERVER,
+    options: {
+      ...SERVER,
+      name: {
+        value: { kind: 'text', placeholder: 'NAME' },
+        text: 'what the client is called here',
+      },
+    },
+    more: 'Who has logged in, and from where, is kept with the client. In `authorized_keys`, `command="cryptcab enroll --name alice"` gives a login a name.',
     alias: 'enrol',
   },
   'vectors verify': {
     text: 'checks test vectors, those of the package where no file is named',
     more: 'See [vectors.md](vectors.md).',
     options: { strict: { text: 'a group that is skipped is a failure' } },
-    operands: { placeholder: '[FILE...]', what: 'files' },
+    operands: { placeholder: '[FILE...]', what: 'files', kind: 'files', least: 0, most: Infinity },
   },
   'vectors make': {
     text: 'makes the test vectors of the package again',
@@ -68,7 +143,7 @@ export const COMMANDS = {
   },
   help: {
     text: 'explains a command, or `options`, `environment` or `signals`',
-    operands: { placeholder: '[TOPIC]', what: 'a topic', kind: 'topic' },
+    operands: { placeholder: '[TOPIC]', what: 'a topic', kind: 'topic', least: 0, most: 2 },
   },
 } as const satisfies Readonly<Record<string, CommandTerms>>;
 

@@ -180,7 +180,7 @@ export const OPTIONS = {
   },
   'secure.peers': {
     long: 'peers',
-    value: { kind: 'file', placeholder: 'FILE', names: 'the file with the public keys' },
+    value: { kind: 'file', placeholder: 'PATH', names: 'the file or directory with the public keys' },
     otherwise: 'who enrols by ssh; they may in any case',
     end: 'server',
     elsewhere: `${ONE_PEER}; name it with ${mark('secure.serverPublicKey')}`,
@@ -192,7 +192,8 @@ export const OPTIONS = {
         face: 'command',
       },
     ],
-    text: 'who may connect, a public key in each line',
+    text: 'who may connect: a file with a public key in each line, or a directory with a file for each peer',
+    more: 'See [secure-cable.md](secure-cable.md#who-may-connect). `cryptcab peers` changes it.',
   },
   'secure.enrolledMax': {
     long: 'enrolled-max',
@@ -377,7 +378,8 @@ export const OPTIONS = {
     face: 'command',
     variable: 'XDG_RUNTIME_DIR',
     otherwise: '`/run` for root',
-    text: "where a server's control socket lies, in `cryptcab/PORT.sock`",
+    text: 'where control sockets lie, in `cryptcab/`',
+    more: 'A unit of systemd has them in `$RUNTIME_DIRECTORY`. See [control.md](control.md).',
   },
   temporaryDirectory: {
     variable: 'TMPDIR',

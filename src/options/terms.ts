@@ -10,7 +10,8 @@ interface TextValue {
     | 'address'
     | 'server'
     | 'endpoint'
-    | 'public key';
+    | 'public key'
+    | 'text';
   readonly placeholder: string;
   /** What has to be named, where nothing is. */
   readonly names?: string;
@@ -116,6 +117,11 @@ export interface Option<Key extends string = string> extends Explained {
   readonly needs?: readonly Relation<Key>[];
 }
 
+/** An option of a command. */
+export interface CommandOption extends Explained {
+  readonly short?: string;
+}
+
 /** A command beside the cable's own. */
 export interface CommandTerms {
   readonly text: string;
@@ -124,16 +130,20 @@ export interface CommandTerms {
   readonly cableEnd?: End;
   /** What is most used of its options, where they are too many to list. */
   readonly usage?: string;
-  /** By their long names, the only ones. */
-  readonly options?: Readonly<Record<string, Explained>>;
+  /** By their long names. */
+  readonly options?: Readonly<Record<string, CommandOption>>;
   /** What follows the options. */
   readonly operands?: {
     readonly placeholder: string;
     readonly what: string;
     /** It is one of these. */
     readonly choices?: readonly string[];
-    /** What it is otherwise; any number of files where this is not said. */
-    readonly kind?: 'server' | 'topic';
+    /** What it is otherwise, where a shell can complete it. */
+    readonly kind?: 'server' | 'topic' | 'files';
+    /** How many there are at least; 1 unless told. */
+    readonly least?: number;
+    /** And at most; 1 unless told. */
+    readonly most?: number;
   };
   /** Another name of it. */
   readonly alias?: string;

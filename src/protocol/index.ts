@@ -44,6 +44,7 @@ export {
   type SecureHint,
   type SecureOptions,
   type SecureRefusal,
+  type Stranger,
 } from './secure/terms.js';
 export {
   CIPHER_CHOICES,

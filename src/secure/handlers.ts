@@ -1,3 +1,4 @@
+import type { SessionCounts } from '../core/terms.js';
 import type { CryptcabError } from '../error.js';
 import type { Remote } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
@@ -12,6 +13,10 @@ export interface SecureHandlers {
   moved?(peer: Peer): void;
   /** Somebody calls whose public key is not known. Told once for each key. */
   stranger?(publicKey: Uint8Array, from: Remote): void;
+  /** A handshake has come to new keys. */
+  keyed?(): void;
+  /** A peer is not known any more. @param counts what its link has carried, if it had one */
+  left?(peer: Peer, counts: SessionCounts | undefined): void;
   /** An enrolled peer is removed. */
   gone?(peer: Peer, why: SecureGone): void;
   /** No answer for some seconds from one that is called; tried on. */

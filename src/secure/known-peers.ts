@@ -1,22 +1,23 @@
-import { readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { CryptcabError, messageOf } from '../error.js';
 import { encodingFault } from '../keys/encoding.js';
 import { exposure } from '../keys/key-file.js';
 import { keyText } from '../keys/key-text.js';
-import { parsePeers } from '../keys/peers-file.js';
+import { isName, NAME_RULE, type PeerLine, parsePeers } from '../keys/peers-file.js';
+import { PEER_SUFFIX, peerOfFile } from '../keys/peers-store.js';
 import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
 import { optionName } from '../options/name.js';
 import type { Endpoint } from './endpoint.js';
 
-/** How often the file is looked at. It is read when two looks in a row find it changed and alike: not half written. */
-const LOOK_MS = 200;
+/** How often the file, or a directory of them, is looked at. It is read when two looks in a row find it changed and alike: not half written. */
+const LOOK_MS = { file: 200, directory: 1_000 } as const;
 
-/** Who may connect, as a line of the peers file says. */
+/** Who may connect, as a line says. */
 export interface KnownPeer {
-  /** The line's number. */
-  readonly line: number;
+  /** Which line that is, for people. */
+  readonly where: string;
   readonly publicKey: Uint8Array;
   readonly name?: string;
   readonly presharedKey?: Uint8Array;
@@ -26,7 +27,14 @@ export interface KnownPeer {
 const lookOf = ({ mtimeNs, size, ino }: { mtimeNs: bigint; size: bigint; ino: bigint }) =>
   `${mtimeNs} ${size} ${ino}`;
 
-/** The peers file, read again when it changes (secure.md §3.2). */
+/** A file with lines of peers. */
+interface Listing {
+  readonly path: string;
+  /** Of a peers directory: what its one peer is called. */
+  readonly name?: string;
+}
+
+/** The peers file, or the directory with a file for each peer; read again when it changes (secure.md §3.2). */
 export class KnownPeers {
   readonly #path: string;
   readonly #log: Log;
@@ -48,10 +56,10 @@ export class KnownPeers {
       this.#load();
     } catch (error) {
       throw new CryptcabError(
-        `cannot read the peers file ${path}: ${messageOf(error)}; name one with ${optionName('secure.peers')}, a public key in each line`,
+        `cannot read the peers file ${path}: ${messageOf(error)}; name one with ${optionName('secure.peers')}, a public key in each line, or a directory with a file for each peer`,
       );
     }
-    this.#timer = setInterval(() => this.#lookAt(), LOOK_MS);
+    this.#timer = setInterval(() => this.#lookAt(), LOOK_MS[isDirectory(path) ? 'directory' : 'file']);
   }
 
   close(): void {
@@ -72,7 +80,9 @@ export class KnownPeers {
 
   #look(): string {
     try {
-      return lookOf(statSync(this.#path, { bigint: true }));
+      return [this.#path, ...this.#listings().map(({ path }) => path)]
+        .map((path) => lookOf(statSync(path, { bigint: true })))
+        .join();
     } catch (error) {
       return messageOf(error);
     }
@@ -90,20 +100,60 @@ export class KnownPeers {
   #load(): void {
     this.#seen = this.#look();
     this.#read = this.#seen;
-    const bytes = readFileSync(this.#path);
+    const known = new Map<string, KnownPeer>();
+    const directory = isDirectory(this.#path);
+    for (const listing of this.#listings()) {
+      try {
+        this.#readListing(listing, known);
+      } catch (error) {
+        if (!directory) throw error;
+        this.#skip(listing, `skipped ${listing.path}: ${messageOf(error)}`);
+      }
+    }
+    this.#log.info({ file: this.#path, peers: known.size }, 'read the peers file');
+    this.#apply(known);
+  }
+
+  /** The files that list peers. @throws Error when the directory cannot be read */
+  #listings(): Listing[] {
+    if (!isDirectory(this.#path)) return [{ path: this.#path }];
+    return readdirSync(this.#path)
+      .sort()
+      .flatMap((file) => {
+        const name = peerOfFile(file);
+        return name === undefined ? [] : [{ path: join(this.#path, file), name }];
+      });
+  }
+
+  #skip({ path }: Listing, why: string, line?: number): void {
+    this.#log.warn({ file: path, ...(line !== undefined && { line }) }, why);
+  }
+
+  /** Adds what a file says. @throws Error when it cannot be read */
+  #readListing(listing: Listing, known: Map<string, KnownPeer>): void {
+    const { path } = listing;
+    const file = listing.name === undefined ? 'the peers file' : path;
+    if (listing.name !== undefined && !isName(listing.name))
+      throw new CryptcabError(`what stands before ${PEER_SUFFIX} is no name: ${NAME_RULE}`);
+    const bytes = readFileSync(path);
     const fault = encodingFault(bytes);
     if (fault !== undefined) throw new CryptcabError(`it ${fault}`);
-    const exposed = exposure(statSync(this.#path), 'write');
-    if (exposed !== undefined) this.#log.warn({ file: this.#path }, `the peers file ${exposed}`);
+    const exposed = exposure(statSync(path), 'write');
+    if (exposed !== undefined) this.#log.warn({ file: path }, `${file} ${exposed}`);
     const { peers, wrong } = parsePeers(bytes.toString());
-    const known = new Map<string, KnownPeer>();
-    for (const { line, publicKey, name, presharedKeyFile, endpoint } of peers) {
+    for (const [i, peer] of peers.entries()) {
+      const { line, publicKey, presharedKeyFile, endpoint } = peer;
+      const name = listing.name ?? peer.name;
+      const id = keyText(publicKey);
       try {
-        known.set(keyText(publicKey), {
-          line,
+        if (listing.name !== undefined) refuseInDirectory(i, peer);
+        const other = known.get(id);
+        if (other !== undefined) throw new CryptcabError(`this public key is in ${other.where} already`);
+        known.set(id, {
+          where: `line ${line} of ${file}`,
           publicKey,
           ...(name !== undefined && { name }),
-          ...(presharedKeyFile !== undefined && { presharedKey: this.#presharedKey(presharedKeyFile) }),
+          ...(presharedKeyFile !== undefined && { presharedKey: this.#presharedKey(path, presharedKeyFile) }),
           ...(endpoint !== undefined && { endpoint }),
         });
       } catch (error) {
@@ -111,13 +161,26 @@ export class KnownPeers {
       }
     }
     for (const { line, why } of wrong.sort((a, b) => a.line - b.line))
-      this.#log.warn({ file: this.#path, line }, `skipped line ${line} of the peers file: ${why}`);
-    this.#log.info({ file: this.#path, peers: known.size }, 'read the peers file');
-    this.#apply(known);
+      this.#skip(listing, `skipped line ${line} of ${file}: ${why}`, line);
   }
 
   /** A path in the file is seen from where the file is. */
-  #presharedKey(path: string): Uint8Array {
-    return textKey(resolve(dirname(this.#path), path), 'genpsk', this.#log);
+  #presharedKey(file: string, path: string): Uint8Array {
+    return textKey(resolve(dirname(file), path), 'genpsk', this.#log);
   }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // what reads it says why
+  }
+}
+
+/** A file of a peers directory has one peer, which is called as the file is. */
+function refuseInDirectory(i: number, { name }: PeerLine): void {
+  if (i > 0) throw new CryptcabError('the file of a peer has one line: give each peer a file of its own');
+  if (name !== undefined)
+    throw new CryptcabError('the name of the file is that of the peer: leave name= away');
 }

@@ -1,3 +1,4 @@
+import type { Origin } from '../control/status.js';
 import { keyText } from '../keys/key-text.js';
 import type { Remote } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
@@ -12,11 +13,14 @@ export class Roster {
   readonly #heard = new WeakMap<Peer, number>();
   /** Preshared keys of those that have enrolled, as they are kept. */
   readonly #sealed = new WeakMap<Peer, string>();
+  readonly #origins: WeakMap<Peer, Origin>;
   #closed = false;
 
-  constructor(state: ServerState, side: SecureSide) {
+  /** @param origins of those that have enrolled */
+  constructor(state: ServerState, side: SecureSide, origins: WeakMap<Peer, Origin>) {
     this.#state = state;
     this.#side = side;
+    this.#origins = origins;
   }
 
   /**
@@ -25,13 +29,14 @@ export class Roster {
    */
   restore(): void {
     const calls: [Peer, Remote][] = [];
-    for (const { publicKey, name, endpoint, heard, sealed, presharedKey } of this.#state.load()) {
+    for (const { publicKey, name, endpoint, heard, sealed, presharedKey, origin } of this.#state.load()) {
       let peer = this.#side.find(keyText(publicKey));
       if (peer === undefined && presharedKey !== undefined && sealed !== undefined) {
         try {
           const silent = Math.max(0, Date.now() - heard);
           peer = this.#side.add({ publicKey, presharedKey, name, enrolled: true, silent });
           this.#sealed.set(peer, sealed);
+          if (origin !== undefined) this.#origins.set(peer, origin);
         } catch {
           // There is no room for it, or it is no key: then it enrols again.
         }
@@ -71,6 +76,12 @@ export class Roster {
     this.#changed();
   }
 
+  /** People have changed something about a peer. @param removed whether it may not connect any more */
+  changed(peer: Peer, removed: boolean): void {
+    if (removed) this.forget(peer);
+    else this.#changed();
+  }
+
   #changed(): void {
     this.#state.changed(() => this.#collect());
   }
@@ -82,6 +93,7 @@ export class Roster {
       endpoint: peer.endpoint,
       heard: up ? Date.now() : (this.#heard.get(peer) ?? 0),
       sealed: this.#sealed.get(peer),
+      origin: this.#origins.get(peer),
     }));
   }
 

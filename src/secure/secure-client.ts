@@ -11,6 +11,8 @@ import type { OpenPlug, PeerIdentity } from '../plug/plug.js';
 import { firstAttempt } from '../plug/trouble.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
+import { Attendance } from '../report/attendance.js';
+import { endReport, type PeerFacts } from '../report/report.js';
 import { deferred, type RunningClient, type Watcher } from '../running.js';
 import { keepTrying } from '../try-again.js';
 import { nobodyListens } from '../udp/knock.js';
@@ -71,7 +73,7 @@ export interface SecureClientConfiguration {
  * @throws CryptcabError when the port cannot be had, or keys that are none
  */
 export async function startSecureClient(configuration: SecureClientConfiguration): Promise<RunningClient> {
-  const { log, server, keys, watcher } = configuration;
+  const { log, server, keys } = configuration;
   const core = await openCore();
   const pace = new EnrolPace();
   const seldom = new SeldomLog();
@@ -81,6 +83,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   /** What the first attempt to plug in waits for. */
   let waitsFor: string | undefined;
   const passages = new Passages();
+  const attendance = new Attendance(configuration.watcher, () => side?.counts() ?? [], true);
   const abort = new AbortController();
   let side: SecureSide | undefined;
   let peer: Peer | undefined;
@@ -120,9 +123,10 @@ export async function startSecureClient(configuration: SecureClientConfiguration
         if (pluggedIn) unplugged(link, why);
       },
       plugged(link) {
+        attendance.plug = { open: true, trouble: undefined };
         passages.plugged(link, () => {
           log.info({ port: link.port }, 'plugged into the switch again');
-          watcher?.plugged(whom());
+          attendance.plugged(whom());
         });
       },
       unreachable() {},
@@ -131,9 +135,10 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     },
   });
   log.info({ io: cable.io }, 'how frames and datagrams are moved');
+  attendance.begin();
 
   function unplugged(link: Link, why: string): void {
-    const had = passages.lost(link, () => watcher?.unplugged(whom(), why));
+    const had = passages.lost(link, () => attendance.unplugged(whom(), why));
     warnOfPort(log, seldom, had, why);
   }
 
@@ -166,20 +171,28 @@ export async function startSecureClient(configuration: SecureClientConfiguration
           if (link === undefined) return;
           passages.agreed(link, () => {
             log.info({ server: who, peer: peerText(to), port: link.port }, 'the cable is up');
-            watcher?.up({ ...identityOf(to), address: remoteText(to.endpoint as Remote), cipher: 'secure' });
+            const address = remoteText(to.endpoint as Remote);
+            attendance.up({ ...identityOf(to), address, cipher: 'secure' }, () => cable.counts(link));
             up.resolve();
           });
         },
         down(to, why) {
           const link = mine.linkOf(to);
           const wasUp = link !== undefined && passages.over(link);
-          if (why !== 'expired' && why !== 'goodbye') return; // replaced by another, or at the end
+          if (why !== 'expired' && why !== 'goodbye') {
+            if (wasUp) attendance.interrupted(identityOf(to), why); // replaced by another, or at the end
+            return;
+          }
           const said =
             why === 'expired' ? 'nothing has come from the server for long' : 'the server said goodbye';
           log.info({ server: who, peer: peerText(to) }, `the cable is down: ${said}; calling it again`);
-          if (wasUp) watcher?.down(identityOf(to), why);
+          if (wasUp) attendance.down(identityOf(to), why);
           mine.wanted(to);
         },
+        keyed() {
+          attendance.handshakes++;
+        },
+        left: (to, counts) => attendance.gone(identityOf(to), counts),
         stranger: (publicKey, from) => {
           const key = keyText(publicKey);
           log.warn(
@@ -275,6 +288,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
         });
         trouble = undefined;
         if (got === undefined) return; // the old keys are tried on
+        for (const [why, times] of side?.refused ?? []) attendance.refuse(why, Number(times));
         await side?.close();
         if (!abort.signal.aborted) call(got);
       } catch (error) {
@@ -288,6 +302,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
 
   async function close(): Promise<void> {
     abort.abort();
+    attendance.close();
     clearInterval(keepalive);
     await Promise.all([enrolling, knocking]);
     await side?.close();
@@ -295,6 +310,16 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     ended.resolve();
   }
 
+  /** Of a client that is still enrolling. */
+  const unknownServer = (): PeerFacts => ({
+    identity: whom(),
+    cable: 'secure',
+    address: undefined,
+    quiet: undefined,
+    link: undefined,
+    counts: undefined,
+  });
+  const whyNot = () => trouble ?? (peer && side?.trouble(peer));
   const told = ready.promise.then(() => waitsFor);
   told.catch(() => {}); // `ended` says it as well
   const keepalive = configuration.keepalive
@@ -316,10 +341,26 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     io: cable.io,
     ready: told,
     up: up.promise,
-    trouble: () => trouble ?? (peer && side?.trouble(peer)),
+    trouble: whyNot,
     ended: ended.promise,
     statistics: () => side?.statistics() ?? [],
     refusals: () => side?.refused ?? new Map(),
+    report: () =>
+      endReport({
+        ...{ role: 'client', mode: 'secure', cable, attendance, seldom, server },
+        locator: configuration.plug.locator,
+        path: configuration.path,
+        publicKey: side?.publicKey,
+        refused: side?.refused,
+        ...side?.strangers,
+        trouble: whyNot(),
+        peers: side === undefined ? [unknownServer()] : [...side.facts()],
+      }),
+    async ping(publicKey) {
+      if (side === undefined || peer === undefined || keyText(peer.publicKey) !== publicKey)
+        throw new CryptcabError('there is no such peer');
+      return side.ping(peer);
+    },
     close,
   };
 }

@@ -1,10 +1,13 @@
 import { blake2s } from '@noble/hashes/blake2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Cable, Link } from '../cable.js';
+import type { By } from '../control/message.js';
+import type { Origin } from '../control/status.js';
 import { CryptcabError, messageOf } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
 import type { Enrolled } from '../keys/enrolment.js';
 import { keyText } from '../keys/key-text.js';
+import { PeersStore } from '../keys/peers-store.js';
 import type { Log, SeldomLog } from '../log.js';
 import { optionName } from '../options/name.js';
 import type { Passages } from '../passages.js';
@@ -13,10 +16,12 @@ import type { Remote } from '../protocol/remote.js';
 import { remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureDown, SecureGone } from '../protocol/secure/terms.js';
-import type { Watcher } from '../running.js';
+import type { Attendance } from '../report/attendance.js';
+import type { PeerFacts } from '../report/report.js';
 import { ownClock } from './hints.js';
 import { type KnownPeer, KnownPeers } from './known-peers.js';
 import { identityOf, peerText } from './peer-text.js';
+import type { PeopleHost } from './people.js';
 import { Roster } from './roster.js';
 import { SecureSide } from './secure-side.js';
 import { ServerState } from './server-state.js';
@@ -25,7 +30,7 @@ export interface SecureServerConfiguration {
   /** 32 bytes. */
   readonly privateKey: Uint8Array;
   /** Who may connect besides those who enrol. */
-  readonly peers?: readonly Omit<KnownPeer, 'line'>[];
+  readonly peers?: readonly Omit<KnownPeer, 'where'>[];
   /** More of them, in a file that is read again when it changes. */
   readonly peersFile?: string;
   /** Enrolled peers at a time, at most; 1024 unless told. */
@@ -46,7 +51,7 @@ export interface SecureServerHost {
   readonly passages: Passages;
   readonly log: Log;
   readonly seldom: SeldomLog;
-  readonly watcher: Watcher | undefined;
+  readonly attendance: Attendance;
 }
 
 /** What the log says of a peer that is not up any more. */
@@ -72,9 +77,9 @@ interface Listed {
   readonly content: string;
 }
 
-/** Of the preshared key a digest: it is not kept. */
-function contentOf({ name, presharedKey = new Uint8Array(), endpoint }: KnownPeer): string {
-  return JSON.stringify([name, bytesToHex(blake2s(presharedKey)), endpoint]);
+/** All but the name. Of the preshared key a digest: it is not kept. */
+function contentOf({ presharedKey = new Uint8Array(), endpoint }: KnownPeer): string {
+  return JSON.stringify([bytesToHex(blake2s(presharedKey)), endpoint]);
 }
 
 /** The secure half of a server: a switch port for each peer of the peers file that is up. */
@@ -82,7 +87,10 @@ export class SecureServer {
   readonly #side: SecureSide;
   readonly #known: KnownPeers | undefined;
   readonly #listed = new Map<string, Listed>();
+  /** Of those that have enrolled. */
+  readonly #origins = new WeakMap<Peer, Origin>();
   readonly #port: number;
+  readonly #configuration: Pick<SecureServerConfiguration, 'peersFile' | 'state'>;
   readonly #log: Log;
   #roster: Roster | undefined;
 
@@ -92,10 +100,12 @@ export class SecureServer {
    */
   constructor(
     configuration: SecureServerConfiguration,
-    { cable, plug, passages, log, seldom, watcher }: SecureServerHost,
+    { cable, plug, passages, log, seldom, attendance }: SecureServerHost,
   ) {
     this.#log = log;
     this.#port = cable.local.port;
+    const { peersFile, state } = configuration;
+    this.#configuration = { ...(peersFile !== undefined && { peersFile }), state };
     const side = new SecureSide({
       cable,
       privateKey: configuration.privateKey,
@@ -113,7 +123,8 @@ export class SecureServer {
           passages.agreed(link, () => {
             const address = remoteText(peer.endpoint as Remote);
             log.info({ peer: peerText(peer), address, port: link.port }, 'peer is up, secure');
-            watcher?.up({ ...identityOf(peer), address, cipher: 'secure' });
+            const up = { ...identityOf(peer), address, cipher: 'secure' } as const;
+            attendance.up(up, () => cable.counts(link));
           });
         },
         down: (peer, why) => {
@@ -124,8 +135,13 @@ export class SecureServer {
           if (link !== undefined) passages.pulled(link);
           side.pull(peer);
           log.info({ peer: peerText(peer) }, DOWN[why]);
-          if (wasUp) watcher?.down(identityOf(peer), why);
+          if (wasUp) attendance.down(identityOf(peer), why);
+          attendance.pulled(identityOf(peer));
         },
+        keyed() {
+          attendance.handshakes++;
+        },
+        left: (peer, counts) => attendance.gone(identityOf(peer), counts),
         stranger: (publicKey, from) => {
           const key = keyText(publicKey);
           const where =
@@ -167,6 +183,7 @@ export class SecureServer {
       this.#roster = new Roster(
         new ServerState({ directory, privateKey, publicKey, random: drawSecret, log }),
         side,
+        this.#origins,
       );
       this.#roster.restore();
     }
@@ -181,6 +198,23 @@ export class SecureServer {
   identityOf(link: Link): PeerIdentity | undefined {
     const peer = this.#side.peerOf(link);
     return peer && identityOf(peer);
+  }
+
+  /** What there is to tell of each peer. */
+  facts(): PeerFacts[] {
+    return [...this.#side.facts()].map(({ of: peer, ...facts }) => ({
+      ...facts,
+      origin: this.#origin(peer),
+    }));
+  }
+
+  #origin(peer: Peer): Origin {
+    const unknown = { user: null, address: null, at: null };
+    const known = this.#origins.get(peer);
+    if (known !== undefined) return known;
+    if (peer.enrolled) return { how: 'ssh', ...unknown };
+    const listed = this.#listed.get(keyText(peer.publicKey))?.peer === peer;
+    return { how: listed ? 'file' : 'program', ...unknown };
   }
 
   /** Who may connect and is not up, and where each was last. */
@@ -201,11 +235,14 @@ export class SecureServer {
    * @throws CryptcabError for what is no public key, our own, or there already, and where as many have enrolled as may and
    * all are up
    */
-  enrol(publicKey: Uint8Array, presharedKey: Uint8Array): Enrolled {
+  enrol(publicKey: Uint8Array, presharedKey: Uint8Array, name?: string, by: By = {}): Enrolled {
     try {
-      const peer = this.#side.add({ publicKey, presharedKey, enrolled: true });
+      const named = name !== undefined && { name };
+      const peer = this.#side.add({ publicKey, presharedKey, ...named, enrolled: true });
+      const { user = null, address = null } = by;
+      this.#origins.set(peer, { how: 'ssh', user, address, at: new Date().toISOString() });
       this.#roster?.enrolled(peer, presharedKey);
-      this.#log.info({ peer: peerText(peer) }, 'enrolled a peer');
+      this.#log.info({ peer: peerText(peer), ...by }, 'enrolled a peer');
     } catch (error) {
       throw new CryptcabError(`cannot enrol: ${messageOf(error)}`);
     }
@@ -217,7 +254,7 @@ export class SecureServer {
    * @returns what it is called from now on
    * @throws CryptcabError for what is no public key, our own, or there already
    */
-  add({ endpoint, ...options }: Omit<KnownPeer, 'line'>): PeerIdentity {
+  add({ endpoint, ...options }: Omit<KnownPeer, 'where'>): PeerIdentity {
     try {
       return identityOf(this.#side.add(options, endpoint));
     } catch (error) {
@@ -249,6 +286,20 @@ export class SecureServer {
     return true;
   }
 
+  /** What people change while it runs. */
+  get people(): PeopleHost {
+    const { peersFile, state } = this.#configuration;
+    return {
+      side: this.#side,
+      store: peersFile === undefined ? undefined : new PeersStore(peersFile),
+      keeps: state !== undefined,
+      isListed: (peer) => this.#listed.get(keyText(peer.publicKey))?.peer === peer,
+      reload: () => this.reload(),
+      changed: (peer) => this.#roster?.changed(peer, this.#side.find(keyText(peer.publicKey)) === undefined),
+      log: this.#log,
+    };
+  }
+
   async close(): Promise<void> {
     this.#known?.close();
     this.#roster?.close();
@@ -260,7 +311,10 @@ export class SecureServer {
   #apply(peers: ReadonlyMap<string, KnownPeer>): void {
     for (const [id, { peer, content }] of this.#listed) {
       const now = peers.get(id);
-      if (now !== undefined && contentOf(now) === content) continue;
+      if (now !== undefined && contentOf(now) === content) {
+        if ((now.name ?? '') !== peer.name) this.#side.rename(peer, now.name ?? '');
+        continue;
+      }
       this.#listed.delete(id);
       this.#side.remove(peer);
     }
@@ -271,12 +325,12 @@ export class SecureServer {
   }
 
   #add(id: string, known: KnownPeer): void {
-    const { endpoint, line, ...options } = known;
+    const { endpoint, where, ...options } = known;
     const content = contentOf(known);
     try {
       this.#listed.set(id, { peer: this.#side.add(options, endpoint), content });
     } catch (error) {
-      this.#log.warn({ line }, `skipped line ${line} of the peers file: ${messageOf(error)}`);
+      this.#log.warn({}, `skipped ${where}: ${messageOf(error)}`);
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Cable, Link } from '../cable.js';
-import { isHopeless } from '../error.js';
+import type { SessionCounts } from '../core/terms.js';
+import { CryptcabError, isHopeless } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
@@ -10,7 +11,14 @@ import { MESSAGE } from '../protocol/secure/constants.js';
 import { SecureMachine } from '../protocol/secure/machine.js';
 import { handshakeType, isTransport } from '../protocol/secure/messages.js';
 import type { Peer } from '../protocol/secure/peer.js';
-import type { PeerOptions, SecureEffect, SecureHint, SecureRefusal } from '../protocol/secure/terms.js';
+import type {
+  PeerOptions,
+  SecureEffect,
+  SecureHint,
+  SecureRefusal,
+  Stranger,
+} from '../protocol/secure/terms.js';
+import type { PeerFacts } from '../report/report.js';
 import { type Ask, Resolver } from '../resolve.js';
 import type { PeerStatistics } from '../running.js';
 import type { Endpoint } from './endpoint.js';
@@ -18,6 +26,7 @@ import type { SecureHandlers } from './handlers.js';
 import { hintText } from './hints.js';
 import { Holes } from './holes.js';
 import { identityOf, peerText } from './peer-text.js';
+import { Pings } from './pings.js';
 import { type SleepClock, sleepClock } from './sleep-clock.js';
 
 /** How often the machine's timers are looked at; the shortest of them is seconds long. */
@@ -66,6 +75,7 @@ export class SecureSide {
   /** Whether a peer's name stands for more than one address. */
   #several = false;
   readonly #clock: SleepClock;
+  readonly #pings = new Pings();
   #initiation: Initiation | undefined;
   #acting = false;
 
@@ -246,6 +256,59 @@ export class SecureSide {
     return this.#members.get(peer)?.resolver?.trouble;
   }
 
+  /** What there is to tell of each peer that may connect. */
+  *facts(): Generator<PeerFacts & { readonly of: Peer }> {
+    const now = this.#clock.now();
+    for (const [peer, { link }] of this.#members) {
+      const { endpoint, heardAt, roundTrip, loss } = peer;
+      yield {
+        of: peer,
+        identity: identityOf(peer),
+        cable: 'secure',
+        address: endpoint,
+        quiet: heardAt === undefined ? undefined : now - heardAt,
+        roundTrip,
+        loss,
+        link,
+        counts: link && this.#cable.counts(link),
+      };
+    }
+  }
+
+  /** What the links of all peers have carried. */
+  *counts(): Generator<SessionCounts> {
+    for (const { link } of this.#members.values()) if (link !== undefined) yield this.#cable.counts(link);
+  }
+
+  /** Who called and is not known, of the last ones; and the clock that says when. */
+  get strangers(): { readonly strangers: readonly Stranger[]; readonly now: number } {
+    return { strangers: this.#machine.strangers, now: this.#clock.now() };
+  }
+
+  /**
+   * Asks a peer whether it is there.
+   * @returns how long the answer took, ms; undefined when none came for long
+   * @throws CryptcabError for one that is not up, or answers no questions
+   */
+  ping(peer: Peer): Promise<number | undefined> {
+    let question: bigint | undefined;
+    this.#step((now) => {
+      question = this.#machine.ask(now, peer);
+    });
+    if (question === undefined)
+      throw new CryptcabError(
+        peer.sealing === undefined
+          ? `${peerText(peer)} is not up`
+          : `${peerText(peer)} answers no pings: it is no cryptcab, or one of an older version`,
+      );
+    return this.#pings.wait(peer, question);
+  }
+
+  /** From now on people call a peer by this name. */
+  rename(peer: Peer, name: string): void {
+    this.#machine.rename(peer, name);
+  }
+
   /** What each peer that is up has carried. */
   statistics(): PeerStatistics[] {
     return [...this.#members].flatMap(([peer, { link, up }]) =>
@@ -268,6 +331,7 @@ export class SecureSide {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     for (const timer of this.#elsewhere) clearTimeout(timer);
+    this.#pings.close();
     for (const peer of [...this.#members.keys()]) this.remove(peer);
     this.#machine.end();
     this.#clock.close();
@@ -321,6 +385,7 @@ export class SecureSide {
       case 'install': {
         const link = this.#linkOf(peer, member);
         if (link !== undefined) this.#cable.install(link, effect.place, effect.keys);
+        this.#handlers.keyed?.();
         effect.keys.send.fill(0);
         effect.keys.receive.fill(0);
         break;
@@ -336,6 +401,9 @@ export class SecureSide {
         break;
       case 'control':
         if (member.link !== undefined) this.#cable.say(member.link, effect.payload);
+        break;
+      case 'answered':
+        this.#pings.answered(peer, effect.question, effect.took);
         break;
       case 'moved':
         this.#moved(peer, member, effect.to);
@@ -409,6 +477,7 @@ export class SecureSide {
     this.#members.delete(peer);
     member?.forgotten.abort();
     const link = member?.link;
+    this.#handlers.left?.(peer, link && this.#cable.counts(link));
     if (link !== undefined) this.#run(this.#cable.unplug(link));
   }
 

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { blake2s } from '@noble/hashes/blake2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import type { Origin } from '../control/status.js';
 import { codeOf, messageOf } from '../error.js';
 import { keyText, parseKey } from '../keys/key-text.js';
 import type { Log } from '../log.js';
@@ -28,6 +29,8 @@ export interface Kept {
   readonly heard: number;
   /** Of one that has enrolled: its preshared key as seal() gives it. */
   readonly sealed: string | undefined;
+  /** And how it did. */
+  readonly origin?: Origin | undefined;
 }
 
 /** What a server knows of a peer when it starts again. */
@@ -48,6 +51,16 @@ interface Line {
   readonly heard: number;
   /** Nonce and sealed preshared key, base64. */
   readonly psk?: string;
+  readonly by?: Origin;
+}
+
+/** What a file says of how a peer has enrolled; undefined where that is no such thing. */
+function originIn(by: unknown): Origin | undefined {
+  if (typeof by !== 'object' || by === null) return undefined;
+  const { how, user, address, at } = by as Record<keyof Origin, unknown>;
+  if (how !== 'ssh' && how !== 'invite') return undefined;
+  const text = (value: unknown) => (typeof value === 'string' ? value : null);
+  return { how, user: text(user), address: text(address), at: text(at) };
 }
 
 function parseRemote(text: unknown): Remote | undefined {
@@ -131,7 +144,15 @@ export class ServerState {
     const presharedKey = line.psk === undefined ? undefined : this.#open(publicKey, line.psk);
     if (line.psk !== undefined && presharedKey === undefined) return undefined;
     const { name, heard, psk: sealed } = line;
-    return { publicKey, name, endpoint: parseRemote(line.endpoint), heard, sealed, presharedKey };
+    return {
+      publicKey,
+      name,
+      endpoint: parseRemote(line.endpoint),
+      heard,
+      sealed,
+      presharedKey,
+      origin: originIn(line.by),
+    };
   }
 
   #open(publicKey: Uint8Array, text: string): Uint8Array | undefined {
@@ -163,12 +184,13 @@ export class ServerState {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const peers = this.#collect().map(
-      ({ publicKey, name, endpoint, heard, sealed }): Line => ({
+      ({ publicKey, name, endpoint, heard, sealed, origin }): Line => ({
         publicKey: keyText(publicKey),
         name,
         ...(endpoint && { endpoint: remoteText(endpoint) }),
         heard,
         ...(sealed !== undefined && { psk: sealed }),
+        ...(origin !== undefined && { by: origin }),
       }),
     );
     try {

@@ -9,11 +9,21 @@ const bytes = [32, 32, 32, 31, 33].map((length) => fc.uint8Array({ minLength: le
 const key = fc.oneof(...bytes).map(keyText);
 const value = fc.oneof(
   key,
-  fc.constantFrom('enrol', 'status', 'x'),
+  fc.constantFrom('enrol', 'status', 'kick', 'rename', 'add', 'ping', 'x'),
   fc.integer({ min: -1, max: 65_536 }),
   fc.jsonValue(),
 );
-const name = fc.constantFrom('do', 'publicKey', 'presharedKey', 'port', 'peers', 'error', 'x');
+const name = fc.constantFrom(
+  'do',
+  'publicKey',
+  'presharedKey',
+  'port',
+  'peers',
+  'error',
+  'peer',
+  'name',
+  'x',
+);
 const json = fc.dictionary(name, value).map((fields) => JSON.stringify(fields));
 const likely = fc
   .record({ do: fc.constant('enrol'), publicKey: key, presharedKey: key })
@@ -38,7 +48,7 @@ property(
     const request = parseRequest(Buffer.from(line));
     if (typeof request === 'string') {
       seen.refused++;
-      expect(request).toMatch(/^[^\n]{1,100}$/);
+      expect(request).toMatch(/^[^\n]{1,120}$/);
       expect(line.match(/[A-Za-z0-9+/]{20,}/g)?.some((one) => request.includes(one)) ?? false).toBe(false);
     } else {
       seen.requests++;

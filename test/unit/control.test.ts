@@ -16,8 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openServerControl } from '../../src/cli/control.js';
-import { enroll, wishedPort } from '../../src/cli/enroll.js';
+import { openEndControl } from '../../src/cli/control.js';
+import { enroll, sshClient, wishedPort } from '../../src/cli/enroll.js';
 import { status } from '../../src/cli/status.js';
 import { ask } from '../../src/control/ask.js';
 import { userOf } from '../../src/control/credentials.js';
@@ -25,7 +25,9 @@ import {
   answerLine,
   errorIn,
   PATIENCE_MS,
+  parseChanged,
   parseEnrolled,
+  parsePong,
   parseRequest,
   parseStatus,
   REQUEST_BYTES,
@@ -42,6 +44,7 @@ import { introductionLine } from '../../src/keys/enrolment.js';
 import { keyText } from '../../src/keys/key-text.js';
 import type { Log } from '../../src/log.js';
 import type { RunningServer } from '../../src/server.js';
+import { endStatus, peerStatus } from '../status.js';
 
 const publicKey = new Uint8Array(32).fill(1);
 const presharedKey = new Uint8Array(32).fill(2);
@@ -59,15 +62,29 @@ describe('words', () => {
   test('a request comes back as it went', () => {
     const enrol = { do: 'enrol', publicKey, presharedKey } as const;
     expect(parseRequest(requestLine(enrol))).toEqual(enrol);
-    expect(parseRequest(requestLine({ do: 'status' }))).toEqual({ do: 'status' });
+    const publicText = keyText(publicKey);
+    for (const request of [
+      { do: 'status' },
+      { ...enrol, name: 'alice', by: { user: 'foo', address: '2001:db8::1' } },
+      { do: 'ping', peer: publicText },
+      { do: 'remove', peer: publicText },
+      { do: 'kick', peer: '192.0.2.1:5' },
+      { do: 'rename', peer: publicText, name: 'bob' },
+      { do: 'add', publicKey: publicText, name: 'bob', presharedKeyFile: '/etc/bob.psk' },
+    ] as const)
+      expect(parseRequest(requestLine(request))).toEqual(request);
+    expect(parseRequest(Buffer.from('{"do":"status"}'))).toEqual({ do: 'status' });
     expect(Buffer.from(requestLine(enrol)).toString()).toMatch(/^[^\n]+\n$/);
     expect(requestLine(enrol).length).toBeLessThan(REQUEST_BYTES);
   });
 
   test('an answer comes back as it went', () => {
     expect(parseEnrolled(answerLine({ publicKey, port: 7667 }))).toEqual({ publicKey, port: 7667 });
-    const told = { port: 7, peers: [{ peer: 'a', sealed: '12' }] };
+    const told = endStatus({ peers: [peerStatus()] });
     expect(parseStatus(answerLine(told))).toEqual(told);
+    const changed = { peer: 'alice', untilEnd: null };
+    expect(parseChanged(answerLine(changed))).toEqual(changed);
+    for (const roundTrip of [null, 1.5]) expect(parsePong(answerLine({ roundTrip }))).toEqual({ roundTrip });
     expect(errorIn(answerLine({ error: 'so' }))).toBe('so');
     expect(errorIn(answerLine({ publicKey, port: 7667 }))).toBeUndefined();
   });
@@ -82,7 +99,13 @@ describe('words', () => {
     [`"${key}"`, /^this is not a request/],
     ['{}', /^this is not a request/],
     ['{"do":"reboot"}', /^there is no such request/],
-    ['{"do":["enrol"]}', /^there is no such request/],
+    ['{"do":["enrol"]}', /^this is not a request/],
+    ['{"version":2,"do":"status"}', /^this end understands version 1 of requests/],
+    ['{"do":"kick"}', /^peer is not a text/],
+    ['{"do":"rename","peer":"a"}', /^name is missing/],
+    ['{"do":"rename","peer":"a","name":"b c"}', /^name is no name/],
+    ['{"do":"rename","peer":"a","name":"../b"}', /^name is no name/],
+    ['{"do":"add","publicKey":"a"}', /^publicKey is not/],
     ['{"do":"enrol"}', /^publicKey is not/],
     [`{"do":"enrol","publicKey":"${key.slice(1)}","presharedKey":"${key}"}`, /^publicKey is not/],
     [`{"do":"enrol","publicKey":"${key}"}`, /^presharedKey is not/],
@@ -106,15 +129,18 @@ describe('words', () => {
   test.each([
     '',
     '{"port":1}',
-    '{"port":1,"peers":[1]}',
-    '{"port":1,"peers":[{}]}',
-    '{"port":1,"peers":[{"peer":1}]}',
+    JSON.stringify({ ...endStatus(), version: 2 }),
+    JSON.stringify({ ...endStatus(), peers: [1] }),
+    JSON.stringify({ ...endStatus(), peers: [{}] }),
+    JSON.stringify({ ...endStatus(), handshakes: -1 }),
+    JSON.stringify({ ...endStatus(), since: 'now' }),
+    JSON.stringify({ ...endStatus(), plug: null }),
   ])('no status: %s', (line) => expect(parseStatus(line)).toBeUndefined());
 });
 
 let directory: string;
 let place: Place;
-const controls: Control[] = [];
+const controls: Pick<Control, 'close'>[] = [];
 const said: string[] = [];
 const log = new Proxy({} as Log, {
   get: (_, level) => (fields: object, message: string) =>
@@ -135,15 +161,15 @@ afterEach(async () => {
 
 /** Where the socket of a server on this UDP port is to be. */
 /** All places for a server's control socket, and why others will not do. */
-function allPaths(port: number, where: Place): { paths: string[]; faults: string[] } {
-  const all = [...controlPaths(port, where)];
+function allPaths(name: string, where: Place): { paths: string[]; faults: string[] } {
+  const all = [...controlPaths(name, where)];
   return {
     paths: all.flatMap((one) => ('path' in one ? [one.path] : [])),
     faults: all.flatMap((one) => ('fault' in one ? [one.fault] : [])),
   };
 }
 
-const pathOf = (port: number) => allPaths(port, place).paths[0] as string;
+const pathOf = (port: number) => allPaths(String(port), place).paths[0] as string;
 
 async function open(port: number, more: Partial<ControlConfiguration> = {}): Promise<string> {
   const path = pathOf(port);
@@ -152,12 +178,19 @@ async function open(port: number, more: Partial<ControlConfiguration> = {}): Pro
     userOf: () => undefined,
     log,
     enrol: () => ({ publicKey: serverKey, port }),
-    status: () => ({ port, peers: [] }),
+    status: () => endStatus({ name: String(port), port }),
+    ping: () => expect.unreachable(),
+    addPeer: () => expect.unreachable(),
+    removePeer: () => expect.unreachable(),
+    renamePeer: () => expect.unreachable(),
+    kick: () => expect.unreachable(),
     ...more,
   });
   controls.push(control);
   return path;
 }
+
+const statusLine = answerLine(endStatus({ name: '7', port: 7 }));
 
 /** Everything that comes back for some bytes, until the other end closes. */
 function raw(path: string, bytes: string, half = false): Promise<string> {
@@ -204,17 +237,17 @@ describe('where it lies', () => {
   test('in a directory that nobody else gets into', () => {
     mkdirSync(join(directory, 'cryptcab'), { mode: 0o777 });
     chmodSync(join(directory, 'cryptcab'), 0o777);
-    expect(allPaths(7, place)).toEqual({ paths: [join(directory, 'cryptcab/7.sock')], faults: [] });
-    expect(statSync(join(directory, 'cryptcab')).mode & 0o777).toBe(0o700);
+    expect(allPaths('7', place)).toEqual({ paths: [join(directory, 'cryptcab/7.sock')], faults: [] });
+    expect(statSync(join(directory, 'cryptcab')).mode & 0o022).toBe(0);
   });
 
   test("not in another user's directory, behind a symbolic link, or nowhere", () => {
     const nowhere = { paths: [], faults: [] };
-    expect(allPaths(7, { user: me + 1, roots: [directory] })).toEqual(nowhere);
-    expect(allPaths(7, { user: me, roots: [join(directory, 'none')] })).toEqual(nowhere);
+    expect(allPaths('7', { user: me + 1, roots: [directory] })).toEqual(nowhere);
+    expect(allPaths('7', { user: me, roots: [join(directory, 'none')] })).toEqual(nowhere);
     mkdirSync(join(directory, 'elsewhere'));
     symlinkSync(join(directory, 'elsewhere'), join(directory, 'cryptcab'));
-    expect(allPaths(7, place)).toEqual({
+    expect(allPaths('7', place)).toEqual({
       paths: [],
       faults: [`${join(directory, 'cryptcab')} is not a directory of this user`],
     });
@@ -224,13 +257,13 @@ describe('where it lies', () => {
 
   test('the next place is taken where one will not do', () => {
     const roots = [join(directory, 'none'), directory];
-    expect(allPaths(7, { user: me, roots }).paths).toEqual([join(directory, 'cryptcab/7.sock')]);
+    expect(allPaths('7', { user: me, roots }).paths).toEqual([join(directory, 'cryptcab/7.sock')]);
   });
 
   test('who takes the first place leaves nothing at the others', () => {
     const roots = ['first', 'second'].map((name) => join(directory, name));
     for (const root of roots) mkdirSync(root);
-    const [first] = controlPaths(7, { user: me, roots });
+    const [first] = controlPaths('7', { user: me, roots });
     expect(first).toEqual({ path: join(directory, 'first/cryptcab/7.sock') });
     expect(readdirSync(join(directory, 'second'))).toEqual([]);
   });
@@ -240,7 +273,7 @@ describe('where it lies', () => {
     const end = '/cryptcab/7.sock'.length;
     const [fits, long] = [root(107 - end), root(108 - end)] as [string, string];
     for (const one of [fits, long]) mkdirSync(one);
-    expect(allPaths(7, { user: me, roots: [long, fits] })).toEqual({
+    expect(allPaths('7', { user: me, roots: [long, fits] })).toEqual({
       paths: [join(fits, 'cryptcab/7.sock')],
       faults: [`${join(long, 'cryptcab/7.sock')} is longer than the 107 bytes that a socket's path may have`],
     });
@@ -252,7 +285,7 @@ describe('where it lies', () => {
     const loop = join(directory, 'loop');
     symlinkSync(loop, loop);
     const roots = [file, loop, join(loop, 'x'), `/${'x'.repeat(5_000)}`];
-    expect(allPaths(7, { user: me, roots })).toEqual({ paths: [], faults: [] });
+    expect(allPaths('7', { user: me, roots })).toEqual({ paths: [], faults: [] });
     expect(controlSockets({ user: me, roots })).toEqual([]);
   });
 
@@ -260,7 +293,7 @@ describe('where it lies', () => {
     const path = await open(7);
     writeFileSync(join(directory, 'cryptcab/README'), '');
     expect(controlSockets({ user: me, roots: [join(directory, 'none'), directory] })).toEqual([
-      { port: 7, path },
+      { name: '7', path },
     ]);
     expect(controlSockets({ user: me + 1, roots: [directory] })).toEqual([]);
   });
@@ -271,13 +304,14 @@ describe('a real one', () => {
     const got: unknown[] = [];
     const path = await open(7667, {
       enrol(...keys) {
-        got.push(...keys.map((key) => key.slice()));
+        got.push(...keys.map((key) => (key instanceof Uint8Array ? key.slice() : key)));
         return { publicKey: serverKey, port: 7667 };
       },
     });
-    const line = await ask(path, { do: 'enrol', publicKey, presharedKey });
+    const by = { user: 'foo', address: '192.0.2.1' };
+    const line = await ask(path, { do: 'enrol', publicKey, presharedKey, name: 'alice', by });
     expect(parseEnrolled(line as string)).toEqual({ publicKey: serverKey, port: 7667 });
-    expect(got).toEqual([publicKey, presharedKey]);
+    expect(got).toEqual([publicKey, presharedKey, 'alice', by]);
     expect(said).toEqual([]);
   });
 
@@ -320,9 +354,9 @@ describe('a real one', () => {
   test('turns another user away, and says nothing of the request', async () => {
     const path = await open(7, { userOf: () => me + 1, enrol: () => expect.unreachable() });
     await expect(ask(path, { do: 'enrol', publicKey, presharedKey })).rejects.toThrow(
-      'the server refused: not your server',
+      'this cable is of another user',
     );
-    expect(said).toEqual(['warn refused a control request: not your server {"times":1}']);
+    expect(said).toEqual(['warn refused a control request: this cable is of another user {"times":1}']);
   });
 
   test('says why a client cannot be a peer', async () => {
@@ -332,7 +366,7 @@ describe('a real one', () => {
       },
     });
     await expect(ask(path, { do: 'enrol', publicKey, presharedKey })).rejects.toThrow(
-      'the server refused: this public key is there already',
+      'this public key is there already',
     );
   });
 
@@ -347,7 +381,7 @@ describe('a real one', () => {
   ])('%s gets one line, and the connection is closed', async (_, bytes) => {
     const path = await open(7, { enrol: () => expect.unreachable() });
     const answer = await raw(path, bytes);
-    expect(answer).toMatch(/^\{"error":"[^"\n]+(?:\\"[^"\n]*)*"\}\n$/);
+    expect(answer).toMatch(/^\{"version":1,"error":"[^"\n]+(?:\\"[^"\n]*)*"\}\n$/);
     expect(said).toHaveLength(1);
     expect(answer + said).not.toContain(secret);
   });
@@ -360,14 +394,14 @@ describe('a real one', () => {
   });
 
   test('a client that ends without a line is told', async () => {
-    expect(await raw(await open(7), '{"do":"status"}', true)).toMatch(/^\{"error":"a request is one line/);
+    expect(await raw(await open(7), '{"do":"status"}', true)).toMatch(
+      /^\{"version":1,"error":"a request is one line/,
+    );
   });
 
   test('one request for each connection; what comes after it is passed over', async () => {
     const line = Buffer.from(requestLine({ do: 'status' })).toString();
-    expect(await raw(await open(7), `${line}${line}${'x'.repeat(100_000)}`, true)).toBe(
-      '{"port":7,"peers":[]}\n',
-    );
+    expect(await raw(await open(7), `${line}${line}${'x'.repeat(100_000)}`, true)).toBe(statusLine);
   });
 
   test('a request in pieces', async () => {
@@ -377,7 +411,7 @@ describe('a real one', () => {
     await new Promise<void>((resolve) => socket.write(head, () => resolve()));
     const answer = new Promise((resolve) => socket.on('data', (bytes) => resolve(bytes.toString())));
     socket.write(tail);
-    expect(await answer).toBe('{"port":7,"peers":[]}\n');
+    expect(await answer).toBe(statusLine);
   });
 
   test('a client that says nothing is cut off in time', async () => {
@@ -406,13 +440,13 @@ describe('a real one', () => {
     expect(existsSync(path)).toBe(true);
     expect(await ask(path, { do: 'status' })).toBeUndefined();
     await open(7);
-    expect(await ask(path, { do: 'status' })).toBe('{"port":7,"peers":[]}');
+    expect(await ask(path, { do: 'status' })).toBe(statusLine.trim());
   });
 
   test('leaves that of a living server alone', async () => {
     const path = await open(7);
-    await expect(open(7)).rejects.toThrow(/^another server has the control socket \S+: end it, or choose/);
-    expect(await ask(path, { do: 'status' })).toBe('{"port":7,"peers":[]}');
+    await expect(open(7)).rejects.toThrow(/^another end has the control socket \S+: end it, or choose/);
+    expect(await ask(path, { do: 'status' })).toBe(statusLine.trim());
   });
 
   test('is gone when its server ends, though somebody holds a connection', async () => {
@@ -453,6 +487,15 @@ describe('the port that a client asks a forced command for', () => {
   ])('%j', (command, port) => expect(wishedPort(command)).toBe(port));
 });
 
+test('who enrols a client is whom sshd says', () => {
+  expect(sshClient({ SSH_CONNECTION: '192.0.2.1 5 192.0.2.2 22', USER: 'foo' })).toEqual({
+    user: 'foo',
+    address: '192.0.2.1',
+  });
+  expect(sshClient({ LOGNAME: 'foo' })).toEqual({ user: 'foo' });
+  expect(sshClient({})).toEqual({});
+});
+
 describe('enroll', () => {
   const input = (text: string) => {
     const stream = new PassThrough();
@@ -463,14 +506,14 @@ describe('enroll', () => {
 
   test('gives the key and the port of the server that runs', async () => {
     await open(2100);
-    expect(await enroll(input(introduction), undefined, place)).toBe(`${keyText(serverKey)} 2100\n`);
-    expect(await enroll(input(introduction), 2100, place)).toBe(`${keyText(serverKey)} 2100\n`);
+    expect(await enroll(input(introduction), undefined, {}, place)).toBe(`${keyText(serverKey)} 2100\n`);
+    expect(await enroll(input(introduction), 2100, {}, place)).toBe(`${keyText(serverKey)} 2100\n`);
   });
 
   test('takes the line when it comes; the stream need not end', async () => {
     await open(7);
     const stream = new PassThrough();
-    const answer = enroll(stream, 7, place);
+    const answer = enroll(stream, 7, {}, place);
     stream.write(introduction.slice(0, 50));
     stream.write(introduction.slice(50));
     expect(await answer).toBe(`${keyText(serverKey)} 7\n`);
@@ -478,20 +521,22 @@ describe('enroll', () => {
 
   test('no server, the wrong port, and several', async () => {
     const none = /^no secure server is run by this user here/;
-    await expect(enroll(input(introduction), undefined, place)).rejects.toThrow(none);
+    await expect(enroll(input(introduction), undefined, {}, place)).rejects.toThrow(none);
     await open(7);
     await open(8);
-    await expect(enroll(input(introduction), 9, place)).rejects.toThrow(/^no secure server on UDP port 9 is/);
-    await expect(enroll(input(introduction), undefined, place)).rejects.toThrow(
+    await expect(enroll(input(introduction), 9, {}, place)).rejects.toThrow(
+      /^no secure server on UDP port 9 is/,
+    );
+    await expect(enroll(input(introduction), undefined, {}, place)).rejects.toThrow(
       /^several servers run here, on UDP ports (7, 8|8, 7): choose one with --port/,
     );
-    expect(await enroll(input(introduction), 8, place)).toBe(`${keyText(serverKey)} 8\n`);
+    expect(await enroll(input(introduction), 8, {}, place)).toBe(`${keyText(serverKey)} 8\n`);
   });
 
   test.each(['', '\n', keyText(publicKey), `${introduction.trim()} more\n`, 'x'.repeat(2_000), 'a b\n'])(
     'no introduction: %.60j',
     async (text) => {
-      const refused = enroll(input(text), undefined, place);
+      const refused = enroll(input(text), undefined, {}, place);
       await expect(refused).rejects.toThrow(/^enroll reads a line PUBLIC-KEY PRESHARED-KEY/);
       await expect(refused).rejects.not.toThrow(keyText(publicKey));
     },
@@ -499,21 +544,55 @@ describe('enroll', () => {
 });
 
 describe('status', () => {
-  test('is a table of all servers', async () => {
+  test('is a page of all ends, or of the one that is named', async () => {
     await open(7, {
-      status: () => ({
-        port: 7,
-        peers: [
-          { peer: 'alice', sealed: '5' },
-          { peer: 'b', sealed: '1234567' },
-        ],
-      }),
+      status: () => endStatus({ name: '7', port: 7, peers: [peerStatus({ port: 'tap0' })] }),
     });
     await open(8);
-    expect(await status(undefined, place)).toBe(
-      'server  peer   sealed\n     7  alice        5\n     7  b      1234567\n',
-    );
-    expect(await status(8, place)).toBe('no peers on UDP port 8\n');
+    const { out, faults, status: all } = await status({}, place);
+    expect(out).toMatch(/^7: server on UDP port 7, secure, up\n/);
+    expect(out).toMatch(/\nalice \(AQEBAQEB…\) {2}up .* 192\.0\.2\.1:7667 {2}tap0 {2}1\.5 ms {2}0 % /);
+    expect(out).toMatch(/\n8: server on UDP port 8, secure, up\n(?: .*\n)+ {2}no peers\n$/);
+    expect({ faults, all }).toEqual({ faults: [], all: 0 });
+    expect((await status({ name: '8' }, place)).out).toMatch(/^8: /);
+    const { out: json } = await status({ name: '8', json: true }, place);
+    expect(JSON.parse(json)).toEqual(endStatus({ name: '8', port: 8 }));
+  });
+
+  test('is 3 where an end is down, does not answer, or does not run', async () => {
+    await open(7, { status: () => endStatus({ name: '7', up: false, why: 'its switch is gone' }) });
+    await open(8);
+    expect((await status({ name: '8' }, place)).status).toBe(0);
+    const { out, status: down } = await status({}, place);
+    expect(out).toMatch(/^7: .*, down: its switch is gone\n/);
+    expect(down).toBe(3);
+    expect(await status({ name: 'x' }, place)).toEqual({
+      out: '',
+      faults: ['no end called x runs here: cryptcab status lists those that do'],
+      status: 3,
+    });
+    expect((await status({}, { user: me, roots: [] })).faults).toEqual([
+      'no cable is run by this user here: start one, or be the user who did',
+    ]);
+    await open(9, { status: () => ({ ...endStatus(), version: 2 as 1 }) });
+    expect(await status({ name: '9' }, place)).toMatchObject({
+      faults: [expect.stringMatching(/9\.sock does not answer as this program does: restart it$/)],
+      status: 3,
+    });
+  });
+
+  test('finds a client by its server, and an end by its process', async () => {
+    const server = 'lab.example.org:7667';
+    await open(7, { status: () => endStatus({ name: 'client-12', pid: 12, role: 'client', server }) });
+    for (const name of [server, 'lab.example.org', '12', 'client-12'])
+      expect((await status({ name }, place)).out, name).toMatch(/^client-12: client of lab/);
+    expect((await status({ name: '7667' }, place)).status).toBe(3); // the port of its server
+  });
+
+  test('nothing that an end says drives the terminal', async () => {
+    const peer = 'x\x1b[2J\n';
+    await open(7, { status: () => endStatus({ io: peer, peers: [peerStatus({ peer, address: peer })] }) });
+    expect((await status({}, place)).out).not.toMatch(/[^\P{Cc}\n]/u);
   });
 });
 
@@ -522,15 +601,17 @@ describe('a server', () => {
     local: { address: '::', port: 7 },
     io: 'native',
     enrol: () => ({ publicKey: serverKey, port: 7 }),
-    statistics: () => [],
-    away: () => [],
+    report() {
+      const { version: _1, name: _2, program: _3, pid: _4, ...report } = endStatus({ port: 7 });
+      return report;
+    },
   } as unknown as RunningServer;
   const start = async (at = place) => {
-    const control = await openServerControl(running, log, at);
+    const control = await openEndControl(running, log, at);
     if (control !== undefined) controls.push(control);
   };
   const without = (why: string) => [
-    `warn no control socket, so clients cannot enrol by ssh and cryptcab status does not show this server: ${why} {}`,
+    `warn no control socket, so clients cannot enrol by ssh, and cryptcab status does not show this end: ${why} {}`,
   ];
 
   test('has its control socket where one can be', async () => {
@@ -538,8 +619,41 @@ describe('a server', () => {
     const blocked = join(directory, 'blocked');
     mkdirSync(join(blocked, 'cryptcab/7.sock/x'), { recursive: true });
     await start({ user: me, roots: [blocked, directory] });
-    expect(said).toEqual([expect.stringMatching(/^info clients enrol by ssh through this control socket/)]);
-    expect(await status(7, place)).toBe('no peers on UDP port 7\n');
+    expect(said).toEqual([expect.stringMatching(/^info this end can be asked through this control socket/)]);
+    expect((await status({ name: '7' }, place)).status).toBe(0);
+  });
+
+  test('has it again when its directory was removed', async () => {
+    await start();
+    rmSync(join(directory, 'cryptcab'), { recursive: true });
+    await vi.waitFor(async () => expect((await status({ name: '7' }, place)).status).toBe(0), {
+      timeout: 20_000,
+    });
+    expect(statSync(join(directory, 'cryptcab/7.sock')).mode & 0o777).toBe(0o600);
+    await Promise.all(controls.splice(0).map((control) => control.close()));
+    expect(readdirSync(join(directory, 'cryptcab'))).toEqual([]);
+  });
+
+  test('of a client is called by its process, and has no peers to change', async () => {
+    const { enrol: _, ...client } = running;
+    const control = await openEndControl(client as unknown as RunningServer, log, place);
+    if (control !== undefined) controls.push(control);
+    const path = join(directory, `cryptcab/client-${process.pid}.sock`);
+    await expect(ask(path, { do: 'kick', peer: 'a' })).rejects.toThrow(
+      /^this end is a client, whose one peer/,
+    );
+  });
+
+  test('of a unit lies in its directory, and is called as that is', async () => {
+    const unit = join(directory, 'cryptcab/lab');
+    mkdirSync(unit, { recursive: true });
+    const at = controlPlace({ RUNTIME_DIRECTORY: `${unit}:/else`, XDG_RUNTIME_DIR: directory }, me);
+    expect(at.unit).toBe(unit);
+    await start({ ...at, roots: [directory] });
+    // Above it is a directory of this user's, who is root here or not.
+    const path = me === 0 ? join(unit, 'lab.sock') : join(directory, 'cryptcab/lab.sock');
+    expect(await ask(path, { do: 'status' })).toMatch(/"name":"lab"/);
+    expect(controlSockets({ user: me, roots: [directory] })).toEqual([{ name: 'lab', path }]);
   });
 
   test('runs without where there is no place', async () => {
@@ -556,7 +670,8 @@ describe('a server', () => {
     expect(said.filter((line) => line.startsWith('warn'))).toEqual([
       `warn ${fault}: the control socket is ${path} {}`,
     ]);
-    await expect(status(8, { user: me, roots: [], fault })).rejects.toThrow(`who did (${fault})`);
+    const { faults } = await status({}, { user: me, roots: [], fault });
+    expect(faults).toEqual([expect.stringContaining(`who did (${fault})`)]);
   });
 
   test('runs without where it cannot be made', async () => {
@@ -573,7 +688,7 @@ describe('a server', () => {
     mkdirSync(second);
     await start({ user: me, roots: [directory, second] });
     expect(said).toEqual(
-      without(`another server has the control socket ${path}: end it, or choose another port with -p`),
+      without(`another end has the control socket ${path}: end it, or choose another port with -p`),
     );
     expect(readdirSync(second)).toEqual([]);
   });

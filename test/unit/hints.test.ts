@@ -15,6 +15,7 @@ const peer: Peer = {
   hello: undefined,
   roundTrip: undefined,
   loss: undefined,
+  heardAt: undefined,
 };
 
 it.each([

@@ -19,6 +19,8 @@ function cable() {
     ended: ended.promise,
     statistics: () => [],
     refusals: () => new Map([['bad mac1', 2n ** 63n]]),
+    report: () => expect.unreachable(),
+    ping: () => expect.unreachable(),
     async close() {
       state.closed++;
       ended.resolve();

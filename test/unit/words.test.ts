@@ -7,7 +7,10 @@ import type { CommandName } from '../../src/options/commands.js';
 describe('a command', () => {
   test.each([
     [['status'], { command: 'status', words: 1 }],
-    [['status', '--port'], { command: 'status', words: 1 }],
+    [['status', '--json'], { command: 'status', words: 1 }],
+    [['peers', undefined], { command: 'peers list', words: 1 }],
+    [['peers', '--json'], { command: 'peers list', words: 1 }],
+    [['peers', 'add'], { command: 'peers add', words: 2 }],
     [['enrol'], { command: 'enroll', words: 1 }],
     [['vectors', 'verify', 'x'], { command: 'vectors verify', words: 2 }],
     [[], undefined],
@@ -30,7 +33,10 @@ describe('a command', () => {
 describe('what follows it', () => {
   test.each<[CommandName, string[], object, string[]]>([
     ['status', [], {}, []],
-    ['status', ['--port', '7667'], { port: 7667 }, []],
+    ['status', ['7667', '--json'], { json: true }, ['7667']],
+    ['peers rename', ['--end', '7667', 'a', 'b'], { end: '7667' }, ['a', 'b']],
+    ['ping', ['-c', '3', 'alice'], { count: 3 }, ['alice']],
+    ['ping', ['--count=3', 'alice'], { count: 3 }, ['alice']],
     ['enroll', ['--port=7'], { port: 7 }, []],
     ['vectors verify', ['a', '--strict', '--', '-b'], { strict: true }, ['a', '-b']],
     ['vectors make', ['--seed', '9007199254740991', '--out=x'], { seed: 2 ** 53 - 1, out: 'x' }, []],
@@ -40,10 +46,23 @@ describe('what follows it', () => {
   });
 
   test.each<[CommandName, string[], string]>([
-    ['status', ['--prt', '7'], 'status takes --port, and no --prt: say cryptcab status [--port PORT]'],
-    ['status', ['7'], 'status takes --port: say cryptcab status [--port PORT]'],
-    ['status', ['--port'], 'status takes --port: say cryptcab status [--port PORT]'],
-    ['status', ['--port', 'x'], "--port 'x' is not a UDP port: give a number from 1 to 65535"],
+    [
+      'enroll',
+      ['--prt', '7'],
+      'enroll takes --port and --name, and no --prt: say cryptcab enroll [--port PORT] [--name NAME]',
+    ],
+    ['enroll', ['7'], 'enroll takes --port and --name: say cryptcab enroll [--port PORT] [--name NAME]'],
+    ['enroll', ['--port', 'x'], "--port 'x' is not a UDP port: give a number from 1 to 65535"],
+    [
+      'status',
+      ['a', 'b'],
+      'status takes --json and --watch and the name of one end: say cryptcab status [--json] [--watch] [NAME]',
+    ],
+    [
+      'peers rename',
+      ['a'],
+      'peers rename takes --end and a peer and its new name: say cryptcab peers rename [--end NAME] PEER NAME',
+    ],
     ['keygen', ['x'], 'keygen takes no arguments: say cryptcab keygen'],
     ['completion', [], 'completion takes bash or zsh or fish: say cryptcab completion SHELL'],
     ['completion', ['tcsh'], 'completion takes bash or zsh or fish: say cryptcab completion SHELL'],

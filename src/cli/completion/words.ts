@@ -22,7 +22,7 @@ export interface CommandWords {
   readonly name: CommandName;
   readonly text: string;
   readonly options: readonly OptionWord[];
-  /** What follows the options: one of these, or files, or a server. */
+  /** What follows the options, where a shell can complete it: one of these, or files, or a server. */
   readonly operands: readonly string[] | 'files' | 'server' | undefined;
 }
 
@@ -45,7 +45,7 @@ export const ORIGINAL: readonly OptionWord[] = cable('vde_cryptcab');
 function wordsFor({ choices, kind }: NonNullable<CommandTerms['operands']>): CommandWords['operands'] {
   if (kind === 'topic')
     return [...new Set(Object.keys(COMMANDS).map(firstOf)), 'options', ...Object.keys(TOPICS)];
-  return choices ?? kind ?? 'files';
+  return choices ?? kind;
 }
 
 const firstOf = (name: string) => name.split(' ')[0] as string;
@@ -58,7 +58,7 @@ export const COMMAND_WORDS: readonly CommandWords[] = Object.entries(COMMANDS).m
       name === 'serve' || name === 'connect'
         ? cable(name)
         : Object.entries(options).map(([long, option]) =>
-            optionWord(option, undefined, undefined, [long], false),
+            optionWord(option, undefined, option.short, [long], false),
           ),
     operands: operands && wordsFor(operands),
   }),

@@ -17,15 +17,15 @@ import {
 import type { PeerState } from './peer.js';
 import type { Peers } from './peers.js';
 import { later, timeOf } from './tai64n.js';
-import type { SecureHint, SecureRefusal } from './terms.js';
+import type { SecureHint, SecureRefusal, Stranger } from './terms.js';
 
 export class Callers {
   readonly #own: KeyPair;
   readonly #peers: Peers;
   readonly #unixTime: () => number;
   readonly #hint: (hint: SecureHint) => void;
-  /** Public keys that were told, the oldest first. */
-  readonly #strangers = new Set<string>();
+  /** Those that were told, by their public keys; the oldest first. */
+  readonly #strangers = new Map<string, Stranger>();
   readonly #strangerPace = new RateLimit(STRANGER_RATE, STRANGER_RATE, 1);
 
   constructor(own: KeyPair, peers: Peers, unixTime: () => number, hint: (hint: SecureHint) => void) {
@@ -33,6 +33,11 @@ export class Callers {
     this.#peers = peers;
     this.#unixTime = unixTime;
     this.#hint = hint;
+  }
+
+  /** Who called and is not known, of the last ones. */
+  get strangers(): readonly Stranger[] {
+    return [...this.#strangers.values()].filter(({ publicKey }) => this.#peers.find(publicKey) === undefined);
   }
 
   /**
@@ -67,7 +72,12 @@ export class Callers {
    */
   #meet(now: number, from: Remote, publicKey: Uint8Array, state: SymmetricState, parts: Initiation): void {
     const id = bytesToHex(publicKey);
-    if (this.#strangers.has(id) || id === bytesToHex(this.#own.public)) return;
+    if (id === bytesToHex(this.#own.public)) return;
+    const met = this.#strangers.get(id);
+    if (met !== undefined) {
+      this.#strangers.set(id, { ...met, last: now, times: met.times + 1 });
+      return;
+    }
     if (!this.#strangerPace.allow(now, '')) return; // what follows takes milliseconds
     const shown = authentic(() => {
       const shared = agree(this.#own.secret, publicKey);
@@ -78,8 +88,8 @@ export class Callers {
       }
     });
     if (shown === undefined) return;
-    this.#strangers.add(id);
-    for (const oldest of this.#strangers) {
+    this.#strangers.set(id, { publicKey, from, first: now, last: now, times: 1 });
+    for (const oldest of this.#strangers.keys()) {
       if (this.#strangers.size <= STRANGERS_MAX) break;
       this.#strangers.delete(oldest);
     }

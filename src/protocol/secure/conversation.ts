@@ -14,6 +14,7 @@ import {
   hello,
   readControls,
 } from './control.js';
+import { questionOf } from './liveness.js';
 import type { Peer, PeerState } from './peer.js';
 import type { SecureEffect } from './terms.js';
 
@@ -27,6 +28,9 @@ export interface ConversationEvents {
   /** The peer does not answer. */
   dead(now: number, peer: PeerState): void;
 }
+
+/** Questions that somebody waits for; older ones are not waited for any more. */
+const AWAITED_MAX = 64;
 
 export class Conversation {
   readonly #speaks: boolean;
@@ -78,10 +82,27 @@ export class Conversation {
 
   /** @returns whether the peer was asked to answer */
   ask(now: number, peer: PeerState): boolean {
-    if (!this.#answers(peer)) return false;
+    return this.#ask(now, peer) !== undefined;
+  }
+
+  /**
+   * Asks a peer for somebody who waits for the answer.
+   * @returns the number of the question; undefined where the peer answers none
+   */
+  question(now: number, peer: PeerState): bigint | undefined {
+    const question = this.#ask(now, peer);
+    const { awaited } = peer;
+    if (question !== undefined) awaited.add(question);
+    for (const oldest of awaited) if (awaited.size > AWAITED_MAX) awaited.delete(oldest);
+    return question;
+  }
+
+  #ask(now: number, peer: PeerState): bigint | undefined {
+    if (!this.#answers(peer)) return undefined;
     peer.liveness.sent(now);
-    this.#say(peer, echo(peer.liveness.ask(now)));
-    return true;
+    const token = peer.liveness.ask(now);
+    this.#say(peer, echo(token));
+    return questionOf(token);
   }
 
   /** This end ends the session of a peer; of one that has been greeted and whose answer is under way, too. */
@@ -155,7 +176,7 @@ export class Conversation {
         this.#say(peer, echoReply(control.token));
         break;
       case 'echo reply':
-        peer.liveness.answer(now, control.token);
+        this.#answered(now, peer, control.token);
         break;
     }
   }
@@ -163,6 +184,13 @@ export class Conversation {
   /** Answers a guest. @param time s since 1970 */
   answer(peer: PeerState, result: EnrolResult, time: number): void {
     if (peer.current !== undefined) this.#say(peer, enrolAnswer(result, time));
+  }
+
+  #answered(now: number, peer: PeerState, token: Uint8Array): void {
+    const took = peer.liveness.answer(now, token);
+    const question = questionOf(token);
+    if (peer.awaited.delete(question) && took !== undefined)
+      this.#events.push({ do: 'answered', peer, question, took });
   }
 
   #say(peer: Peer, payload: Uint8Array): void {

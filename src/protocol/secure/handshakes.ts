@@ -44,6 +44,7 @@ import type { Outbox } from './outbox.js';
 import type { PeerState } from './peer.js';
 import type { Peers } from './peers.js';
 import { Timestamps } from './tai64n.js';
+import type { Stranger } from './terms.js';
 
 export class Handshakes {
   readonly #own: KeyPair;
@@ -95,6 +96,11 @@ export class Handshakes {
       default:
         this.#outbox.refuse(from, 'malformed');
     }
+  }
+
+  /** Who called and is not known, of the last ones. */
+  get strangers(): readonly Stranger[] {
+    return this.#callers.strangers;
   }
 
   /** The host has more to do than it can: handshakes need a cookie for a while. */
@@ -241,6 +247,7 @@ export class Handshakes {
   hear(now: number, peer: PeerState, from: Remote, calls = false): void {
     peer.timers.silence = Infinity;
     peer.liveness.heard();
+    peer.heardAt = now;
     if (peer.enrolled) peer.timers.gone = now + this.#peers.forgetAfter;
     const { endpoint } = peer;
     const { address, port, local } = from;

@@ -11,6 +11,11 @@ interface Asked {
 /** What is due: a question for the peer, or the conclusion that it does not answer. */
 export type Due = { readonly ask: Uint8Array } | 'dead' | undefined;
 
+/** The number of the question that a token is of. */
+export function questionOf(token: Uint8Array): bigint {
+  return new DataView(token.buffer, token.byteOffset).getBigUint64(0);
+}
+
 /**
  * Whether a peer that answers questions is there, and how far away (secure.md §7.4). While frames are sent and
  * nothing comes back it is asked; what it answers, and how soon, is measured now and then.
@@ -76,15 +81,20 @@ export class Liveness {
     return new Uint8Array(token.buffer);
   }
 
-  /** An answer came. @param token as ask() gave it */
-  answer(now: number, token: Uint8Array): void {
-    const number = new DataView(token.buffer, token.byteOffset).getBigUint64(0);
+  /**
+   * An answer came.
+   * @param token as ask() gave it
+   * @returns how long it took, ms; undefined for an answer to nothing, or one that comes late
+   */
+  answer(now: number, token: Uint8Array): number | undefined {
+    const number = questionOf(token);
     const asked = this.#asked.find((one) => one.number === number);
-    if (asked === undefined) return;
+    if (asked === undefined) return undefined;
     this.#asked = this.#asked.filter((one) => one !== asked);
     this.#note(true);
     const took = now - asked.at;
     this.#roundTrip = this.#roundTrip === undefined ? took : this.#roundTrip + (took - this.#roundTrip) / 8;
+    return took;
   }
 
   /** Time has passed. */

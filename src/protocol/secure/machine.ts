@@ -26,6 +26,7 @@ import type {
   SecureGone,
   SecureOptions,
   SecureRefusal,
+  Stranger,
 } from './terms.js';
 
 /**
@@ -87,6 +88,11 @@ export class SecureMachine {
   /** Datagrams dropped, by reason. */
   get refused(): ReadonlyMap<SecureRefusal, bigint> {
     return this.#outbox.refused;
+  }
+
+  /** Who called and may not connect, of the last ones. */
+  get strangers(): readonly Stranger[] {
+    return this.#handshakes.strangers;
   }
 
   /** When tick() has something to do at the earliest, ms; Infinity when nothing is due. */
@@ -198,6 +204,19 @@ export class SecureMachine {
     if (!this.#peers.has(peer)) return;
     if (peer.sealing === undefined) this.wanted(now, peer);
     else if (!this.#conversation.ask(now, peer as PeerState)) this.#outbox.push({ do: 'keepalive', peer });
+  }
+
+  /**
+   * Asks a peer whether it is there; an effect tells of the answer.
+   * @returns the question's number; undefined for a peer that is not up, or answers no questions
+   */
+  ask(now: number, peer: Peer): bigint | undefined {
+    return this.#peers.has(peer) ? this.#conversation.question(now, peer as PeerState) : undefined;
+  }
+
+  /** From now on people call a peer by this name. */
+  rename(peer: Peer, name: string): void {
+    if (this.#peers.has(peer)) (peer as PeerState).name = name;
   }
 
   /**

@@ -27,6 +27,8 @@ export interface Peer {
   readonly roundTrip: number | undefined;
   /** The part of the last questions that was not answered, 0 to 1; undefined before one ended. */
   readonly loss: number | undefined;
+  /** When something authentic came of it last, ms; undefined where nothing has. */
+  readonly heardAt: number | undefined;
 }
 
 /** What an end says of itself once it is up. */
@@ -105,12 +107,15 @@ export class PeerState implements Peer {
   readonly liveness = new Liveness();
   /** What we say to it of ourselves, as its guest, until it has answered. */
   introduction: Introduction | undefined;
+  /** Questions whose answers somebody waits for. */
+  readonly awaited = new Set<bigint>();
+  heardAt: number | undefined;
   /** Until when it is tried every second. */
   eagerUntil = -Infinity;
 
   constructor(
     readonly publicKey: Uint8Array,
-    readonly name: string,
+    public name: string,
     readonly enrolled: boolean,
     readonly preshared: Uint8Array,
     readonly staticShared: Uint8Array,

@@ -40,6 +40,19 @@ export type SecureHint =
   /** A peer's large datagrams are lost on the way to us, its small ones are not: of so many frames the last fragment alone came. */
   | { readonly what: 'hole'; readonly peer: Peer; readonly frames: bigint };
 
+/** Somebody who called, has the private key to a public key, and whose public key is not known here. */
+export interface Stranger {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** Where the first call came from. */
+  readonly from: Remote;
+  /** When the first call and the last one came, ms. */
+  readonly first: number;
+  readonly last: number;
+  /** How many calls came. Only the first is sure to be this caller's: anybody can send it again. */
+  readonly times: number;
+}
+
 /**
  * Why a peer is not up any more: nothing has come from it for long, it has said goodbye, it may not connect any more, or its
  * session was ended by this end.
@@ -83,6 +96,8 @@ export type SecureEffect =
   | { readonly do: 'enrol'; readonly peer: Peer; readonly introduction: Introduction }
   /** A peer has answered to the introduction. */
   | { readonly do: 'verdict'; readonly peer: Peer; readonly answer: EnrolAnswer }
+  /** A peer has answered a question of ask(), which took so many ms. */
+  | { readonly do: 'answered'; readonly peer: Peer; readonly question: bigint; readonly took: number }
   /** The peer does not answer; it is tried again when there is something to send. Drop what waits for it. */
   | { readonly do: 'unanswered'; readonly peer: Peer }
   /** For the log and the counts. */

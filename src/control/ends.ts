@@ -1,0 +1,92 @@
+import { CryptcabError, messageOf } from '../error.js';
+import { ask } from './ask.js';
+import { parseStatus } from './message.js';
+import { controlSockets, type Found, type Place } from './path.js';
+import type { EndStatus } from './status.js';
+
+/** An end that runs here, and can be asked. */
+export interface RunningEnd {
+  /** Path of its control socket. */
+  readonly path: string;
+  readonly status: EndStatus;
+}
+
+/** The ends that answer, and why others do not; one that was killed leaves its socket behind, and is none. */
+export interface Ends {
+  readonly ends: readonly RunningEnd[];
+  readonly faults: readonly string[];
+}
+
+async function statusAt({ path }: Found): Promise<RunningEnd | undefined> {
+  const line = await ask(path, { do: 'status' });
+  if (line === undefined) return undefined;
+  const status = parseStatus(line);
+  if (status === undefined) throw strange(path);
+  return { path, status };
+}
+
+/** Whether a person who says this means that end: its name, its port or process, or the server that it is a client of. */
+function isCalled(status: EndStatus, text: string): boolean {
+  const { name, port, pid, role, server } = status;
+  if (name === text || String(pid) === text) return true;
+  if (role === 'server') return String(port) === text;
+  return server === text || server?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') === text;
+}
+
+/**
+ * The ends that run here, by their names.
+ * @param called those that are called so; all when undefined
+ */
+export async function runningEnds(
+  place: Place,
+  { called, everybodys = true }: { called?: string | undefined; everybodys?: boolean } = {},
+): Promise<Ends> {
+  const faults: string[] = [];
+  const ends: RunningEnd[] = [];
+  const found = controlSockets(place, everybodys);
+  await Promise.all(
+    found.map(async (one) => {
+      try {
+        const end = await statusAt(one);
+        if (end !== undefined && (called === undefined || isCalled(end.status, called))) ends.push(end);
+      } catch (error) {
+        if (called === undefined || called === one.name) faults.push(messageOf(error));
+      }
+    }),
+  );
+  ends.sort((one, other) => one.status.name.localeCompare(other.status.name, 'en', { numeric: true }));
+  return { ends, faults };
+}
+
+/** What to do where no end is found. */
+export function noEnd(what: string, { fault }: Place): string {
+  return `no ${what} is run by this user here: start one, or be the user who did${fault === undefined ? '' : ` (${fault})`}`;
+}
+
+/**
+ * The one secure server that a client is enrolled at.
+ * @param port its UDP port; undefined where one alone runs
+ * @throws CryptcabError when there is none, or there are several
+ */
+export async function oneServer(port: number | undefined, place: Place): Promise<RunningEnd> {
+  const { ends, faults } = await runningEnds(place, { everybodys: false });
+  const servers = ends.filter(
+    ({ status }) =>
+      status.role === 'server' && status.mode !== 'classic' && (port ?? status.port) === status.port,
+  );
+  const [first, ...more] = servers;
+  if (first === undefined) {
+    if (faults[0] !== undefined) throw new CryptcabError(faults[0]);
+    throw new CryptcabError(noEnd(`secure server${port === undefined ? '' : ` on UDP port ${port}`}`, place));
+  }
+  if (more.length === 0) return first;
+  const ports = servers.map(({ status }) => status.port).join(', ');
+  throw new CryptcabError(
+    `several servers run here, on UDP ports ${ports}: choose one with --port, or -c USER@HOST:PORT`,
+  );
+}
+
+/** Of another version, perhaps. */
+export function strange(path: string): CryptcabError {
+  return new CryptcabError(`the end at ${path} does not answer as this program does: restart it`);
+}

@@ -1,0 +1,183 @@
+// Changes what the peers file or directory says (secure.md §3.2). Each change is one file put in the place of another, or one
+// that is taken away: whoever reads meanwhile, or after a crash, finds the old state or the new one.
+import {
+  closeSync,
+  constants,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { CryptcabError, codeOf, messageOf } from '../error.js';
+import { keyText } from './key-text.js';
+import { isName, NAME_RULE, parsePeers } from './peers-file.js';
+
+/** Of a file of a peers directory, behind the peer's name. */
+export const PEER_SUFFIX = '.peer';
+
+/** The peer that a file of a peers directory is of; undefined for one that is none. */
+export function peerOfFile(file: string): string | undefined {
+  return file.startsWith('.') || !file.endsWith(PEER_SUFFIX) ? undefined : file.slice(0, -PEER_SUFFIX.length);
+}
+
+export interface NewPeer {
+  /** 44 characters. */
+  readonly publicKey: string;
+  readonly name?: string | undefined;
+  /** Path of the file with the preshared key. */
+  readonly presharedKeyFile?: string | undefined;
+}
+
+/** Where peers are listed: a file with a line for each, or a directory with a file for each. */
+export class PeersStore {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  get isDirectory(): boolean {
+    return statSync(this.#path).isDirectory();
+  }
+
+  /**
+   * Lists one more.
+   * @returns what it is called now
+   * @throws CryptcabError when it cannot be written
+   */
+  add({ publicKey, name, presharedKeyFile }: NewPeer): string | undefined {
+    const psk = presharedKeyFile === undefined ? '' : ` psk=${presharedKeyFile}`;
+    if (/\s/.test(psk.trim()))
+      throw new CryptcabError(
+        'the path of a preshared key has no white space in the list of peers: move the file',
+      );
+    return this.#change(() => {
+      if (!this.isDirectory) {
+        const text = this.#text();
+        const named = name === undefined ? '' : ` name=${name}`;
+        const gap = text === '' || text.endsWith('\n') ? '' : '\n';
+        this.#write(`${text}${gap}${publicKey}${named}${psk}\n`);
+        return name;
+      }
+      const called = name ?? publicKey.replace(/\W/g, '').slice(0, 8);
+      const file = join(this.#path, `${called}${PEER_SUFFIX}`);
+      if (exists(file))
+        throw new CryptcabError(`${file} is there already: give the peer another name, or remove that one`);
+      put(file, `${publicKey}${psk}\n`, file);
+      return called;
+    });
+  }
+
+  /**
+   * Lists one no more.
+   * @throws CryptcabError when it cannot be written, or the list does not have it
+   */
+  remove(publicKey: string): void {
+    this.#change(() => {
+      if (this.isDirectory) unlinkSync(this.#fileOf(publicKey));
+      else this.#editLine(publicKey, () => undefined);
+    });
+  }
+
+  /**
+   * Calls one by another name.
+   * @throws CryptcabError when it cannot be written, or the list does not have it
+   */
+  rename(publicKey: string, name: string): void {
+    if (!isName(name)) throw new CryptcabError(`this is no name: ${NAME_RULE}`);
+    this.#change(() => {
+      if (!this.isDirectory) {
+        this.#editLine(publicKey, (line) => {
+          const [, before = '', behind = ''] = /^(\s*\S+)(.*)$/s.exec(line) ?? [];
+          return `${before} name=${name}${behind.replace(/\s+name=[^\s]+/, '')}`;
+        });
+        return;
+      }
+      const to = join(this.#path, `${name}${PEER_SUFFIX}`);
+      if (exists(to))
+        throw new CryptcabError(`${to} is there already: choose another name, or remove that one`);
+      renameSync(this.#fileOf(publicKey), to);
+    });
+  }
+
+  #change<T>(change: () => T): T {
+    try {
+      return change();
+    } catch (error) {
+      if (error instanceof CryptcabError) throw error;
+      throw new CryptcabError(`cannot change ${this.#path}: ${messageOf(error)}`);
+    }
+  }
+
+  #text(): string {
+    return readFileSync(this.#path, 'utf8');
+  }
+
+  /** The file of a directory that has this peer. */
+  #fileOf(publicKey: string): string {
+    for (const file of readdirSync(this.#path)) {
+      if (peerOfFile(file) === undefined) continue;
+      const path = join(this.#path, file);
+      const { peers } = parsePeers(readFileSync(path, 'utf8'));
+      if (peers.some((peer) => keyText(peer.publicKey) === publicKey)) return path;
+    }
+    throw new CryptcabError(`no file of ${this.#path} has this peer`);
+  }
+
+  /** @param edit gives the line as it is to be; undefined where it is to go */
+  #editLine(publicKey: string, edit: (line: string) => string | undefined): void {
+    const lines = this.#text().split('\n');
+    const { peers } = parsePeers(lines.join('\n'));
+    const found = peers.find((peer) => keyText(peer.publicKey) === publicKey);
+    if (found === undefined) throw new CryptcabError(`no line of ${this.#path} has this peer`);
+    const made = edit(lines[found.line - 1] as string);
+    lines.splice(found.line - 1, 1, ...(made === undefined ? [] : [made]));
+    this.#write(lines.join('\n'));
+  }
+
+  /** A link to the file stays one. */
+  #write(text: string): void {
+    const path = realpathSync(this.#path);
+    put(path, text, path);
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Writes a file beside, then puts it in its place. @param like whose mode and owner it gets, where that is there */
+function put(path: string, text: string, like: string): void {
+  const beside = join(dirname(path), `.cryptcab-${process.pid}.new`);
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+  const model = exists(like) ? statSync(like) : undefined;
+  const fd = openSync(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, (model?.mode ?? 0o644) & 0o777);
+  try {
+    if (model !== undefined) {
+      const made = fstatSync(fd);
+      if (made.uid !== model.uid || made.gid !== model.gid) fchownSync(fd, model.uid, model.gid);
+    }
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } catch (error) {
+    unlinkSync(beside);
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(beside, path);
+}
