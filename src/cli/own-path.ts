@@ -54,6 +54,19 @@ export function checkLinks(path: string, links = LINKS_MAX): void {
   }
 }
 
+/** Whether a file is in a directory where everybody makes files, and another user has made it. */
+function isForeign(path: string, file: Stats): boolean {
+  return isShared(path) && file.isFile() && !isTrusted(file);
+}
+
+function isShared(path: string): boolean {
+  return (statSync(dirname(path)).mode & SHARED) === SHARED;
+}
+
+function foreign(path: string, { uid }: Stats): CryptcabError {
+  return new CryptcabError(`${path} is a file that another user (${uid}) has made`);
+}
+
 /**
  * Opens a file to write.
  * @param path absolute
@@ -62,15 +75,19 @@ export function checkLinks(path: string, links = LINKS_MAX): void {
 export function openOwn(path: string, flags: number, mode: number): number {
   checkLinks(path);
   if (look(path)?.isSymbolicLink()) return openSync(path, flags, mode);
-  const fd = openSync(path, flags | constants.O_NOFOLLOW, mode); // nor one that has come meanwhile
+  const fd = openPlain(path, flags, mode);
   const file = fstatSync(fd);
-  // Linux sees to this itself, unless fs.protected_regular and fs.protected_hardlinks were taken back.
-  const shared = (statSync(dirname(path)).mode & SHARED) === SHARED;
-  if (!shared || !file.isFile() || (isTrusted(file) && file.nlink <= 1)) return fd;
+  if (!isForeign(path, file) && !(isShared(path) && file.isFile() && file.nlink > 1)) return fd;
   closeSync(fd);
-  throw new CryptcabError(
-    isTrusted(file)
-      ? `${path} has another name besides`
-      : `${path} is a file that another user (${file.uid}) has made`,
-  );
+  throw isForeign(path, file) ? foreign(path, file) : new CryptcabError(`${path} has another name besides`);
+}
+
+/** Linux refuses what isForeign() says as well, and does not say why, unless fs.protected_regular was taken back. */
+function openPlain(path: string, flags: number, mode: number): number {
+  try {
+    return openSync(path, flags | constants.O_NOFOLLOW, mode); // nor a link that has come meanwhile
+  } catch (error) {
+    const file = look(path);
+    throw file !== undefined && isForeign(path, file) ? foreign(path, file) : error;
+  }
 }
