@@ -1,3 +1,4 @@
+import type { CableCopies } from './capture/cable-copies.js';
 import type { Core } from './core/core.js';
 import type { Status } from './core/status.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from './core/terms.js';
@@ -91,6 +92,8 @@ export interface Cable {
   /** Threads that do. */
   readonly threads: number;
   readonly local: Remote;
+  /** What captures get of it; one for each I/O thread. */
+  readonly copies: readonly CableCopies[];
   /** Sends to, and receives from, this remote alone; see Udp. */
   connect(to: Remote): Promise<Remote>;
   /** Sends a datagram of the handshake. */

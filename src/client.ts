@@ -1,4 +1,5 @@
 import type { Link } from './cable.js';
+import { Captures } from './capture/captures.js';
 import { type Keying, keyingText } from './core/terms.js';
 import { denialText, muteText } from './denials.js';
 import { CryptcabError, isHopeless, messageOf } from './error.js';
@@ -170,6 +171,12 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
 
   const link = cable.plugIn(remote, configuration.plug) as Link; // the first session of a fresh core
   attendance.begin();
+  const captures = new Captures({
+    cable,
+    links: () => [link],
+    who: () => ({ peer: remoteText(remote) }),
+    away: () => [],
+  });
   const ready = firstAttempt((link.plug as Pick<Plug, 'settled'>).settled);
   ready.then(
     (waits) => {
@@ -402,6 +409,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     trouble: () => resolver.trouble ?? trouble,
     ended: ended.promise,
     refusals: () => new Map(),
+    captures,
     report: () =>
       endReport({
         ...{ role: 'client', mode: 'classic', cable, attendance, seldom, server },
@@ -424,6 +432,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       abort.abort();
       attendance.close();
       clearTimeout(timer);
+      captures.close();
       await Promise.allSettled([...tasks, elsewhere.close()]);
       await cable.unplug(link);
       machine.end();

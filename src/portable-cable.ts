@@ -1,4 +1,6 @@
 import { type Cable, type CableEvents, type Link, portText, type SecureEvents } from './cable.js';
+import { CableCopies } from './capture/cable-copies.js';
+import { Copier } from './capture/copier.js';
 import type { Core } from './core/core.js';
 import { STATUS, type Status } from './core/status.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from './core/terms.js';
@@ -29,6 +31,8 @@ export class PortableCable implements Cable {
   readonly #udp: Udp;
   readonly #events: CableEvents;
   readonly #tap: WireTap | undefined;
+  readonly copies: readonly [CableCopies];
+  #copier: Copier | undefined;
   readonly #wearBytes: number;
   readonly #bySession: (PortableLink | undefined)[] = [];
   readonly #byRemote = new Map<string, PortableLink>();
@@ -66,6 +70,17 @@ export class PortableCable implements Cable {
     this.#udp = udp;
     this.#events = events;
     this.#tap = tap;
+    this.copies = [
+      new CableCopies({
+        sessionsMax: core.layout.SESSIONS_MAX,
+        linkOf: (session) => this.#bySession[session],
+        copy: (copies, { frames }) => {
+          // Datagrams are on this thread in any case.
+          this.#copier =
+            copies && frames ? new Copier(core.ring, copies, { frames, wire: false }) : undefined;
+        },
+      }),
+    ];
     this.#wearBytes = wearBytes;
     core.knowPort(udp.local.port);
     this.io = why === undefined ? 'portable' : `portable (not native: ${why})`;
@@ -116,6 +131,7 @@ export class PortableCable implements Cable {
 
   send(datagram: Uint8Array, to: Remote): void {
     this.#tap?.('out', to, datagram);
+    this.copies[0].datagram('out', to, datagram);
     this.core.noteSent(datagram);
     this.#udp.send(datagram, 0, datagram.length, to, (refused) => this.#sent(this.#refusals, refused));
   }
@@ -135,6 +151,7 @@ export class PortableCable implements Cable {
     if (session === undefined) return undefined;
     const link = new PortableLink(session, remote);
     this.#bySession[session] = link;
+    this.copies[0].renew(session);
     this.plug(link, open);
     return link;
   }
@@ -147,6 +164,7 @@ export class PortableCable implements Cable {
     link.path = path;
     link.frameMax = this.core.frameMax;
     this.#bySession[session] = link;
+    this.copies[0].renew(session);
     return link;
   }
 
@@ -300,6 +318,7 @@ export class PortableCable implements Cable {
         : isTransport(datagram)
           ? this.#byIndex.get(firstIndexOf(datagram))
           : undefined;
+    this.copies[0].datagram('in', from, datagram, link);
     if (link === undefined) {
       if (handshakeType(datagram) !== undefined) {
         if (!this.#pace.allows(performance.now(), from)) return;
@@ -401,13 +420,18 @@ export class PortableCable implements Cable {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      const process = () =>
-        this.core.ring.process(this.core.broadcastLimit === undefined ? 0 : performance.now());
-      for (let count = process(); count > 0; count = process()) this.#deliver(count);
+      for (let count = this.#process(); count > 0; count = this.#process()) this.#deliver(count);
     } finally {
       this.#pumping = false; // what a plug throws must not stop the others for good
     }
     this.#readOn();
+  }
+
+  #process(): number {
+    this.#copier?.before();
+    const count = this.core.ring.process(this.core.broadcastLimit === undefined ? 0 : performance.now());
+    this.#copier?.after(count);
+    return count;
   }
 
   #refused(link: PortableLink, why: Status): void {
@@ -441,7 +465,9 @@ export class PortableCable implements Cable {
         if (slot.sealed) ring.release(slot.index);
         this.#refused(link, STATUS[slot.status] as Status);
       } else if (slot.sealed) {
-        this.#tap?.('out', link.remote, ring.bytes.slice(slot.address, slot.address + slot.length));
+        const { address, length } = slot;
+        this.#tap?.('out', link.remote, ring.bytes.slice(address, address + length));
+        this.copies[0].datagram('out', link.remote, ring.bytes.subarray(address, address + length), link);
         const release = this.#releases[slot.index] as () => void;
         link.sealed = true;
         if (link.secure !== undefined) link.payload ||= slot.data;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Link } from './cable.js';
+import { Captures } from './capture/captures.js';
 import type { By } from './control/message.js';
 import { type Keying, keyingText } from './core/terms.js';
 import { CryptcabError } from './error.js';
@@ -234,6 +235,13 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   log.info({ io: cable.io }, 'how frames and datagrams are moved');
   attendance.begin();
 
+  const captures = new Captures({
+    cable,
+    links: () => [...links.values(), ...(secure?.side.links() ?? [])],
+    who: whoOf,
+    away: () => secure?.away() ?? [],
+  });
+
   function act(effect: ServerEffect): void {
     switch (effect.do) {
       case 'send':
@@ -392,6 +400,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     away: () => secure?.away() ?? [],
     refusals: () => secure?.side.refused ?? new Map(),
     reload: secure && (() => secure.reload()),
+    captures,
     log,
     enrol: (...client) => securely().enrol(...client),
     addPeer: (peer) => securely().add(peer),

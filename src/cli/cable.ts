@@ -25,6 +25,7 @@ import { openEndControl } from './control.js';
 import { type Carried, detach, handedOver, releaseParent, tellParent } from './daemon.js';
 import { ignoreDebugSignal, onHangup } from './early.js';
 import { KeyFiles } from './key-files.js';
+import { type KeyLog, openKeyLog } from './key-log.js';
 import { openLog } from './logger.js';
 import type { SecureSettings, Settings } from './options.js';
 import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
@@ -137,19 +138,29 @@ function secureServer(
   { peersFile, enrolledMax, forgetAfter, path }: SecureSettings,
   files: KeyFiles,
   state: string | undefined,
+  keyLog: KeyLog | undefined,
   log: Log,
 ) {
   const privateKey = files.privateKey ?? ownKey(state, log);
-  return { privateKey, ...(peersFile !== undefined && { peersFile }), enrolledMax, forgetAfter, state, path };
+  return {
+    privateKey,
+    ...(peersFile !== undefined && { peersFile }),
+    enrolledMax,
+    forgetAfter,
+    state,
+    path,
+    keyLog,
+  };
 }
 
 async function startAsServer(
   settings: Settings,
   files: KeyFiles,
   state: string | undefined,
+  keyLog: KeyLog | undefined,
   log: Log,
 ): Promise<Started> {
-  const secure = settings.secure && secureServer(settings.secure, files, state, log);
+  const secure = settings.secure && secureServer(settings.secure, files, state, keyLog, log);
   const running = await startServer({
     port: settings.port,
     bind: settings.bind,
@@ -169,6 +180,7 @@ async function startAsServer(
     ...running,
     settled: () => running.ready.then(sayWaits),
     async close() {
+      running.captures.close();
       await control?.close();
       await running.close();
     },
@@ -182,6 +194,7 @@ function startSecurely(
   server: Endpoint,
   carried: Carried | undefined,
   files: KeyFiles,
+  keyLog: KeyLog | undefined,
   log: Log,
 ): Promise<RunningClient> {
   const keys =
@@ -200,6 +213,7 @@ function startSecurely(
     keys,
     keepalive: settings.keepalive,
     path,
+    keyLog,
     plug: vdePlug(settings.socket),
     io: settings.io,
     log,
@@ -241,6 +255,7 @@ async function startAsClient(
   target: Target,
   carried: Carried | undefined,
   files: KeyFiles,
+  keyLog: KeyLog | undefined,
   log: Log,
   signal: AbortSignal,
 ): Promise<Started> {
@@ -248,11 +263,12 @@ async function startAsClient(
   const running =
     settings.secure === undefined
       ? await startClassically(settings, target, endpoint, carried, files, log)
-      : await startSecurely(settings, settings.secure, target, endpoint, carried, files, log);
+      : await startSecurely(settings, settings.secure, target, endpoint, carried, files, keyLog, log);
   const control = await openEndControl(running, log);
   return {
     ...running,
     async close() {
+      running.captures.close();
       await control?.close();
       await running.close();
     },
@@ -342,11 +358,13 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
     const carried = daemon ? await handedOver() : undefined;
     const start = async () => {
       files = new KeyFiles(settings, log, user?.uid);
+      const keyLogFile = settings.secure?.keyLog;
+      const keyLog = keyLogFile === undefined ? undefined : openKeyLog(keyLogFile, log);
       if (user !== undefined) await becomeUser(user, needs(settings), settings);
       running =
         settings.connect === undefined
-          ? await startAsServer(settings, files, state, log)
-          : await startAsClient(settings, settings.connect, carried, files, log, stopping.signal);
+          ? await startAsServer(settings, files, state, keyLog, log)
+          : await startAsClient(settings, settings.connect, carried, files, keyLog, log, stopping.signal);
       if (ending) return;
       const { ready, ended, settled } = running;
       process.on('SIGUSR2', () => sayStatistics(running as Running, log.child({}, { level: 'info' })));

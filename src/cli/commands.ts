@@ -77,6 +77,12 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
       const { options, operands } = readWords(command, args);
       return (await import('./peers.js')).ping(operands[0] as string, options);
     }
+    case 'capture': {
+      const { options, operands } = readWords(command, args);
+      const { wire = false, end } = options;
+      await (await import('./capture.js')).capture({ wire, end, peer: operands[0] });
+      return says('');
+    }
     case 'keygen':
     case 'pubkey':
     case 'genpsk':

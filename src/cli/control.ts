@@ -31,6 +31,7 @@ function controlled(running: RunningEnd, name: string): Controlled {
     }),
     enrol: (...client) => server().enrol(...client),
     ping: (peer) => running.ping(peer),
+    capture: (wish, sink, ended) => running.captures.begin(wish, sink, `cryptcab ${VERSION}`, ended),
     addPeer: (...peer) => server().peers.add(...peer),
     removePeer: (peer) => server().peers.remove(peer),
     renamePeer: (peer, to) => server().peers.rename(peer, to),

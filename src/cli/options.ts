@@ -66,6 +66,8 @@ export interface SecureSettings {
   readonly state: string | undefined;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
+  /** Where the keys of handshakes are written to; undefined: nowhere. */
+  readonly keyLog: string | undefined;
 }
 
 /** Called by this name, the program reads its options as the C program does, and has no others. */
@@ -177,6 +179,7 @@ function secureSettings(given: Given): SecureSettings {
     enrolledMax: given['secure.enrolledMax'],
     forgetAfter: given['secure.forgetAfter'],
     state: file(given['secure.state']),
+    keyLog: file(given.keyLog),
     path: (given['secure.pathMtu'] ?? OPTIONS['secure.pathMtu'].default) - PATH_HEADERS,
   };
 }

@@ -26,7 +26,7 @@ const said = (out: string, status = 0): Said => ({ out, faults: [], status });
 const lines = (all: readonly object[]) => all.map((one) => `${JSON.stringify(one)}\n`).join('');
 
 /** @throws CryptcabError where none runs */
-async function endsOf({ end }: Wish, place: Place): Promise<readonly RunningEnd[]> {
+export async function endsOf({ end }: Wish, place: Place): Promise<readonly RunningEnd[]> {
   const { ends, faults } = await runningEnds(place, { called: end });
   if (ends.length > 0) return ends;
   throw new CryptcabError(faults[0] ?? nobodyRuns(end, place));
@@ -61,7 +61,7 @@ function means(text: string, { name, publicKey, address, peer }: PeerStatus): bo
 }
 
 /** @throws CryptcabError where there is none, or several are meant */
-function choose(ends: readonly RunningEnd[], text: string): Chosen {
+export function choose(ends: readonly RunningEnd[], text: string): Chosen {
   const found = ends.flatMap((end) => {
     const { role, server, peers } = end.status;
     const isServer = role === 'client' && (server === text || server?.startsWith(`${text}:`));

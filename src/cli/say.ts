@@ -32,8 +32,8 @@ const FULL_MS = 10;
  * @returns whether somebody reads it
  * @throws CryptcabError when it cannot be written
  */
-export async function print(text: string): Promise<boolean> {
-  let rest: Uint8Array = Buffer.from(text);
+export async function print(text: string | Uint8Array): Promise<boolean> {
+  let rest: Uint8Array = typeof text === 'string' ? Buffer.from(text) : text;
   while (rest.length > 0) {
     try {
       rest = rest.subarray(await writeSome(1, rest));

@@ -1,6 +1,7 @@
 // What is said at the control socket: one line of JSON each way. The words of both ends, without I/O; docs/control.md
 // explains them.
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import type { CaptureWish } from '../capture/capture.js';
 import type { Enrolled } from '../keys/enrolment.js';
 import { decodeKey, keyText, keyTextBytes, parseKey } from '../keys/key-text.js';
 import { isName, NAME_RULE } from '../keys/peers-file.js';
@@ -31,6 +32,7 @@ export type Request =
       readonly by?: By;
     }
   | { readonly do: 'status' }
+  | ({ readonly do: 'capture' } & CaptureWish)
   | { readonly do: 'ping' | 'remove' | 'kick'; readonly peer: string }
   | { readonly do: 'rename'; readonly peer: string; readonly name: string }
   | {
@@ -139,6 +141,12 @@ export function parseRequest(line: Uint8Array): Request | string {
     }
     case 'status':
       return { do: 'status' };
+    case 'capture': {
+      const { wire } = request;
+      if (typeof wire !== 'boolean') return 'wire is neither true nor false';
+      if (peer !== undefined && typeof peer !== 'string') return NOT_A_PEER;
+      return { do: 'capture', wire, ...(peer !== undefined && { peer }) };
+    }
     case 'ping':
     case 'remove':
     case 'kick':

@@ -1,9 +1,11 @@
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { CaptureSink, CaptureWish } from '../capture/capture.js';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Enrolled } from '../keys/enrolment.js';
 import { type Log, SeldomLog } from '../log.js';
 import { ByteLine } from './byte-line.js';
+import { sendCapture } from './capture.js';
 import type { UserOf } from './credentials.js';
 import {
   type Answer,
@@ -26,6 +28,8 @@ export interface Controlled {
   enrol(publicKey: Uint8Array, presharedKey: Uint8Array, name?: string, by?: By): Enrolled;
   /** @param peer its public key, or the address of a classic client, here and below */
   ping(peer: string): Promise<number | undefined>;
+  /** Begins a capture, and gives what ends it. */
+  capture(wish: CaptureWish, sink: CaptureSink, ended: () => void): () => void;
   addPeer(publicKey: string, name?: string, presharedKeyFile?: string): Changed;
   removePeer(peer: string): Changed;
   renamePeer(peer: string, name: string): Changed;
@@ -62,6 +66,7 @@ export async function openControl(configuration: ControlConfiguration): Promise<
     socket.on('close', () => sockets.delete(socket));
     serve(socket, async (line) => {
       const answer = await answerTo(line, configuration, socket);
+      if (answer === undefined) return undefined;
       if ('error' in answer) {
         const say = (times: number) => log.warn({ times }, `refused a control request: ${answer.error}`);
         seldom.note(performance.now(), answer.error, say);
@@ -100,7 +105,7 @@ export async function openControl(configuration: ControlConfiguration): Promise<
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve()); // takes the socket's file away, too
-        for (const socket of sockets) socket.destroy();
+        for (const socket of sockets) if (!socket.writableEnded) socket.destroy();
       }),
   };
 }
@@ -163,7 +168,7 @@ async function answerTo(
   line: Uint8Array | undefined,
   controlled: ControlConfiguration,
   socket: Socket,
-): Promise<Answer> {
+): Promise<Answer | undefined> {
   const user = controlled.userOf(socket);
   if (user !== undefined && user !== 0 && user !== process.geteuid?.())
     return { error: 'this cable is of another user' };
@@ -171,7 +176,10 @@ async function answerTo(
   const request = parseRequest(line);
   if (typeof request === 'string') return { error: request };
   try {
-    return await fulfil(request, controlled);
+    if (request.do !== 'capture') return await fulfil(request, controlled);
+    const { wire, peer } = request;
+    sendCapture(socket, (sink, ended) => controlled.capture({ wire, peer }, sink, ended));
+    return undefined;
   } catch (error) {
     return { error: messageOf(error) };
   } finally {
@@ -179,7 +187,10 @@ async function answerTo(
   }
 }
 
-async function fulfil(request: Request, end: Controlled): Promise<Answer> {
+async function fulfil(
+  request: Exclude<Request, { readonly do: 'capture' }>,
+  end: Controlled,
+): Promise<Answer> {
   switch (request.do) {
     case 'enrol':
       return end.enrol(request.publicKey, request.presharedKey, request.name, request.by);
@@ -200,9 +211,9 @@ async function fulfil(request: Request, end: Controlled): Promise<Answer> {
 
 /**
  * Reads one line and answers it; then the connection ends, also when no line comes in time.
- * @param answer to the line, its end left out; to undefined when it is none
+ * @param answer to the line, its end left out; to undefined when it is none. Where it gives none, the connection is its own from then on
  */
-function serve(socket: Socket, answer: (line: Uint8Array | undefined) => Promise<string>): void {
+function serve(socket: Socket, answer: (line: Uint8Array | undefined) => Promise<string | undefined>): void {
   const line = new ByteLine(REQUEST_BYTES);
   let came = false;
   let answered = false;
@@ -210,7 +221,9 @@ function serve(socket: Socket, answer: (line: Uint8Array | undefined) => Promise
     if (answered) return; // what else comes is read and passed over; unread, it would cut the answer off
     answered = true;
     const said = answer(whole ? line.bytes : undefined);
-    said.then((text) => socket.end(text)).finally(() => line.bytes.fill(0));
+    said
+      .then((text) => (text === undefined ? clearTimeout(timer) : socket.end(text)))
+      .finally(() => line.bytes.fill(0));
   };
   const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
   socket.on('data', (bytes) => {

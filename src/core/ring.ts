@@ -9,6 +9,8 @@ export interface Slot {
   session: number;
   /** Whether it was sealed (its bytes are a datagram now) or opened (they are a frame, or the payload of a transport message). */
   sealed: boolean;
+  /** Whether it is of the secure cable. */
+  transport: boolean;
   /** Of a transport message that was opened: the place of its keypair. */
   keypair: number;
   /** Of a transport message: whether its payload is for the switch; a keepalive's and a control payload are not. */
@@ -40,6 +42,7 @@ export class Ring {
     index: 0,
     session: 0,
     sealed: false,
+    transport: false,
     keypair: 0,
     data: false,
     frames: 0,
@@ -165,14 +168,33 @@ export class Ring {
    * @param back how far before the last one: process() - 1 is the first of its batch, 0 the last
    */
   processed(back: number): Readonly<Slot> {
+    return this.#show((this.#load(this.#layout.RING_DONE) - 1 - back) & this.#mask);
+  }
+
+  /** How many slots the next process() will work on. */
+  get upNext(): number {
+    return Math.min(this.filled, this.#layout.RING_BATCH);
+  }
+
+  /** Most bytes of a frame, or of a payload, that a slot holds. */
+  get bodyMax(): number {
+    return this.#layout.SLOT_BYTES - this.#layout.SLOT_BODY;
+  }
+
+  /** Shows one of the slots that process() will work on next, as processed() does; what it holds is a frame or payload where it is sealed. */
+  waiting(ahead: number): Readonly<Slot> {
+    return this.#show((this.#load(this.#layout.RING_DONE) + ahead) & this.#mask);
+  }
+
+  #show(index: number): Slot {
     const layout = this.#layout;
-    const index = (this.#load(layout.RING_DONE) - 1 - back) & this.#mask;
     const words = this.#words;
     const at = layout.DESCRIPTORS + index * layout.DESCRIPTOR_BYTES;
     const slot = this.#slot;
     slot.index = index;
     slot.session = words[(at + layout.DESCRIPTOR_SESSION) >> 2] as number;
     const op = words[(at + layout.DESCRIPTOR_OP) >> 2];
+    slot.transport = op === layout.OP_SEAL_TRANSPORT || op === layout.OP_OPEN_TRANSPORT;
     slot.sealed = op === layout.OP_SEAL || op === layout.OP_SEAL_TRANSPORT;
     slot.keypair = words[(at + layout.DESCRIPTOR_KEYPAIR) >> 2] as number;
     slot.data = words[(at + layout.DESCRIPTOR_DATA) >> 2] === 1;

@@ -50,7 +50,8 @@ export class Datagrams {
   readonly #securePeers = new PeerTable();
   #lastIndex = 0;
   #lastRoute: Peer | undefined;
-  readonly #tapped: boolean;
+  /** Whether to tell of each datagram that arrives. */
+  tapped: boolean;
 
   // What was received and is not in the ring yet.
   readonly #in: Messages;
@@ -112,7 +113,7 @@ export class Datagrams {
     this.#arena = arena;
     this.#fd = socket.fd;
     this.#gso = socket.gso;
-    this.#tapped = socket.tapped;
+    this.tapped = socket.tapped;
     this.#events = events;
     const many = () => this.#peers.count + this.#securePeers.count > 1;
     this.#admission = new Admission(core, many, () => events.pump());
@@ -328,7 +329,7 @@ export class Datagrams {
           this.#senders[slot] = name;
           slot = (slot + 1) & this.#mask;
         }
-        for (let i = 0; this.#tapped && i < taken; i += segment)
+        for (let i = 0; this.tapped && i < taken; i += segment)
           this.#events.arrives(peer, name, from + i, Math.min(segment, taken - i));
         this.#offset += taken;
         if (taken === 0 || ring.room === 0) this.#events.pump();

@@ -1,4 +1,5 @@
 import { type Cable, type CableEvents, type Link, portText, type SecureEvents } from '../cable.js';
+import { CableCopies } from '../capture/cable-copies.js';
 import type { Core } from '../core/core.js';
 import { STATUS } from '../core/status.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../core/terms.js';
@@ -45,6 +46,7 @@ export class NativeCable implements Cable {
   readonly #events: CableEvents;
   readonly #tap: WireTap | undefined;
   readonly #wearBytes: bigint;
+  readonly copies: readonly [CableCopies];
   readonly #thread: IoThread;
   readonly #flow: Int32Array;
   readonly #links = new Map<number, NativeLink>();
@@ -122,6 +124,14 @@ export class NativeCable implements Cable {
     this.#events = events;
     this.#tap = tap;
     this.#wearBytes = BigInt(wearBytes);
+    this.copies = [
+      new CableCopies({
+        sessionsMax: core.layout.SESSIONS_MAX,
+        linkOf: (session) => this.#links.get(session),
+        decode: (way) => socket.names.decode(way),
+        copy: (copies, wish) => this.#thread.order({ do: 'copy', memory: copies?.memory, wish }),
+      }),
+    ];
     const flow = new SharedArrayBuffer(FLOW_BYTES);
     this.#flow = new Int32Array(flow);
     core.knowPort(socket.local.port);
@@ -179,6 +189,7 @@ export class NativeCable implements Cable {
 
   send(datagram: Uint8Array, to: Remote): void {
     this.#tap?.('out', to, datagram);
+    this.copies[0].datagram('out', to, datagram);
     this.core.noteSent(datagram);
     const error = this.#socket.send(datagram, to);
     if (error === 0) this.#refusals.sent();
@@ -208,6 +219,7 @@ export class NativeCable implements Cable {
     if (session === undefined) return undefined;
     const link = new NativeLink(session, remote, this.core.counts(session), events);
     this.#links.set(session, link);
+    this.copies[0].renew(session);
     return link;
   }
 
@@ -490,6 +502,7 @@ export class NativeCable implements Cable {
 
   #control(datagram: Uint8Array, way: Uint8Array): void {
     const from = this.#socket.names.decode(way);
+    this.copies[0].datagram('in', from, datagram);
     const classic = this.#byRemote.get(remoteKey(from));
     if (classic !== undefined) this.#lookAt(classic); // what happened before comes before
     const link = isTransport(datagram)

@@ -1,4 +1,5 @@
 import type { Cable, CableEvents, Link, SecureEvents } from '../cable.js';
+import type { CableCopies } from '../capture/cable-copies.js';
 import { Core } from '../core/core.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../core/terms.js';
 import { CryptcabError } from '../error.js';
@@ -64,6 +65,10 @@ export class SharedCable implements Cable {
     const [first] = cables as [NativeCable];
     this.#cables = cables;
     this.core = first.core;
+  }
+
+  get copies(): readonly CableCopies[] {
+    return this.#cables.flatMap((cable) => cable.copies);
   }
 
   get io(): string {

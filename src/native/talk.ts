@@ -1,6 +1,7 @@
 // What the main thread and the I/O thread tell each other. Frames and datagrams of links that are up are not among
 // it: they stay in the memory of the core.
 import type { MessagePort } from 'node:worker_threads';
+import type { CopyWish } from '../capture/copier.js';
 import type { InfoFamily } from './control.js';
 import type { VdePort } from './vde.js';
 
@@ -84,6 +85,8 @@ export type Order =
   | { readonly do: 'pull'; readonly session: number; readonly ticket: number }
   /** Let go of the link's plug, and say so with this ticket. */
   | { readonly do: 'unplug'; readonly session: number; readonly ticket: number }
+  /** Copy what is wished for from now on (capture/copies.ts); nothing without memory. */
+  | { readonly do: 'copy'; readonly memory: SharedArrayBuffer | undefined; readonly wish: CopyWish }
   | { readonly do: 'stop' };
 
 /** To the main thread. */

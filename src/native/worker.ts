@@ -2,6 +2,8 @@
 // never returns to the event loop: it waits in epoll, where its orders reach it by an eventfd. Handshakes, timers and
 // logs are the main thread's.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { Copier } from '../capture/copier.js';
+import { Copies } from '../capture/copies.js';
 import { Core } from '../core/core.js';
 import { ORIGINAL_DATAGRAM_MAX } from '../protocol/constants.js';
 import { RateLimit } from '../protocol/rate-limit.js';
@@ -68,6 +70,7 @@ class IoThread {
   readonly #controls = new RateLimit(CONTROL_RATE, ALL_KINDS, CONTROL_KINDS.length);
   readonly #touched = new List<Peer>();
   readonly #backlogged = new Set<Peer>();
+  #copier: Copier | undefined;
   readonly #tidings = new Tidings((report) => this.#report(report));
   #stopped = false;
 
@@ -86,7 +89,7 @@ class IoThread {
       { fd: start.udp, family: start.family, gso: start.gso, tapped: start.tapped },
       {
         control: (name, at, length, known) => this.#control(name, at, length, known),
-        arrives: (peer, name, at, length) => this.#tap('in', peer, at, length, name),
+        arrives: (peer, name, at, length) => this.#arrives(peer, name, at, length),
         pump: () => this.#pump(),
         trouble: (error, times, lasts) => this.#trouble(error, times, lasts),
       },
@@ -144,7 +147,10 @@ class IoThread {
   }
 
   #process(): number {
-    return this.#core.ring.process(this.#start.timed ? performance.now() : 0);
+    this.#copier?.before();
+    const count = this.#core.ring.process(this.#start.timed ? performance.now() : 0);
+    this.#copier?.after(count);
+    return count;
   }
 
   /** Has the core work through what waits in the ring, and hands out what comes of it. */
@@ -341,6 +347,13 @@ class IoThread {
       this.#stopped = true;
       return;
     }
+    if (order.do === 'copy') {
+      const { memory, wish } = order;
+      const { ring, layout } = this.#core;
+      this.#copier = memory && new Copier(ring, new Copies(layout.SESSIONS_MAX, memory), wish);
+      this.#datagrams.tapped = this.#start.tapped || (memory !== undefined && wish.wire);
+      return;
+    }
     const peer = this.#peer(order.session);
     switch (order.do) {
       case 'raise':
@@ -462,6 +475,11 @@ class IoThread {
     if (kind < 2 * MESSAGE.TRANSPORT) this.#pump();
     const datagram = this.#core.ring.bytes.slice(at, at + length);
     this.#report({ says: 'control', way: this.#datagrams.wayAt(name), datagram });
+  }
+
+  #arrives(peer: Peer, name: number, at: number, length: number): void {
+    if (this.#start.tapped) this.#tap('in', peer, at, length, name);
+    this.#copier?.arrives(peer.session, this.#datagrams.wayAt(name), at, length);
   }
 
   /** A copy for the tap; waits while the main thread has so many that it must not get more. */

@@ -97,6 +97,15 @@ export const COMMANDS = {
     },
     operands: PEER,
   },
+  capture: {
+    text: 'shows what passes a running cable, in pcapng on standard output, for Wireshark or tcpdump',
+    more: 'See [capture.md](capture.md).',
+    options: {
+      wire: { text: 'the datagrams on the wire, instead of the frames within' },
+      ...END,
+    },
+    operands: { ...PEER, placeholder: '[PEER]', least: 0 },
+  },
   keygen: { text: 'makes a private key' },
   pubkey: { text: 'prints the public key of the private key on standard input' },
   genpsk: { text: 'makes a preshared key' },

@@ -233,6 +233,14 @@ export const OPTIONS = {
     text: 'the largest IP packet that the path takes, if the system knows of no smaller one',
     more: '48 bytes of it are headers.',
   },
+  keyLog: {
+    face: 'command',
+    long: 'keylog',
+    value: { kind: 'file', placeholder: 'FILE', names: 'the file to write' },
+    cable: 'secure',
+    text: 'write the keys of this end there, for Wireshark to decrypt what it has captured; whoever has the file can read all',
+    more: 'For tests. See [capture.md](capture.md#decrypting).',
+  },
   'secure.enrol': {
     face: 'library',
     end: 'client',

@@ -1,4 +1,5 @@
 import type { Link } from '../cable.js';
+import { Captures } from '../capture/captures.js';
 import { CryptcabError, messageOf } from '../error.js';
 import type { Io } from '../io-path.js';
 import { keyText } from '../keys/key-text.js';
@@ -11,6 +12,7 @@ import type { OpenPlug, PeerIdentity } from '../plug/plug.js';
 import { firstAttempt } from '../plug/trouble.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
+import type { SecureOptions } from '../protocol/secure/terms.js';
 import { Attendance } from '../report/attendance.js';
 import { endReport, type PeerFacts } from '../report/report.js';
 import { deferred, type RunningClient, type Watcher } from '../running.js';
@@ -60,6 +62,8 @@ export interface SecureClientConfiguration {
   readonly keepalive: boolean;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
+  /** Told the keys of each handshake; nobody unless told. */
+  readonly keyLog?: SecureOptions['keyLog'];
   readonly plug: OpenPlug;
   readonly log: Log;
   readonly watcher?: Watcher | undefined;
@@ -137,6 +141,13 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   log.info({ io: cable.io }, 'how frames and datagrams are moved');
   attendance.begin();
 
+  const captures = new Captures({
+    cable,
+    links: () => side?.links() ?? [],
+    who: whom,
+    away: () => [whom()],
+  });
+
   function unplugged(link: Link, why: string): void {
     const had = passages.lost(link, () => attendance.unplugged(whom(), why));
     warnOfPort(log, seldom, had, why);
@@ -161,6 +172,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
       cable,
       privateKey,
       path: configuration.path,
+      keyLog: configuration.keyLog,
       log,
       seldom,
       handlers: {
@@ -304,6 +316,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     abort.abort();
     attendance.close();
     clearInterval(keepalive);
+    captures.close();
     await Promise.all([enrolling, knocking]);
     await side?.close();
     await cable.close();
@@ -345,6 +358,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     ended: ended.promise,
     statistics: () => side?.statistics() ?? [],
     refusals: () => side?.refused ?? new Map(),
+    captures,
     report: () =>
       endReport({
         ...{ role: 'client', mode: 'secure', cable, attendance, seldom, server },

@@ -15,7 +15,7 @@ import type { OpenPlug, PeerIdentity } from '../plug/plug.js';
 import type { Remote } from '../protocol/remote.js';
 import { remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
-import type { SecureDown, SecureGone } from '../protocol/secure/terms.js';
+import type { SecureDown, SecureGone, SecureOptions } from '../protocol/secure/terms.js';
 import type { Attendance } from '../report/attendance.js';
 import type { PeerFacts } from '../report/report.js';
 import { ownClock } from './hints.js';
@@ -41,6 +41,8 @@ export interface SecureServerConfiguration {
   readonly state?: string | undefined;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
+  /** Told the keys of each handshake; nobody unless told. */
+  readonly keyLog?: SecureOptions['keyLog'];
 }
 
 /** What the server has that its secure half is of. */
@@ -110,6 +112,7 @@ export class SecureServer {
       cable,
       privateKey: configuration.privateKey,
       path: configuration.path,
+      keyLog: configuration.keyLog,
       enrolledMax: configuration.enrolledMax,
       forgetAfter: configuration.forgetAfter && configuration.forgetAfter * DAY_MS,
       log,

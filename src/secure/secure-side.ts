@@ -15,6 +15,7 @@ import type {
   PeerOptions,
   SecureEffect,
   SecureHint,
+  SecureOptions,
   SecureRefusal,
   Stranger,
 } from '../protocol/secure/terms.js';
@@ -85,6 +86,7 @@ export class SecureSide {
    * @param enrolledMax enrolled peers at a time, at most; 1024 unless told
    * @param ask looks names up; the system does unless told
    * @param forgetAfter for how long an enrolled peer may be silent, ms; 30 days unless told
+   * @param keyLog told the keys of each handshake
    * @param clock goes on while the system sleeps; the system's unless told
    */
   constructor(options: {
@@ -98,6 +100,7 @@ export class SecureSide {
     readonly ask?: Ask | undefined;
     readonly forgetAfter?: number | undefined;
     readonly clock?: SleepClock;
+    readonly keyLog?: SecureOptions['keyLog'];
   }) {
     this.#cable = options.cable;
     this.#path = options.path;
@@ -118,6 +121,7 @@ export class SecureSide {
       enrolledMax: options.enrolledMax,
       forgetAfter: options.forgetAfter,
       controls: true,
+      keyLog: options.keyLog,
     });
     this.#holes = new Holes(options.cable, (hint) => this.#hint(hint));
     this.#timer = setInterval(() => {
@@ -238,6 +242,11 @@ export class SecureSide {
   /** A peer's link, once it has one. */
   linkOf(peer: Peer): Link | undefined {
     return this.#members.get(peer)?.link;
+  }
+
+  /** The links that there are. */
+  links(): Link[] {
+    return [...this.#members.values()].flatMap(({ link }) => link ?? []);
   }
 
   /** Whether a peer has a port of the switch. */

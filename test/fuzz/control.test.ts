@@ -9,7 +9,7 @@ const bytes = [32, 32, 32, 31, 33].map((length) => fc.uint8Array({ minLength: le
 const key = fc.oneof(...bytes).map(keyText);
 const value = fc.oneof(
   key,
-  fc.constantFrom('enrol', 'status', 'kick', 'rename', 'add', 'ping', 'x'),
+  fc.constantFrom('enrol', 'status', 'kick', 'rename', 'add', 'ping', 'capture', 'x'),
   fc.integer({ min: -1, max: 65_536 }),
   fc.jsonValue(),
 );
@@ -22,6 +22,7 @@ const name = fc.constantFrom(
   'error',
   'peer',
   'name',
+  'wire',
   'x',
 );
 const json = fc.dictionary(name, value).map((fields) => JSON.stringify(fields));

@@ -180,6 +180,7 @@ async function open(port: number, more: Partial<ControlConfiguration> = {}): Pro
     enrol: () => ({ publicKey: serverKey, port }),
     status: () => endStatus({ name: String(port), port }),
     ping: () => expect.unreachable(),
+    capture: () => expect.unreachable(),
     addPeer: () => expect.unreachable(),
     removePeer: () => expect.unreachable(),
     renamePeer: () => expect.unreachable(),

@@ -1,5 +1,6 @@
 // An end of a cable as an object, round a cable that is only told of: what becomes of it, and in which order.
 import { expect, test } from 'vitest';
+import type { Captures } from '../../src/capture/captures.js';
 import { CryptcabError } from '../../src/error.js';
 import { begin, CableEnd } from '../../src/node/end.js';
 import type { AnyCableEvent, Notices } from '../../src/node/events.js';
@@ -21,6 +22,7 @@ function cable() {
     refusals: () => new Map([['bad mac1', 2n ** 63n]]),
     report: () => expect.unreachable(),
     ping: () => expect.unreachable(),
+    captures: undefined as unknown as Captures,
     async close() {
       state.closed++;
       ended.resolve();

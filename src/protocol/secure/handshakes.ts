@@ -44,7 +44,7 @@ import type { Outbox } from './outbox.js';
 import type { PeerState } from './peer.js';
 import type { Peers } from './peers.js';
 import { Timestamps } from './tai64n.js';
-import type { Stranger } from './terms.js';
+import type { SecureOptions, Stranger } from './terms.js';
 
 export class Handshakes {
   readonly #own: KeyPair;
@@ -54,6 +54,7 @@ export class Handshakes {
   readonly #random: Random;
   readonly #unixTime: () => number;
   readonly #finished: (now: number, peer: PeerState) => void;
+  readonly #keyLog: SecureOptions['keyLog'];
   readonly #timestamps = new Timestamps();
   readonly #gate: Gate;
   readonly #callers: Callers;
@@ -68,6 +69,7 @@ export class Handshakes {
     readonly random: Random;
     readonly unixTime: () => number;
     readonly finished: (now: number, peer: PeerState) => void;
+    readonly keyLog: SecureOptions['keyLog'];
   }) {
     const { own, peers, keypairs, outbox, random, unixTime, finished } = options;
     this.#own = own;
@@ -77,6 +79,7 @@ export class Handshakes {
     this.#random = random;
     this.#unixTime = unixTime;
     this.#finished = finished;
+    this.#keyLog = options.keyLog;
     this.#gate = new Gate(own.public, random);
     this.#callers = new Callers(own, peers, unixTime, (hint) => outbox.hint(hint));
   }
@@ -131,7 +134,7 @@ export class Handshakes {
     if (!again) peer.giveUp = now + REKEY_ATTEMPT_TIME;
     peer.initiationSent = now;
     this.#keypairs.endHandshake(peer);
-    const ephemeral = keyPair(this.#random(KEY_BYTES));
+    const ephemeral = this.#draw(peer);
     const state = begin(this.#prologue, peer.publicKey);
     const timestamp = this.#timestamps.next(this.#unixTime());
     const parts = writeInitiation(state, this.#own, ephemeral, peer.publicKey, peer.staticShared, timestamp);
@@ -142,6 +145,15 @@ export class Handshakes {
     this.#outbox.push({ do: 'send', to, datagram });
     peer.timers.retry = now + this.pause(now, peer) + this.jitter();
     peer.timers.keepalive = Infinity;
+  }
+
+  /** The ephemeral keys of a handshake. */
+  #draw(peer: PeerState): KeyPair {
+    const ephemeral = keyPair(this.#random(KEY_BYTES));
+    const { secret: privateKey } = this.#own;
+    const { publicKey, preshared: presharedKey } = peer;
+    this.#keyLog?.({ privateKey, peer: publicKey, ephemeral: ephemeral.secret, presharedKey });
+    return ephemeral;
   }
 
   #takeInitiation(now: number, from: Remote, message: Uint8Array): void {
@@ -164,7 +176,7 @@ export class Handshakes {
     initiatorEphemeral: Uint8Array,
     remote: number,
   ): void {
-    const ephemeral = keyPair(this.#random(KEY_BYTES));
+    const ephemeral = this.#draw(peer);
     const parts = writeResponse(
       state,
       ephemeral,

@@ -47,7 +47,16 @@ export class SecureMachine {
 
   /** @throws RangeError for a private key that has not 32 bytes, or a bound that is no whole number from 0 on */
   constructor(options: SecureOptions) {
-    const { privateKey, random, index, unixTime, enrolledMax, forgetAfter, controls = false } = options;
+    const {
+      privateKey,
+      random,
+      index,
+      unixTime,
+      enrolledMax,
+      forgetAfter,
+      controls = false,
+      keyLog,
+    } = options;
     if (privateKey.length !== KEY_BYTES) throw new RangeError('a private key has 32 bytes');
     const own = keyPair(copyKey(privateKey));
     const outbox = this.#outbox;
@@ -70,7 +79,7 @@ export class SecureMachine {
       if (!this.#conversation.begin(now, peer)) outbox.push({ do: 'keepalive', peer });
     };
     this.#handshakes = new Handshakes({
-      ...{ own, outbox, random, unixTime, finished },
+      ...{ own, outbox, random, unixTime, finished, keyLog },
       ...{ peers: this.#peers, keypairs: this.#keypairs },
     });
   }

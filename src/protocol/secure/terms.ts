@@ -105,6 +105,18 @@ export type SecureEffect =
   /** For the log. */
   | { readonly do: 'hint'; readonly hint: SecureHint };
 
+/** The keys of a handshake; they are wiped after they were told. */
+export interface HandshakeKeys {
+  /** Of this end, 32 bytes. */
+  readonly privateKey: Uint8Array;
+  /** The peer's public key, 32 bytes. */
+  readonly peer: Uint8Array;
+  /** The ephemeral private key of this end, 32 bytes. */
+  readonly ephemeral: Uint8Array;
+  /** 32 bytes; zeros where there is none. */
+  readonly presharedKey: Uint8Array;
+}
+
 /** What an end of the secure cable is told at its start. */
 export interface SecureOptions {
   /** Our private key, 32 bytes; the machine keeps a copy of it. */
@@ -121,6 +133,8 @@ export interface SecureOptions {
   readonly forgetAfter?: number | undefined;
   /** Whether the host carries control payloads, both ways; without, this end says nothing but frames. */
   readonly controls?: boolean;
+  /** Told the keys of each handshake, for those who look into their own cable; nobody unless told. */
+  readonly keyLog?: ((keys: HandshakeKeys) => void) | undefined;
 }
 
 /** Who may connect (secure.md §3). */
