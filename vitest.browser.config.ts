@@ -42,6 +42,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/resolve',
   ],
   'system calls': ['unit/ready'],
+  'ciphers of the system': ['unit/x25519-system'],
   'threads of node:worker_threads': ['unit/core/lock', 'unit/core/threads'],
 };
 

@@ -1,9 +1,10 @@
-// Builds the core: its tables, the .wasm, and the .wasm as a string constant. Its bytes depend on nothing but assembly/,
-// asconfig.json, make-tables.mjs and the version of AssemblyScript: not on the folder, the machine or the time.
+// Builds the core: its tables, its two modules, and each as a string constant. Their bytes depend on nothing but assembly/,
+// asconfig*.json, make-*.mjs and the version of AssemblyScript: not on the folder, the machine or the time.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { writeBasePoint } from './make-base-point.mjs';
 import { writeTables } from './make-tables.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -18,16 +19,29 @@ export function run(module, args) {
   }
 }
 
+/**
+ * Compiles a module. It is embedded so that one way of loading it serves every runtime, with no file to find.
+ * @param config how asc makes it
+ * @returns its bytes
+ */
+function compile(name, config, generated, constant) {
+  run('assemblyscript/bin/asc.js', ['--config', config, '--target', 'release']);
+  const wasm = readFileSync(`build/${name}.wasm`);
+  writeFileSync(
+    `src/core/${generated}`,
+    `// Made by scripts/build-core.mjs from build/${name}.wasm; not kept in git.\nexport const ${constant}: string =\n  '${wasm.toString('base64')}';\n`,
+  );
+  return wasm;
+}
+
 mkdirSync('build', { recursive: true });
 mkdirSync('src/core', { recursive: true });
 writeTables('assembly/blowfish-tables.ts');
-run('assemblyscript/bin/asc.js', ['--config', 'asconfig.json', '--target', 'release']);
-const wasm = readFileSync('build/cryptcab.wasm');
-// It is embedded so that one way of loading it serves every runtime, with no file to find.
-writeFileSync(
-  'src/core/wasm.generated.ts',
-  `// Made by scripts/build-core.mjs from build/cryptcab.wasm; not kept in git.\nexport const WASM_BASE64: string =\n  '${wasm.toString('base64')}';\n`,
-);
+writeBasePoint('assembly/base-point-table.ts');
+const wasm = [
+  compile('cryptcab', 'asconfig.json', 'wasm.generated.ts', 'WASM_BASE64'),
+  compile('x25519', 'asconfig.x25519.json', 'x25519.generated.ts', 'X25519_BASE64'),
+];
 
-/** SHA-256 of the .wasm, in hexadecimal. */
-export const coreHash = createHash('sha256').update(wasm).digest('hex');
+/** SHA-256 of both modules, one behind the other, in hexadecimal. */
+export const coreHash = createHash('sha256').update(Buffer.concat(wasm)).digest('hex');

@@ -1,6 +1,6 @@
 // The page: its parts, wired.
 import { sha256 } from '@noble/hashes/sha2.js';
-import { wasmBytes } from '../src/core/wasm.js';
+import { coreBytes } from '../src/core/modules.js';
 import { messageOf } from '../src/error.js';
 import { Builder } from './build.js';
 import { byId } from './dom.js';
@@ -14,7 +14,7 @@ declare const CRYPTCAB_VERSION: string;
 
 function footer(): void {
   byId('version', HTMLElement).textContent = CRYPTCAB_VERSION;
-  byId('digest', HTMLElement).textContent = hexOf(sha256(wasmBytes()));
+  byId('digest', HTMLElement).textContent = hexOf(sha256(coreBytes()));
 }
 
 async function start(): Promise<void> {

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { coreFault } from '../core/fault.js';
 import { CryptcabError, messageOf, oneLine } from '../error.js';
-import { coreFault } from '../open-core.js';
 import { parseVectors, VectorsError } from '../vectors/format.js';
 import { MANIFEST, make, SEED } from '../vectors/make.js';
 import { type GroupResult, verify } from '../vectors/verify.js';

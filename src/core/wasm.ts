@@ -1,3 +1,4 @@
+import { moduleBytes } from './embedded.js';
 import { WASM_BASE64 } from './wasm.generated.js';
 
 /** Numbers of the memory map, each an exported constant of assembly/layout.ts, ring.ts or session.ts. */
@@ -155,7 +156,7 @@ export function newMemory(): WebAssembly.Memory {
 
 /** The core as it is compiled. */
 export function wasmBytes(): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(WASM_BASE64), (character) => character.charCodeAt(0));
+  return moduleBytes(WASM_BASE64);
 }
 
 /**

@@ -21,12 +21,17 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 function copied(name: string): string {
   const folder = join(directory, name);
   mkdirSync(folder, { recursive: true });
-  for (const part of ['assembly', 'scripts', 'asconfig.json', 'package.json'])
+  for (const part of ['assembly', 'scripts', 'asconfig.json', 'asconfig.x25519.json', 'package.json'])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
-  rmSync(join(folder, 'assembly/blowfish-tables.ts'), { force: true });
+  for (const table of ['blowfish-tables', 'base-point-table'])
+    rmSync(join(folder, `assembly/${table}.ts`), { force: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   return folder;
 }
+
+/** Both modules of the core. */
+const wasmOf = (folder: string): Buffer =>
+  Buffer.concat(['cryptcab', 'x25519'].map((name) => readFileSync(join(folder, `build/${name}.wasm`))));
 
 function node(folder: string, script: string, env: NodeJS.ProcessEnv = {}, args: readonly string[] = []) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
@@ -35,7 +40,7 @@ function node(folder: string, script: string, env: NodeJS.ProcessEnv = {}, args:
     encoding: 'utf8',
     timeout: 80_000,
   });
-  return { status, out: stdout, err: stderr, wasm: () => readFileSync(join(folder, 'build/cryptcab.wasm')) };
+  return { status, out: stdout, err: stderr, wasm: () => wasmOf(folder) };
 }
 
 const build = (folder: string, env?: NodeJS.ProcessEnv) => {
@@ -65,14 +70,14 @@ test('another core has another hash', () => {
   const text = readFileSync(layout, 'utf8');
   expect(text).toContain('FRAME_MAX: u32 = 9216');
   writeFileSync(layout, text.replace('FRAME_MAX: u32 = 9216', 'FRAME_MAX: u32 = 9217'));
-  expect(sha256(build(folder))).not.toBe(sha256(readFileSync(join(ROOT, 'build/cryptcab.wasm'))));
+  expect(sha256(build(folder))).not.toBe(sha256(wasmOf(ROOT)));
 });
 
 test('a release has the hash in its notes', () => {
   const folder = copied('c');
   writeFileSync(join(folder, 'CHANGELOG.md'), '# Changelog\n\n## [Unreleased]\n\n- One.\n');
   const release = (...args: string[]) => node(folder, join(folder, 'scripts/release.mjs'), {}, args);
-  const line = `Core: SHA-256 \`${sha256(readFileSync(join(ROOT, 'build/cryptcab.wasm')))}\`\n`;
+  const line = `Core: SHA-256 \`${sha256(wasmOf(ROOT))}\`\n`;
   expect(release('write')).toMatchObject({ status: 0, err: '', out: line });
   expect(readFileSync(join(folder, 'CHANGELOG.md'), 'utf8')).toContain(`\n\n${line}\n`);
   expect(release()).toMatchObject({ status: 0, err: '', out: line });

@@ -2,6 +2,7 @@
 import { x25519 } from '@noble/curves/ed25519.js';
 import { bytesToHex as hex, hexToBytes as unhex } from '@noble/hashes/utils.js';
 import { expect, test } from 'vitest';
+import { curveMemory } from '../../src/core/curve.js';
 import { agree, publicKeyOf } from '../../src/protocol/secure/x25519.js';
 import { randomness } from '../seed.js';
 
@@ -26,6 +27,39 @@ test('says the same as another implementation', () => {
     expect(hex(publicKeyOf(secret))).toBe(hex(x25519.getPublicKey(secret)));
     expect(hex(agree(secret, other))).toBe(hex(x25519.getSharedSecret(secret, other)));
   }
+});
+
+/** The base point (§4.1). */
+const NINE = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 9 : 0));
+
+test('the table of the base point has the multiples that the ladder finds', () => {
+  const scalars = [0x00, 0x08, 0x77, 0x78, 0x80, 0x87, 0x88, 0xff].map((byte) =>
+    new Uint8Array(32).fill(byte),
+  );
+  // Each digit of the scalar, whatever its value, in turn: each entry of the table, with either sign.
+  for (let digit = 0; digit < 64; digit++)
+    for (let value = 1; value < 16; value++) {
+      const scalar = new Uint8Array(32);
+      scalar[digit >> 1] = value << (4 * (digit & 1));
+      scalars.push(scalar);
+    }
+  for (const scalar of scalars) expect(hex(publicKeyOf(scalar)), hex(scalar)).toBe(hex(agree(scalar, NINE)));
+});
+
+test('nothing of a key stays in the memory that was computed in', () => {
+  const memory = curveMemory();
+  const before = hex(memory);
+  const point = publicKeyOf(random(32));
+  agree(random(32), point);
+  expect(() => agree(random(32), new Uint8Array(32))).toThrow(RangeError);
+  expect(hex(memory)).toBe(before);
+});
+
+test('keys stay with whoever gave them', () => {
+  const [secret, point] = [new Uint8Array(32).fill(255), new Uint8Array(32).fill(255)];
+  agree(secret, point);
+  publicKeyOf(secret);
+  expect([...secret, ...point].every((byte) => byte === 255)).toBe(true);
 });
 
 /** p - 1, p, p + 1, 2p - 1 … as far as 32 bytes go, each with and without the highest bit. */
