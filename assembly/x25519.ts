@@ -1,7 +1,4 @@
-// X25519 (RFC 7748 §5), as a module with a memory of its own: no key stands where frames do. src/core/curve.ts calls it.
-//
-// Constant-time: no branch and no address depends on a key. When a function has ended nothing is left of what it computed with; the
-// host wipes what it wrote and read.
+// X25519 (RFC 7748 §5). Constant-time: no branch and no address depends on a key.
 import { basePoint } from './base-point';
 import {
   add,
@@ -17,9 +14,7 @@ import {
   subtract,
   swap,
 } from './field';
-import { POINT, RESULT, ROOM, ROOM_BYTES, SCALAR } from './x25519-layout';
-
-export { POINT, RESULT, SCALAR };
+import { POINT, RESULT, ROOM, ROOM_BYTES, SCALAR } from './handshake-layout';
 
 /** (486662 - 2) / 4 */
 const A24: i64 = 121665;

@@ -13,6 +13,7 @@ const QUESTIONS = {
   fair: { root: true, runtimes: false },
   start: { root: true, runtimes: false },
   udp: { root: false, runtimes: true },
+  handshakes: { root: false, runtimes: true },
 };
 function refuse(why) {
   const names = Object.keys(QUESTIONS).join(' | ');

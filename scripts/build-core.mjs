@@ -40,7 +40,7 @@ writeTables('assembly/blowfish-tables.ts');
 writeBasePoint('assembly/base-point-table.ts');
 const wasm = [
   compile('cryptcab', 'asconfig.json', 'wasm.generated.ts', 'WASM_BASE64'),
-  compile('x25519', 'asconfig.x25519.json', 'x25519.generated.ts', 'X25519_BASE64'),
+  compile('handshake', 'asconfig.handshake.json', 'handshake.generated.ts', 'HANDSHAKE_BASE64'),
 ];
 
 /** SHA-256 of both modules, one behind the other, in hexadecimal. */

@@ -1,11 +1,11 @@
-import { curveBytes } from './curve.js';
+import { handshakeBytes } from './handshake.js';
 import { wasmBytes } from './wasm.js';
 
 /** Both modules of the core, one behind the other: the core's SHA-256 is of these bytes. */
 export function coreBytes(): Uint8Array<ArrayBuffer> {
-  const [frames, curve] = [wasmBytes(), curveBytes()];
-  const both = new Uint8Array(frames.length + curve.length);
+  const [frames, handshake] = [wasmBytes(), handshakeBytes()];
+  const both = new Uint8Array(frames.length + handshake.length);
   both.set(frames);
-  both.set(curve, frames.length);
+  both.set(handshake, frames.length);
   return both;
 }

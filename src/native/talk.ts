@@ -31,7 +31,7 @@ export const FLOW_BYTES = 20;
 /** Datagrams that are not of any link; more are dropped, as a full socket drops them. */
 export const CONTROL_MAX = 2_048;
 /**
- * And so many of each kind a second: some four times what is answered. A flood must not make the main thread a heap
+ * And so many of each kind a second: twice what is answered. A flood must not make the main thread a heap
  * of messages; and one of forged DENYs must not crowd out the AUTH_OK that contradicts them.
  */
 export const CONTROL_RATE = { rate: 2_000, burst: 100 } as const;

@@ -21,7 +21,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 function copied(name: string): string {
   const folder = join(directory, name);
   mkdirSync(folder, { recursive: true });
-  for (const part of ['assembly', 'scripts', 'asconfig.json', 'asconfig.x25519.json', 'package.json'])
+  for (const part of ['assembly', 'scripts', 'asconfig.json', 'asconfig.handshake.json', 'package.json'])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   for (const table of ['blowfish-tables', 'base-point-table'])
     rmSync(join(folder, `assembly/${table}.ts`), { force: true });
@@ -31,7 +31,7 @@ function copied(name: string): string {
 
 /** Both modules of the core. */
 const wasmOf = (folder: string): Buffer =>
-  Buffer.concat(['cryptcab', 'x25519'].map((name) => readFileSync(join(folder, `build/${name}.wasm`))));
+  Buffer.concat(['cryptcab', 'handshake'].map((name) => readFileSync(join(folder, `build/${name}.wasm`))));
 
 function node(folder: string, script: string, env: NodeJS.ProcessEnv = {}, args: readonly string[] = []) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {

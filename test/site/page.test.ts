@@ -91,7 +91,8 @@ describe('the page, opened from the disk', () => {
   it('says which core it runs', async () => {
     await openPage();
     const digest = createHash('sha256');
-    for (const name of ['cryptcab', 'x25519']) digest.update(readFileSync(join(root, `build/${name}.wasm`)));
+    for (const name of ['cryptcab', 'handshake'])
+      digest.update(readFileSync(join(root, `build/${name}.wasm`)));
     expect(await textOf('#digest')).toBe(digest.digest('hex'));
     expect(await textOf('#version')).toBe(manifest.version);
   });

@@ -55,7 +55,7 @@ test('what an error says goes on with its marks: nothing on the way to the comma
         .map((line) => `${file}: ${line.trim()}`),
     );
   // An error of the runtime's.
-  expect(taken).toEqual(['open-core.ts: if (error instanceof RangeError && /memory/i.test(error.message))']);
+  expect(taken).toEqual(['core/fault.ts: if (error instanceof RangeError && /memory/i.test(error.message))']);
 });
 
 test('the command line has each option that its messages name', () => {

@@ -2,7 +2,7 @@
 import { x25519 } from '@noble/curves/ed25519.js';
 import { bytesToHex as hex, hexToBytes as unhex } from '@noble/hashes/utils.js';
 import { expect, test } from 'vitest';
-import { curveMemory } from '../../src/core/curve.js';
+import { handshakeMemory } from '../../src/core/handshake.js';
 import { agree, publicKeyOf } from '../../src/protocol/secure/x25519.js';
 import { randomness } from '../seed.js';
 
@@ -47,7 +47,7 @@ test('the table of the base point has the multiples that the ladder finds', () =
 });
 
 test('nothing of a key stays in the memory that was computed in', () => {
-  const memory = curveMemory();
+  const memory = handshakeMemory();
   const before = hex(memory);
   const point = publicKeyOf(random(32));
   agree(random(32), point);

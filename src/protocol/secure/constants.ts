@@ -62,16 +62,18 @@ export const COOKIE_LIFETIME = 120_000;
 /** Under load, still, after the last message that was too many. */
 export const LOAD_LINGERS = 1_000;
 /**
- * Handshake messages with a good mac1, per second, of all sources together, above which it is load. An initiation that
- * is answered takes some milliseconds of X25519, in which no frame moves.
+ * Initiations that one core answers in a second, at the least, while it does nothing else (`npm run bench -- handshakes`). All limits of
+ * handshakes follow from it, as no frame moves while one is answered.
  */
-export const LOAD = { rate: 20, burst: 40 } as const;
-/** Handshake messages that are looked at, per second: of where peers are, and of everywhere else. */
-export const PACE = { rate: 1_000, burst: 50 } as const;
+const ANSWERED = 2_000;
+/** Handshake messages with a good mac1, per second, of all sources together, above which it is load: a tenth of a core. */
+export const LOAD = { rate: ANSWERED / 10, burst: ANSWERED / 50 } as const;
+/** Handshake messages that are looked at, per second: of where peers are, and of everywhere else. Each costs a hundredth of an answer. */
+export const PACE = { rate: ANSWERED, burst: ANSWERED / 20 } as const;
 /** Under load: handshake messages of one source (IPv4 address, IPv6 /64) that has shown its cookie. */
 export const SOURCE_RATE = { rate: 20, burst: 5 } as const;
-/** Under load: those of all such sources together. */
-export const PROVEN_RATE = { rate: 100, burst: 100 } as const;
+/** Under load: those of all such sources together, half of a core. */
+export const PROVEN_RATE = { rate: ANSWERED / 2, burst: ANSWERED / 10 } as const;
 /** Strangers whose keys are told: each once, while it is among the last so many. */
 export const STRANGER_RATE = { rate: 1 / 12, burst: 5 } as const;
 export const STRANGERS_MAX = 64;

@@ -1,8 +1,8 @@
 // The MACs of a handshake message, and the cookies that show, under load, that a sender is where it says
 // (WireGuard whitepaper §5.3, §5.4.4, §5.4.7).
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { blake2s } from '@noble/hashes/blake2.js';
-import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { blake2s, keyedBlake2s } from '../../core/handshake.js';
 import { type Remote, remoteKey } from '../remote.js';
 import type { Random } from '../session-key.js';
 import { COOKIE_LIFETIME, LABEL_COOKIE, LABEL_MAC1 } from './constants.js';
@@ -13,7 +13,7 @@ const SECRET_BYTES = 32;
 const NONE = new Uint8Array(MAC_BYTES);
 
 function mac(key: Uint8Array, bytes: Uint8Array): Uint8Array {
-  return blake2s(bytes, { key, dkLen: MAC_BYTES });
+  return keyedBlake2s(key, bytes, MAC_BYTES);
 }
 
 /** Whether two MACs are the same, whichever byte differs first. */
@@ -33,8 +33,8 @@ export class CookieHolder {
 
   /** @param peer public key of whom the messages are for */
   constructor(peer: Uint8Array) {
-    this.#mac1Key = blake2s(concatBytes(utf8ToBytes(LABEL_MAC1), peer));
-    this.#cookieKey = blake2s(concatBytes(utf8ToBytes(LABEL_COOKIE), peer));
+    this.#mac1Key = blake2s(utf8ToBytes(LABEL_MAC1), peer);
+    this.#cookieKey = blake2s(utf8ToBytes(LABEL_COOKIE), peer);
   }
 
   /** Fills in mac1, and mac2 if there is a cookie. */
@@ -76,8 +76,8 @@ export class CookieGiver {
 
   /** @param own public key of whom the messages are for */
   constructor(own: Uint8Array, random: Random) {
-    this.#mac1Key = blake2s(concatBytes(utf8ToBytes(LABEL_MAC1), own));
-    this.#cookieKey = blake2s(concatBytes(utf8ToBytes(LABEL_COOKIE), own));
+    this.#mac1Key = blake2s(utf8ToBytes(LABEL_MAC1), own);
+    this.#cookieKey = blake2s(utf8ToBytes(LABEL_COOKIE), own);
     this.#random = random;
   }
 

@@ -3,9 +3,8 @@
 // Payloads are arguments, so that vectors of the pattern alone can be run; WireGuard's first payload is a timestamp, its
 // second is empty. What is secret is wiped when a handshake has ended.
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { blake2s } from '@noble/hashes/blake2.js';
-import { hkdf } from '@noble/hashes/hkdf.js';
-import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { blake2s, hkdf } from '../../core/handshake.js';
 import { copyKey } from '../secret.js';
 import { CONSTRUCTION } from './constants.js';
 import { agree, publicKeyOf } from './x25519.js';
@@ -49,12 +48,12 @@ export function wipeState(state: SymmetricState): void {
 }
 
 function mixHash(state: SymmetricState, bytes: Uint8Array): void {
-  state.hash = blake2s(concatBytes(state.hash, bytes));
+  state.hash = blake2s(state.hash, bytes);
 }
 
-/** HKDF of §4.3: as that of RFC 5869, without info. The chaining key becomes the first output. */
+/** MixKey and its like (§5.2): the chaining key becomes the first output. @returns the others */
 function mix(state: SymmetricState, input: Uint8Array, outputs: 1 | 2 | 3): Uint8Array {
-  const out = hkdf(blake2s, input, state.chain, undefined, 32 * outputs);
+  const out = hkdf(state.chain, input, outputs);
   state.chain.set(out.subarray(0, 32));
   const rest = copyKey(out.subarray(32));
   out.fill(0);

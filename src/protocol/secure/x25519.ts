@@ -1,6 +1,6 @@
 // X25519 (RFC 7748 §5), by the core. Not of a library: those compute with BigInt, whose copies of a private key nobody can wipe, or
 // keep keys in objects of their own.
-import { multiple } from '../../core/curve.js';
+import { multiple } from '../../core/handshake.js';
 
 const BYTES = 32;
 
