@@ -41,7 +41,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/library-waits',
     'unit/resolve',
   ],
-  'system calls': ['unit/ready'],
+  'system calls': ['unit/ready', 'unit/service'],
   'ciphers of the system': ['unit/x25519-system'],
   'threads of node:worker_threads': ['unit/core/lock', 'unit/core/threads'],
 };

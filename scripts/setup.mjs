@@ -30,6 +30,7 @@ export const TEST_PROGRAMS = {
   ethtool: 'ethtool',
   fish: 'fish',
   man: 'man-db',
+  journalctl: 'systemd',
   mandoc: 'mandoc',
   'netsniff-ng': 'netsniff-ng',
   script: 'bsdutils',

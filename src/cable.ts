@@ -98,8 +98,11 @@ export interface Cable {
   connect(to: Remote): Promise<Remote>;
   /** Sends a datagram of the handshake. */
   send(datagram: Uint8Array, to: Remote): void;
-  /** Takes a port of the switch, as a link would, to see whether it can be had. */
-  probe(open: OpenPlug): Pick<Plug, 'settled' | 'close'>;
+  /**
+   * Takes a port of the switch, as a link would, to see whether it can be had.
+   * @param had called when it is, however often it has to be tried
+   */
+  probe(open: OpenPlug, had: () => void): Pick<Plug, 'settled' | 'close'>;
   /**
    * Takes a port of the switch for a peer; no frame passes before raise().
    * @returns undefined when the core has no memory for one more session

@@ -9,8 +9,8 @@ import { type Log, SeldomLog } from './log.js';
 import { openCable } from './open-cable.js';
 import { openCore } from './open-core.js';
 import { Passages } from './passages.js';
+import { firstAttempt, type Patience } from './patience.js';
 import type { OpenPlug, Plug } from './plug/plug.js';
-import { firstAttempt } from './plug/trouble.js';
 import { ClassicClient } from './protocol/classic-client.js';
 import type { ClientEffect, ClientMode } from './protocol/client-terms.js';
 import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
@@ -53,6 +53,8 @@ export interface ClientConfiguration {
   /** `auto` when undefined. */
   readonly cipher?: CipherChoice;
   readonly keepalive: boolean;
+  /** `network` unless told. */
+  readonly patience?: Patience;
   readonly carryKey: CarryKey;
   /** Looks names up; the system does unless told. */
   readonly ask?: Ask;
@@ -66,7 +68,7 @@ export interface ClientConfiguration {
 
 /** Starts a client: one cable to one server. */
 export async function startClient(configuration: ClientConfiguration): Promise<RunningClient> {
-  const { log, server, mode } = configuration;
+  const { log, server, mode, patience = 'network' } = configuration;
   const core = await openCore();
   const seldom = new SeldomLog();
   const ended = deferred();
@@ -177,7 +179,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     who: () => ({ peer: remoteText(remote) }),
     away: () => [],
   });
-  const ready = firstAttempt((link.plug as Pick<Plug, 'settled'>).settled);
+  const ready = firstAttempt((link.plug as Pick<Plug, 'settled'>).settled, patience);
   ready.then(
     (waits) => {
       if (waits !== undefined) unplugged(link, waits);
@@ -325,6 +327,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       remote = await connectNext();
     } catch (error) {
       trouble = messageOf(error);
+      if (patience === 'nothing' && !wasUp) ended.reject(error as Error);
       step(() => machine.happen(now(), 'resolveFailed'));
       return;
     }
@@ -376,7 +379,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     try {
       const carry = () => configuration.carryKey(id, key, abort.signal);
       // Where nothing is encrypted, a server may do without the key after all: the machine finds out by a LOGIN.
-      const once = mode.kind === 'plain' && wasUp;
+      const once = (mode.kind === 'plain' && wasUp) || (patience === 'nothing' && !wasUp);
       await (once
         ? carry()
         : keepTrying(carry, {

@@ -5,7 +5,7 @@ import type { Core } from './core/core.js';
 import { STATUS, type Status } from './core/status.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from './core/terms.js';
 import { CryptcabError } from './error.js';
-import { framesIn, type OpenPlug, type Plug } from './plug/plug.js';
+import { framesIn, type OpenPlug, type Plug, probed } from './plug/plug.js';
 import { PortableLink } from './portable-link.js';
 import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from './protocol/constants.js';
 import { FairShares } from './protocol/fair-share.js';
@@ -142,8 +142,8 @@ export class PortableCable implements Cable {
     else if (!this.#closed) this.#events.sendFailed(refused, 1, refusals.refused(performance.now()));
   }
 
-  probe(open: OpenPlug): Plug {
-    return open({ stream() {}, lost() {}, back() {} });
+  probe(open: OpenPlug, had: () => void): Plug {
+    return probed(open, had);
   }
 
   plugIn(remote: Remote, open: OpenPlug): Link | undefined {

@@ -12,9 +12,9 @@ import { openCable, usualThreads } from './open-cable.js';
 import { openCore } from './open-core.js';
 import { optionName } from './options/name.js';
 import { Passages } from './passages.js';
+import { firstAttempt, type Patience } from './patience.js';
 import { onlyForOne } from './plug/locator.js';
 import { forPeer, type OpenPlug, type PeerIdentity } from './plug/plug.js';
-import { firstAttempt } from './plug/trouble.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
 import { ORIGINAL_DATAGRAM_MAX, PEERS_MAX } from './protocol/constants.js';
 import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
@@ -63,12 +63,16 @@ export interface ServerConfiguration {
   readonly io?: Io;
   /** I/O threads of the native path, each with a part of the clients; when undefined, as usualThreads() says. */
   readonly threads?: number;
+  /** `network` unless told. */
+  readonly patience?: Patience;
   /** Broadcasts and multicasts that each client may send a second; any number when undefined. */
   readonly broadcastLimit?: number | undefined;
   readonly openUdp?: OpenUdp;
 }
 
 export interface RunningServer extends Running {
+  /** Resolves when its port of the switch has been had once; rejects when that cannot be. */
+  readonly serves: Promise<void>;
   /** Reads the peers file again; undefined where there is none. */
   readonly reload: (() => void) | undefined;
   /**
@@ -355,25 +359,30 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   }, TICK_MS);
 
   // A missing switch is reported at once, not when the first client comes.
-  const probe = cable.probe(configuration.plug);
+  const served = deferred();
+  const probe = cable.probe(configuration.plug, served.resolve);
   let probed: Promise<void> | undefined;
   const endProbe = () => {
     probed ??= probe.close();
     return probed;
   };
-  const ready = firstAttempt(probe.settled).finally(endProbe);
-  ready.then(
-    (waits) => {
-      attendance.plug ??= { open: waits === undefined, trouble: waits };
-      if (waits !== undefined) seldom.note(performance.now(), `plug ${waits}`, () => log.warn({}, waits));
-    },
-    () => {},
-  );
+  served.promise.then(endProbe, endProbe);
+  const ready = firstAttempt(probe.settled, configuration.patience ?? 'network');
+  ready.then((waits) => {
+    attendance.plug ??= { open: waits === undefined, trouble: waits };
+    if (waits === undefined) return;
+    seldom.note(performance.now(), `plug ${waits}`, () => log.warn({}, `${waits}; waiting for it`));
+    served.promise.then(() => {
+      attendance.plug = { open: true, trouble: undefined };
+      log.warn({}, 'the switch is there now: going on');
+    });
+  }, served.reject);
 
   return {
     local: cable.local,
     io: cable.io,
     ready,
+    serves: served.promise,
     ended: ended.promise,
     statistics: () => [
       ...[...links.values()].map((link) => ({ peer: textOf(link), port: link.port, ...cable.counts(link) })),

@@ -1,41 +1,35 @@
 // The cable of a command line: runs it, in the foreground or as a daemon, until it is told to end.
 import { setFlagsFromString } from 'node:v8';
 import { startClient } from '../client.js';
-import { CryptcabError, messageOf, TemporaryError } from '../error.js';
+import { CryptcabError, messageOf } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
 import { keptPrivateKey } from '../keys/kept-key.js';
 import { newPrivateKey } from '../keys/key-text.js';
-import { carryKey, splitOptions } from '../keys/scp.js';
-import { type Enrolment, enrolBySsh } from '../keys/ssh.js';
-import { sshHost, sshOptionsOf } from '../keys/ssh-name.js';
-import { type Log, SILENT } from '../log.js';
+import type { Log } from '../log.js';
+import type { Patience } from '../patience.js';
 import { vdePlug } from '../plug/vde-plug.js';
 import type { ClientMode } from '../protocol/client-terms.js';
-import { classify } from '../protocol/messages.js';
-import { remoteText } from '../protocol/remote.js';
-import { handshakeType, isTransport } from '../protocol/secure/messages.js';
-import { newId, newKey } from '../protocol/session-key.js';
-import { Resolver } from '../resolve.js';
-import { deferred, type Running, type RunningClient } from '../running.js';
+import { deferred, type Running, type RunningClient, type Watcher } from '../running.js';
 import type { Endpoint } from '../secure/endpoint.js';
 import { startSecureClient } from '../secure/secure-client.js';
 import { type ServerKeys, startServer } from '../server.js';
-import type { WireTap } from '../wire-tap.js';
+import { keepTrying } from '../try-again.js';
 import { openEndControl } from './control.js';
 import { type Carried, detach, handedOver, releaseParent, tellParent } from './daemon.js';
 import { ignoreDebugSignal, onHangup } from './early.js';
 import { KeyFiles } from './key-files.js';
 import { type KeyLog, openKeyLog } from './key-log.js';
-import { openLog } from './logger.js';
+import { carrier, carry, endpointOf, enrolment } from './keys-by-ssh.js';
+import { type LogTarget, openLog } from './logger.js';
 import type { SecureSettings, Settings } from './options.js';
 import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
+import { Service, takeSupervisor } from './service.js';
 import { makeStateDirectory, stateDirectory } from './state.js';
 import { terminalGone } from './terminal.js';
 import { becomeUser, findUser, needs, prepareFor } from './user.js';
 import type { Target } from './values.js';
+import { wireTap } from './wire-log.js';
 
-/** How long -d waits for a server's name, before it leaves that to the background, ms. */
-const NAME_MS = 5_000;
 /** How long -d waits for the cable to come up before it goes on in the background. */
 const PATIENCE_MS = 10_000;
 
@@ -43,73 +37,19 @@ const PATIENCE_MS = 10_000;
 // 32 MiB under load all the same; one that stays at its first size keeps a cable, and a flood, small.
 setFlagsFromString('--semi-space-growth-factor=1');
 
-const HANDSHAKES = { 1: 'initiation', 2: 'handshake response', 3: 'cookie' } as const;
-
-function kindOf(datagram: Uint8Array): string {
-  const type = handshakeType(datagram);
-  if (type !== undefined) return HANDSHAKES[type];
-  return isTransport(datagram) ? 'transport' : classify(datagram);
-}
-
-/** From -vvv on: each datagram of the handshake; with -vvvv every datagram, as it is on the wire. */
-function wireTap(verbosity: number, log: Log): { tap: WireTap } | Record<string, never> {
-  if (verbosity < 3) return {};
-  return {
-    tap(direction, remote, datagram) {
-      const message = kindOf(datagram);
-      if (verbosity < 4 && (message === 'data' || message === 'transport')) return;
-      const fields = { direction, peer: remoteText(remote), message, bytes: datagram.length };
-      const hex = verbosity < 4 ? {} : { datagram: Buffer.from(datagram).toString('hex') };
-      log.trace({ ...fields, ...hex }, 'datagram');
-    },
-  };
-}
-
-/** Sends a key to the server of the command line. */
-function carrier(target: Target, { keyDirectory: directory, ...settings }: Settings) {
-  const extra = scpOptions(settings);
-  return (id: string, key: Uint8Array, signal: AbortSignal) =>
-    carryKey({ ...target, directory, extra }, id, key, signal);
-}
-
-/** Random keys go by scp; SCP_EXTRA_OPTIONS is looked at only then. */
-function scpOptions(settings: Pick<Settings, 'keyFile'>): string[] {
-  return settings.keyFile === undefined ? splitOptions(process.env.SCP_EXTRA_OPTIONS ?? '') : [];
-}
-
-/** Options for the ssh that enrols. */
-function sshOptions(): string[] {
-  return splitOptions(process.env.SSH_EXTRA_OPTIONS ?? '', 'SSH_EXTRA_OPTIONS');
-}
-
-/** Where datagrams go. Where keys go by ssh, the server's name is one of ssh's, which may stand for another. */
-async function endpointOf(settings: Settings, target: Target, signal: AbortSignal): Promise<Endpoint> {
-  if (settings.endpoint !== undefined) return settings.endpoint;
-  const { secure, keyFile } = settings;
-  if (keyFile !== undefined || secure?.keyFile !== undefined) return target;
-  const extra = secure === undefined ? sshOptionsOf(scpOptions(settings)) : sshOptions();
-  return { host: await sshHost(target, extra, signal), port: target.port };
+function patienceOf({ now }: Settings): Patience {
+  return now ? 'nothing' : 'all';
 }
 
 interface Started extends Running {
+  /** Resolves when frames can pass: a server has its port of the switch, a client its server as well. */
+  readonly up: Promise<void>;
+  /** Why it is not up, as far as that is known. */
+  trouble?(): string | undefined;
   /** When -d may return. */
   settled(): Promise<unknown>;
   /** Reads the peers file again; undefined where there is none. */
   readonly reload?: (() => void) | undefined;
-}
-
-/** How a client enrols by ssh; what a daemon's parent has got already is used first, once. */
-function enrolment(target: Target, carried?: Enrolment): (signal: AbortSignal) => Promise<Enrolment> {
-  const { CRYPTCAB_REMOTE = 'cryptcab' } = process.env;
-  const extra = sshOptions();
-  const port = target.portNamed ? target.port : undefined;
-  let first = carried;
-  return async (signal) => {
-    const got =
-      first ?? (await enrolBySsh({ ...target, port, extra, remoteCommand: CRYPTCAB_REMOTE }, signal));
-    first = undefined;
-    return got;
-  };
 }
 
 /** How a server knows its classic clients; undefined when it serves none. */
@@ -159,6 +99,7 @@ async function startAsServer(
   state: string | undefined,
   keyLog: KeyLog | undefined,
   log: Log,
+  watcher: Watcher,
 ): Promise<Started> {
   const secure = settings.secure && secureServer(settings.secure, files, state, keyLog, log);
   const running = await startServer({
@@ -168,9 +109,11 @@ async function startAsServer(
     ...(secure && { secure }),
     plug: vdePlug(settings.socket),
     io: settings.io,
+    patience: patienceOf(settings),
     ...(settings.threads !== undefined && { threads: settings.threads }),
     broadcastLimit: settings.broadcastLimit,
     log,
+    watcher,
     ...wireTap(settings.verbosity, log),
   });
   secure?.privateKey.fill(0); // the machine has a copy
@@ -179,6 +122,7 @@ async function startAsServer(
   return {
     ...running,
     settled: () => running.ready.then(sayWaits),
+    up: running.serves,
     async close() {
       running.captures.close();
       await control?.close();
@@ -196,6 +140,7 @@ function startSecurely(
   files: KeyFiles,
   keyLog: KeyLog | undefined,
   log: Log,
+  watcher: Watcher,
 ): Promise<RunningClient> {
   const keys =
     files.privateKey === undefined
@@ -216,7 +161,9 @@ function startSecurely(
     keyLog,
     plug: vdePlug(settings.socket),
     io: settings.io,
+    patience: patienceOf(settings),
     log,
+    watcher,
     ...wireTap(settings.verbosity, log),
   });
 }
@@ -228,6 +175,7 @@ function startClassically(
   carried: Carried | undefined,
   files: KeyFiles,
   log: Log,
+  watcher: Watcher,
 ): Promise<RunningClient> {
   const mode: ClientMode =
     files.classic !== undefined
@@ -245,7 +193,9 @@ function startClassically(
     carryKey: carrier(target, settings),
     plug: vdePlug(settings.socket),
     io: settings.io,
+    patience: patienceOf(settings),
     log,
+    watcher,
     ...wireTap(settings.verbosity, log),
   });
 }
@@ -257,13 +207,24 @@ async function startAsClient(
   files: KeyFiles,
   keyLog: KeyLog | undefined,
   log: Log,
+  watcher: Watcher,
   signal: AbortSignal,
 ): Promise<Started> {
   const endpoint = await endpointOf(settings, target, signal);
   const running =
     settings.secure === undefined
-      ? await startClassically(settings, target, endpoint, carried, files, log)
-      : await startSecurely(settings, settings.secure, target, endpoint, carried, files, keyLog, log);
+      ? await startClassically(settings, target, endpoint, carried, files, log, watcher)
+      : await startSecurely(
+          settings,
+          settings.secure,
+          target,
+          endpoint,
+          carried,
+          files,
+          keyLog,
+          log,
+          watcher,
+        );
   const control = await openEndControl(running, log);
   return {
     ...running,
@@ -320,9 +281,16 @@ const ENDS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const;
 /** What an end that was asked for may take, ms; then it is over. */
 const END_MS = 5_000;
 
+/** Nobody sees what a daemon prints. */
+function logTarget({ logFile: file }: Settings, daemon: boolean): LogTarget {
+  if (file !== undefined) return { file };
+  return daemon ? 'syslog' : 'standard error';
+}
+
 /** Runs until it is told to end, or cannot go on. */
 export async function run(settings: Settings, daemon: boolean): Promise<void> {
   keepFilesOwn();
+  const supervisor = takeSupervisor();
   await ignoreDebugSignal();
   const user = settings.user === undefined ? undefined : findUser(settings.user);
   if (settings.pidFile !== undefined) checkPidFile(settings.pidFile);
@@ -330,7 +298,8 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   const keeps = settings.secure !== undefined && settings.connect === undefined;
   const state = keeps ? (settings.secure?.state ?? stateDirectory(settings.port)) : undefined;
   if (state !== undefined) makeStateDirectory(state, user);
-  const { log, reopen, close } = openLog(settings.verbosity, settings.logFile);
+  const { log, reopen, close } = await openLog(settings.verbosity, logTarget(settings, daemon));
+  const service = await Service.open(daemon ? undefined : supervisor, settings.connect?.host, log);
   let files: KeyFiles | undefined;
   const stopped = deferred();
   const stopping = new AbortController();
@@ -338,6 +307,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   const end = (signal: string, why = '') => {
     if (ending) return;
     ending = true;
+    service.stopping();
     log.warn({ signal }, `ended by ${signal}${why}`);
     stopping.abort();
     stopped.resolve();
@@ -346,34 +316,62 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   let running: Started | undefined;
   onHangup(() => {
     if (terminalGone()) return end('SIGHUP', ': its terminal was closed');
-    reopen();
-    files?.reload();
-    running?.reload?.();
+    service.reload(() => {
+      reopen();
+      files?.reload();
+      running?.reload?.();
+    });
     log.info({}, 'SIGHUP: opened the log file anew, and read keys and peers again');
   });
   const failed = deferred();
   process.on('uncaughtException', failed.reject);
   let pidFile: PidFile | undefined;
+  let settled: Promise<void> | undefined;
+  /** It runs, or waits for what is not there yet: whoever started it need not wait. */
+  const settle = async () => {
+    if (settings.pidFile !== undefined && !ending) pidFile = writePidFile(settings.pidFile);
+    if (!daemon) return;
+    process.chdir('/');
+    await releaseParent(0);
+  };
   try {
     const carried = daemon ? await handedOver() : undefined;
     const start = async () => {
-      files = new KeyFiles(settings, log, user?.uid);
+      const keys = new KeyFiles(settings, log, user?.uid);
+      files = keys;
       const keyLogFile = settings.secure?.keyLog;
       const keyLog = keyLogFile === undefined ? undefined : openKeyLog(keyLogFile, log);
       if (user !== undefined) await becomeUser(user, needs(settings), settings);
-      running =
-        settings.connect === undefined
-          ? await startAsServer(settings, files, state, keyLog, log)
-          : await startAsClient(settings, settings.connect, carried, files, keyLog, log, stopping.signal);
+      const { connect } = settings;
+      const begin = () =>
+        connect === undefined
+          ? startAsServer(settings, keys, state, keyLog, log, service.watcher)
+          : startAsClient(settings, connect, carried, keys, keyLog, log, service.watcher, stopping.signal);
+      const waits = (why: string) => {
+        service.waits(why);
+        if (settled !== undefined) return;
+        log.warn({}, `${why}; waiting for it`);
+        sayWaits(why);
+        settled = settle();
+        settled.catch(failed.reject);
+      };
+      running = settings.now
+        ? await begin()
+        : await keepTrying(begin, {
+            signal: stopping.signal,
+            random: Math.random,
+            failed: ({ marked }) => waits(marked),
+            goesOn: () => log.warn({}, 'it is there now: going on'),
+          });
       if (ending) return;
-      const { ready, ended, settled } = running;
+      const { ready, ended, up, trouble } = running;
+      service.upWhen(up, trouble);
       process.on('SIGUSR2', () => sayStatistics(running as Running, log.child({}, { level: 'info' })));
-      await Promise.race([daemon ? settled() : ready, ended]);
-      if (settings.pidFile !== undefined && !ending) pidFile = writePidFile(settings.pidFile);
-      if (daemon) {
-        process.chdir('/');
-        await releaseParent(0);
+      if (settled === undefined) {
+        await Promise.race([daemon ? running.settled() : ready, ended]);
+        settled = settle();
       }
+      await settled;
       await ended;
     };
     await Promise.race([start(), stopped.promise, failed.promise]);
@@ -384,34 +382,9 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       await Promise.race([running.close(), patience]);
     }
     pidFile?.remove();
+    service.close();
     await close();
   }
-}
-
-/** What the server has to get by ssh before the cable can come up; nothing where both ends have their keys. */
-async function carry(settings: Settings, target: Target, signal: AbortSignal): Promise<Carried | undefined> {
-  const { secure, keyFile } = settings;
-  if (secure === undefined ? keyFile !== undefined || settings.plain : secure.keyFile !== undefined)
-    return undefined;
-  if (settings.user !== undefined) return undefined; // who logs in by ssh is that user, from the first time on
-  const { host } = await endpointOf(settings, target, signal);
-  try {
-    // Without it the cable would have to wait in any case, and ssh may take long to find that out.
-    const resolver = new Resolver(host, settings.bind ?? '::', SILENT);
-    await resolver.look(AbortSignal.any([signal, AbortSignal.timeout(NAME_MS)]));
-    return await carryNow(settings, target, signal);
-  } catch (error) {
-    const late = error instanceof Error && error.name === 'TimeoutError';
-    if (!signal.aborted && (late || error instanceof TemporaryError)) return undefined; // the background tries on
-    throw error;
-  }
-}
-
-async function carryNow(settings: Settings, target: Target, signal: AbortSignal): Promise<Carried> {
-  if (settings.secure !== undefined) return { secure: await enrolment(target)(signal) };
-  const classic = { id: newId(drawSecret), key: newKey(drawSecret, settings.cipher) };
-  await carrier(target, settings)(classic.id, classic.key, signal);
-  return { classic };
 }
 
 /** Leaves the terminal; keys are carried before, because scp or ssh may have to ask for a password there. */

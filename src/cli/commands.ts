@@ -88,6 +88,9 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
     case 'genpsk':
       readWords(command, args);
       return says((await import('./keys.js')).runKeyCommand(command));
+    case 'unit':
+      readWords(command, args);
+      return says((await import('./unit.js')).unitText());
     case 'completion': {
       const [shell] = readWords(command, args).operands;
       return says((await import('./completion/index.js')).completion(shell as Shell));

@@ -20,7 +20,7 @@ export function wantsColour({ NO_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
 }
 
 /** JSON escapes control characters, but for those from 0x7f on; a message has any. None drives a terminal, or breaks a line. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 

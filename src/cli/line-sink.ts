@@ -25,6 +25,9 @@ export interface LineSinkOptions {
   readonly failing?: (why: string) => void;
 }
 
+/** Where a log goes. */
+export type Sink = Pick<LineSink, 'write' | 'reopen' | 'close'>;
+
 /** Sinks with a write under way, which the usual exit of a process would wait for. */
 const writing = new Set<LineSink>();
 

@@ -1,9 +1,11 @@
 import pino, { type Logger } from 'pino';
 import { CryptcabError, messageOf } from '../error.js';
 import { forPeople, wantsColour } from './for-people.js';
-import { LineSink } from './line-sink.js';
+import { LineSink, type Sink } from './line-sink.js';
 import { commandText } from './names.js';
+import { forJournal, logsToJournal } from './priority.js';
 import { say, standardError } from './say.js';
+import { openSyslog } from './syslog.js';
 
 /** Level of the log by how often -v was given, after that for -q; from the third on, the tap adds datagrams (main.ts). */
 const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -16,17 +18,22 @@ export interface CommandLog {
   close(): Promise<void>;
 }
 
+/** Where a log goes: to a file by its path, to the system's log, or to standard error. */
+export type LogTarget = { readonly file: string } | 'syslog' | 'standard error';
+
 /**
- * Opens the log: for people on a terminal, JSON elsewhere. What cannot be written is counted, and said when it can be again.
- * @param file where to append, instead of standard error
+ * Opens the log: for people on a terminal and in the system's log, JSON elsewhere. What cannot be written is counted, and
+ * said when it can be again.
  * @throws CryptcabError when the file cannot be opened
  */
-export function openLog(verbosity: number, file: string | undefined): CommandLog {
+export async function openLog(verbosity: number, target: LogTarget): Promise<CommandLog> {
   const options = { level: LEVELS[Math.min(verbosity + 1, LEVELS.length - 1)] as string, base: null };
   const colour = wantsColour(process.env);
   const format = (line: string) => {
     const named = commandText(line);
-    return file === undefined && process.stderr.isTTY ? forPeople(named, colour) : named;
+    if (target !== 'standard error') return named;
+    if (process.stderr.isTTY) return forPeople(named, colour);
+    return logsToJournal() ? forJournal(named) : named;
   };
   let lost = '';
   const lostLog = pino(options, { write: (line) => (lost = format(line)) });
@@ -34,7 +41,7 @@ export function openLog(verbosity: number, file: string | undefined): CommandLog
     lostLog.warn({ lines }, `${lines} log ${lines === 1 ? 'line was' : 'lines were'} lost: ${why}`);
     return lost;
   };
-  const sink = file === undefined ? standardError(lostLine) : openFile(file, lostLine);
+  const sink = await openSink(target, lostLine);
   const log = pino(options, { write: (line) => sink.write(format(line)) });
   return {
     log,
@@ -49,7 +56,14 @@ export function openLog(verbosity: number, file: string | undefined): CommandLog
   };
 }
 
-function openFile(file: string, lostLine: (lines: number, why: string) => string): LineSink {
+type LostLine = (lines: number, why: string) => string;
+
+async function openSink(target: LogTarget, lostLine: LostLine): Promise<Sink> {
+  if (target === 'standard error') return standardError(lostLine);
+  return target === 'syslog' ? await openSyslog(lostLine) : openFile(target.file, lostLine);
+}
+
+function openFile(file: string, lostLine: LostLine): LineSink {
   const failing = (why: string) => say(`cannot write the log file ${file}, log lines are lost: ${why}`);
   try {
     return new LineSink({ to: file, lostLine, failing });

@@ -37,6 +37,8 @@ export interface Settings {
   /** Of a server: broadcasts and multicasts that each client may send a second; any number when undefined. */
   readonly broadcastLimit: number | undefined;
   readonly daemon: boolean;
+  /** Whether it fails at once where something is not there yet. */
+  readonly now: boolean;
   /** NAME[:GROUP] of whom the program becomes. */
   readonly user: string | undefined;
   readonly pidFile: string | undefined;
@@ -133,6 +135,7 @@ export function settingsOf(line: Line, spelling: Spelling): Settings {
     threads: given.threads,
     broadcastLimit: given.broadcastLimit,
     daemon: given.daemon === true,
+    now: given.now === true,
     user: given.user,
     pidFile: given.pidFile === undefined ? undefined : absolute(given.pidFile),
     logFile: given.logFile === undefined ? undefined : absolute(given.logFile),

@@ -2,6 +2,7 @@
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { LineSink, writeSome } from './line-sink.js';
 import { commandText } from './names.js';
+import { ERROR, logsToJournal } from './priority.js';
 import { name } from './program.js';
 
 let lostLine: ((lines: number, why: string) => string) | undefined;
@@ -16,7 +17,8 @@ export function standardError(ofLog: typeof lostLine): LineSink {
 
 /** Says a line to the person who started the program; options may stand in marks. */
 export function say(line: string): void {
-  sink.write(`${name}: ${commandText(line)}\n`);
+  // The journal has the name already.
+  sink.write(`${logsToJournal() ? `<${ERROR}>` : `${name}: `}${commandText(line)}\n`);
 }
 
 /** Waits for what was said, a little. */

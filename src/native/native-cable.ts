@@ -4,7 +4,7 @@ import type { Core } from '../core/core.js';
 import { STATUS } from '../core/status.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../core/terms.js';
 import { CryptcabError } from '../error.js';
-import { framesIn, type OpenPlug, type Plug } from '../plug/plug.js';
+import { framesIn, type OpenPlug, type Plug, probed } from '../plug/plug.js';
 import { TYPE, WEAR_BYTES } from '../protocol/constants.js';
 import { Refusals } from '../protocol/refusals.js';
 import { type Remote, remoteKey } from '../protocol/remote.js';
@@ -201,10 +201,10 @@ export class NativeCable implements Cable {
     else this.#events.sendFailed(`send ${this.#libc.errorName(error)}`, times, lasts);
   }
 
-  probe(open: OpenPlug): { settled: Promise<void>; close(): Promise<void> } {
+  probe(open: OpenPlug, had: () => void): { settled: Promise<void>; close(): Promise<void> } {
     const source = this.#openers.find(open);
-    if (source === undefined) return open({ stream() {}, lost() {}, back() {} });
-    const plug = new NativePlug(source, { plugged() {}, lost() {} });
+    if (source === undefined) return probed(open, had);
+    const plug = new NativePlug(source, { plugged: had, lost() {} });
     return { settled: plug.settled, close: async () => plug.close() };
   }
 

@@ -109,8 +109,8 @@ export class SharedCable implements Cable {
     this.#cable(this.#current).send(datagram, to);
   }
 
-  probe(open: OpenPlug): Pick<Plug, 'settled' | 'close'> {
-    return this.#cable(0).probe(open);
+  probe(open: OpenPlug, had: () => void): Pick<Plug, 'settled' | 'close'> {
+    return this.#cable(0).probe(open, had);
   }
 
   /** On the thread that its datagrams come to: the one that its login came to. */

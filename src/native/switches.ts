@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CryptcabError } from '../error.js';
+import type { CryptcabError } from '../error.js';
 import { type SwitchPlace, switchPlace } from '../plug/locator.js';
 import { ANSWER_MS, controlSocket, noSwitch, whySilent } from '../plug/trouble.js';
 import { Arena } from './arena.js';
@@ -49,7 +49,7 @@ export class Switches implements Opener {
   }
 
   gone(locator: string): CryptcabError {
-    return new CryptcabError(noSwitch(locator, ''));
+    return noSwitch(locator, '');
   }
 
   close({ dataFd, controlFd }: VdePort): void {
@@ -91,7 +91,7 @@ export class Switches implements Opener {
   /** Of what has just failed. */
   #failed(locator: string): CryptcabError {
     const errno = this.#libc.errno();
-    return new CryptcabError(noSwitch(locator, errno === 0 ? '' : this.#libc.strerror(errno)));
+    return noSwitch(locator, errno === 0 ? '' : this.#libc.strerror(errno));
   }
 
   #encode(at: number, path: string): void {
@@ -145,7 +145,7 @@ export class Switches implements Opener {
       const path = Buffer.from(bytes.slice(this.#name + FAMILY_BYTES, this.#name + NAME_BYTES));
       const end = path.indexOf(0);
       if (length !== NAME_BYTES || halves[this.#name >> 1] !== AF.UNIX || end <= 0)
-        throw new CryptcabError(noSwitch(locator, 'what answers there is no vde_switch'));
+        throw noSwitch(locator, 'what answers there is no vde_switch');
       return path.subarray(0, end).toString();
     }
   }

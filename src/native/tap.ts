@@ -56,7 +56,7 @@ export class Taps implements Opener {
     // One that somebody else made is theirs to make again.
     if (standing && !deviceExists(name)) throw this.gone(locator, standing);
     const port = this.#openNow(name);
-    if (typeof port === 'number') throw new CryptcabError(this.#why(name, port));
+    if (typeof port === 'number') throw this.#why(name, port);
     return port;
   }
 
@@ -121,17 +121,21 @@ export class Taps implements Opener {
     return new CryptcabError(tapGone(name, standing));
   }
 
-  #why(name: string, errno: number): string {
+  #why(name: string, errno: number): CryptcabError {
     switch (errno) {
       case ERRNO.BADFD:
       case ERRNO.NODEV:
-        return tapGone(name, false);
+        return new CryptcabError(tapGone(name, false));
       case ERRNO.ACCES:
-        return `may not open ${DEVICE}, for the tap ${name}: be root, or have it made readable and writable`;
+        return new CryptcabError(
+          `may not open ${DEVICE}, for the tap ${name}: be root, or have it made readable and writable`,
+        );
       case ERRNO.INVAL:
-        return `${name} cannot be opened as a tap: it is a device of another kind; name another with ${optionName('plug')}`;
+        return new CryptcabError(
+          `${name} cannot be opened as a tap: it is a device of another kind; name another with ${optionName('plug')}`,
+        );
       case ERRNO.NOENT:
-        return `no taps here: there is no ${DEVICE}; load the module tun`;
+        return new CryptcabError(`no taps here: there is no ${DEVICE}; load the module tun`);
       default:
         return noTap(name, this.#libc.strerror(errno));
     }

@@ -1,4 +1,4 @@
-import { CryptcabError } from '../error.js';
+import type { CryptcabError } from '../error.js';
 import { noSwitch } from '../plug/trouble.js';
 import { F, type Libc, SOCK } from './libc.js';
 import type { Opener } from './opener.js';
@@ -62,13 +62,13 @@ export class Vde implements Opener {
   }
 
   gone(locator: string): CryptcabError {
-    return new CryptcabError(noSwitch(locator, ''));
+    return noSwitch(locator, '');
   }
 
   /** See Opener. */
   async open(locator: string): Promise<VdePort> {
     const connection = this.#open(locator, 'cryptcab', INTERFACE_VERSION, 0);
-    if (connection === 0) throw new CryptcabError(noSwitch(locator, this.#libc.strerror(this.#libc.errno())));
+    if (connection === 0) throw noSwitch(locator, this.#libc.strerror(this.#libc.errno()));
     const dataFd = this.#dataFd(connection);
     // Not every network of the library heeds MSG_DONTWAIT.
     this.#libc.fcntl(dataFd, F.SETFL, this.#libc.fcntl(dataFd, F.GETFL, 0) | SOCK.NONBLOCK);

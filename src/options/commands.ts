@@ -146,6 +146,7 @@ export const COMMANDS = {
       },
     },
   },
+  unit: { text: 'prints a systemd unit, by which `systemctl start cryptcab@NAME` runs a cable' },
   completion: {
     text: 'prints a script by which a shell completes options and commands: `bash`, `zsh` or `fish`',
     operands: { placeholder: 'SHELL', what: SHELLS.join(' or '), choices: SHELLS },

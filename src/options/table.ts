@@ -308,6 +308,12 @@ export const OPTIONS = {
     original: true,
     text: 'run in the background; return when the cable works, or say why not',
   },
+  now: {
+    face: 'command',
+    long: 'now',
+    otherwise: 'wait, and say for what',
+    text: 'fail at once if a switch, a name, a route or an address of this machine is not there yet',
+  },
   user: {
     face: 'command',
     long: 'user',

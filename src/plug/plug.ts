@@ -63,6 +63,13 @@ export function forPeer(open: OpenPlug, peer: PeerIdentity): OpenPlug {
   return Object.assign((events: PlugEvents) => open(events, peer), open);
 }
 
+/** A plug that only shows whether there can be one. @param had called when it is in, for the first time or later */
+export function probed(open: OpenPlug, had: () => void): Plug {
+  const plug = open({ stream() {}, lost() {}, back: had });
+  plug.settled.then(had, () => {});
+  return plug;
+}
+
 /** How many frames a plug's stream holds. */
 export function framesIn(stream: Uint8Array): number {
   let frames = 0;

@@ -3,6 +3,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { CryptcabError, codeOf } from '../error.js';
 import { optionName } from '../options/name.js';
+import { NoAnswer, NotThere } from '../patience.js';
+import { deviceExists } from './devices.js';
 import { switchPlace, tapName } from './locator.js';
 
 /** A switch that gives no port for so long is said not to answer, ms. */
@@ -10,40 +12,49 @@ export const ANSWER_MS = 5_000;
 /** A switch that runs closes an empty connection at once. */
 const CLOSE_MS = 1_000;
 
-/**
- * A switch does not answer, or has no port: it may answer later, and is asked again until it does. Any other reason that
- * keeps a plug out at the start is for a person to mend.
- */
-export class NoAnswer extends CryptcabError {}
-
 /** Where the connections of a switch begin. */
 export function controlSocket(directory: string): string {
   return join(directory, 'ctl');
 }
 
+/** What the system says of a switch that is not there, or of the device that leads to one. */
+const ABSENT = /no such file|connection refused|no such device|network is unreachable/i;
+
 /**
- * Why there is no plug, for people.
+ * Why there is no plug.
  * @param detail what the system said; empty when it said nothing
  */
-export function noSwitch(locator: string, detail: string): string {
+export function noSwitch(locator: string, detail: string): CryptcabError {
   const tap = tapName(locator);
   if (tap !== undefined) return noTap(tap, detail);
   const place = switchPlace(locator);
   const forbidden = place && notAllowed(place.directory);
-  if (forbidden !== undefined) return forbidden;
+  if (forbidden !== undefined) return new CryptcabError(forbidden);
   if (/too many open files/i.test(detail))
-    return `no port of the switch at ${locator} (${detail}): raise the limit of open files, with ulimit -n`;
+    return new CryptcabError(
+      `no port of the switch at ${locator} (${detail}): raise the limit of open files, with ulimit -n`,
+    );
   const start = /^[/.\w-]+$/.test(locator) ? `vde_switch -s ${locator}` : 'a switch';
-  return `no switch to plug into at ${locator}${detail ? ` (${detail})` : ''}: start ${start}, or name another with ${optionName('plug')}`;
+  const says = `no switch to plug into at ${locator}${detail ? ` (${detail})` : ''}: start ${start}, or name another with ${optionName('plug')}`;
+  return ABSENT.test(detail) ? new NotThere(says) : new CryptcabError(says);
 }
 
-/** Why there is no plug into a tap, for people. @param detail what the system said */
-export function noTap(name: string, detail: string): string {
+/** Why there is no plug into a tap. @param detail what the system said */
+export function noTap(name: string, detail: string): CryptcabError {
   if (/busy/i.test(detail))
-    return `the tap ${name} is in use: end the program that has it, or name another with ${optionName('plug')}`;
-  if (/not permitted/i.test(detail))
-    return `may not open the tap ${name}: be root, or have one made by ip tuntap add ${name} mode tap user $USER`;
-  return `cannot open the tap ${name}${detail ? ` (${detail})` : ''}: name another with ${optionName('plug')}`;
+    return new CryptcabError(
+      `the tap ${name} is in use: end the program that has it, or name another with ${optionName('plug')}`,
+    );
+  if (/not permitted/i.test(detail)) {
+    // Only root makes one; who may open one that is there may have started first.
+    const Fault = deviceExists(name) ? CryptcabError : NotThere;
+    return new Fault(
+      `may not open the tap ${name}: be root, or have one made by ip tuntap add ${name} mode tap user $USER`,
+    );
+  }
+  return new CryptcabError(
+    `cannot open the tap ${name}${detail ? ` (${detail})` : ''}: name another with ${optionName('plug')}`,
+  );
 }
 
 /** Why there is no plug into a tap that was there, for people. @param standing see OpenPlug */
@@ -132,19 +143,4 @@ function closesEmptyConnections(path: string): Promise<boolean> {
     socket.on('end', () => give(true)).on('error', () => give(false));
     socket.resume();
   });
-}
-
-/**
- * What a plug's first attempt comes to.
- * @returns what it waits for, in one line; undefined when it is in
- * @throws CryptcabError where waiting is of no use
- */
-export function firstAttempt(settled: Promise<void>): Promise<string | undefined> {
-  return settled.then(
-    () => undefined,
-    (error: unknown) => {
-      if (error instanceof NoAnswer) return error.marked;
-      throw error;
-    },
-  );
 }

@@ -207,8 +207,7 @@ class VdePlug implements Plug {
     const code = codeOf(failure);
     if (code === 'ENOENT')
       return new CryptcabError('vde_plug is not installed, or not on the PATH: install the package vdeplug');
-    if (code === 'EMFILE' || code === 'ENFILE')
-      return new CryptcabError(noSwitch(this.#locator, 'Too many open files'));
+    if (code === 'EMFILE' || code === 'ENFILE') return noSwitch(this.#locator, 'Too many open files');
     if (failure !== undefined) return new CryptcabError(`vde_plug does not start: ${messageOf(failure)}`);
     const last = says
       .trim()
@@ -217,7 +216,7 @@ class VdePlug implements Plug {
       ?.replace(/^(?:vde_plug: *|vde_open \S+: *|setpriv: *)/, '');
     if (/failed to execute vde_plug/.test(last ?? ''))
       return this.#why(Object.assign(new Error(), { code: 'ENOENT' }), '');
-    return new CryptcabError(noSwitch(this.#locator, last ?? ''));
+    return noSwitch(this.#locator, last ?? '');
   }
 
   #lost(why: CryptcabError, lived: number): void {

@@ -1,6 +1,6 @@
 import type { Link } from '../cable.js';
 import { Captures } from '../capture/captures.js';
-import { CryptcabError, messageOf } from '../error.js';
+import { CryptcabError, messageOf, TemporaryError } from '../error.js';
 import type { Io } from '../io-path.js';
 import { keyText } from '../keys/key-text.js';
 import { type Log, SeldomLog } from '../log.js';
@@ -8,13 +8,14 @@ import { openCable } from '../open-cable.js';
 import { openCore } from '../open-core.js';
 import { optionName } from '../options/name.js';
 import { Passages } from '../passages.js';
+import { firstAttempt, type Patience } from '../patience.js';
 import type { OpenPlug, PeerIdentity } from '../plug/plug.js';
-import { firstAttempt } from '../plug/trouble.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureOptions } from '../protocol/secure/terms.js';
 import { Attendance } from '../report/attendance.js';
 import { endReport, type PeerFacts } from '../report/report.js';
+import { Resolver } from '../resolve.js';
 import { deferred, type RunningClient, type Watcher } from '../running.js';
 import { keepTrying } from '../try-again.js';
 import { nobodyListens } from '../udp/knock.js';
@@ -60,6 +61,8 @@ export interface SecureClientConfiguration {
   /** Keys that both ends have, or the way to get some. */
   readonly keys: SecureKeys | Enrol;
   readonly keepalive: boolean;
+  /** `network` unless told. */
+  readonly patience?: Patience;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
   /** Told the keys of each handshake; nobody unless told. */
@@ -77,7 +80,7 @@ export interface SecureClientConfiguration {
  * @throws CryptcabError when the port cannot be had, or keys that are none
  */
 export async function startSecureClient(configuration: SecureClientConfiguration): Promise<RunningClient> {
-  const { log, server, keys } = configuration;
+  const { log, server, keys, patience = 'network' } = configuration;
   const core = await openCore();
   const pace = new EnrolPace();
   const seldom = new SeldomLog();
@@ -99,6 +102,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   let noMore = new AbortController();
   /** Before that, a plug that fails ends the client, which says so itself. */
   let pluggedIn = false;
+  let wasUp = false;
   const who = server.host;
 
   const cable = await openCable({
@@ -134,7 +138,11 @@ export async function startSecureClient(configuration: SecureClientConfiguration
         });
       },
       unreachable() {},
-      sendFailed: (why, times, lasts) => noteRefusal(log, seldom, why, times, lasts),
+      sendFailed(why, times, lasts) {
+        noteRefusal(log, seldom, why, times, lasts);
+        if (lasts && !wasUp && patience === 'nothing')
+          ended.reject(new TemporaryError(`cannot send to ${who}: ${why}`));
+      },
       failed: (error) => ended.reject(error),
     },
   });
@@ -185,20 +193,21 @@ export async function startSecureClient(configuration: SecureClientConfiguration
             log.info({ server: who, peer: peerText(to), port: link.port }, 'the cable is up');
             const address = remoteText(to.endpoint as Remote);
             attendance.up({ ...identityOf(to), address, cipher: 'secure' }, () => cable.counts(link));
+            wasUp = true;
             up.resolve();
           });
         },
         down(to, why) {
           const link = mine.linkOf(to);
-          const wasUp = link !== undefined && passages.over(link);
+          const hadPassed = link !== undefined && passages.over(link);
           if (why !== 'expired' && why !== 'goodbye') {
-            if (wasUp) attendance.interrupted(identityOf(to), why); // replaced by another, or at the end
+            if (hadPassed) attendance.interrupted(identityOf(to), why); // replaced by another, or at the end
             return;
           }
           const said =
             why === 'expired' ? 'nothing has come from the server for long' : 'the server said goodbye';
           log.info({ server: who, peer: peerText(to) }, `the cable is down: ${said}; calling it again`);
-          if (wasUp) attendance.down(identityOf(to), why);
+          if (hadPassed) attendance.down(identityOf(to), why);
           mine.wanted(to);
         },
         keyed() {
@@ -236,7 +245,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
       presharedKey?.fill(0);
     }
     peer = called;
-    firstAttempt(mine.plug(called, configuration.plug)).then(
+    firstAttempt(mine.plug(called, configuration.plug), patience).then(
       (waits) => {
         const link = mine.linkOf(called);
         if (waits !== undefined && !pluggedIn && link !== undefined) unplugged(link, waits);
@@ -285,16 +294,20 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     enrolling = (async () => {
       try {
         // While an enrolment is tried again, the keys that are there are tried on.
-        const got = await keepTrying(() => get(signal), {
-          signal,
-          random: Math.random,
-          failed: ({ marked: message }) => {
-            trouble = message;
-            const say = () => log.warn({}, `${message}; trying again`);
-            seldom.note(performance.now(), message, say);
-          },
-          goesOn: () => log.warn({}, `enrolled at ${who}: going on`),
-        }).catch((error: Error) => {
+        const once = patience === 'nothing' && side === undefined;
+        const attempt = once
+          ? get(signal)
+          : keepTrying(() => get(signal), {
+              signal,
+              random: Math.random,
+              failed: ({ marked: message }) => {
+                trouble = message;
+                const say = () => log.warn({}, `${message}; trying again`);
+                seldom.note(performance.now(), message, say);
+              },
+              goesOn: () => log.warn({}, `enrolled at ${who}: going on`),
+            });
+        const got = await attempt.catch((error: Error) => {
           if (side === undefined) throw error;
           if (!signal.aborted) seldom.note(performance.now(), 'enrol', () => log.warn({}, messageOf(error)));
         });
@@ -342,6 +355,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     enrol(keys);
   } else {
     try {
+      if (patience === 'nothing') await new Resolver(who, cable.local.address, log).look(abort.signal);
       call(keys);
     } catch (error) {
       await close();

@@ -1,4 +1,4 @@
-import { CryptcabError, codeOf, messageOf } from '../error.js';
+import { CryptcabError, codeOf, messageOf, TemporaryError } from '../error.js';
 import { optionName, optionWithValue } from '../options/name.js';
 import type { Remote } from '../protocol/remote.js';
 
@@ -68,7 +68,7 @@ export function cannotOpen(port: number, error: unknown, bind?: string): Cryptca
     case 'EAFNOSUPPORT':
     case 'EINVAL':
       if (bind === undefined) break;
-      return new CryptcabError(
+      return new TemporaryError(
         `this machine has no address ${bind}: give ${optionName('bind')} one that ip address shows here, or leave it away`,
       );
     case 'EADDRINUSE':

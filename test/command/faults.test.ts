@@ -133,14 +133,16 @@ test('port in use', async () => {
 
 test('no switch', () =>
   expectFault(
-    lab.host(0).start([...cryptcab, '-s', '/nonexistent.ctl', '-P', keyFile]),
+    lab.host(0).start([...cryptcab, '-s', '/nonexistent.ctl', '-P', keyFile, '--now']),
     1,
     /no switch to plug into at \/nonexistent\.ctl.*start vde_switch -s \/nonexistent\.ctl/,
   ));
 
 test('no switch, as a client', () =>
   expectFault(
-    lab.host(0).start([...cryptcab, '-s', '/nonexistent.ctl', '-P', keyFile, '-c', '127.0.0.1', '-p', '0']),
+    lab
+      .host(0)
+      .start([...cryptcab, '-s', '/nonexistent.ctl', '-P', keyFile, '-c', '127.0.0.1', '-p', '0', '--now']),
     1,
     /no switch to plug into at \/nonexistent\.ctl/,
   ));

@@ -191,7 +191,7 @@ describe.each([
       ['fd77:1::77', 'this machine has no address fd77:1::77'],
       ['fe80::77:2%nope', 'this machine has no address fe80::77:2%nope'],
     ])('%s, which is not there: one line, status 1', async (at, line) => {
-      const refused = host.cryptcab(['-P', key, '-c', host.link.hub4, '--bind', at]);
+      const refused = host.cryptcab(['-P', key, '-c', host.link.hub4, '--bind', at, '--now']);
       expect(await refused.exited).toBe(1);
       expect(refused.output).toContain(line);
       expect(refused.output.trim().split('\n')).toHaveLength(1);

@@ -162,6 +162,7 @@ describe.each(['native', 'portable'] as const)('%s', (io) => {
       '0',
       '-c',
       '127.0.0.1',
+      '--now',
     ]);
     expect(await none.exited).toBe(1);
     expect(none.output).toContain('no switch to plug into at /tmp/no/switch');

@@ -298,7 +298,7 @@ test('a tap that cannot be had: one line that says what to do', async () => {
   expect(await refuses(inUse)).toMatch(/: the tap tap0 is in use: end the program that has it/);
   const other = client.start([...ours, '-s', 'tap://v0', '-p', '7777']);
   expect(await refuses(other)).toMatch(/: v0 cannot be opened as a tap: it is a device of another kind/);
-  const open = [...cryptcab, '--io', 'native', '-x', '-s', 'tap://tap1', '-p', '7777'];
+  const open = [...cryptcab, '--io', 'native', '-x', '-s', 'tap://tap1', '-p', '7777', '--now'];
   // Somebody who may open the device of taps, and somebody who may not.
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all'];
   const nobodyWith = (mode: string) =>

@@ -29,6 +29,7 @@ const NONE: Settings = {
   threads: undefined,
   broadcastLimit: undefined,
   daemon: false,
+  now: false,
   user: undefined,
   pidFile: undefined,
   logFile: undefined,
