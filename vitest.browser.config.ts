@@ -20,7 +20,9 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/vitals',
   ],
   'a command line': [
+    'unit/configuration',
     'unit/debugger',
+    'unit/faces',
     'unit/for-people',
     'unit/options',
     'unit/secure-options',

@@ -9,6 +9,7 @@ import { root } from './setup.mjs';
 const PAGES = {
   'docs/options.md': optionsPage,
   'docs/man/cryptcab.1': () => manPage('cryptcab.1'),
+  'docs/man/cryptcab.toml.5': () => manPage('cryptcab.toml.5'),
   'docs/man/vde_cryptcab.1': () => manPage('vde_cryptcab.1'),
 };
 

@@ -1,5 +1,6 @@
 // The manual pages, as mdoc(7): templates in which a line that begins with @ stands for what the tables say.
 import { readFileSync } from 'node:fs';
+import { keysOf as keysOfFile } from '../../dist/src/cli/configuration.js';
 import { sentenceOf } from '../../dist/src/cli/help.js';
 import { COMMANDS } from '../../dist/src/options/commands.js';
 import { optionsOf, writtenAs } from '../../dist/src/options/spellings.js';
@@ -86,6 +87,25 @@ const commands = Object.entries(COMMANDS);
 const variables = (names) =>
   rows.filter(({ variable }) => variable !== undefined && (names ?? [variable]).includes(variable));
 
+/** The keys of a file, each by the name that is shown. */
+function keyItems() {
+  const shown = new Map();
+  for (const spelling of ['connect', 'serve'])
+    for (const [name, key] of keysOfFile(spelling)) if (!shown.has(key)) shown.set(key, name);
+  return Object.keys(OPTIONS)
+    .filter((key) => shown.has(key))
+    .map((key) => [`.It Ic ${shown.get(key)} = Ar ${valueOfKey(key)}`, ...described(OPTIONS[key])]);
+}
+
+function valueOfKey(key) {
+  const { value } = OPTIONS[key];
+  if (key === 'verbose') return '0 | 1 | 2 | 3 | 4';
+  if (value === undefined) return 'true | false';
+  return value.kind === 'number' || value.kind === 'port'
+    ? value.placeholder
+    : `\\(dq${value.placeholder}\\(dq`;
+}
+
 const PARTS = {
   synopsis: () =>
     commands.flatMap(([name, terms]) => ['.Nm', ...commandWords(name, terms).map((word) => `.${word}`)]),
@@ -107,6 +127,7 @@ const PARTS = {
       'vde_cryptcab',
       'vde_cryptcab',
     ),
+  keys: () => list(keyItems()),
   commands: () => list(commands.map(commandItem)),
   environment: (...names) =>
     list(

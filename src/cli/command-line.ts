@@ -3,10 +3,11 @@ import { hideKeys } from '../key-like.js';
 import { runCommand, type Said } from './commands.js';
 import { isDaemonChild, releaseParent, tellParent } from './daemon.js';
 import { limitText, unexpectedText } from './limits.js';
-import { Answer, parseOptions, type Settings, UsageError } from './options.js';
+import { Answer, ORIGINAL_NAME, parseOptions, type Settings, UsageError } from './options.js';
 import { name } from './program.js';
 import { print, say } from './say.js';
 import { VERSION } from './version.generated.js';
+import { readWords } from './words.js';
 
 /** What went wrong, in one line; only what nobody has foreseen shows where in the program it was. */
 function lineOf(error: unknown): string {
@@ -31,7 +32,20 @@ async function commandOf(words: readonly string[]): Promise<Said | undefined> {
 }
 
 /** What the command line asks for; text where that is all there is to do. */
-function readOptions(words: readonly string[], details: () => readonly string[]): Settings | string {
+async function readOptions(words: readonly string[], daemonChild: boolean): Promise<Settings | string> {
+  const [command, ...rest] = words;
+  if (name !== ORIGINAL_NAME && (command === 'up' || command === 'restart')) {
+    const standing = await import('./standing.js');
+    const { options, operands } = readWords(command, rest);
+    const [word] = operands as [string];
+    const settings = standing.settingsToRun(word, 'foreground' in options);
+    if (command === 'up') standing.refuseUp(word, settings);
+    else if (!daemonChild) await standing.end(word);
+    return settings;
+  }
+  // What it takes to run a cable is loaded when one is run.
+  const versionWanted = words.some((word) => word === '--version' || /^-\w*V/.test(word));
+  const details = versionWanted ? (await import('./details.js')).details : () => [];
   try {
     return parseOptions(name, VERSION, words, details);
   } catch (error) {
@@ -54,11 +68,7 @@ export async function runCommandLine(): Promise<number> {
       for (const fault of answer.faults) say(fault);
       return answer.status ?? (read && answer.faults.length === 0 ? 0 : 1);
     }
-    // What it takes to run a cable is loaded when one is run.
-    const details = words.some((word) => word === '--version' || /^-\w*V/.test(word))
-      ? (await import('./details.js')).details
-      : () => [];
-    const settings = readOptions(words, details);
+    const settings = await readOptions(words, daemonChild);
     if (typeof settings === 'string') return (await print(settings)) ? 0 : 1;
     const cable = await import('./cable.js');
     if (settings.daemon && !daemonChild) return await cable.runAsDaemon(settings, say);

@@ -39,6 +39,15 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
     case 'serve':
     case 'connect':
       return undefined;
+    case 'up':
+    case 'restart':
+      readWords(command, args);
+      return undefined; // a cable as well: command-line.ts runs it
+    case 'down': {
+      const [word = ''] = readWords(command, args).operands;
+      const ended = await (await import('./standing.js')).end(word);
+      return { out: '', faults: ended ? [] : [`${word} is not up`] };
+    }
     case 'help':
       return says((await import('./topics.js')).help(readWords(command, args).operands));
     case 'enroll': {

@@ -113,12 +113,14 @@ function withCable(given: Given, spelling: Spelling): Given {
 
 /**
  * What options ask for.
+ * @param base the directory that paths are found from; the working directory when undefined
  * @throws UsageError for options that do not go together
  */
-export function settingsOf(line: Line, spelling: Spelling): Settings {
+export function settingsOf(line: Line, spelling: Spelling, base?: string): Settings {
   const given = withCable(line.given, spelling);
   refuse(given, spelling);
   const { keyDirectory, localPort } = given;
+  const absolute = (path: string) => pathFrom(base, path);
   const { default: usualPort, connectDefault } = OPTIONS.localPort;
   return {
     socket: given.plug?.includes('://') ? given.plug : absolute(given.plug ?? OPTIONS.plug.default),
@@ -139,7 +141,7 @@ export function settingsOf(line: Line, spelling: Spelling): Settings {
     user: given.user,
     pidFile: given.pidFile === undefined ? undefined : absolute(given.pidFile),
     logFile: given.logFile === undefined ? undefined : absolute(given.logFile),
-    secure: given.secure && secureSettings(given),
+    secure: given.secure && secureSettings(given, absolute),
     classic: given.classic !== true,
     verbosity: given.quiet ? -1 : line.verbosity,
   };
@@ -162,9 +164,9 @@ function refuse(given: Given, spelling: Spelling): void {
 }
 
 /** A path as it is found from anywhere: a daemon changes its directory. */
-function absolute(path: string): string {
+function pathFrom(base: string | undefined, path: string): string {
   try {
-    return resolve(path);
+    return base === undefined ? resolve(path) : resolve(base, path);
   } catch {
     throw new UsageError(
       `the working directory is gone, and '${path}' is a path from there: change to another directory`,
@@ -172,7 +174,7 @@ function absolute(path: string): string {
   }
 }
 
-function secureSettings(given: Given): SecureSettings {
+function secureSettings(given: Given, absolute: (path: string) => string): SecureSettings {
   const file = (path: string | undefined) => (path === undefined ? undefined : absolute(path));
   return {
     keyFile: file(given['secure.privateKey']),

@@ -29,12 +29,24 @@ const same = (a: Stats, b: Stats) => a.ino === b.ino && a.dev === b.dev;
  * @throws CryptcabError when it is a running instance's, or no pid file
  */
 export function checkPidFile(path: string): void {
+  const pid = runningPid(path);
+  if (pid !== undefined)
+    throw new CryptcabError(
+      `this is running already, as process ${pid} with the pid file ${path}: end that, or name another with --pidfile`,
+    );
+}
+
+/**
+ * The process of the running instance that has this pid file; undefined where there is none.
+ * @throws CryptcabError when it is no pid file
+ */
+export function runningPid(path: string): number | undefined {
   let fd: number;
   try {
     checkLinks(path);
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw new CryptcabError(
       `cannot use the pid file ${path}: ${messageOf(error)}; name another with --pidfile`,
     );
@@ -48,10 +60,7 @@ export function checkPidFile(path: string): void {
         `the pid file ${path} is there and holds no process id: remove it, or name another with --pidfile`,
       );
     const pid = Number(text);
-    if (isHeld(pid, stat))
-      throw new CryptcabError(
-        `this is running already, as process ${pid} with the pid file ${path}: end that, or name another with --pidfile`,
-      );
+    return isHeld(pid, stat) ? pid : undefined;
   } finally {
     closeSync(fd);
   }

@@ -19,6 +19,8 @@ const PEER = {
   placeholder: 'PEER',
   what: 'a peer: its name, its public key or the beginning of it, or the address of a classic client',
 } as const;
+const NAMED = { placeholder: 'NAME', what: 'the name of one cable', kind: 'name' } as const;
+const FOREGROUND = { foreground: { text: 'stay in the foreground, as a service does' } } as const;
 
 /** Shells that options can be completed in. */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
@@ -106,6 +108,13 @@ export const COMMANDS = {
     },
     operands: { ...PEER, placeholder: '[PEER]', least: 0 },
   },
+  up: {
+    text: 'makes the cable of /etc/cryptcab/NAME.toml, in the background; see cryptcab.toml(5)',
+    options: FOREGROUND,
+    operands: NAMED,
+  },
+  down: { text: 'ends that cable', operands: NAMED },
+  restart: { text: 'ends that cable, if it is up, and makes it anew', operands: NAMED },
   keygen: { text: 'makes a private key' },
   pubkey: { text: 'prints the public key of the private key on standard input' },
   genpsk: { text: 'makes a preshared key' },

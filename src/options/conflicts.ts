@@ -84,9 +84,9 @@ function otherCable(key: OptionKey, wish: Wish): string | undefined {
 function otherWire(key: OptionKey, wish: Wish): string | undefined {
   const { cable, instead } = rows[key];
   const name = nameOf(key, wish);
-  const classic = nameOf('speaksClassic', wish);
+  const classic = optionWithValue('speaksClassic', libraryName('speaksClassic', wish.end));
   if (cable === 'secure' && !wish.given.has('secure'))
-    return `${name} is for the secure cable: leave ${classic} or ${name} away`;
+    return `${name} is for the secure cable: leave ${nameOf('speaksClassic', wish)} or ${name} away`;
   if (cable !== 'classic' || wish.given.has('speaksClassic')) return undefined;
   const hint = instead === undefined || wish.end === 'server' ? `leave ${name} away` : instead;
   return `${name} is of the classic protocol: add ${classic}, or ${hint}`;

@@ -30,7 +30,7 @@ export function nearWord(word: string, known: readonly string[]): string | undef
   const most = word.length < 5 ? 1 : 2;
   const [nearest] = known
     .map((one) => ({ one, by: slips(word, one) }))
-    .filter(({ one, by }) => by <= most && by < one.length - 1)
+    .filter(({ one, by }) => by <= most && by < one.length)
     .sort((a, b) => a.by - b.by);
   return nearest?.one;
 }

@@ -395,6 +395,12 @@ export const OPTIONS = {
     text: 'where control sockets lie, in `cryptcab/`',
     more: 'A unit of systemd has them in `$RUNTIME_DIRECTORY`. See [control.md](control.md).',
   },
+  configurationDirectory: {
+    variable: 'CRYPTCAB_CONFIG_DIR',
+    face: 'command',
+    otherwise: '`/etc/cryptcab`',
+    text: 'where `up`, `down` and `restart` find NAME.toml',
+  },
   temporaryDirectory: {
     variable: 'TMPDIR',
     face: 'command',

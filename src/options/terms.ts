@@ -139,7 +139,7 @@ export interface CommandTerms {
     /** It is one of these. */
     readonly choices?: readonly string[];
     /** What it is otherwise, where a shell can complete it. */
-    readonly kind?: 'server' | 'topic' | 'files';
+    readonly kind?: 'server' | 'topic' | 'files' | 'name';
     /** How many there are at least; 1 unless told. */
     readonly least?: number;
     /** And at most; 1 unless told. */

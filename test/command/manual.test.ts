@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { keysOf } from '../../src/cli/configuration.js';
 import { rows } from '../../src/cli/names.js';
 import { optionsOf, writtenAs } from '../../src/options/spellings.js';
 
@@ -13,7 +14,7 @@ function run(program: string, ...args: string[]): { status: number | null; out: 
   return { status, out: stdout, err: stderr };
 }
 
-describe.each(['cryptcab.1', 'vde_cryptcab.1'])('%s', (name) => {
+describe.each(['cryptcab.1', 'vde_cryptcab.1', 'cryptcab.toml.5'])('%s', (name) => {
   test('mandoc finds nothing wrong with it', () => {
     // Pages of other programs need not be installed.
     const { out, err } = run('mandoc', '-T', 'lint', path(name));
@@ -27,6 +28,14 @@ describe.each(['cryptcab.1', 'vde_cryptcab.1'])('%s', (name) => {
     const { status, out, err } = run('man', '--warnings', '-l', path(name));
     expect({ status, err }).toEqual({ status: 0, err: '' });
     expect(out).toMatch(/^NAME$/m);
+    if (name === 'cryptcab.toml.5') {
+      for (const spelling of ['serve', 'connect'] as const)
+        for (const key of new Set(keysOf(spelling).values())) {
+          const { today, long } = rows[key];
+          expect(out).toMatch(new RegExp(`^ +${today ?? long} = `, 'm'));
+        }
+      return;
+    }
     const spellings =
       name === 'cryptcab.1' ? (['serve', 'connect', 'options'] as const) : (['vde_cryptcab'] as const);
     for (const spelling of spellings)

@@ -3,6 +3,7 @@ import {
   COMMAND_WORDS,
   type CommandWords,
   firstWords,
+  LIST_NAMES,
   type OptionWord,
   ORIGINAL,
   PROGRAMS,
@@ -44,7 +45,11 @@ function valueCases(command: string, options: readonly OptionWord[]): string[] {
 }
 
 /** What else than words follows the options; it is completed unless an option is begun. */
-const OTHERS = { files: 'compopt -o default', server: 'COMPREPLY=($(compgen -A hostname -- "$cur"))' };
+const OTHERS = {
+  files: 'compopt -o default',
+  server: 'COMPREPLY=($(compgen -A hostname -- "$cur"))',
+  name: `COMPREPLY=($(compgen -W "$(${LIST_NAMES})" -- "$cur"))`,
+};
 
 /** The case of a command: the words that it has. */
 function wordCase({ name, options, operands }: CommandWords): string {

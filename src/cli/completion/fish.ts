@@ -1,4 +1,12 @@
-import { CABLE, COMMAND_WORDS, type CommandWords, firstWords, type OptionWord, ORIGINAL } from './words.js';
+import {
+  CABLE,
+  COMMAND_WORDS,
+  type CommandWords,
+  firstWords,
+  LIST_NAMES,
+  type OptionWord,
+  ORIGINAL,
+} from './words.js';
 
 /** A text as one word of fish. */
 const quoted = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
@@ -29,6 +37,7 @@ const complete = (when: string, rest: string) => `complete -c cryptcab -n ${quot
 /** What completes what follows the options of a command. */
 function operandWords(operands: NonNullable<CommandWords['operands']>): string {
   if (operands === 'files') return '-F';
+  if (operands === 'name') return `-a ${quoted(`(sh -c ${quoted(LIST_NAMES)})`)}`;
   return `-a ${quoted(operands === 'server' ? '(__fish_print_hostnames)' : operands.join(' '))}`;
 }
 

@@ -22,8 +22,8 @@ export interface CommandWords {
   readonly name: CommandName;
   readonly text: string;
   readonly options: readonly OptionWord[];
-  /** What follows the options, where a shell can complete it: one of these, or files, or a server. */
-  readonly operands: readonly string[] | 'files' | 'server' | undefined;
+  /** What follows the options, where a shell can complete it: one of these, or files, a server, or the name of a cable with a file. */
+  readonly operands: readonly string[] | 'files' | 'server' | 'name' | undefined;
 }
 
 export const PROGRAMS = ['cryptcab', 'vde_cryptcab'] as const;
@@ -83,6 +83,9 @@ function optionWord(
 ): OptionWord {
   return { short, long, value: option.value, text: plain(sentenceOf(option, spelling)), again };
 }
+
+/** A command of the shell that lists cables that have a file. */
+export const LIST_NAMES = `ls "\${CRYPTCAB_CONFIG_DIR:-/etc/cryptcab}" 2>/dev/null | sed -n 's/\\.toml$//p'`;
 
 /** A text as one word of a shell. */
 export function quoted(text: string): string {

@@ -2,6 +2,7 @@ import {
   CABLE,
   type CommandWords,
   firstWords,
+  LIST_NAMES,
   type OptionWord,
   ORIGINAL,
   PROGRAMS,
@@ -44,6 +45,7 @@ function specifications(option: OptionWord): string[] {
 
 function operandSpecification(operands: NonNullable<CommandWords['operands']>): string {
   if (operands === 'files') return "'*:file:_files'";
+  if (operands === 'name') return quoted(`1:name:{compadd -- $(${LIST_NAMES.replaceAll(':', '\\:')})}`);
   return quoted(operands === 'server' ? '1:host:_hosts' : `1: :(${operands.join(' ')})`);
 }
 
