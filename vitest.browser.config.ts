@@ -28,6 +28,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/secure-options',
     'unit/spelling',
     'unit/key-like',
+    'unit/notices',
     'unit/option-names',
     'unit/option-table',
     'unit/words',

@@ -21,6 +21,7 @@ import { KeyFiles } from './key-files.js';
 import { type KeyLog, openKeyLog } from './key-log.js';
 import { carrier, carry, endpointOf, enrolment } from './keys-by-ssh.js';
 import { type LogTarget, openLog } from './logger.js';
+import { noticesFor, watchers } from './notices.js';
 import type { SecureSettings, Settings } from './options.js';
 import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
 import { Service, takeSupervisor } from './service.js';
@@ -117,7 +118,7 @@ async function startAsServer(
     ...wireTap(settings.verbosity, log),
   });
   secure?.privateKey.fill(0); // the machine has a copy
-  const control = await openEndControl(running, log);
+  const control = await openEndControl(running, log, undefined, settings.name);
   log.info({ port: running.local.port, switch: settings.socket }, 'waiting for clients');
   return {
     ...running,
@@ -225,7 +226,7 @@ async function startAsClient(
           log,
           watcher,
         );
-  const control = await openEndControl(running, log);
+  const control = await openEndControl(running, log, undefined, settings.name);
   return {
     ...running,
     async close() {
@@ -300,6 +301,8 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   if (state !== undefined) makeStateDirectory(state, user);
   const { log, reopen, close } = await openLog(settings.verbosity, logTarget(settings, daemon));
   const service = await Service.open(daemon ? undefined : supervisor, settings.connect?.host, log);
+  const notices = noticesFor(settings);
+  const watcher = watchers(service.watcher, notices);
   let files: KeyFiles | undefined;
   const stopped = deferred();
   const stopping = new AbortController();
@@ -345,8 +348,8 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       const { connect } = settings;
       const begin = () =>
         connect === undefined
-          ? startAsServer(settings, keys, state, keyLog, log, service.watcher)
-          : startAsClient(settings, connect, carried, keys, keyLog, log, service.watcher, stopping.signal);
+          ? startAsServer(settings, keys, state, keyLog, log, watcher)
+          : startAsClient(settings, connect, carried, keys, keyLog, log, watcher, stopping.signal);
       const waits = (why: string) => {
         service.waits(why);
         if (settled !== undefined) return;
@@ -364,6 +367,8 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
             goesOn: () => log.warn({}, 'it is there now: going on'),
           });
       if (ending) return;
+      notices?.watch(running);
+      if (connect === undefined) notices?.serving(running.local.port, settings.socket);
       const { ready, ended, up, trouble } = running;
       service.upWhen(up, trouble);
       process.on('SIGUSR2', () => sayStatistics(running as Running, log.child({}, { level: 'info' })));

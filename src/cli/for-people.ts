@@ -25,7 +25,7 @@ export function printable(text: string): string {
 }
 
 /** A time of this place's, to the millisecond. */
-function clockText(time: number): string {
+export function clockText(time: number): string {
   const date = new Date(time);
   const two = (number: number) => String(number).padStart(2, '0');
   const seconds = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');

@@ -16,6 +16,10 @@ export { Answer, UsageError };
 
 /** What the command line asks for. */
 export interface Settings {
+  /** What `cryptcab status` calls this end; it finds a name itself when undefined. */
+  readonly name?: string;
+  /** Whether somebody at a terminal is told in lines when a cable comes and goes. */
+  readonly tells?: true;
   /** A switch's directory, absolute, or another VDE network locator. */
   readonly socket: string;
   readonly port: number;
@@ -144,6 +148,7 @@ export function settingsOf(line: Line, spelling: Spelling, base?: string): Setti
     secure: given.secure && secureSettings(given, absolute),
     classic: given.classic !== true,
     verbosity: given.quiet ? -1 : line.verbosity,
+    ...(styleOf(spelling) === 'named' && given.quiet !== true && { tells: true as const }),
   };
 }
 

@@ -15,6 +15,11 @@ export function standardError(ofLog: typeof lostLine): LineSink {
   return sink;
 }
 
+/** Writes a whole line on standard error, in its turn. */
+export function writeLine(line: string): void {
+  sink.write(line);
+}
+
 /** Says a line to the person who started the program; options may stand in marks. */
 export function say(line: string): void {
   // The journal has the name already.

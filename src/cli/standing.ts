@@ -42,7 +42,7 @@ function pidFileOf(name: string, settings: Pick<Settings, 'user' | 'pidFile'>): 
  */
 export function settingsToRun(word: string, foreground: boolean): Settings {
   const { name, settings } = readConfiguration(word);
-  return { ...settings, pidFile: pidFileOf(name, settings), daemon: !foreground };
+  return { ...settings, name, pidFile: pidFileOf(name, settings), daemon: !foreground };
 }
 
 /** @throws CryptcabError when a cable is up */

@@ -1,4 +1,5 @@
 // `cryptcab serve` and `cryptcab connect` as somebody types them.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -102,4 +103,41 @@ test('up, restart and down of cables that have a file', async () => {
   expect(await run(client, 'down', 'far')).toEqual({ status: 1, said: 'cryptcab: far is not up' });
   expect(await run(hub, 'down', 'hub')).toEqual(DONE);
   expect(readdirSync(hub.runtimeDirectory, { recursive: true })).toEqual(['cryptcab']);
+});
+
+test('at a terminal: up with what, gone and why, back; elsewhere nothing of it', async () => {
+  const key = (name: string) => {
+    const file = join(lab.directory, name);
+    const [program, ...first] = cryptcab;
+    writeFileSync(file, execFileSync(program as string, [...first, 'keygen']), { mode: 0o600 });
+    const pub = execFileSync(program as string, [...first, 'pubkey'], { input: readFileSync(file) });
+    return { file, pub: String(pub).trim() };
+  };
+  const [hubKey, clientKey] = [key('hub.key'), key('client.key')];
+  const peers = join(lab.directory, 'peers');
+  writeFileSync(peers, `${clientKey.pub} name=alice\n`);
+  const atTerminal = (host: Host, ...words: string[]) =>
+    host.start(['script', '-qfc', [...cryptcab, ...words, '-s', host.switchPath].join(' '), '/dev/null']);
+  const serving = () => atTerminal(hub, 'serve', '--key', hubKey.file, '--peers', peers);
+  const server = serving();
+  await server.prints(/\] serving UDP port 7667 on /, 30_000);
+  const words = ['connect', client.link.hub4, '--key', clientKey.file, '--peer', hubKey.pub];
+  const cable = atTerminal(client, ...words);
+  await cable.prints(
+    /\] the cable is up: secure, 10\.77\.1\.1:7667, MTU 1500, [\d.]+ ms there and back/,
+    30_000,
+  );
+  await server.prints(/\] alice is up: secure, 10\.77\.1\.2:\d+, MTU 1500, [\d.]+ ms there and back/, 30_000);
+  await server.stop('SIGHUP');
+  await cable.prints(/\] the cable is down: the server said goodbye; calling it again/, 30_000);
+  const again = serving();
+  await cable.prints(/\] the cable is back after \d+ s: secure, 10\.77\.1\.1:7667/, 60_000);
+  await again.prints(/\] alice is up: secure/, 30_000);
+  cable.write('\u0003');
+  expect(await cable.exited).toBe(0);
+  await again.prints(/\] alice is gone: it said goodbye/, 30_000);
+  const quiet = command(client, words);
+  await again.prints(/\] alice is back after \d+ s: secure/, 30_000);
+  expect(await quiet.stop()).toBe(0);
+  expect(quiet.output).not.toMatch(/the cable is up/);
 });
