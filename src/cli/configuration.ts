@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import { CryptcabError, codeOf, messageOf } from '../error.js';
+import { codeOf, messageOf } from '../error.js';
 import { hideKeys, mayBeKey } from '../key-like.js';
 import { nearWord } from '../options/near.js';
 import { optionsOf, type Spelling, writtenAs } from '../options/spellings.js';
@@ -44,7 +44,7 @@ export function fileOf(
 
 /**
  * Reads the file of a cable.
- * @throws CryptcabError with the file, the line and the key that is wrong
+ * @throws UsageError with the file, the line and the key that is wrong
  */
 export function readConfiguration(word: string): Configuration {
   const { name, file } = fileOf(word);
@@ -52,7 +52,7 @@ export function readConfiguration(word: string): Configuration {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new CryptcabError(
+    throw new UsageError(
       codeOf(error) === 'ENOENT'
         ? `there is no file ${file}: write it, see man cryptcab.toml`
         : `cannot read ${file}: ${messageOf(error)}`,
@@ -71,7 +71,7 @@ export function settingsIn(text: string, file: string): Settings {
     if (!(error instanceof TomlError)) throw error;
     // Further lines of it repeat the file's, which may hold anything.
     const [first = ''] = error.message.split('\n');
-    throw new CryptcabError(
+    throw new UsageError(
       `${file}, line ${error.line}: ${hideKeys(first.replace(/^Invalid TOML document: /, ''))}`,
     );
   }
@@ -94,7 +94,7 @@ export function settingsIn(text: string, file: string): Settings {
     if (!(error instanceof UsageError)) throw error;
     const [, key] = /^'([\w-]+)'/.exec(error.message) ?? [];
     if (at === '' && key !== undefined && key in table) at = `, line ${lineOf(text, key)}`;
-    throw new CryptcabError(`${file}${at}: ${error.message}`);
+    throw new UsageError(`${file}${at}: ${error.message}`);
   }
 }
 

@@ -92,7 +92,7 @@ test('up, restart and down of cables that have a file', async () => {
   // A file that is wrong ends nothing.
   writeFileSync(join(files, 'far.toml'), `${far}kye = "client.key"\n`);
   expect(await run(client, 'restart', 'far')).toEqual({
-    status: 1,
+    status: 2,
     said: expect.stringMatching(/far\.toml, line 3: 'kye' is no key: did you mean 'key'\?$/),
   });
   await client.reaches(hub.inner);

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { fileOf, keysOf, readConfiguration, settingsIn } from '../../src/cli/configuration.js';
 import { rows, speak } from '../../src/cli/names.js';
-import { parseOptions, type Settings } from '../../src/cli/options.js';
-import { CryptcabError } from '../../src/error.js';
+import { parseOptions, type Settings, UsageError } from '../../src/cli/options.js';
 import { optionsOf } from '../../src/options/spellings.js';
 
 afterEach(() => speak('options'));
@@ -18,7 +17,7 @@ function fault(text: string): string {
   try {
     settingsIn(text, FILE);
   } catch (error) {
-    expect(error).toBeInstanceOf(CryptcabError);
+    expect(error).toBeInstanceOf(UsageError);
     expect((error as Error).message).not.toMatch(/\n/);
     return (error as Error).message;
   }
