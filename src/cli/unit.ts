@@ -45,7 +45,7 @@ After=network.target
 
 [Service]
 Type=notify
-ExecStart=${command} up %i
+ExecStart=${command} up --foreground %i
 ExecReload=/bin/kill -HUP $MAINPID
 # It waits for what is not there yet, and is ready when frames can pass.
 TimeoutStartSec=infinity

@@ -1,5 +1,5 @@
 // The unit, run by a real systemd: ready only when the cable is up, reload, watchdog, restart, stop.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Host, Lab } from '../../lab/lab.js';
@@ -19,7 +19,7 @@ let serverKey: string;
 /** What the unit runs here. */
 function write(words: readonly string[], more = ''): void {
   const command = ['/run/node', '/run/program/dist/src/cli/main.js'];
-  const text = unitText(undefined, command.join(' ')).replace(' up %i', ` ${words.join(' ')}`);
+  const text = unitText(undefined, command.join(' ')).replace(' up --foreground %i', ` ${words.join(' ')}`);
   writeFileSync(join(systemd.units, 'cryptcab@.service'), text.replace('[Install]', `${more}\n[Install]`));
   systemd.run('systemctl', 'daemon-reload');
 }
@@ -93,6 +93,23 @@ test('a wrong command line is not tried again and again', async () => {
   expect(systemd.try('systemctl', 'start', UNIT).status).toBe(1);
   await systemd.shows(UNIT, 'ActiveState', /^failed$/);
   expect(systemd.show(UNIT, 'NRestarts')).toBe('0');
+});
+
+test('a cable with a file is run by its name; a file that is wrong is not tried again and again', async () => {
+  const server = hub.cryptcab(['-P', serverKey, '-v']);
+  await server.prints(/waiting for clients/);
+  const directory = join(client.runDirectory, 'configuration');
+  mkdirSync(directory);
+  const file = `connect = "${client.link.hub4}"\nclassic = true\npreshared = "/run/key"\non = "/run/switch"\n`;
+  writeFileSync(join(directory, 'lab.toml'), file);
+  write(['up', '--foreground', '%i'], '[Service]\nEnvironment=CRYPTCAB_CONFIG_DIR=/run/configuration\n');
+  systemd.run('systemctl', 'start', UNIT);
+  await systemd.shows(UNIT, 'StatusText', /^up with 10\.77\.1\.1:7667/);
+  writeFileSync(join(directory, 'lab.toml'), `${file}prt = 1\n`);
+  expect(systemd.try('systemctl', 'restart', UNIT).status).toBe(1);
+  await systemd.shows(UNIT, 'ActiveState', /^failed$/);
+  expect(systemd.show(UNIT, 'NRestarts')).toBe('0');
+  expect(systemd.run('journalctl', '--no-pager', '-u', UNIT)).toMatch(/lab\.toml, line 5: 'prt' is no key/);
 });
 
 test('the unit is well formed, and gives little away', () => {
