@@ -58,18 +58,24 @@ const FEW = `  cryptcab serve                  on one machine
   cryptcab connect USER@HOST      on the other one, which may ssh to the first`;
 
 /** The commands, and what to type first. */
-function commandList(): string {
-  return `${WHAT}
+const commandList = (commands: readonly (readonly [string, string])[]) => `${WHAT}
 
 ${FEW}
 
 Commands:
-${columns(names.map((name) => [name, terms(name).text]))}`;
-}
+${columns(commands)}`;
 
-/** What `cryptcab` says by itself. */
+/** What `cryptcab` says by itself: commands of two words in a line for the first of these. */
 export function shortHelp(): string {
-  return `${commandList()}
+  const commands = names.map((name): [string, string] => {
+    const [first = '', second] = name.split(' ');
+    if (second === undefined) return [name, terms(name).text.replace(/[;:].*/, '')];
+    const seconds = names.flatMap((other) =>
+      other.startsWith(`${first} `) ? [other.slice(first.length + 1)] : [],
+    );
+    return [first, `${seconds.join(', ')}: see cryptcab help ${first}`];
+  });
+  return `${commandList([...new Map(commands)])}
 
 cryptcab COMMAND --help explains a command and its options.
 cryptcab --help lists all options.
@@ -78,7 +84,7 @@ cryptcab --help lists all options.
 
 /** What precedes the options in the list of all. */
 export function helpBefore(): string {
-  return `${commandList()}
+  return `${commandList(names.map((name) => [name, terms(name).text]))}
 
 Without a command the options alone make a cable, as those of vde_cryptcab do:
 with -c it is a client, without a server; with --secure it is the secure cable,

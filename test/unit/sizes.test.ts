@@ -53,7 +53,7 @@ describe('docs/mtu.md', () => {
     expect(told(cable)).toEqual([1_472, 1_452].map((datagram) => longestFrame(suite, datagram) - ETHERNET));
   });
 
-  test('`--secure`', async () => {
+  test('secure', async () => {
     const core = await Core.load();
     const session = core.openSession() as number;
     core.installKeypair(session, 0, { send: numbered(32), receive: numbered(32), local: 1, remote: 2 });
@@ -66,7 +66,7 @@ describe('docs/mtu.md', () => {
       for (const { index } of slots) core.ring.release(index);
       return slots.map(({ length }) => length);
     };
-    const [four, six] = told('`--secure`') as [number, number];
+    const [four, six] = told('secure') as [number, number];
     expect(four).toBe(six); // the same size with either family
     expect(datagrams(four + ETHERNET)).toEqual([1_452]);
     expect(datagrams(four + ETHERNET + 1)).toHaveLength(2);
