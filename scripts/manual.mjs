@@ -11,6 +11,7 @@ const PAGES = {
   'docs/man/cryptcab.1': () => manPage('cryptcab.1'),
   'docs/man/cryptcab.toml.5': () => manPage('cryptcab.toml.5'),
   'docs/man/vde_cryptcab.1': () => manPage('vde_cryptcab.1'),
+  'docs/man/cryptcab-peers.5': () => manPage('cryptcab-peers.5'),
 };
 
 const check = process.argv[2] === '--check';

@@ -73,7 +73,8 @@ export async function openEndControl(
   };
   let control = await open();
   if (typeof control === 'string') {
-    const lacks = 'enrol' in running ? 'clients cannot enrol by ssh, and ' : '';
+    const enrols = 'enrol' in running && running.report().mode !== 'classic';
+    const lacks = enrols ? 'clients cannot enrol by ssh, and ' : '';
     log.warn({}, `no control socket, so ${lacks}cryptcab status does not show this end: ${control}`);
     return undefined;
   }

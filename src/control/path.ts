@@ -100,7 +100,7 @@ export function* controlPaths(
       continue;
     }
     try {
-      prepare(directory, user);
+      prepare(directory);
     } catch (error) {
       yield { fault: `cannot make ${directory}: ${messageOf(error)}` };
       continue;
@@ -109,9 +109,12 @@ export function* controlPaths(
   }
 }
 
-/** Makes a directory that nobody else writes in. Root's has directories of other users' units in it, who have to get there. */
-function prepare(directory: string, user: number | undefined): void {
-  const mode = user === 0 ? 0o711 : 0o700;
+/** Where systemd makes directories for units of all users, who have to get there. */
+const OF_UNITS = '/run/cryptcab';
+
+/** Makes a directory that nobody else writes in. */
+function prepare(directory: string): void {
+  const mode = directory === OF_UNITS ? 0o711 : 0o700;
   try {
     mkdirSync(directory, { mode });
   } catch (error) {

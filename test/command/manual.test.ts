@@ -14,7 +14,15 @@ function run(program: string, ...args: string[]): { status: number | null; out: 
   return { status, out: stdout, err: stderr };
 }
 
-describe.each(['cryptcab.1', 'vde_cryptcab.1', 'cryptcab.toml.5'])('%s', (name) => {
+/** The command lines whose options a page has. */
+const SPELLINGS = {
+  'cryptcab.1': ['serve', 'connect', 'options'],
+  'vde_cryptcab.1': ['vde_cryptcab'],
+  'cryptcab.toml.5': [],
+  'cryptcab-peers.5': [],
+} as const;
+
+describe.each(Object.keys(SPELLINGS) as (keyof typeof SPELLINGS)[])('%s', (name) => {
   test('mandoc finds nothing wrong with it', () => {
     // Pages of other programs need not be installed.
     const { out, err } = run('mandoc', '-T', 'lint', path(name));
@@ -36,9 +44,7 @@ describe.each(['cryptcab.1', 'vde_cryptcab.1', 'cryptcab.toml.5'])('%s', (name) 
         }
       return;
     }
-    const spellings =
-      name === 'cryptcab.1' ? (['serve', 'connect', 'options'] as const) : (['vde_cryptcab'] as const);
-    for (const spelling of spellings)
+    for (const spelling of SPELLINGS[name])
       for (const key of optionsOf(spelling, rows))
         for (const long of writtenAs(spelling, rows[key]).long) expect(out).toContain(`--${long}`);
   });

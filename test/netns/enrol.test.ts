@@ -1,6 +1,6 @@
 // Enrolment by ssh: a real sshd, a server with --secure beside it, and a client that has nothing but a login.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { transfer } from '../../lab/checks.js';
@@ -85,10 +85,18 @@ test('a client with nothing but a login gets a cable; nothing is left on a disk,
   expect(received.sha256).toBe(sent.sha256);
   const table = hub.start([...cryptcab, 'status']);
   expect(await table.exited).toBe(0);
-  expect(table.output).toMatch(/ (?:native|portable) \(|portable *$/m); // how it moves frames
+  expect(table.output).toMatch(/ I\/O +(?:native|portable)/); // how it moves frames
   expect(table.output).toMatch(
-    /^server +peer +address +port +sealed .* io *\n +7667 +\S+… +10\.77\.1\.2:7667 +open +\d+ /,
+    /\npeer +state +for +address +port +rtt .*\n\S+… +up +\d+ \S+ +10\.77\.1\.2:\d+ +open /,
   );
+  const peers = hub.start([...cryptcab, 'peers', '--json']);
+  expect(await peers.exited).toBe(0);
+  const { origin, up, heard } = JSON.parse(peers.output);
+  expect(origin).toEqual({
+    ...{ how: 'ssh', user: userInfo().username, address: '10.77.1.2' },
+    at: expect.stringMatching(/^\d{4}-.*Z$/),
+  });
+  expect({ up, heard }).toEqual({ up: true, heard: expect.any(String) });
   expect(await cable.stop()).toBe(0);
   expect(await server.stop()).toBe(0);
   const more = () => files().filter((name) => !before.includes(name));
@@ -248,7 +256,7 @@ test('a second server does not take the control socket of the first, and runs wi
   // Another network namespace, where the UDP port is free, and the same runtime directory.
   const second = client.cryptcab(['--secure', '-v'], { XDG_RUNTIME_DIR: hub.runtimeDirectory });
   await second.prints(
-    /no control socket, .*another server has the control socket \S+7667\.sock: end it, or choose/,
+    /no control socket, .*another end has the control socket \S+7667\.sock: end it, or choose/,
   );
   await second.prints(/waiting for clients/);
   expect(await second.stop()).toBe(0);

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Host, Lab } from '../../lab/lab.js';
+import { cryptcab, type Host, Lab } from '../../lab/lab.js';
 import { type Process, until } from '../../lab/process.js';
 import { type End, makeEnd, Peers, startSecureClient } from '../../lab/secure-keys.js';
 import { type Sshd, startSshd } from '../../lab/sshd.js';
@@ -76,6 +76,10 @@ describe.each(['native', 'portable'] as const)('%s', (io) => {
     console.log(`${io}, server ended by ${signal}: clients are back after ${times.join(', ')} ms`);
     for (const ms of times) expect(ms).toBeLessThan(10_000); // 15 s of silence would have to pass otherwise
     expect(serving.output).not.toContain('enrolled a peer');
+    const list = hub.start([...cryptcab, 'peers', '--json']);
+    expect(await list.exited).toBe(0);
+    const how = list.output.match(/"origin":\{"how":"ssh","user":"\w+","address":"[\d.]+"/g);
+    expect(how).toHaveLength(2); // who enrolled, and how, is kept
     expect(serving.output.match(/peer is up/g)).toHaveLength(4);
   });
 });
