@@ -91,8 +91,8 @@ export function* controlPaths(
   { user, unit, roots }: Place = controlPlace(),
 ): Generator<ControlPath> {
   const directories = roots.filter((root) => isOwn(root, user)).map((root) => join(root, 'cryptcab'));
-  // systemd has made it, and makes it anew when the unit starts again.
-  if (unit !== undefined && isOwn(dirname(unit), 0)) directories.unshift(unit);
+  // In a directory that nobody else has, nobody else puts another one in its place.
+  if (unit !== undefined && [0, user].some((owner) => isOwn(dirname(unit), owner))) directories.unshift(unit);
   for (const directory of directories) {
     const path = join(directory, `${name}.sock`);
     if (Buffer.byteLength(path) > PATH_BYTES) {

@@ -1,5 +1,6 @@
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
 import type { CaptureSink, CaptureWish } from '../capture/capture.js';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Enrolled } from '../keys/enrolment.js';
@@ -97,6 +98,7 @@ export async function openControl(configuration: ControlConfiguration): Promise<
     // A file system that knows no modes of sockets. Its directory keeps others out.
   }
   server.on('error', (error) => log.warn({}, `control socket: ${messageOf(error)}`));
+  await removeStale(dirname(path));
   const own = inodeOf(path);
   return {
     get there() {
@@ -108,6 +110,30 @@ export async function openControl(configuration: ControlConfiguration): Promise<
         for (const socket of sockets) if (!socket.writableEnded) socket.destroy();
       }),
   };
+}
+
+/** What a client is called after has a number of its own each time: its socket, when it was killed, is nobody else's to replace. */
+const OF_CLIENT = /^client-\d+\.sock$/;
+
+/** Takes away the sockets that clients have left in a directory. */
+async function removeStale(directory: string): Promise<void> {
+  let names: string[];
+  try {
+    names = readdirSync(directory).filter((name) => OF_CLIENT.test(name));
+  } catch {
+    return;
+  }
+  await Promise.all(
+    names.map(async (name) => {
+      const path = join(directory, name);
+      if (await isLive(path)) return;
+      try {
+        rmSync(path, { force: true });
+      } catch {
+        // then it stays, and nobody answers there
+      }
+    }),
+  );
 }
 
 function cannotMake(path: string, error: unknown): CryptcabError {

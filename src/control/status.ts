@@ -6,6 +6,7 @@ export const STATUS_VERSION = 1;
 
 /** How much. A count beyond 2^53 is rounded. */
 export interface Traffic {
+  /** Ethernet frames. */
   readonly frames: number;
   /** Of these frames. */
   readonly bytes: number;
@@ -13,13 +14,17 @@ export interface Traffic {
 
 /** Both directions: *in* is what came from the other side, *out* what went there. */
 export interface Flow {
+  /** From the other side. */
   readonly in: Traffic;
+  /** To the other side. */
   readonly out: Traffic;
 }
 
 /** What was carried per second: over the last 5 s and the last 60 s, or for as long as there is something to measure. */
 export interface Rates {
+  /** Over the last 5 s. */
   readonly over5s: Flow;
+  /** Over the last 60 s. */
   readonly over60s: Flow;
 }
 
@@ -43,7 +48,9 @@ export type Reasons = Readonly<Record<string, number>>;
  */
 export type OriginKind = 'file' | 'ssh' | 'invite' | 'program';
 
+/** How a peer came to be one, and who let it in. */
 export interface Origin {
+  /** Which way it came. */
   readonly how: OriginKind;
   /** Who logged in by ssh, or who made the invite; null where that is not known. */
   readonly user: string | null;
@@ -73,15 +80,19 @@ export type Why =
   | 'moved'
   | 'no port';
 
+/** What an end says of a peer. */
 export interface PeerStatus {
   /** What the log calls it: its name and the beginning of its public key, or its address. */
   readonly peer: string;
+  /** Where it has one. */
   readonly name: string | null;
   /** Of a peer of the secure cable: 44 characters. */
   readonly publicKey: string | null;
+  /** Which protocol it speaks. */
   readonly cable: 'secure' | 'classic';
   /** What its frames are sealed with; `plain`: with nothing. Null while it has not been up. */
   readonly cipher: string | null;
+  /** Null where this end has called it. */
   readonly origin: Origin | null;
   /** Where it is, or was last. */
   readonly address: string | null;
@@ -97,9 +108,13 @@ export interface PeerStatus {
   readonly roundTrip: number | null;
   /** The part of the last questions that was not answered, 0 to 1. */
   readonly loss: number | null;
+  /** Since its link was made. */
   readonly carried: Flow;
+  /** How much of that there is now. */
   readonly rates: Rates;
+  /** Datagrams and frames of it, by reason. */
   readonly refused: Reasons;
+  /** Frames of it that were dropped. */
   readonly dropped: Dropped;
   /** What it is plugged into: the device of a tap, or `open`; null while it has no port. */
   readonly port: string | null;
@@ -111,10 +126,13 @@ export interface PeerStatus {
 
 /** Somebody whose public key is not known here, and who has shown the private key to it. */
 export interface PendingPeer {
+  /** 44 characters. */
   readonly publicKey: string;
   /** Where the first call came from. */
   readonly address: string;
+  /** When the first call came. */
   readonly first: string;
+  /** When the last call came. */
   readonly last: string;
   /** How many calls came. Only the first is sure to be this caller's: anybody can send it again. */
   readonly times: number;
@@ -122,6 +140,7 @@ export interface PendingPeer {
 
 /** What an end says of itself. */
 export interface EndReport {
+  /** Which of the two ends of a cable it is. */
   readonly role: 'server' | 'client';
   /** Which clients a server serves, or what a client is. */
   readonly mode: 'secure' | 'classic' | 'both';
@@ -135,16 +154,19 @@ export interface EndReport {
   readonly why: string | null;
   /** Its own address and UDP port. */
   readonly address: string;
+  /** UDP. */
   readonly port: number;
   /** Of a secure end: 44 characters. */
   readonly publicKey: string | null;
   /** Of a client: the server as it was named, `HOST:PORT`. */
   readonly server: string | null;
+  /** What it plugs into. */
   readonly plug: {
     /** Null where the program that runs this end has a plug of its own. */
     readonly locator: string | null;
     /** Whether a port could be had when it was last tried; null before that. */
     readonly open: boolean | null;
+    /** Why not. */
     readonly trouble: string | null;
   };
   /** How it moves frames, for people. */
@@ -155,20 +177,25 @@ export interface EndReport {
   readonly pathMtu: number | null;
   /** Of all peers, those included that are gone. */
   readonly carried: Flow;
+  /** How much of that there is now. */
   readonly rates: Rates;
+  /** What was dropped, by reason. */
   readonly refused: {
     /** Datagrams and frames of peers. */
     readonly frames: Reasons;
     /** Logins and handshakes, and datagrams of nobody's. */
     readonly handshakes: Reasons;
   };
+  /** Frames of all peers that were dropped. */
   readonly dropped: Dropped;
   /** Handshakes and logins that came to new keys, renewals included. */
   readonly handshakes: number;
+  /** What it says, and does not. */
   readonly log: {
     /** Lines that were not written, as the same was said within the last minute. */
     readonly suppressed: number;
   };
+  /** Of a server all that may connect; of a client its server. */
   readonly peers: readonly PeerStatus[];
   /** The last 64 at most. */
   readonly pending: readonly PendingPeer[];

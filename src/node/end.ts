@@ -1,3 +1,4 @@
+import type { EndReport } from '../control/status.js';
 import { CryptcabError, messageOf } from '../error.js';
 import type { Remote } from '../protocol/remote.js';
 import type { SecureRefusal } from '../protocol/secure/terms.js';
@@ -60,6 +61,11 @@ export abstract class CableEnd extends EventTarget implements AsyncDisposable {
   /** What it has carried so far, and what it has dropped, by reason; counts are 64 bits wide. */
   stats(): Stats {
     return { peers: this.#running.statistics(), refused: Object.fromEntries(this.#running.refusals()) };
+  }
+
+  /** All that it can say of itself now: who is up since when, or why not; rates, refusals, round-trip times (docs/control.md). */
+  report(): EndReport {
+    return this.#running.report();
   }
 
   /** Takes everything down: plugs, keys, socket. Called again, it waits for the same end. */

@@ -5,6 +5,19 @@
  */
 
 export type { CarryKey } from '../client.js';
+export type {
+  Dropped,
+  EndReport,
+  Flow,
+  Origin,
+  OriginKind,
+  PeerStatus,
+  PendingPeer,
+  Rates,
+  Reasons,
+  Traffic,
+  Why,
+} from '../control/status.js';
 export type { Refusal } from '../core/status.js';
 export type { Keying, SessionCounts } from '../core/terms.js';
 export { CryptcabError, TemporaryError } from '../error.js';

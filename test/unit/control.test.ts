@@ -444,6 +444,21 @@ describe('a real one', () => {
     expect(await ask(path, { do: 'status' })).toBe(statusLine.trim());
   });
 
+  test('takes away what killed clients have left beside it, and nothing else', async () => {
+    const beside = (name: string) => join(directory, 'cryptcab', name);
+    await open(7);
+    for (const name of ['client-1.sock', 'client-2.sock', '8.sock', 'client-3.sock.old'])
+      writeFileSync(beside(name), '');
+    const client = await open(9, { path: beside('client-4.sock') });
+    await open(10);
+    expect(readdirSync(join(directory, 'cryptcab')).sort()).toEqual([
+      '10.sock',
+      ...['7.sock', '8.sock', 'client-3.sock.old', 'client-4.sock'],
+    ]);
+    expect(await ask(beside('client-4.sock'), { do: 'status' })).toBeDefined();
+    expect(client).toBeDefined();
+  });
+
   test('leaves that of a living server alone', async () => {
     const path = await open(7);
     await expect(open(7)).rejects.toThrow(/^another end has the control socket \S+: end it, or choose/);
@@ -651,8 +666,7 @@ describe('a server', () => {
     const at = controlPlace({ RUNTIME_DIRECTORY: `${unit}:/else`, XDG_RUNTIME_DIR: directory }, me);
     expect(at.unit).toBe(unit);
     await start({ ...at, roots: [directory] });
-    // Above it is a directory of this user's, who is root here or not.
-    const path = me === 0 ? join(unit, 'lab.sock') : join(directory, 'cryptcab/lab.sock');
+    const path = join(unit, 'lab.sock');
     expect(await ask(path, { do: 'status' })).toMatch(/"name":"lab"/);
     expect(controlSockets({ user: me, roots: [directory] })).toEqual([{ name: 'lab', path }]);
   });

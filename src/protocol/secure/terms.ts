@@ -46,8 +46,9 @@ export interface Stranger {
   readonly publicKey: Uint8Array;
   /** Where the first call came from. */
   readonly from: Remote;
-  /** When the first call and the last one came, ms. */
+  /** When the first call came, ms. */
   readonly first: number;
+  /** When the last call came, ms. */
   readonly last: number;
   /** How many calls came. Only the first is sure to be this caller's: anybody can send it again. */
   readonly times: number;
@@ -97,7 +98,14 @@ export type SecureEffect =
   /** A peer has answered to the introduction. */
   | { readonly do: 'verdict'; readonly peer: Peer; readonly answer: EnrolAnswer }
   /** A peer has answered a question of ask(), which took so many ms. */
-  | { readonly do: 'answered'; readonly peer: Peer; readonly question: bigint; readonly took: number }
+  | {
+      readonly do: 'answered';
+      readonly peer: Peer;
+      /** Its number. */
+      readonly question: bigint;
+      /** ms. */
+      readonly took: number;
+    }
   /** The peer does not answer; it is tried again when there is something to send. Drop what waits for it. */
   | { readonly do: 'unanswered'; readonly peer: Peer }
   /** For the log and the counts. */
