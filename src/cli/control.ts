@@ -7,6 +7,7 @@ import { CryptcabError, messageOf } from '../error.js';
 import type { Log } from '../log.js';
 import type { Running } from '../running.js';
 import type { RunningServer } from '../server.js';
+import { commandText } from './names.js';
 import { VERSION } from './version.generated.js';
 
 /** How often it is looked whether the socket is still there, ms. */
@@ -49,7 +50,7 @@ export async function openEndControl(
   place: Place = controlPlace(),
   name: string = nameOf(running, place),
 ): Promise<Pick<Control, 'close'> | undefined> {
-  const end = { ...controlled(running, name), userOf: await userOf(), log };
+  const end = { ...controlled(running, name), userOf: await userOf(), words: commandText, log };
   const open = async (): Promise<Control | string> => {
     let why = place.fault === undefined ? undefined : `${place.fault}: set it to a directory of your own`;
     for (const candidate of controlPaths(name, place)) {

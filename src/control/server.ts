@@ -42,6 +42,8 @@ export interface ControlConfiguration extends Controlled {
   /** Where the socket is to be; a stale one there is replaced. */
   readonly path: string;
   readonly userOf: UserOf;
+  /** Puts the names of options where their marks are (options/name.ts). */
+  readonly words: (marked: string) => string;
   readonly log: Log;
 }
 
@@ -72,7 +74,7 @@ export async function openControl(configuration: ControlConfiguration): Promise<
         const say = (times: number) => log.warn({ times }, `refused a control request: ${answer.error}`);
         seldom.note(performance.now(), answer.error, say);
       }
-      return answerLine(answer);
+      return configuration.words(answerLine(answer));
     });
   });
   server.maxConnections = CONNECTIONS_MAX;

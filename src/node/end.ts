@@ -1,5 +1,6 @@
 import type { EndReport } from '../control/status.js';
 import { CryptcabError, messageOf } from '../error.js';
+import { libraryText } from '../options/name.js';
 import type { Remote } from '../protocol/remote.js';
 import type { SecureRefusal } from '../protocol/secure/terms.js';
 import { deferred, type PeerStatistics, type Running } from '../running.js';
@@ -65,7 +66,14 @@ export abstract class CableEnd extends EventTarget implements AsyncDisposable {
 
   /** All that it can say of itself now: who is up since when, or why not; rates, refusals, round-trip times (docs/control.md). */
   report(): EndReport {
-    return this.#running.report();
+    const { why, plug, peers, ...report } = this.#running.report();
+    const words = (text: string | null) => (text === null ? null : libraryText(text));
+    return {
+      ...report,
+      why: words(why),
+      plug: { ...plug, trouble: words(plug.trouble) },
+      peers: peers.map((peer) => ({ ...peer, portTrouble: words(peer.portTrouble) })),
+    };
   }
 
   /** Takes everything down: plugs, keys, socket. Called again, it waits for the same end. */

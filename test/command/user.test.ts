@@ -165,6 +165,17 @@ test('a secure server has a control socket that who logs in as that user finds',
     status: 0,
     output: expect.stringMatching(/^7667: server on UDP port 7667, secure, up\n/),
   });
+  // Root sees everybody's; who is neither sees nothing.
+  const roots = hub.start([...cryptcab, 'status', '7667']);
+  expect({ status: await roots.exited, output: roots.output }).toEqual({
+    status: 0,
+    output: expect.stringMatching(/^7667: server on UDP port 7667, secure, up\n/),
+  });
+  const others = hub.start(['setpriv', '--reuid=12345', '--clear-groups', ...cryptcab, 'status']);
+  expect({ status: await others.exited, output: others.output }).toEqual({
+    status: 3,
+    output: expect.stringMatching(/^cryptcab: no cable is run by this user here/),
+  });
 });
 
 describe('what would be closed to that user is refused at the start, in one line', () => {

@@ -18,6 +18,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openEndControl } from '../../src/cli/control.js';
 import { enroll, sshClient, wishedPort } from '../../src/cli/enroll.js';
+import { commandText } from '../../src/cli/names.js';
 import { status } from '../../src/cli/status.js';
 import { ask } from '../../src/control/ask.js';
 import { userOf } from '../../src/control/credentials.js';
@@ -40,9 +41,11 @@ import {
   ControlTaken,
   openControl,
 } from '../../src/control/server.js';
+import { CryptcabError } from '../../src/error.js';
 import { introductionLine } from '../../src/keys/enrolment.js';
 import { keyText } from '../../src/keys/key-text.js';
 import type { Log } from '../../src/log.js';
+import { optionName } from '../../src/options/name.js';
 import type { RunningServer } from '../../src/server.js';
 import { endStatus, peerStatus } from '../status.js';
 
@@ -176,6 +179,7 @@ async function open(port: number, more: Partial<ControlConfiguration> = {}): Pro
   const control = await openControl({
     path,
     userOf: () => undefined,
+    words: commandText,
     log,
     enrol: () => ({ publicKey: serverKey, port }),
     status: () => endStatus({ name: String(port), port }),
@@ -669,6 +673,22 @@ describe('a server', () => {
     const path = join(unit, 'lab.sock');
     expect(await ask(path, { do: 'status' })).toMatch(/"name":"lab"/);
     expect(controlSockets({ user: me, roots: [directory] })).toEqual([{ name: 'lab', path }]);
+  });
+
+  test('calls options as the command line does', async () => {
+    const trouble = `name another with ${optionName('plug')}`;
+    const report = () => ({ ...running.report(), plug: { locator: 'x', open: false, trouble } });
+    const kick = () => {
+      throw new CryptcabError(`start it with ${optionName('secure.peers')}`);
+    };
+    const told = { ...running, report, peers: { kick } } as unknown as RunningServer;
+    const control = await openEndControl(told, log, place);
+    if (control !== undefined) controls.push(control);
+    const path = pathOf(7);
+    expect(parseStatus((await ask(path, { do: 'status' })) as string)?.plug.trouble).toBe(
+      'name another with -s',
+    );
+    expect(await raw(path, '{"do":"kick","peer":"a"}\n')).toMatch(/"start it with --peers"/);
   });
 
   test('runs without where there is no place', async () => {

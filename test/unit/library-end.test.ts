@@ -4,7 +4,9 @@ import type { Captures } from '../../src/capture/captures.js';
 import { CryptcabError } from '../../src/error.js';
 import { begin, CableEnd } from '../../src/node/end.js';
 import type { AnyCableEvent, Notices } from '../../src/node/events.js';
+import { optionName } from '../../src/options/name.js';
 import { deferred, type Running } from '../../src/running.js';
+import { endStatus } from '../status.js';
 
 class TestEnd extends CableEnd {}
 
@@ -20,7 +22,7 @@ function cable() {
     ended: ended.promise,
     statistics: () => [],
     refusals: () => new Map([['bad mac1', 2n ** 63n]]),
-    report: () => expect.unreachable(),
+    report: () => ({ ...endStatus(), plug: { locator: 'x', open: false, trouble: optionName('plug') } }),
     ping: () => expect.unreachable(),
     captures: undefined as unknown as Captures,
     async close() {
@@ -132,4 +134,13 @@ test('a listener can be taken away; counts are 64 bits wide', async () => {
   state.notices?.up(PEER);
   expect(times).toBe(1);
   expect(end.stats()).toEqual({ peers: [], refused: { 'bad mac1': 2n ** 63n } });
+});
+
+test('what it says of itself calls options as the library does', async () => {
+  const { start, ready, state } = cable();
+  ready.resolve();
+  const end = await start();
+  expect(end.report().plug.trouble).toBe('plug');
+  await end.close();
+  expect(state.closed).toBe(1);
 });
