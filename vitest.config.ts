@@ -64,7 +64,7 @@ export default defineConfig({
           name: 'system',
           include: [
             'test/{interop,netns,command,site}/**/*.test.ts',
-            'test/package/{tarball,reference}.test.ts',
+            'test/package/{tarball,reference,deb}.test.ts',
           ],
           exclude: ASLEEP,
           testTimeout: 90_000,

@@ -22,6 +22,7 @@ export const TEST_PROGRAMS = {
   ...DEMO_PROGRAMS,
   chromium: 'chromium',
   conntrack: 'conntrack',
+  'dpkg-deb': 'dpkg',
   nft: 'nftables',
   python3: 'python3',
   scp: 'openssh-client',
