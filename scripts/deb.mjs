@@ -6,6 +6,7 @@ import {
   copyFileSync,
   cpSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -28,6 +29,9 @@ const architecture = ARCHITECTURES[process.arch];
 const read = (path) => readFileSync(join(root, path), 'utf8');
 const script = (name) => read(`packaging/deb/${name}`);
 
+/** Manual pages of the package cryptcab. */
+const PAGES = readdirSync(join(root, 'docs/man')).filter((name) => name !== 'vde_cryptcab.1');
+
 /** The text of `cryptcab WORDS`. */
 function says(...words) {
   return execFileSync(process.execPath, [join(root, 'dist/src/cli/main.js'), ...words], { encoding: 'utf8' });
@@ -42,7 +46,9 @@ async function contents() {
     'usr/share/bash-completion/completions/cryptcab': says('completion', 'bash'),
     'usr/share/zsh/vendor-completions/_cryptcab': says('completion', 'zsh'),
     'usr/share/fish/vendor_completions.d/cryptcab.fish': says('completion', 'fish'),
-    'usr/share/man/man1/cryptcab.1.gz': read('docs/man/cryptcab.1'),
+    ...Object.fromEntries(
+      PAGES.map((name) => [`usr/share/man/man${name.at(-1)}/${name}.gz`, read(`docs/man/${name}`)]),
+    ),
     'usr/share/lintian/overrides/cryptcab': script('lintian-overrides'),
   };
 }
