@@ -5,7 +5,7 @@ import type { By } from './control/message.js';
 import { type Keying, keyingText } from './core/terms.js';
 import { CryptcabError } from './error.js';
 import type { Io } from './io-path.js';
-import type { Enrolled } from './keys/enrolment.js';
+import type { Enrolled, Invited, InviteRequest } from './keys/enrolment.js';
 import { SessionKeys } from './keys/session-keys.js';
 import { type Log, SeldomLog } from './log.js';
 import { openCable, usualThreads } from './open-cable.js';
@@ -81,6 +81,14 @@ export interface RunningServer extends Running {
    * @throws CryptcabError for what is no public key, or there already, and where no secure clients are served
    */
   enrol(publicKey: Uint8Array, presharedKey: Uint8Array, name?: string, by?: By): Enrolled;
+  /**
+   * Makes an invite: who has its line may join (secure.md §8).
+   * @throws CryptcabError where a peer has its name, or there are too many, where it cannot be kept over a restart, and where no
+   * secure clients are served
+   */
+  invite(request: InviteRequest): Invited;
+  /** Takes back the open invites of a name. @returns how many they were */
+  cancelInvites(name: string): number;
   /**
    * Lets one more peer of the secure cable connect.
    * @returns what it is called from now on
@@ -412,6 +420,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     captures,
     log,
     enrol: (...client) => securely().enrol(...client),
+    invite: (request) => securely().invite(request),
+    cancelInvites: (name) => securely().cancelInvites(name),
     addPeer: (peer) => securely().add(peer),
     removePeer: (publicKey) => securely().remove(publicKey),
     peers: new People(

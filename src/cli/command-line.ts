@@ -47,11 +47,21 @@ async function readOptions(words: readonly string[], daemonChild: boolean): Prom
   const versionWanted = words.some((word) => word === '--version' || /^-\w*V/.test(word));
   const details = versionWanted ? (await import('./details.js')).details : () => [];
   try {
-    return parseOptions(name, VERSION, words, details);
+    return parseOptions(name, VERSION, await cableWords(words, details), details);
   } catch (error) {
     if (error instanceof Answer) return error.message;
     throw error;
   }
+}
+
+/** The words that ask for a cable: after `join` others than were given. */
+async function cableWords(
+  words: readonly string[],
+  details: () => readonly string[],
+): Promise<readonly string[]> {
+  if (words[0] !== 'join') return words;
+  const { join } = await import('./join.js');
+  return join(words.slice(1), (all) => parseOptions(name, VERSION, all, details));
 }
 
 /**

@@ -48,6 +48,10 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
       const ended = await (await import('./standing.js')).end(word);
       return { out: '', faults: ended ? [] : [`${word} is not up`] };
     }
+    case 'join':
+      // What follows is an invite, and options of connect, which it becomes.
+      if (args.includes('--help') || args.includes('-h')) readWords(command, ['--help']);
+      return undefined;
     case 'help':
       return says((await import('./topics.js')).help(readWords(command, args).operands));
     case 'enroll': {
@@ -91,6 +95,16 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
       const { wire = false, end } = options;
       await (await import('./capture.js')).capture({ wire, end, peer: operands[0] });
       return says('');
+    }
+    case 'invite': {
+      const { options, operands } = readWords(command, args);
+      const { cancel, invite, nameOf } = await import('./invite.js');
+      const who = nameOf(operands);
+      return says(
+        options.cancel
+          ? await cancel(options.port, who)
+          : await invite({ ...options, port: options.port, name: who }),
+      );
     }
     case 'keygen':
     case 'pubkey':

@@ -31,6 +31,8 @@ function controlled(running: RunningEnd, name: string): Controlled {
       ...running.report(),
     }),
     enrol: (...client) => server().enrol(...client),
+    invite: (request) => server().invite(request),
+    cancelInvites: (name) => server().cancelInvites(name),
     ping: (peer) => running.ping(peer),
     capture: (wish, sink, ended) => running.captures.begin(wish, sink, `cryptcab ${VERSION}`, ended),
     addPeer: (...peer) => server().peers.add(...peer),

@@ -10,7 +10,10 @@ interface Environment {
 }
 
 /** systemd names the directory of a unit; root's is the system's, a user's lies in their home. */
-function root(environment: Environment, user: number | undefined): string | undefined {
+export function stateRoot(
+  environment: Environment = process.env,
+  user = process.geteuid?.(),
+): string | undefined {
   const { STATE_DIRECTORY: ofUnit, XDG_STATE_HOME: ofUser = '' } = environment;
   if (ofUnit !== undefined) return ofUnit.split(':')[0] || undefined;
   if (user === 0) return '/var/lib/cryptcab';
@@ -23,7 +26,7 @@ export function stateDirectory(
   environment: Environment = process.env,
   user = process.geteuid?.(),
 ): string | undefined {
-  const within = root(environment, user);
+  const within = stateRoot(environment, user);
   return within === undefined || port === 0 ? undefined : join(within, String(port));
 }
 

@@ -4,6 +4,8 @@ import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
 import type { Value } from '../options/terms.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
+import { INVITE_SECONDS } from '../protocol/secure/constants.js';
+import { isHost, PLACES_MAX } from '../protocol/secure/invite-line.js';
 import type { Endpoint } from '../secure/endpoint.js';
 import { bindAddress } from '../udp/bind.js';
 import { UsageError } from './usage.js';
@@ -26,6 +28,9 @@ export interface Read {
   readonly server: Target;
   readonly endpoint: Endpoint;
   readonly 'public key': Uint8Array;
+  readonly places: readonly { readonly host: string; readonly port: number | undefined }[];
+  /** s */
+  readonly time: number;
   readonly number: number;
   readonly rate: number;
   readonly port: number;
@@ -65,6 +70,10 @@ function read(text: string, value: Value): Read[keyof Read] {
       return readEndpoint(text);
     case 'public key':
       return readPublicKey(text);
+    case 'places':
+      return readPlaces(text);
+    case 'time':
+      return readTime(text);
     case 'choice':
       if (value.choices.includes(text)) return text;
       throw new NotValue(`'${text}' is not known: give ${value.choices.join(' or ')}`);
@@ -171,6 +180,32 @@ function readEndpoint(text: string): Endpoint {
   if (text.includes('@')) return refuse();
   const { host, port, portNamed } = readTarget(text, refuse);
   return portNamed ? { host, port } : refuse();
+}
+
+/** Places of a server, with commas between them. */
+function readPlaces(text: string): Read['places'] {
+  const all = text.split(',').map((one) => {
+    const refuse = (): never => {
+      throw new NotValue(
+        `'${one}' is not HOST[:PORT]: an IPv6 address with a port is written [address]:port`,
+      );
+    };
+    const { user, host, port, portNamed } = readTarget(one, refuse);
+    if (user !== undefined || !isHost(host)) return refuse();
+    return { host, port: portNamed ? port : undefined };
+  });
+  if (all.length > PLACES_MAX) throw new NotValue(`names ${all.length} places: name ${PLACES_MAX} at most`);
+  return all;
+}
+
+const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
+
+function readTime(text: string): number {
+  const [, digits, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const seconds = Number(digits) * (SECONDS[unit as keyof typeof SECONDS] ?? 0);
+  const { min, max } = INVITE_SECONDS;
+  if (seconds >= min && seconds <= max) return seconds;
+  throw new NotValue(`'${text}' is not a time from 1m to ${max / SECONDS.d}d: give it as 30m, 1h or 7d`);
 }
 
 /** A directory as scp on another machine gets it, whose shell may look at it. */

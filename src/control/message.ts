@@ -2,10 +2,11 @@
 // explains them.
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { CaptureWish } from '../capture/capture.js';
-import type { Enrolled } from '../keys/enrolment.js';
+import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { decodeKey, keyText, keyTextBytes, parseKey } from '../keys/key-text.js';
 import { isName, NAME_RULE } from '../keys/peers-file.js';
 import { isStatus } from './check.js';
+import { readInvite } from './invite.js';
 import { type EndStatus, STATUS_VERSION } from './status.js';
 
 /** Bytes of a request, its end of line included; longer ones are junk. */
@@ -31,6 +32,8 @@ export type Request =
       readonly name?: string;
       readonly by?: By;
     }
+  | ({ readonly do: 'invite' } & InviteRequest)
+  | { readonly do: 'cancel'; readonly name: string }
   | { readonly do: 'status' }
   | ({ readonly do: 'capture' } & CaptureWish)
   | { readonly do: 'ping' | 'remove' | 'kick'; readonly peer: string }
@@ -55,7 +58,12 @@ export interface Pong {
   readonly roundTrip: number | null;
 }
 
-export type Answer = Enrolled | EndStatus | Changed | Pong | { readonly error: string };
+/** The answer to `cancel`: how many invites were taken back. */
+export interface Taken {
+  readonly taken: number;
+}
+
+export type Answer = Enrolled | Invited | Taken | EndStatus | Changed | Pong | { readonly error: string };
 
 /** The object that a line holds. The parser's own words repeat what it read, which may be a key: never handed on. */
 function parseObject(line: string): Record<string, unknown> | undefined {
@@ -125,11 +133,16 @@ export function parseRequest(line: Uint8Array): Request | string {
     return `this end understands version ${STATUS_VERSION} of requests: use the cryptcab that it was started with`;
   if (name !== undefined && !isName(name)) return `name is no name: ${NAME_RULE}`;
   switch (what) {
-    case 'enrol': {
+    case 'enrol':
+    case 'invite': {
       const publicKey = keyIn(request.publicKey);
       if (publicKey === undefined) return NOT_A_KEY;
       if (presharedKey === undefined || request.presharedKey !== BLANK)
         return 'presharedKey is not a key, 44 characters of base64';
+      if (what === 'invite') {
+        const invite = readInvite(request);
+        return typeof invite === 'string' ? invite : { do: 'invite', publicKey, presharedKey, ...invite };
+      }
       const by = byIn(request.by);
       return {
         do: 'enrol',
@@ -139,6 +152,8 @@ export function parseRequest(line: Uint8Array): Request | string {
         ...(Object.keys(by).length > 0 && { by }),
       };
     }
+    case 'cancel':
+      return name === undefined ? `name is missing: ${NAME_RULE}` : { do: 'cancel', name };
     case 'status':
       return { do: 'status' };
     case 'capture': {
@@ -176,9 +191,11 @@ export function parseRequest(line: Uint8Array): Request | string {
 export function requestLine(request: Request): Uint8Array {
   const { do: what, ...rest } = request;
   const written =
-    request.do === 'enrol' ? { ...rest, publicKey: keyText(request.publicKey), presharedKey: BLANK } : rest;
+    'presharedKey' in request
+      ? { ...rest, publicKey: keyText(request.publicKey), presharedKey: BLANK }
+      : rest;
   const line = utf8ToBytes(`${JSON.stringify({ version: STATUS_VERSION, do: what, ...written })}\n`);
-  if (request.do === 'enrol') {
+  if ('presharedKey' in request) {
     const text = keyTextBytes(request.presharedKey);
     secretIn(line)?.set(text);
     text.fill(0);
@@ -190,7 +207,7 @@ export function requestLine(request: Request): Uint8Array {
 export function answerLine(answer: Answer): string {
   const written =
     'publicKey' in answer && answer.publicKey instanceof Uint8Array
-      ? { publicKey: keyText(answer.publicKey), port: answer.port }
+      ? { ...answer, publicKey: keyText(answer.publicKey) }
       : answer;
   return `${JSON.stringify({ version: STATUS_VERSION, ...written })}\n`;
 }

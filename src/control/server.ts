@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { CaptureSink, CaptureWish } from '../capture/capture.js';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
-import type { Enrolled } from '../keys/enrolment.js';
+import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { type Log, SeldomLog } from '../log.js';
 import { ByteLine } from './byte-line.js';
 import { sendCapture } from './capture.js';
@@ -27,6 +27,9 @@ const CONNECTIONS_MAX = 16;
 export interface Controlled {
   status(): EndStatus;
   enrol(publicKey: Uint8Array, presharedKey: Uint8Array, name?: string, by?: By): Enrolled;
+  invite(request: InviteRequest): Invited;
+  /** @returns how many were taken back */
+  cancelInvites(name: string): number;
   /** @param peer its public key, or the address of a classic client, here and below */
   ping(peer: string): Promise<number | undefined>;
   /** Begins a capture, and gives what ends it. */
@@ -211,7 +214,7 @@ async function answerTo(
   } catch (error) {
     return { error: messageOf(error) };
   } finally {
-    if (request.do === 'enrol') request.presharedKey.fill(0);
+    if ('presharedKey' in request) request.presharedKey.fill(0);
   }
 }
 
@@ -222,6 +225,10 @@ async function fulfil(
   switch (request.do) {
     case 'enrol':
       return end.enrol(request.publicKey, request.presharedKey, request.name, request.by);
+    case 'invite':
+      return end.invite(request);
+    case 'cancel':
+      return { taken: end.cancelInvites(request.name) };
     case 'status':
       return end.status();
     case 'ping':

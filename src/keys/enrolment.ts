@@ -19,6 +19,28 @@ export interface Enrolled {
   readonly port: number;
 }
 
+/** What an invite is to be. */
+export interface InviteRequest {
+  /** The guest's, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** The guest's, 32 bytes. */
+  readonly presharedKey: Uint8Array;
+  /** What who joins is called. */
+  readonly name: string;
+  /** For how long it is open. */
+  readonly seconds: number;
+  /** How often it may be used. */
+  readonly uses: number;
+}
+
+/** What the line of an invite says besides the guest's keys. */
+export interface Invited extends Enrolled {
+  /** When it is over, s since 1970. */
+  readonly until: number;
+  /** Where the server may be reached. */
+  readonly addresses: readonly string[];
+}
+
 const [TAB, LINE_FEED, SPACE] = [9, 10, 32];
 const KEY_CHARACTERS = 44;
 

@@ -82,7 +82,9 @@ export function common(options: Checked<EndOptions>): CommonSettings {
   };
 }
 
-function bindOf(options: Checked<EndOptions>): { bind?: string } {
+export function bindOf<Of extends { readonly bind?: string | undefined }>(
+  options: Checked<Of>,
+): { bind?: string } {
   const bind = options.take<string>('bind', isText, 'an IPv4 or IPv6 address of this machine');
   if (bind === undefined) return {};
   const parsed = bindAddress(bind);
@@ -100,7 +102,9 @@ function plugOf(options: Checked<EndOptions>, log: Log): OpenPlug {
 }
 
 /** @throws CryptcabError for what is no signal, and the signal's reason when it is aborted already */
-export function signalOf(options: Checked<EndOptions>): AbortSignal | undefined {
+export function signalOf<Of extends { readonly signal?: AbortSignal | undefined }>(
+  options: Checked<Of>,
+): AbortSignal | undefined {
   const isOne = (value: unknown) => value instanceof AbortSignal;
   const signal = options.take<AbortSignal>('signal', isOne, 'an AbortSignal');
   signal?.throwIfAborted(); // before a key is copied

@@ -31,6 +31,7 @@ export type { SecureRefusal } from '../protocol/secure/terms.js';
 export type { Cipher, CipherChoice } from '../protocol/session-key.js';
 export type { PeerDown, PeerStatistics, PeerUp } from '../running.js';
 export type { Endpoint } from '../secure/endpoint.js';
+export type { NamedPlace } from '../secure/line-of.js';
 export type { OpenUdp, Sent, Udp, UdpEvents, UdpWish } from '../udp/udp.js';
 export type { WireTap } from '../wire-tap.js';
 export { type Client, connect } from './connect.js';
@@ -47,12 +48,16 @@ export type {
   PluggedDetail,
   UnpluggedDetail,
 } from './events.js';
+export { join } from './join.js';
 export { keyText, newPresharedKey, newPrivateKey, parseKey, publicKeyOf } from './keys.js';
 export type {
   ConnectOptions,
   EndOptions,
   Enrol,
   EnrolKeys,
+  InviteOptions,
+  Joined,
+  JoinOptions,
   SecureConnectOptions,
   SecurePeer,
   SecureServeOptions,

@@ -5,6 +5,7 @@ import type { Log } from '../log.js';
 import type { OpenPlug } from '../plug/plug.js';
 import type { CipherChoice } from '../protocol/session-key.js';
 import type { Endpoint } from '../secure/endpoint.js';
+import type { NamedPlace } from '../secure/line-of.js';
 import type { OpenUdp } from '../udp/udp.js';
 import type { WireTap } from '../wire-tap.js';
 
@@ -174,4 +175,47 @@ export interface SecurePeer {
   readonly presharedKey?: Uint8Array | string | undefined;
   /** Where it is called; without, it calls. */
   readonly endpoint?: Endpoint | undefined;
+}
+
+/** What {@link Server.invite} is told. */
+export interface InviteOptions {
+  /** What who joins is called: letters, digits and `._@+-`, 64 at most. */
+  readonly name: string;
+  /** For how long the line is good, s; an hour unless told. */
+  readonly seconds?: number | undefined;
+  /** How many may join with it; one unless told. */
+  readonly uses?: number | undefined;
+  /** Where those who join find the server; at this machine's addresses unless told. */
+  readonly at?: readonly NamedPlace[] | undefined;
+}
+
+/** What {@link join} is told. */
+export interface JoinOptions {
+  /**
+   * The private key by which the server is to know this end: 32 bytes, 44 characters of base64, or the path of a file that holds
+   * these. Keep it, and the preshared key, before you join: if the answer is lost, the same line does again with the same keys.
+   */
+  readonly privateKey: Uint8Array | string;
+  /** A preshared key, likewise, which the server gets. */
+  readonly presharedKey: Uint8Array | string;
+  /** What this end calls itself, for the server's log: letters, digits and `.-_`. */
+  readonly name?: string | undefined;
+  /** The address of this machine that is used alone. */
+  readonly bind?: string | undefined;
+  /** How datagrams are moved; `auto` unless told. */
+  readonly io?: Io | undefined;
+  /** A UDP socket of another kind than the runtime's own. */
+  readonly openUdp?: OpenUdp | undefined;
+  /** Ends it when aborted. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A server that was joined: what {@link connect} needs of it, besides the keys. */
+export interface Joined {
+  /** Name or address where it answered. */
+  readonly host: string;
+  /** UDP. */
+  readonly port: number;
+  /** 32 bytes. */
+  readonly serverPublicKey: Uint8Array;
 }

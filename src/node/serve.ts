@@ -1,13 +1,17 @@
 import { CryptcabError, messageOf } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
 import type { Enrolled } from '../keys/enrolment.js';
-import { keyText, newPrivateKey } from '../keys/key-text.js';
+import { keyText, newPresharedKey, newPrivateKey } from '../keys/key-text.js';
+import { isName, NAME_RULE } from '../keys/peers-file.js';
+import { publicKeyOf } from '../keys/public-key.js';
 import type { Log } from '../log.js';
 import { OPTIONS } from '../options/table.js';
 import type { PeerIdentity } from '../plug/plug.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
+import { INVITE_SECONDS, INVITE_USES_MAX } from '../protocol/secure/constants.js';
 import type { Watcher } from '../running.js';
 import type { KnownPeer } from '../secure/known-peers.js';
+import { lineOf, type NamedPlace, placesOf } from '../secure/line-of.js';
 import type { SecureServerConfiguration } from '../secure/secure-server.js';
 import { type RunningServer, type ServerKeys, startServer } from '../server.js';
 import { Checked, isText, type Names } from './check.js';
@@ -15,7 +19,7 @@ import { ANY_PORT, classicKey, common, END_NAMES, endpointOf, signalOf } from '.
 import { refuseConflicts } from './conflicts.js';
 import { begin, CableEnd } from './end.js';
 import type { Notices } from './events.js';
-import type { SecurePeer, SecureServeOptions, ServeOptions } from './options.js';
+import type { InviteOptions, SecurePeer, SecureServeOptions, ServeOptions } from './options.js';
 
 const NAMES: Names<ServeOptions> = {
   ...END_NAMES,
@@ -34,6 +38,7 @@ const SECURE_NAMES: Names<SecureServeOptions> = {
   state: true,
   pathMtu: true,
 };
+const INVITE_NAMES: Names<InviteOptions> = { name: true, seconds: true, uses: true, at: true };
 const PEER_NAMES: Names<SecurePeer> = { publicKey: true, name: true, presharedKey: true, endpoint: true };
 
 /** Who may connect to a server of the secure cable while it runs: {@link Server.peers}. */
@@ -105,6 +110,39 @@ export class Server extends CableEnd {
     } finally {
       key.fill(0); // the machine has a copy
     }
+  }
+
+  /**
+   * Makes an invite (secure.md §8): whoever has its line first can {@link join}, and is a peer from then on. A secret, then.
+   * @returns the line
+   * @throws CryptcabError where a peer has that name, for places that cannot be; where this server has no `secure.state`, or
+   * cannot write there; where no secure clients are served; and when the server has ended
+   */
+  invite(options: InviteOptions): string {
+    const given = new Checked<InviteOptions>('invite', options, INVITE_NAMES);
+    const name = given.required('name', given.take<string>('name', isName, `a name: ${NAME_RULE}`));
+    const seconds = given.integer('seconds', { what: 'a number of seconds', ...INVITE_SECONDS });
+    const uses = given.integer('uses', { what: 'a number of ends', min: 1, max: INVITE_USES_MAX }) ?? 1;
+    const at = given.take<readonly NamedPlace[]>('at', isPlaces, 'an array of places: host, and port');
+    const privateKey = newPrivateKey(drawSecret);
+    const presharedKey = newPresharedKey(drawSecret);
+    try {
+      const publicKey = publicKeyOf(privateKey);
+      const wish = { name, seconds: seconds ?? INVITE_SECONDS.usual, uses };
+      const invited = this.#server.invite({ publicKey, presharedKey, ...wish });
+      return lineOf(invited, { privateKey, presharedKey }, placesOf(invited, at ?? []));
+    } finally {
+      for (const key of [privateKey, presharedKey]) key.fill(0);
+    }
+  }
+
+  /**
+   * Takes back the invites of a name that are still good.
+   * @returns how many they were
+   * @throws CryptcabError as invite() does
+   */
+  cancelInvites(name: string): number {
+    return this.#server.cancelInvites(name);
   }
 
   /**
@@ -206,4 +244,14 @@ function knownPeer(where: string, peer: unknown, log: Log): Omit<KnownPeer, 'whe
     ...(presharedKey && { presharedKey }),
     ...endpoint,
   };
+}
+
+function isPlaces(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (one: Partial<NamedPlace> | null) =>
+        typeof one?.host === 'string' && (one.port === undefined || Number.isInteger(one.port)),
+    )
+  );
 }

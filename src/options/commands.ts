@@ -1,4 +1,5 @@
 // Every command beside the cable's own, once, with its options.
+import { INVITE_USES_MAX as USES_MAX } from '../protocol/secure/constants.js';
 import type { CommandTerms } from './terms.js';
 
 const SERVER = {
@@ -115,6 +116,39 @@ export const COMMANDS = {
   },
   down: { text: 'ends that cable', operands: NAMED },
   restart: { text: 'ends that cable, if it is up, and makes it anew', operands: NAMED },
+  invite: {
+    text: 'prints a line by which another machine joins the running server; on a terminal a QR code as well',
+    more: 'NAME is what that machine is called here. The line is a secret: who has it first can join. See [secure-cable.md](secure-cable.md#by-an-invite).',
+    options: {
+      for: {
+        value: { kind: 'time', placeholder: 'TIME' },
+        text: 'for how long the line is good, as `30m`, `1h` or `7d`; an hour unless told',
+      },
+      uses: {
+        value: { kind: 'number', placeholder: 'N', what: 'a number of machines', min: 1, max: USES_MAX },
+        text: 'how many machines may join with it; one unless told',
+      },
+      at: {
+        value: { kind: 'places', placeholder: 'HOST[:PORT][,...]' },
+        text: "where they find the server, if not at this machine's addresses",
+      },
+      cancel: { text: 'takes back the lines that were made for NAME and are still good' },
+      ...SERVER,
+    },
+    operands: { placeholder: 'NAME', what: 'a name' },
+  },
+  join: {
+    text: 'joins the server of an invite, and runs the cable',
+    more: 'Without LINE the invite comes from standard input, where no other user sees it. All options of `cryptcab connect` may follow.',
+    options: {
+      to: {
+        value: { kind: 'directory', placeholder: 'DIRECTORY', names: 'the directory' },
+        text: "where this machine's keys are kept, if not in `joined/HOST-PORT` where a server keeps its state",
+      },
+    },
+    operands: { placeholder: '[LINE]', what: 'an invite' },
+    usage: '[-s SWITCH] [OPTION...]',
+  },
   keygen: { text: 'makes a private key' },
   pubkey: { text: 'prints the public key of the private key on standard input' },
   genpsk: { text: 'makes a preshared key' },

@@ -11,6 +11,8 @@ interface TextValue {
     | 'server'
     | 'endpoint'
     | 'public key'
+    | 'places'
+    | 'time'
     | 'text';
   readonly placeholder: string;
   /** What has to be named, where nothing is. */

@@ -29,7 +29,12 @@ export { CHALLENGE_BYTES, DEFAULT_PORT, KEY_FILE_BYTES, RESPONSE_BYTES, TYPE } f
 /** The messages of the classic protocol as bytes (classic.md §1). */
 export * as classicMessages from './messages.js';
 export { type Remote, remoteText } from './remote.js';
-export type { EnrolAnswer, EnrolResult, Introduction } from './secure/control.js';
+export {
+  ENROL_RESULTS,
+  type EnrolAnswer,
+  type EnrolResult,
+  type Introduction,
+} from './secure/control.js';
 export { SecureMachine } from './secure/machine.js';
 /** The messages of the secure cable as bytes (secure.md §1.1). */
 export * as secureMessages from './secure/messages.js';

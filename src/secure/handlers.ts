@@ -1,6 +1,7 @@
 import type { SessionCounts } from '../core/terms.js';
 import type { CryptcabError } from '../error.js';
 import type { Remote } from '../protocol/remote.js';
+import type { EnrolAnswer, Introduction } from '../protocol/secure/control.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureDown, SecureGone } from '../protocol/secure/terms.js';
 
@@ -17,6 +18,10 @@ export interface SecureHandlers {
   keyed?(): void;
   /** A peer is not known any more. @param counts what its link has carried, if it had one */
   left?(peer: Peer, counts: SessionCounts | undefined): void;
+  /** A guest asks to be let in: to be answered, and its preshared key to be wiped. */
+  enrol?(guest: Peer, introduction: Introduction): void;
+  /** A peer has answered to an introduction. */
+  verdict?(peer: Peer, answer: EnrolAnswer): void;
   /** An enrolled peer is removed. */
   gone?(peer: Peer, why: SecureGone): void;
   /** No answer for some seconds from one that is called; tried on. */

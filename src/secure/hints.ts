@@ -39,6 +39,8 @@ export function hintText(hint: Exclude<SecureHint, { what: 'stranger' }>): strin
     case 'preshared key':
       return `${who} answers with another preshared key: give both ends the same one, with psk= in the peers file and ${optionName('secure.presharedKey')} at the client, or neither`;
     case 'unfinished':
+      if (hint.peer.guest)
+        return `somebody calls by the ${hint.peer.name} and does not finish the handshake: its line was changed on the way, or our answers do not reach them`;
       return `${who} does not finish the handshake: its preshared key is another one (psk= in the peers file, ${optionName('secure.presharedKey')} at the client), or our answers do not reach it`;
     case 'dead':
       return `${who} answers no more: calling it again`;

@@ -14,8 +14,8 @@ export interface PeopleHost {
   readonly side: SecureSide;
   /** Where peers are listed; undefined where that is nowhere. */
   readonly store: PeersStore | undefined;
-  /** Whether it keeps over a restart who has enrolled. */
-  readonly keeps: boolean;
+  /** Whether it keeps a peer over a restart that no list has: one that has enrolled, or joined. */
+  keeps(peer: Peer): boolean;
   isListed(peer: Peer): boolean;
   /** Reads again what lists peers. */
   reload(): void;
@@ -117,7 +117,7 @@ export class People {
       host.side.rename(peer, name);
     }
     host.changed(peer);
-    const lasts = host.isListed(peer) || (peer.enrolled && host.keeps);
+    const lasts = host.isListed(peer) || host.keeps(peer);
     const untilEnd = lasts ? null : `nothing of this peer is kept; see ${optionName('secure.state')}`;
     return { peer: this.#text(publicKey), untilEnd };
   }
@@ -141,7 +141,7 @@ export class People {
         `cannot ${what} a classic client, which has no public key: kick it, and change the key that it has`,
       );
     const peer = this.#host().side.find(publicKey);
-    if (peer === undefined) throw new CryptcabError('there is no such peer');
+    if (peer === undefined || peer.guest) throw new CryptcabError('there is no such peer');
     return peer;
   }
 

@@ -3,7 +3,7 @@ import { keyText } from '../keys/key-text.js';
 import type { Remote } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureSide } from './secure-side.js';
-import type { Kept, ServerState } from './server-state.js';
+import type { KeptAll, KeptInvite, RememberedInvite, ServerState } from './server-state.js';
 
 /** What a server keeps of its peers over a restart, and what it does with it then. */
 export class Roster {
@@ -14,6 +14,8 @@ export class Roster {
   /** Preshared keys of those that have enrolled, as they are kept. */
   readonly #sealed = new WeakMap<Peer, string>();
   readonly #origins: WeakMap<Peer, Origin>;
+  /** What there is to keep of invites. */
+  invites: () => KeptInvite[] = () => [];
   #closed = false;
 
   /** @param origins of those that have enrolled */
@@ -26,15 +28,22 @@ export class Roster {
   /**
    * Takes back what was kept: who has enrolled may connect, and who was somewhere is called there, one in each turn of the
    * event loop, as a call takes some time.
+   * @returns the invites
    */
-  restore(): void {
+  restore(): readonly RememberedInvite[] {
+    const { peers, invites } = this.#state.load();
     const calls: [Peer, Remote][] = [];
-    for (const { publicKey, name, endpoint, heard, sealed, presharedKey, origin } of this.#state.load()) {
+    for (const { publicKey, name, endpoint, heard, sealed, presharedKey, origin } of peers) {
       let peer = this.#side.find(keyText(publicKey));
       if (peer === undefined && presharedKey !== undefined && sealed !== undefined) {
         try {
           const silent = Math.max(0, Date.now() - heard);
-          peer = this.#side.add({ publicKey, presharedKey, name, enrolled: true, silent });
+          peer = this.#side.add({
+            publicKey,
+            presharedKey,
+            name,
+            ...(origin?.how !== 'invite' && { enrolled: true, silent }),
+          });
           this.#sealed.set(peer, sealed);
           if (origin !== undefined) this.#origins.set(peer, origin);
         } catch {
@@ -54,6 +63,7 @@ export class Roster {
       setImmediate(next);
     };
     next();
+    return invites;
   }
 
   /** A peer has enrolled: it is told so when that is kept. */
@@ -61,6 +71,25 @@ export class Roster {
     this.#sealed.set(peer, this.#state.seal(peer.publicKey, presharedKey));
     this.heard(peer);
     this.#state.save();
+  }
+
+  /** A peer has joined by an invite. @returns whether that is kept */
+  joined(peer: Peer, presharedKey: Uint8Array, origin: Origin): boolean {
+    this.#origins.set(peer, origin);
+    this.#sealed.set(peer, this.#state.seal(peer.publicKey, presharedKey));
+    this.heard(peer);
+    return this.#state.save();
+  }
+
+  /** A guest's preshared key as it is kept. */
+  sealForGuest(publicKey: Uint8Array, presharedKey: Uint8Array): string {
+    return this.#state.sealForGuest(publicKey, presharedKey);
+  }
+
+  /** Writes all, now. @returns whether that was possible */
+  write(): boolean {
+    this.#changed();
+    return this.#state.save();
   }
 
   /** Something has come of a peer just now, and it has changed. */
@@ -86,8 +115,8 @@ export class Roster {
     this.#state.changed(() => this.#collect());
   }
 
-  #collect(): Kept[] {
-    return [...this.#side.peers()].map(({ peer, up }) => ({
+  #collect(): KeptAll {
+    const peers = [...this.#side.peers()].map(({ peer, up }) => ({
       publicKey: peer.publicKey,
       name: peer.name,
       endpoint: peer.endpoint,
@@ -95,6 +124,7 @@ export class Roster {
       sealed: this.#sealed.get(peer),
       origin: this.#origins.get(peer),
     }));
+    return { peers, invites: this.invites() };
   }
 
   /** Writes what is to be kept. To be called before the peers are cut off. */

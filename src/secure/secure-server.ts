@@ -5,11 +5,11 @@ import type { By } from '../control/message.js';
 import type { Origin } from '../control/status.js';
 import { CryptcabError, messageOf } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
-import type { Enrolled } from '../keys/enrolment.js';
+import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { keyText } from '../keys/key-text.js';
 import { PeersStore } from '../keys/peers-store.js';
 import type { Log, SeldomLog } from '../log.js';
-import { optionName } from '../options/name.js';
+import { optionName, optionWithValue } from '../options/name.js';
 import type { Passages } from '../passages.js';
 import type { OpenPlug, PeerIdentity } from '../plug/plug.js';
 import type { Remote } from '../protocol/remote.js';
@@ -18,8 +18,10 @@ import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureDown, SecureGone, SecureOptions } from '../protocol/secure/terms.js';
 import type { Attendance } from '../report/attendance.js';
 import type { PeerFacts } from '../report/report.js';
+import { Guests } from './guests.js';
 import { ownClock } from './hints.js';
 import { type KnownPeer, KnownPeers } from './known-peers.js';
+import { ownAddresses } from './own-addresses.js';
 import { identityOf, peerText } from './peer-text.js';
 import type { PeopleHost } from './people.js';
 import { Roster } from './roster.js';
@@ -91,9 +93,10 @@ export class SecureServer {
   readonly #listed = new Map<string, Listed>();
   /** Of those that have enrolled. */
   readonly #origins = new WeakMap<Peer, Origin>();
-  readonly #port: number;
+  readonly #cable: Cable;
   readonly #configuration: Pick<SecureServerConfiguration, 'peersFile' | 'state'>;
   readonly #log: Log;
+  readonly #guests: Guests | undefined;
   #roster: Roster | undefined;
 
   /**
@@ -105,7 +108,7 @@ export class SecureServer {
     { cable, plug, passages, log, seldom, attendance }: SecureServerHost,
   ) {
     this.#log = log;
-    this.#port = cable.local.port;
+    this.#cable = cable;
     const { peersFile, state } = configuration;
     this.#configuration = { ...(peersFile !== undefined && { peersFile }), state };
     const side = new SecureSide({
@@ -119,6 +122,7 @@ export class SecureServer {
       seldom,
       handlers: {
         up: (peer) => {
+          if (peer.guest) return; // it gets no port
           this.#roster?.heard(peer);
           side.plug(peer, plug);
           const link = side.linkOf(peer);
@@ -131,6 +135,7 @@ export class SecureServer {
           });
         },
         down: (peer, why) => {
+          if (peer.guest) return;
           if (why === 'removed') this.#roster?.forget(peer);
           else this.#roster?.heard(peer);
           const link = side.linkOf(peer);
@@ -144,7 +149,9 @@ export class SecureServer {
         keyed() {
           attendance.handshakes++;
         },
-        left: (peer, counts) => attendance.gone(identityOf(peer), counts),
+        left: (peer, counts) => {
+          if (!peer.guest) attendance.gone(identityOf(peer), counts);
+        },
         stranger: (publicKey, from) => {
           const key = keyText(publicKey);
           const where =
@@ -163,7 +170,10 @@ export class SecureServer {
           const say = () => log.info({ publicKey: keyText(side.publicKey) }, text);
           seldom.note(performance.now(), `unanswered ${keyText(peer.publicKey)}`, say);
         },
-        moved: (peer) => this.#roster?.heard(peer),
+        moved: (peer) => {
+          if (!peer.guest) this.#roster?.heard(peer);
+        },
+        enrol: (guest, introduction) => this.#guests?.asked(guest, introduction),
         gone: (peer, why) => {
           this.#roster?.forget(peer);
           log.info({ peer: peerText(peer) }, `forgot an enrolled peer: ${GONE[why]}`);
@@ -183,12 +193,16 @@ export class SecureServer {
     if (configuration.state !== undefined) {
       const { state: directory, privateKey } = configuration;
       const { publicKey } = side;
-      this.#roster = new Roster(
+      const roster = new Roster(
         new ServerState({ directory, privateKey, publicKey, random: drawSecret, log }),
         side,
         this.#origins,
       );
-      this.#roster.restore();
+      const guests = new Guests(side, roster, log, seldom);
+      guests.restore(roster.restore());
+      roster.invites = () => guests.kept;
+      this.#roster = roster;
+      this.#guests = guests;
     }
     log.info({ publicKey: keyText(side.publicKey) }, 'secure peers connect to this public key');
   }
@@ -249,7 +263,32 @@ export class SecureServer {
     } catch (error) {
       throw new CryptcabError(`cannot enrol: ${messageOf(error)}`);
     }
-    return { publicKey: this.#side.publicKey, port: this.#port };
+    return { publicKey: this.#side.publicKey, port: this.#cable.local.port };
+  }
+
+  /**
+   * Makes an invite: who has its line may join.
+   * @throws CryptcabError where a peer has its name, or there are too many, and where it cannot be kept over a restart
+   */
+  invite(request: InviteRequest): Invited {
+    const { address, port } = this.#cable.local;
+    return {
+      until: this.#inviting().invite(request) / 1_000,
+      addresses: ownAddresses(address),
+      ...{ publicKey: this.#side.publicKey, port },
+    };
+  }
+
+  /** Takes back the open invites of a name. @returns how many they were */
+  cancelInvites(name: string): number {
+    return this.#inviting().cancel(name);
+  }
+
+  #inviting(): Guests {
+    if (this.#guests !== undefined) return this.#guests;
+    throw new CryptcabError(
+      `this server keeps nothing over a restart, so whoever joined would be forgotten: start it with ${optionWithValue('secure.state')}`,
+    );
   }
 
   /**
@@ -273,11 +312,12 @@ export class SecureServer {
    */
   remove(publicKey: string): boolean {
     const peer = this.#side.find(publicKey);
-    if (peer === undefined) return false;
+    if (peer === undefined || peer.guest) return false;
     const listed = this.#listed.get(publicKey);
     if (listed !== undefined)
       throw new CryptcabError(`cannot remove ${peerText(peer)}: it is in the peers file; remove its line`);
     this.#side.remove(peer);
+    this.#roster?.forget(peer); // it may not have been up
     return true;
   }
 
@@ -295,7 +335,7 @@ export class SecureServer {
     return {
       side: this.#side,
       store: peersFile === undefined ? undefined : new PeersStore(peersFile),
-      keeps: state !== undefined,
+      keeps: (peer) => state !== undefined && (peer.enrolled || this.#origins.get(peer)?.how === 'invite'),
       isListed: (peer) => this.#listed.get(keyText(peer.publicKey))?.peer === peer,
       reload: () => this.reload(),
       changed: (peer) => this.#roster?.changed(peer, this.#side.find(keyText(peer.publicKey)) === undefined),

@@ -8,6 +8,7 @@ import { forPeer, type OpenPlug } from '../plug/plug.js';
 import { ATTEMPT_DELAY } from '../protocol/race.js';
 import { type Remote, remoteKey, remoteText } from '../protocol/remote.js';
 import { MESSAGE } from '../protocol/secure/constants.js';
+import type { EnrolResult } from '../protocol/secure/control.js';
 import { SecureMachine } from '../protocol/secure/machine.js';
 import { handshakeType, isTransport } from '../protocol/secure/messages.js';
 import type { Peer } from '../protocol/secure/peer.js';
@@ -34,6 +35,11 @@ import { type SleepClock, sleepClock } from './sleep-clock.js';
 const TICK_MS = 250;
 /** Another address is to be tried by then; a timer may ring up to 1 ms too early. */
 const ELSEWHERE_MS = ATTEMPT_DELAY + 1;
+
+/** What a refusal may mean, where people can tell. */
+const MEANS: Partial<Record<SecureRefusal, string>> = {
+  'bad mac1': ', of somebody who calls another server: with its public key, or by its invite',
+};
 
 /** A message that begins a handshake, and where it was sent. */
 export interface Initiation {
@@ -150,8 +156,8 @@ export class SecureSide {
    * @throws RangeError for what is no public key, our own, or there already, and for one more that enrols where all are up
    */
   add(options: Omit<PeerOptions, 'endpoint'>, endpoint?: Endpoint): Peer {
-    const eager = endpoint !== undefined;
-    const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name: options.name ?? '', eager });
+    const { name = '', eager = endpoint !== undefined } = options;
+    const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name, eager });
     const member: Member = {
       endpoint,
       link: undefined,
@@ -181,9 +187,23 @@ export class SecureSide {
     this.wanted(peer);
   }
 
-  /** All that may connect, and whether each is up. */
+  /** Calls a peer at these addresses, one after the other while none answers. */
+  callAt(peer: Peer, addresses: readonly Remote[]): void {
+    const member = this.#members.get(peer);
+    if (member === undefined) return;
+    this.#several ||= addresses.length > 1;
+    this.#setAddresses(peer, member, addresses);
+    this.wanted(peer);
+  }
+
+  /** Answers a guest. @param time s since 1970 */
+  answer(guest: Peer, result: EnrolResult, time = 0): void {
+    this.#step(() => this.#machine.answer(guest, result, time));
+  }
+
+  /** All that may connect, and whether each is up; guests are none of them. */
   *peers(): Generator<{ readonly peer: Peer; readonly up: boolean }> {
-    for (const [peer, { up }] of this.#members) yield { peer, up };
+    for (const [peer, { up }] of this.#members) if (!peer.guest) yield { peer, up };
   }
 
   /** Ends a peer's session; it may connect again. */
@@ -269,6 +289,7 @@ export class SecureSide {
   *facts(): Generator<PeerFacts & { readonly of: Peer }> {
     const now = this.#clock.now();
     for (const [peer, { link }] of this.#members) {
+      if (peer.guest) continue;
       const { endpoint, heardAt, roundTrip, loss } = peer;
       yield {
         of: peer,
@@ -321,7 +342,7 @@ export class SecureSide {
   /** What each peer that is up has carried. */
   statistics(): PeerStatistics[] {
     return [...this.#members].flatMap(([peer, { link, up }]) =>
-      up && link !== undefined
+      up && link !== undefined && !peer.guest
         ? [
             {
               ...identityOf(peer),
@@ -378,7 +399,8 @@ export class SecureSide {
     }
     if (effect.do === 'refused') {
       const { from, why } = effect;
-      const say = (times: number) => this.#log.info({ peer: remoteText(from), times }, `dropped: ${why}`);
+      const say = (times: number) =>
+        this.#log.info({ peer: remoteText(from), times }, `dropped: ${why}${MEANS[why] ?? ''}`);
       // By reason alone: an attacker who can forge one source address can forge many.
       this.#seldom.note(this.#clock.now(), `secure ${why}`, say);
       return;
@@ -410,6 +432,13 @@ export class SecureSide {
         break;
       case 'control':
         if (member.link !== undefined) this.#cable.say(member.link, effect.payload);
+        effect.payload.fill(0); // it may hold a key
+        break;
+      case 'enrol':
+        this.#handlers.enrol?.(peer, effect.introduction);
+        break;
+      case 'verdict':
+        this.#handlers.verdict?.(peer, effect.answer);
         break;
       case 'answered':
         this.#pings.answered(peer, effect.question, effect.took);

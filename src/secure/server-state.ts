@@ -17,6 +17,7 @@ import { codeOf, messageOf } from '../error.js';
 import { keyText, parseKey } from '../keys/key-text.js';
 import type { Log } from '../log.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
+import type { Invite } from '../protocol/secure/invites.js';
 
 /** What is kept of a peer. */
 export interface Kept {
@@ -27,17 +28,43 @@ export interface Kept {
   readonly endpoint: Remote | undefined;
   /** When something authentic came of it last, ms since 1970. */
   readonly heard: number;
-  /** Of one that has enrolled: its preshared key as seal() gives it. */
+  /** Of one that has enrolled, or joined: its preshared key as seal() gives it. */
   readonly sealed: string | undefined;
-  /** And how it did. */
+  /** And how it did. One that has joined by an invite is not forgotten by itself. */
   readonly origin?: Origin | undefined;
+}
+
+/** An invite, and its guest's preshared key as sealForGuest() gives it. */
+export interface KeptInvite {
+  readonly invite: Invite;
+  readonly sealed: string;
+}
+
+/** What a server keeps. */
+export interface KeptAll {
+  readonly peers: readonly Kept[];
+  readonly invites: readonly KeptInvite[];
 }
 
 /** What a server knows of a peer when it starts again. */
 export interface Remembered extends Kept {
-  /** Of one that has enrolled, 32 bytes, to be wiped. */
+  /** Of one that has enrolled, or joined, 32 bytes, to be wiped. */
   readonly presharedKey: Uint8Array | undefined;
 }
+
+/** An invite when it starts again. */
+export interface RememberedInvite extends KeptInvite {
+  /** The guest's, 32 bytes, to be wiped. */
+  readonly presharedKey: Uint8Array;
+}
+
+/** What a server knew. */
+export interface RememberedAll {
+  readonly peers: readonly Remembered[];
+  readonly invites: readonly RememberedInvite[];
+}
+
+const NOTHING: RememberedAll = { peers: [], invites: [] };
 
 const VERSION = 1;
 const NONCE_BYTES = 24;
@@ -63,6 +90,23 @@ function originIn(by: unknown): Origin | undefined {
   return { how, user: text(user), address: text(address), at: text(at) };
 }
 
+interface InviteLine {
+  readonly publicKey: string;
+  readonly name: string;
+  readonly until: number;
+  readonly uses: number;
+  readonly used: readonly { readonly publicKey: string; readonly at: number; readonly from: string }[];
+  readonly psk: string;
+}
+
+/** A guest's preshared key is sealed for nothing else. */
+const FOR_GUEST = utf8ToBytes('invite');
+const forGuest = (publicKey: Uint8Array) => Buffer.concat([FOR_GUEST, publicKey]);
+
+function keyIn(value: unknown): Uint8Array | undefined {
+  return typeof value === 'string' ? parseKey(value) : undefined;
+}
+
 function parseRemote(text: unknown): Remote | undefined {
   const parts = typeof text === 'string' ? /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) : null;
   const address = parts?.[1] ?? parts?.[2];
@@ -81,7 +125,7 @@ export class ServerState {
   readonly #log: Log;
   readonly #random: (length: number) => Uint8Array;
   #timer: NodeJS.Timeout | undefined;
-  #collect: () => readonly Kept[] = () => [];
+  #collect: () => KeptAll = () => NOTHING;
   #failed = false;
 
   /**
@@ -108,7 +152,7 @@ export class ServerState {
   }
 
   /** Reads what was kept; a file of another server's, or one that cannot be read, is reported and passed over. */
-  load(): Remembered[] {
+  load(): RememberedAll {
     let text: string;
     try {
       const fd = openSync(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -119,17 +163,21 @@ export class ServerState {
       }
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') this.#passedOver(messageOf(error));
-      return [];
+      return NOTHING;
     }
     try {
-      const { version, server, peers } = JSON.parse(text);
-      if (version !== VERSION || !Array.isArray(peers)) throw new Error('not written by this program');
+      const { version, server, peers, invites = [] } = JSON.parse(text);
+      if (version !== VERSION || !Array.isArray(peers) || !Array.isArray(invites))
+        throw new Error('not written by this program');
       if (server !== this.#server) throw new Error('it is of a server with another key');
-      return peers.flatMap((line) => this.#read(line) ?? []);
+      return {
+        peers: peers.flatMap((line) => this.#read(line) ?? []),
+        invites: invites.flatMap((line) => (line && this.#readInvite(line)) ?? []),
+      };
     } catch (error) {
       // The parser's own words repeat what it read.
       this.#passedOver(error instanceof SyntaxError ? 'it is damaged' : messageOf(error));
-      return [];
+      return NOTHING;
     }
   }
 
@@ -138,7 +186,7 @@ export class ServerState {
   }
 
   #read(line: Line): Remembered | undefined {
-    const publicKey = typeof line.publicKey === 'string' ? parseKey(line.publicKey) : undefined;
+    const publicKey = keyIn(line.publicKey);
     if (publicKey === undefined || typeof line.name !== 'string' || !Number.isFinite(line.heard))
       return undefined;
     const presharedKey = line.psk === undefined ? undefined : this.#open(publicKey, line.psk);
@@ -155,11 +203,25 @@ export class ServerState {
     };
   }
 
-  #open(publicKey: Uint8Array, text: string): Uint8Array | undefined {
+  #readInvite({ publicKey: key, name, until, uses, used, psk }: InviteLine): RememberedInvite | undefined {
+    const publicKey = keyIn(key);
+    const whole = typeof name === 'string' && Number.isFinite(until) && Number.isSafeInteger(uses);
+    if (publicKey === undefined || !whole || !Array.isArray(used) || typeof psk !== 'string')
+      return undefined;
+    const presharedKey = this.#open(publicKey, psk, forGuest(publicKey));
+    if (presharedKey === undefined) return undefined;
+    const all = used.flatMap(({ publicKey: of, at, from }) => {
+      const peer = keyIn(of);
+      return peer === undefined ? [] : [{ publicKey: peer, at: Number(at), from: String(from) }];
+    });
+    return { invite: { publicKey, name, until, uses, used: all }, sealed: psk, presharedKey };
+  }
+
+  #open(publicKey: Uint8Array, text: string, bound = publicKey): Uint8Array | undefined {
     const bytes = Buffer.from(text, 'base64');
     const nonce = bytes.subarray(0, NONCE_BYTES);
     try {
-      return xchacha20poly1305(this.#key, nonce, publicKey).decrypt(bytes.subarray(NONCE_BYTES));
+      return xchacha20poly1305(this.#key, nonce, bound).decrypt(bytes.subarray(NONCE_BYTES));
     } catch {
       return undefined;
     }
@@ -167,23 +229,36 @@ export class ServerState {
 
   /** The preshared key of a peer in the form in which it is kept. */
   seal(publicKey: Uint8Array, presharedKey: Uint8Array): string {
+    return this.#seal(publicKey, presharedKey);
+  }
+
+  /** The same of a guest: nobody can make a peer's of it. */
+  sealForGuest(publicKey: Uint8Array, presharedKey: Uint8Array): string {
+    return this.#seal(forGuest(publicKey), presharedKey);
+  }
+
+  #seal(bound: Uint8Array, presharedKey: Uint8Array): string {
     const nonce = this.#random(NONCE_BYTES);
-    const sealed = xchacha20poly1305(this.#key, nonce, publicKey).encrypt(presharedKey);
+    const sealed = xchacha20poly1305(this.#key, nonce, bound).encrypt(presharedKey);
     return Buffer.concat([nonce, sealed]).toString('base64');
   }
 
   /** Something has changed: all is written, soon. @param collect says what there is to keep then */
-  changed(collect: () => readonly Kept[]): void {
+  changed(collect: () => KeptAll): void {
     this.#collect = collect;
     this.#timer ??= setTimeout(() => this.save(), SAVE_MS).unref();
   }
 
-  /** Writes what has changed. A file that cannot be written is reported once. */
-  save(): void {
-    if (this.#timer === undefined) return;
+  /**
+   * Writes what has changed. A file that cannot be written is reported once.
+   * @returns whether all is written
+   */
+  save(): boolean {
+    if (this.#timer === undefined) return !this.#failed;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const peers = this.#collect().map(
+    const { peers: known, invites: made } = this.#collect();
+    const peers = known.map(
       ({ publicKey, name, endpoint, heard, sealed, origin }): Line => ({
         publicKey: keyText(publicKey),
         name,
@@ -193,9 +268,23 @@ export class ServerState {
         ...(origin !== undefined && { by: origin }),
       }),
     );
+    const invites = made.map(
+      ({ invite, sealed }): InviteLine => ({
+        ...invite,
+        publicKey: keyText(invite.publicKey),
+        used: invite.used.map((use) => ({ ...use, publicKey: keyText(use.publicKey) })),
+        psk: sealed,
+      }),
+    );
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-      this.#write(`${JSON.stringify({ version: VERSION, server: this.#server, peers }, undefined, 1)}\n`);
+      const content = {
+        version: VERSION,
+        server: this.#server,
+        peers,
+        ...(invites.length > 0 && { invites }),
+      };
+      this.#write(`${JSON.stringify(content, undefined, 1)}\n`);
       this.#failed = false;
     } catch (error) {
       if (!this.#failed)
@@ -205,6 +294,7 @@ export class ServerState {
         );
       this.#failed = true;
     }
+    return !this.#failed;
   }
 
   /** Beside it, then in its place: a crash leaves one or the other. */

@@ -161,12 +161,15 @@ describe('each option and each command is there', () => {
       for (const first of firsts) expect(offers('cryptcab', first)).toContain(first);
       expect(offers('cryptcab', 'vectors', '')).toEqual(['make', 'verify']);
       for (const [name, terms] of Object.entries(COMMANDS) as [string, CommandTerms][]) {
-        if (terms.cableEnd !== undefined) continue;
+        if (terms.cableEnd !== undefined || name === 'join') continue;
         const long = Object.keys(terms.options ?? {}).map((one) => `--${one}`);
         expect(offers('cryptcab', ...name.split(' '), '--'), name).toEqual(
           long.length === 0 ? [''] : long.sort(),
         );
       }
+      // It becomes connect.
+      const joins = offers('cryptcab', 'join', '--');
+      for (const option of ['--to', ...offers('cryptcab', 'connect', '--')]) expect(joins).toContain(option);
     });
   });
 });

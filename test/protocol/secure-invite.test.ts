@@ -350,6 +350,16 @@ describe('a guest', () => {
     for (const again of asked) expect(again).toEqual(one.own);
   });
 
+  it('whose session another holder of the line has taken over calls again, and so do many', async () => {
+    const { network, holder, asked } = await invited();
+    const all = await Promise.all(Array.from({ length: 8 }, () => holder()));
+    network.faults = { ...network.faults, delay: [1, 60] };
+    for (const { call } of all) call();
+    network.run(50_000);
+    for (const { answers } of all) expect(answers().length).toBeGreaterThan(0);
+    expect(new Set(asked.map(({ publicKey }) => Buffer.from(publicKey).toString('hex'))).size).toBe(8);
+  });
+
   it('is cut off after ten seconds, whatever it does, and can call again', async () => {
     const { network, server, holder } = await invited();
     const one = await holder();

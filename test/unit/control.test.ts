@@ -22,6 +22,7 @@ import { commandText } from '../../src/cli/names.js';
 import { status } from '../../src/cli/status.js';
 import { ask } from '../../src/control/ask.js';
 import { userOf } from '../../src/control/credentials.js';
+import { parseCancelled, parseInvited } from '../../src/control/invite.js';
 import {
   answerLine,
   errorIn,
@@ -69,6 +70,8 @@ describe('words', () => {
     for (const request of [
       { do: 'status' },
       { ...enrol, name: 'alice', by: { user: 'foo', address: '2001:db8::1' } },
+      { do: 'invite', publicKey, presharedKey, name: 'a'.repeat(63), seconds: 60, uses: 1 },
+      { do: 'cancel', name: 'a' },
       { do: 'ping', peer: publicText },
       { do: 'remove', peer: publicText },
       { do: 'kick', peer: '192.0.2.1:5' },
@@ -83,6 +86,9 @@ describe('words', () => {
 
   test('an answer comes back as it went', () => {
     expect(parseEnrolled(answerLine({ publicKey, port: 7667 }))).toEqual({ publicKey, port: 7667 });
+    const invited = { publicKey, port: 7667, until: 1_800_000_000, addresses: ['192.0.2.1'] };
+    expect(parseInvited(answerLine(invited))).toEqual(invited);
+    expect(parseCancelled(answerLine({ taken: 2 }))).toBe(2);
     const told = endStatus({ peers: [peerStatus()] });
     expect(parseStatus(answerLine(told))).toEqual(told);
     const changed = { peer: 'alice', untilEnd: null };
@@ -93,7 +99,8 @@ describe('words', () => {
   });
 
   const key = keyText(publicKey);
-  test.each([
+  const invitation = (rest: string) => `{"do":"invite","publicKey":"${key}","presharedKey":"${key}",${rest}}`;
+  test.each<readonly [string, RegExp]>([
     ['', /^this is not a request/],
     ['{', /^this is not a request/],
     ['null', /^this is not a request/],
@@ -113,6 +120,17 @@ describe('words', () => {
     [`{"do":"enrol","publicKey":"${key.slice(1)}","presharedKey":"${key}"}`, /^publicKey is not/],
     [`{"do":"enrol","publicKey":"${key}"}`, /^presharedKey is not/],
     [`{"do":"enrol","publicKey":"${key}","presharedKey":["${key}"]}`, /^presharedKey is not/],
+    [`{"do":"invite","publicKey":"${key}"}`, /^presharedKey is not/],
+    ...['"name":7', '"name":"a b"', '"name":""', `"name":"${'a'.repeat(64)}"`].map(
+      (name) => [invitation(name), /^name is (no name|missing)/] as const,
+    ),
+    ...['"seconds":1', '"seconds":"60"', '"seconds":1e99'].map(
+      (one) => [invitation(`"name":"a",${one}`), /^seconds/] as const,
+    ),
+    ...['"uses":0', '"uses":1.5', '"uses":1001'].map(
+      (one) => [invitation(`"name":"a","seconds":60,${one}`), /^uses/] as const,
+    ),
+    ['{"do":"cancel"}', /^name is (no name|missing)/],
   ])('no request: %s', (line, says) => {
     expect(parseRequest(Buffer.from(line))).toMatch(says);
     expect(parseRequest(Buffer.from(line))).not.toContain(key);
@@ -138,7 +156,10 @@ describe('words', () => {
     JSON.stringify({ ...endStatus(), handshakes: -1 }),
     JSON.stringify({ ...endStatus(), since: 'now' }),
     JSON.stringify({ ...endStatus(), plug: null }),
-  ])('no status: %s', (line) => expect(parseStatus(line)).toBeUndefined());
+  ])('no status: %s, and no answer about invites', (line) => {
+    expect(parseStatus(line)).toBeUndefined();
+    expect([parseCancelled(line), parseInvited(line)]).toEqual([undefined, undefined]);
+  });
 });
 
 let directory: string;
@@ -182,6 +203,8 @@ async function open(port: number, more: Partial<ControlConfiguration> = {}): Pro
     words: commandText,
     log,
     enrol: () => ({ publicKey: serverKey, port }),
+    invite: () => ({ publicKey: serverKey, port, until: 1, addresses: [] }),
+    cancelInvites: () => 0,
     status: () => endStatus({ name: String(port), port }),
     ping: () => expect.unreachable(),
     capture: () => expect.unreachable(),

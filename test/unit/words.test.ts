@@ -41,11 +41,26 @@ describe('what follows it', () => {
     ['vectors verify', ['a', '--strict', '--', '-b'], { strict: true }, ['a', '-b']],
     ['vectors make', ['--seed', '9007199254740991', '--out=x'], { seed: 2 ** 53 - 1, out: 'x' }, []],
     ['completion', ['zsh'], {}, ['zsh']],
+    ['invite', ['alice', '--for', '30m', '--uses=20'], { for: 1_800, uses: 20 }, ['alice']],
+    ['invite', ['a', '--for', '7d', '--cancel'], { for: 604_800, cancel: true }, ['a']],
+    [
+      'invite',
+      ['a', '--at', 'lab.example.org,203.0.113.5:7000,[2001:db8::1]:1,2001:db8::2'],
+      {
+        at: [
+          { host: 'lab.example.org', port: undefined },
+          { host: '203.0.113.5', port: 7000 },
+          { host: '2001:db8::1', port: 1 },
+          { host: '2001:db8::2', port: undefined },
+        ],
+      },
+      ['a'],
+    ],
   ])('%s %j', (name, args, options, operands) => {
     expect(readWords(name, args)).toEqual({ options, operands });
   });
 
-  test.each<[CommandName, string[], string]>([
+  test.each<[CommandName, string[], string | RegExp]>([
     [
       'enroll',
       ['--prt', '7'],
@@ -67,8 +82,19 @@ describe('what follows it', () => {
     ['completion', [], 'completion takes bash or zsh or fish: say cryptcab completion SHELL'],
     ['completion', ['tcsh'], 'completion takes bash or zsh or fish: say cryptcab completion SHELL'],
     ['completion', ['bash', 'zsh'], 'completion takes bash or zsh or fish: say cryptcab completion SHELL'],
+    ...['1', '59s', '366d', '1w', '-1h', '1h30m'].map((text): [CommandName, string[], string] => [
+      'invite',
+      ['a', `--for=${text}`],
+      `--for '${text}' is not a time from 1m to 365d: give it as 30m, 1h or 7d`,
+    ]),
+    ...['u@h', 'fe80::1%eth0', '', 'h:x', 'a b'].map((text): [CommandName, string[], RegExp] => [
+      'invite',
+      ['a', `--at=h,${text}`],
+      /^--at '.*' is not (HOST\[:PORT\]|a UDP port): /,
+    ]),
+    ['invite', ['a', '--at', 'a,b,c,d,e,f,g,h,i'], '--at names 9 places: name 8 at most'],
     ['vectors make', ['--out', ''], '--out is empty: name the directory to write to'],
   ])('%s %j is refused', (name, args, says) => {
-    expect(() => readWords(name, args)).toThrow(new UsageError(says));
+    expect(() => readWords(name, args)).toThrow(says instanceof RegExp ? says : new UsageError(says));
   });
 });

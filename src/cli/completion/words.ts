@@ -54,12 +54,13 @@ export const COMMAND_WORDS: readonly CommandWords[] = Object.entries(COMMANDS).m
   ([name, { text, options = {}, operands }]: [string, CommandTerms]) => ({
     name: name as CommandName,
     text: plain(text),
-    options:
-      name === 'serve' || name === 'connect'
-        ? cable(name)
-        : Object.entries(options).map(([long, option]) =>
-            optionWord(option, undefined, option.short, [long], false),
-          ),
+    options: [
+      ...(name === 'serve' || name === 'connect' ? cable(name) : []),
+      ...Object.entries(options).map(([long, option]) =>
+        optionWord(option, undefined, option.short, [long], false),
+      ),
+      ...(name === 'join' ? cable('connect') : []),
+    ],
     operands: operands && wordsFor(operands),
   }),
 );

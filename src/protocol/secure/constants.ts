@@ -50,9 +50,14 @@ export const EAGER_TIME = 600_000;
 
 /** What is known of a guest, but its keys, is forgotten this long after it first called (§8.2). */
 export const GUEST_TIME = 10_000;
+/** ENROLs without an answer before it calls again (§8.3). */
+export const ENROL_TRIES = 4;
 /** What a guest calls itself is no longer. */
 export const GUEST_NAME_MAX = 63;
 
+/** How often an invite may be used, and for how long it may be open, s. */
+export const INVITE_USES_MAX = 1_000;
+export const INVITE_SECONDS = { min: 60, max: 365 * 86_400, usual: 3_600 } as const;
 /** An invite is remembered for this long after its time is over, and so many at a time (§8.4). */
 export const INVITE_KEPT = 7 * 86_400_000;
 export const INVITES_MAX = 64;

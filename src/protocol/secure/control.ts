@@ -31,6 +31,7 @@ export interface Introduction {
 
 /** What a server may answer, by number. */
 export const ENROL_RESULTS = ['enrolled', 'used', 'over', 'not kept', 'no key'] as const;
+/** What became of it: see ENROL_RESULTS. */
 export type EnrolResult = (typeof ENROL_RESULTS)[number];
 
 /** A server's answer to a guest. */

@@ -1,7 +1,7 @@
 // What the two ends say to each other besides frames: who they are, that one of them ends, and whether the other is there
 // (secure.md §7).
 import type { Remote } from '../remote.js';
-import { EAGER_TIME, GREETING_INTERVAL, GREETINGS } from './constants.js';
+import { EAGER_TIME, ENROL_TRIES, GREETING_INTERVAL, GREETINGS } from './constants.js';
 import {
   CAPABILITY,
   type Control,
@@ -124,7 +124,10 @@ export class Conversation {
   due(now: number, peer: PeerState): void {
     if (now >= peer.greetAt) {
       peer.greetAt = Infinity;
-      if (peer.current !== undefined && peer.hello === undefined) this.begin(now, peer);
+      const { current, hello, introduction, greetings } = peer;
+      // Who has the same line may have taken the session over.
+      if (introduction !== undefined && greetings % ENROL_TRIES === 0) this.#events.dead(now, peer);
+      else if (current !== undefined && hello === undefined) this.begin(now, peer);
     }
     if (!this.#answers(peer)) return;
     const due = peer.liveness.due(now);

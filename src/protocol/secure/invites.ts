@@ -90,6 +90,15 @@ export class Invites {
     return result === 'open' ? { result, invite } : { result, invite, since: uselessSince(invite) };
   }
 
+  /** Puts one there as it is. */
+  put(invite: Invite): void {
+    this.#all.set(bytesToHex(invite.publicKey), invite);
+  }
+
+  remove(guest: Uint8Array): void {
+    this.#all.delete(bytesToHex(guest));
+  }
+
   /** Somebody was let in. */
   use(guest: Uint8Array, use: Use): void {
     const invite = this.find(guest);

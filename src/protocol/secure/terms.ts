@@ -94,9 +94,19 @@ export type SecureEffect =
   /** An enrolled peer has been removed. */
   | { readonly do: 'gone'; readonly peer: Peer; readonly why: SecureGone }
   /** A guest asks to be let in: say answer(), and wipe the preshared key. */
-  | { readonly do: 'enrol'; readonly peer: Peer; readonly introduction: Introduction }
+  | {
+      readonly do: 'enrol';
+      readonly peer: Peer;
+      /** The peer that it wants to be. */
+      readonly introduction: Introduction;
+    }
   /** A peer has answered to the introduction. */
-  | { readonly do: 'verdict'; readonly peer: Peer; readonly answer: EnrolAnswer }
+  | {
+      readonly do: 'verdict';
+      readonly peer: Peer;
+      /** As it came. */
+      readonly answer: EnrolAnswer;
+    }
   /** A peer has answered a question of ask(), which took so many ms. */
   | {
       readonly do: 'answered';
