@@ -23,6 +23,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/configuration',
     'unit/debugger',
     'unit/faces',
+    'unit/doctor',
     'unit/for-people',
     'unit/options',
     'unit/secure-options',

@@ -1,7 +1,9 @@
 // Commands that are none of the cable's. Each is loaded when it is asked for: a program that only answers answers at once.
 import type { CommandName, Shell } from '../options/commands.js';
-import { ORIGINAL_NAME } from './options.js';
+import { OPTIONS } from '../options/table.js';
+import { absoluteLocator, ORIGINAL_NAME } from './options.js';
 import { UsageError } from './usage.js';
+import { readValue } from './values.js';
 import { commandNamed, noCommand, readWords } from './words.js';
 
 /** What a command has to say. */
@@ -105,6 +107,20 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
           ? await cancel(options.port, who)
           : await invite({ ...options, port: options.port, name: who }),
       );
+    }
+    case 'doctor': {
+      const { options, operands } = readWords(command, args);
+      const [host] = operands;
+      const { doctor, facts } = await import('./doctor/index.js');
+      if (options.facts === true) return says(await facts());
+      const { plug, localPort } = OPTIONS;
+      const server = { kind: 'server', placeholder: 'HOST' } as const;
+      const well = await doctor({
+        locator: absoluteLocator(options.on ?? plug.default),
+        port: options.port ?? localPort.default,
+        target: host === undefined ? undefined : readValue('HOST', host, server),
+      });
+      return { out: '', faults: [], status: well ? 0 : 1 };
     }
     case 'keygen':
     case 'pubkey':

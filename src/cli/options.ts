@@ -127,7 +127,7 @@ export function settingsOf(line: Line, spelling: Spelling, base?: string): Setti
   const absolute = (path: string) => pathFrom(base, path);
   const { default: usualPort, connectDefault } = OPTIONS.localPort;
   return {
-    socket: given.plug?.includes('://') ? given.plug : absolute(given.plug ?? OPTIONS.plug.default),
+    socket: absoluteLocator(given.plug ?? OPTIONS.plug.default),
     port: localPort ?? (spelling === 'connect' ? connectDefault.value : usualPort),
     bind: given.bind,
     connect: given.host,
@@ -166,6 +166,11 @@ function refuse(given: Given, spelling: Spelling): void {
     throw new UsageError(
       `${commandName('keyDirectory')} of a client names a directory there, without white space and characters of a shell`,
     );
+}
+
+/** A locator as it is found from anywhere. */
+export function absoluteLocator(locator: string): string {
+  return locator.includes('://') ? locator : absolute(locator);
 }
 
 /** A path as it is found from anywhere: a daemon changes its directory. */

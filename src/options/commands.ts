@@ -149,6 +149,22 @@ export const COMMANDS = {
     operands: { placeholder: '[LINE]', what: 'an invite' },
     usage: '[-s SWITCH] [OPTION...]',
   },
+  doctor: {
+    text: 'looks at what a cable needs, on this machine or on the way to a server, and says what to do about what is missing',
+    more: 'With HOST it logs in by ssh, and lays a cable to the server there for a moment.',
+    options: {
+      on: {
+        value: { kind: 'switch', placeholder: 'PATH', names: 'the switch to plug into' },
+        text: 'the switch that is asked for a port, without HOST',
+      },
+      port: {
+        value: { kind: 'port', placeholder: 'PORT' },
+        text: 'the UDP port of a server here, without HOST',
+      },
+      facts: { text: 'what the doctor of another machine wants to know, as JSON; it asks by ssh' },
+    },
+    operands: { placeholder: '[[USER@]HOST[:PORT]]', what: 'a server', kind: 'server', least: 0 },
+  },
   keygen: { text: 'makes a private key' },
   pubkey: { text: 'prints the public key of the private key on standard input' },
   genpsk: { text: 'makes a preshared key' },
