@@ -5,7 +5,12 @@ import { defineConfig } from 'vitest/config';
 
 /** What a browser does not have, and the tests that are of it. */
 const WITHOUT: Readonly<Record<string, readonly string[]>> = {
-  'sockets, of the network and of the file system': ['unit/udp', 'unit/knock', 'unit/control'],
+  'sockets, of the network and of the file system': [
+    'unit/udp',
+    'unit/knock',
+    'unit/control',
+    'unit/metrics',
+  ],
   'files, programs and users': [
     'unit/enrolment',
     'unit/ssh-name',

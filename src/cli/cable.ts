@@ -6,6 +6,7 @@ import { drawSecret } from '../keys/draw.js';
 import { keptPrivateKey } from '../keys/kept-key.js';
 import { newPrivateKey } from '../keys/key-text.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics/server.js';
 import type { Patience } from '../patience.js';
 import { vdePlug } from '../plug/vde-plug.js';
 import type { ClientMode } from '../protocol/client-terms.js';
@@ -22,6 +23,7 @@ import { type KeyLog, openKeyLog } from './key-log.js';
 import { carrier, carry, endpointOf, enrolment } from './keys-by-ssh.js';
 import { type LogTarget, openLog } from './logger.js';
 import { noticesFor, watchers } from './notices.js';
+import { startMetrics } from './metrics.js';
 import type { SecureSettings, Settings } from './options.js';
 import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
 import { Service, takeSupervisor } from './service.js';
@@ -326,6 +328,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
     });
     log.info({}, 'SIGHUP: opened the log file anew, and read keys and peers again');
   });
+  let metrics: Metrics | undefined;
   const failed = deferred();
   process.on('uncaughtException', failed.reject);
   let pidFile: PidFile | undefined;
@@ -381,6 +384,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
     };
     await Promise.race([start(), stopped.promise, failed.promise]);
   } finally {
+    await metrics?.close();
     if (running !== undefined) {
       sayStatistics(running, log);
       const patience = new Promise((resolve) => setTimeout(resolve, END_MS));

@@ -1,6 +1,7 @@
 // What a command line asks for.
 import { resolve } from 'node:path';
 import type { Io } from '../io-path.js';
+import type { MetricsPlace } from '../metrics/server.js';
 import { conflict } from '../options/conflicts.js';
 import { type Spelling, styleOf } from '../options/spellings.js';
 import { OPTIONS, type OptionKey } from '../options/table.js';
@@ -47,6 +48,8 @@ export interface Settings {
   readonly user: string | undefined;
   readonly pidFile: string | undefined;
   readonly logFile: string | undefined;
+  /** Where metrics are served; undefined: nowhere. */
+  readonly metrics: MetricsPlace | undefined;
   readonly secure: SecureSettings | undefined;
   /** Of a server: whether it serves clients of the classic protocol. */
   readonly classic: boolean;
@@ -144,6 +147,7 @@ export function settingsOf(line: Line, spelling: Spelling, base?: string): Setti
     now: given.now === true,
     user: given.user,
     pidFile: given.pidFile === undefined ? undefined : absolute(given.pidFile),
+    metrics: given.metrics,
     logFile: given.logFile === undefined ? undefined : absolute(given.logFile),
     secure: given.secure && secureSettings(given, absolute),
     classic: given.classic !== true,

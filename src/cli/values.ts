@@ -1,7 +1,9 @@
 // The values of options, as a command line writes them.
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
+import { resolve } from 'node:path';
 import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
+import type { MetricsPlace } from '../metrics/server.js';
 import type { Value } from '../options/terms.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { INVITE_SECONDS } from '../protocol/secure/constants.js';
@@ -27,6 +29,7 @@ export interface Read {
   readonly address: string;
   readonly server: Target;
   readonly endpoint: Endpoint;
+  readonly listen: MetricsPlace;
   readonly 'public key': Uint8Array;
   readonly places: readonly { readonly host: string; readonly port: number | undefined }[];
   /** s */
@@ -68,6 +71,8 @@ function read(text: string, value: Value): Read[keyof Read] {
       return readTarget(text);
     case 'endpoint':
       return readEndpoint(text);
+    case 'listen':
+      return readListen(text);
     case 'public key':
       return readPublicKey(text);
     case 'places':
@@ -206,6 +211,18 @@ function readTime(text: string): number {
   const { min, max } = INVITE_SECONDS;
   if (seconds >= min && seconds <= max) return seconds;
   throw new NotValue(`'${text}' is not a time from 1m to ${max / SECONDS.d}d: give it as 30m, 1h or 7d`);
+}
+
+/** `ADDRESS:PORT` or `unix:PATH`. */
+function readListen(text: string): MetricsPlace {
+  const path = /^unix:(.+)$/s.exec(text)?.[1];
+  if (path !== undefined) return { path: resolve(path) };
+  const { address, port } = /^\[?(?<address>[\w.:%-]+?)\]?:(?<port>\d{1,5})$/.exec(text)?.groups ?? {};
+  if (address === undefined || isIP(address) === 0 || Number(port) > 65_535)
+    throw new NotValue(
+      `'${text}' is not ADDRESS:PORT or unix:PATH: give an address of this machine, as 127.0.0.1:9667 or [::1]:9667, or the path of a socket`,
+    );
+  return { host: address, port: Number(port) };
 }
 
 /** A directory as scp on another machine gets it, whose shell may look at it. */

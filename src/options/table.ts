@@ -337,6 +337,13 @@ export const OPTIONS = {
     otherwise: 'standard error',
     text: 'append the log to this file',
   },
+  metrics: {
+    face: 'command',
+    long: 'metrics',
+    value: { kind: 'listen', placeholder: 'ADDRESS:PORT|unix:PATH' },
+    text: 'serve metrics there for Prometheus, at `/metrics`',
+    more: 'Everybody who reaches that address can read them. See [monitoring.md](monitoring.md).',
+  },
   verbose: {
     face: 'command',
     long: 'verbose',

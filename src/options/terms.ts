@@ -13,6 +13,7 @@ interface TextValue {
     | 'public key'
     | 'places'
     | 'time'
+    | 'listen'
     | 'text';
   readonly placeholder: string;
   /** What has to be named, where nothing is. */

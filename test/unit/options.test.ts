@@ -33,6 +33,7 @@ const NONE: Settings = {
   user: undefined,
   pidFile: undefined,
   logFile: undefined,
+  metrics: undefined,
   secure: undefined,
   classic: true,
   verbosity: 0,
@@ -79,6 +80,9 @@ describe('options', () => {
     ['--daemon', { daemon: true }],
     ['--pidfile /run/pid', { pidFile: '/run/pid' }],
     ['--log-file /var/log/cable', { logFile: '/var/log/cable' }],
+    ['--metrics 127.0.0.1:9667', { metrics: { host: '127.0.0.1', port: 9667 } }],
+    ['--metrics [::1]:9667', { metrics: { host: '::1', port: 9667 } }],
+    ['--metrics unix:/run/x', { metrics: { path: '/run/x' } }],
     [
       '-s /s -p 1 -c h -P k -k -d -v',
       { socket: '/s', port: 1, connect: HOST, keyFile: 'k', keepalive: true, daemon: true, verbosity: 1 },
