@@ -374,6 +374,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       if (connect === undefined) notices?.serving(running.local.port, settings.socket);
       const { ready, ended, up, trouble } = running;
       service.upWhen(up, trouble);
+      if (settings.metrics !== undefined) metrics = await startMetrics(settings.metrics, running, log);
       process.on('SIGUSR2', () => sayStatistics(running as Running, log.child({}, { level: 'info' })));
       if (settled === undefined) {
         await Promise.race([daemon ? running.settled() : ready, ended]);

@@ -41,6 +41,7 @@ export * as secureMessages from './secure/messages.js';
 export type { Initiation, Response } from './secure/noise.js';
 export type { Hello, Peer } from './secure/peer.js';
 export {
+  type HandshakeKeys,
   type PeerOptions,
   SECURE_REFUSALS,
   type SecureDown,
