@@ -130,7 +130,7 @@ export function settingsOf(line: Line, spelling: Spelling, base?: string): Setti
   const absolute = (path: string) => pathFrom(base, path);
   const { default: usualPort, connectDefault } = OPTIONS.localPort;
   return {
-    socket: absoluteLocator(given.plug ?? OPTIONS.plug.default),
+    socket: absoluteLocator(given.plug ?? OPTIONS.plug.default, base),
     port: localPort ?? (spelling === 'connect' ? connectDefault.value : usualPort),
     bind: given.bind,
     connect: given.host,
@@ -173,8 +173,8 @@ function refuse(given: Given, spelling: Spelling): void {
 }
 
 /** A locator as it is found from anywhere. */
-export function absoluteLocator(locator: string): string {
-  return locator.includes('://') ? locator : absolute(locator);
+export function absoluteLocator(locator: string, base?: string): string {
+  return locator.includes('://') ? locator : pathFrom(base, locator);
 }
 
 /** A path as it is found from anywhere: a daemon changes its directory. */
