@@ -10,9 +10,13 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/knock',
     'unit/control',
     'unit/metrics',
+    'unit/qemu-plug',
   ],
   'files, programs and users': [
     'unit/enrolment',
+    'unit/hooks',
+    'unit/policy',
+    'unit/verifier',
     'unit/ssh-name',
     'unit/key-file',
     'unit/line-sink',

@@ -13,9 +13,9 @@ import { createInterface } from 'node:readline';
 import { Core } from '../src/core/core.js';
 import { Arena, Messages, MMSGHDR } from '../src/native/arena.js';
 import { AF, F, loadLibc, MSG, POLL, SO, SOCK, SOL } from '../src/native/libc.js';
+import { Switches } from '../src/native/ports/switches.js';
+import type { VdePort } from '../src/native/ports/vde.js';
 import { NAME_BYTES, Names } from '../src/native/sockaddr.js';
-import { Switches } from '../src/native/switches.js';
-import type { VdePort } from '../src/native/vde.js';
 import { Watch } from '../src/native/watch.js';
 import { ClassicClient } from '../src/protocol/classic-client.js';
 import { TYPE } from '../src/protocol/constants.js';
@@ -256,7 +256,9 @@ function until(condition: () => boolean): void {
   }
 }
 
-const echo = new Echo(await new Switches(libc).open(locator, false, new AbortController().signal));
+const switches = new Switches(libc);
+const source = { opener: switches, locator, standing: false };
+const echo = new Echo(await switches.open(source, new AbortController().signal));
 const pending = Array.from({ length: Number(count) }, (_, i) => open(i));
 const from = performance.now();
 for (const client of pending) {

@@ -11,6 +11,7 @@ const QUESTIONS = {
   cable: { root: true, runtimes: true },
   peers: { root: true, runtimes: false },
   fair: { root: true, runtimes: false },
+  hub: { root: true, runtimes: false },
   start: { root: true, runtimes: false },
   udp: { root: false, runtimes: true },
   handshakes: { root: false, runtimes: true },

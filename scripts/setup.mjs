@@ -1,6 +1,6 @@
 // Installs what is missing: npm packages by npm, other programs by apt. Has no dependency itself.
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -17,6 +17,9 @@ export const DEMO_PROGRAMS = {
   vde_switch: 'vde2',
 };
 
+/** A machine in QEMU boots it: no program, but installed like one. */
+const KERNEL = 'vmlinuz';
+
 /** The tests need these as well. */
 export const TEST_PROGRAMS = {
   ...DEMO_PROGRAMS,
@@ -25,6 +28,12 @@ export const TEST_PROGRAMS = {
   'dpkg-deb': 'dpkg',
   nft: 'nftables',
   python3: 'python3',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  busybox: 'busybox',
+  cpio: 'cpio',
+  modprobe: 'kmod',
+  xz: 'xz-utils',
+  [KERNEL]: 'linux-image-cloud-amd64',
   scp: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
@@ -53,6 +62,7 @@ export const BENCH_PROGRAMS = {
   fastd: 'fastd',
   openssl: 'openssl',
   openvpn: 'openvpn',
+  trafgen: 'netsniff-ng',
   tincd: 'tinc',
   vde_cryptcab: 'vde2-cryptcab',
   wg: 'wireguard-tools',
@@ -70,6 +80,8 @@ export function asRoot(...command) {
 }
 
 function installed(program) {
+  if (program === KERNEL)
+    return existsSync('/boot') && readdirSync('/boot').some((name) => name.startsWith(`${KERNEL}-`));
   const path = `${process.env.PATH}${delimiter}/usr/sbin${delimiter}/sbin`;
   return path.split(delimiter).some((directory) => {
     try {

@@ -54,6 +54,11 @@ export function portText(device: string | undefined): string {
   return device ?? 'open';
 }
 
+/** The device that a link is plugged into, for its owner's watcher. */
+export function deviceOf({ port }: Link): { readonly device?: string } {
+  return port === undefined || port === portText(undefined) ? {} : { device: port };
+}
+
 /** What becomes of a secure link's messages; said once for those of a batch that are alike. */
 export interface SecureEvents {
   /** There are frames, and no key: they wait. */

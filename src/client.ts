@@ -1,4 +1,4 @@
-import type { Link } from './cable.js';
+import { deviceOf, type Link } from './cable.js';
 import { Captures } from './capture/captures.js';
 import { type Keying, keyingText } from './core/terms.js';
 import { denialText, muteText } from './denials.js';
@@ -115,6 +115,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   const cable = await openCable({
     core,
     io: configuration.io,
+    plug: configuration.plug,
     openUdp: configuration.openUdp,
     port: configuration.port,
     bind: configuration.bind,
@@ -239,7 +240,8 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         passages.agreed(link, () => {
           const server = remoteText(remote);
           log.info({ server, cipher: keyingText(effect.keying), port: link.port }, 'the cable is up');
-          attendance.up({ peer: server, address: server, cipher: suite }, () => cable.counts(link));
+          const seen = { peer: server, address: server, cipher: suite, ...deviceOf(link) };
+          attendance.up(seen, () => cable.counts(link));
           up.resolve();
         });
         break;
@@ -440,6 +442,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       await cable.unplug(link);
       machine.end();
       await cable.close();
+      await configuration.plug.close?.();
       ended.resolve();
     },
   };

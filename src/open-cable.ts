@@ -6,6 +6,8 @@ import type { Io } from './io-path.js';
 import { NativeCable } from './native/native-cable.js';
 import { SharedCable } from './native/shared-cable.js';
 import { optionName } from './options/name.js';
+import { needsNative } from './plug/native-only.js';
+import type { OpenPlug } from './plug/plug.js';
 import { PortableCable } from './portable-cable.js';
 import { ownUdp } from './udp/own.js';
 import type { OpenUdp } from './udp/udp.js';
@@ -21,6 +23,8 @@ export interface CableSetup {
   readonly core: Core;
   /** `auto` when undefined. */
   readonly io: Io | undefined;
+  /** What its links are plugged into. */
+  readonly plug?: OpenPlug | undefined;
   /** I/O threads of the native path, 1 when undefined. */
   readonly threads?: number | undefined;
   /** A socket of another kind; the native path has its own. */
@@ -59,7 +63,7 @@ async function openNative({ core, port, bind, threads = 1, events, tap }: CableS
  * @throws CryptcabError when the port, or the path that was asked for, cannot be had
  */
 export async function openCable(setup: CableSetup): Promise<Cable> {
-  const { core, io = 'auto', openUdp, port, bind, connects = false, events, tap } = setup;
+  const { core, io = 'auto', plug, openUdp, port, bind, connects = false, events, tap } = setup;
   let why: string | undefined;
   if (io !== 'portable' && openUdp === undefined) {
     try {
@@ -76,6 +80,12 @@ export async function openCable(setup: CableSetup): Promise<Cable> {
       `no native I/O here: ${why}; mend that, or leave ${optionName('io')} native away`,
     );
   }
+  if (plug?.native && plug.locator !== undefined)
+    throw needsNative(
+      plug.locator,
+      why ??
+        (openUdp === undefined ? `leave ${optionName('io')} portable away` : 'there are sockets of its own'),
+    );
   return PortableCable.open(core, openUdp ?? ownUdp(), port, events, tap, {
     why,
     wish: { bind, locals: !connects },

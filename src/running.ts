@@ -48,6 +48,10 @@ export interface PeerStatistics extends SessionCounts, PeerIdentity {
   readonly address?: string;
   /** What it is plugged into: the device of a tap, or `open`; undefined while its port of the switch is missing. */
   readonly port: string | undefined;
+  /** What it may do on the network, as its line has it; undefined where nothing is limited. */
+  readonly policy?: string;
+  /** And how many of its frames that has refused, by reason, as it was last looked: every ten seconds. */
+  readonly refusedByPolicy?: Readonly<Record<string, number>>;
   /** Of a secure peer of this program's kind: there and back, ms; undefined before it was measured. */
   readonly roundTrip?: number | undefined;
   /** And the part of the last questions to it that had no answer, 0 to 1. */
@@ -60,6 +64,8 @@ export interface PeerUp extends PeerIdentity {
   readonly address: string;
   /** What its frames are sealed with; `plain`: with nothing. */
   readonly cipher: Keying['suite'] | 'secure';
+  /** What it is plugged into, where that has a name of its own: a tap's device. */
+  readonly device?: string;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Link } from './cable.js';
+import { deviceOf, type Link } from './cable.js';
 import { Captures } from './capture/captures.js';
 import type { By } from './control/message.js';
 import { type Keying, keyingText } from './core/terms.js';
@@ -13,8 +13,9 @@ import { openCore } from './open-core.js';
 import { optionName } from './options/name.js';
 import { Passages } from './passages.js';
 import { firstAttempt, type Patience } from './patience.js';
-import { onlyForOne } from './plug/locator.js';
-import { forPeer, type OpenPlug, type PeerIdentity } from './plug/plug.js';
+import { forPeer, governed, type OpenPlug, type PeerIdentity } from './plug/plug.js';
+import { keptBy, mustKeep } from './policy/kept.js';
+import { type PolicyFields, policyOf } from './policy/policy.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
 import { ORIGINAL_DATAGRAM_MAX, PEERS_MAX } from './protocol/constants.js';
 import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
@@ -68,6 +69,8 @@ export interface ServerConfiguration {
   /** Broadcasts and multicasts that each client may send a second; any number when undefined. */
   readonly broadcastLimit?: number | undefined;
   readonly openUdp?: OpenUdp;
+  /** What a client may do on the network; of a secure one, where its line says nothing else. */
+  readonly peerDefaults?: PolicyFields | undefined;
 }
 
 export interface RunningServer extends Running {
@@ -146,8 +149,13 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   });
   /** When something authentic came of a classic client last. */
   const heardAt = new WeakMap<Link, number>();
+  const { peerDefaults = {} } = configuration;
+  const { network } = configuration.plug;
+  /** Of classic clients, which have no lines. */
+  const classicPolicy = policyOf({}, peerDefaults);
+  const classicPlug = governed(configuration.plug, () => classicPolicy);
   /** Where the locator is for one client alone: what is said to the others. */
-  const taken = onlyForOne(configuration.plug.locator ?? '');
+  const taken = configuration.plug.alone;
 
   const machine = new ClassicServer({
     random: randomBytes,
@@ -184,6 +192,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   const cable = await openCable({
     core,
     io: configuration.io,
+    plug: configuration.plug,
     threads: configuration.threads ?? usualThreads(),
     openUdp: configuration.openUdp,
     port: configuration.port,
@@ -237,12 +246,19 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   if (configuration.secure !== undefined) {
     try {
       const host = { cable, plug: configuration.plug, passages, log, seldom, attendance };
-      secure = new SecureServer(configuration.secure, host);
+      secure = new SecureServer({ ...configuration.secure, peerDefaults }, host);
     } catch (error) {
       await cable.close();
       throw error;
     }
     if (keys !== undefined) warnOfBoth(log);
+  }
+  try {
+    const all = { who: optionName('peerDefaults'), fields: peerDefaults };
+    await mustKeep(configuration.plug, [all, ...(secure?.wishes() ?? [])]);
+  } catch (error) {
+    await Promise.all([secure?.close(), cable.close(), configuration.plug.close?.()]);
+    throw error;
   }
   log.info({ io: cable.io }, 'how frames and datagrams are moved');
   attendance.begin();
@@ -287,7 +303,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   }
 
   function plug(peer: Remote, id: string, keying: Keying): void {
-    const link = cable.plugIn(peer, forPeer(configuration.plug, { peer: remoteText(peer) }));
+    const link = cable.plugIn(peer, forPeer(classicPlug, { peer: remoteText(peer) }));
     if (link === undefined) {
       log.warn({ peer: remoteText(peer) }, 'refused a client: no memory for one more session');
       return;
@@ -298,7 +314,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     passages.agreed(link, () => {
       const { port } = link;
       log.info({ peer: remoteText(peer), id, cipher: keyingText(keying), port }, 'client is up');
-      const up = { peer: remoteText(peer), address: remoteText(peer), cipher: keying.suite };
+      const address = remoteText(peer);
+      const up = { peer: address, address, cipher: keying.suite, ...deviceOf(link) };
       attendance.up(up, () => cable.counts(link));
     });
   }
@@ -342,6 +359,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       quiet: heard && performance.now() - heard,
       link,
       counts: cable.counts(link),
+      ...keptBy(network, link.port, classicPolicy),
     };
   }
 
@@ -393,8 +411,13 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     serves: served.promise,
     ended: ended.promise,
     statistics: () => [
-      ...[...links.values()].map((link) => ({ peer: textOf(link), port: link.port, ...cable.counts(link) })),
-      ...(secure?.side.statistics() ?? []),
+      ...[...links.values()].map((link) => ({
+        peer: textOf(link),
+        port: link.port,
+        ...keptBy(network, link.port, classicPolicy),
+        ...cable.counts(link),
+      })),
+      ...(secure?.statistics() ?? []),
     ],
     report: () =>
       endReport({
@@ -439,6 +462,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       machine.end();
       if (keys?.kind === 'preshared') keys.key.fill(0);
       await cable.close();
+      await configuration.plug.close?.();
       ended.resolve();
     },
   };

@@ -22,6 +22,7 @@ export function peerStatus(more: Partial<PeerStatus> = {}): PeerStatus {
     carried: NOTHING,
     rates: { over5s: NOTHING, over60s: NOTHING },
     refused: {},
+    policy: null,
     dropped: { bySwitch: 0, unopened: 0 },
     port: 'open',
     portTrouble: null,

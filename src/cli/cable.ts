@@ -2,13 +2,15 @@
 import { setFlagsFromString } from 'node:v8';
 import { startClient } from '../client.js';
 import { CryptcabError, messageOf } from '../error.js';
+import { Hooks } from '../hooks.js';
 import { drawSecret } from '../keys/draw.js';
 import { keptPrivateKey } from '../keys/kept-key.js';
 import { newPrivateKey } from '../keys/key-text.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics/server.js';
 import type { Patience } from '../patience.js';
-import { vdePlug } from '../plug/vde-plug.js';
+import { plugOf } from '../plug/kinds.js';
+import type { OpenPlug } from '../plug/plug.js';
 import type { ClientMode } from '../protocol/client-terms.js';
 import { deferred, type Running, type RunningClient, type Watcher } from '../running.js';
 import type { Endpoint } from '../secure/endpoint.js';
@@ -31,6 +33,7 @@ import { makeStateDirectory, stateDirectory } from './state.js';
 import { terminalGone } from './terminal.js';
 import { becomeUser, findUser, needs, prepareFor } from './user.js';
 import type { Target } from './values.js';
+import { askBy } from './verify.js';
 import { wireTap } from './wire-log.js';
 
 /** How long -d waits for the cable to come up before it goes on in the background. */
@@ -42,6 +45,12 @@ setFlagsFromString('--semi-space-growth-factor=1');
 
 function patienceOf({ now }: Settings): Patience {
   return now ? 'nothing' : 'all';
+}
+
+/** What a cable is plugged into, and who hears of its peers. */
+interface Inside {
+  readonly plug: OpenPlug;
+  readonly watcher: Watcher;
 }
 
 interface Started extends Running {
@@ -78,31 +87,25 @@ function ownKey(state: string | undefined, log: Log): Uint8Array {
 }
 
 function secureServer(
-  { peersFile, enrolledMax, forgetAfter, path }: SecureSettings,
+  { peersFile, enrolledMax, forgetAfter, path, verify: command }: SecureSettings,
   files: KeyFiles,
   state: string | undefined,
   keyLog: KeyLog | undefined,
   log: Log,
 ) {
   const privateKey = files.privateKey ?? ownKey(state, log);
-  return {
-    privateKey,
-    ...(peersFile !== undefined && { peersFile }),
-    enrolledMax,
-    forgetAfter,
-    state,
-    path,
-    keyLog,
-  };
+  const verify = askBy(command);
+  const peers = peersFile !== undefined && { peersFile };
+  return { privateKey, ...peers, enrolledMax, forgetAfter, state, path, keyLog, verify };
 }
 
 async function startAsServer(
   settings: Settings,
+  inside: Inside,
   files: KeyFiles,
   state: string | undefined,
   keyLog: KeyLog | undefined,
   log: Log,
-  watcher: Watcher,
 ): Promise<Started> {
   const secure = settings.secure && secureServer(settings.secure, files, state, keyLog, log);
   const running = await startServer({
@@ -110,13 +113,13 @@ async function startAsServer(
     bind: settings.bind,
     keys: classicKeys(settings, files),
     ...(secure && { secure }),
-    plug: vdePlug(settings.socket),
+    ...inside,
     io: settings.io,
     patience: patienceOf(settings),
     ...(settings.threads !== undefined && { threads: settings.threads }),
     broadcastLimit: settings.broadcastLimit,
+    peerDefaults: settings.peerDefaults,
     log,
-    watcher,
     ...wireTap(settings.verbosity, log),
   });
   secure?.privateKey.fill(0); // the machine has a copy
@@ -136,6 +139,7 @@ async function startAsServer(
 
 function startSecurely(
   settings: Settings,
+  inside: Inside,
   { peer, path }: SecureSettings,
   target: Target,
   server: Endpoint,
@@ -143,7 +147,6 @@ function startSecurely(
   files: KeyFiles,
   keyLog: KeyLog | undefined,
   log: Log,
-  watcher: Watcher,
 ): Promise<RunningClient> {
   const keys =
     files.privateKey === undefined
@@ -162,23 +165,22 @@ function startSecurely(
     keepalive: settings.keepalive,
     path,
     keyLog,
-    plug: vdePlug(settings.socket),
+    ...inside,
     io: settings.io,
     patience: patienceOf(settings),
     log,
-    watcher,
     ...wireTap(settings.verbosity, log),
   });
 }
 
 function startClassically(
   settings: Settings,
+  inside: Inside,
   target: Target,
   server: Endpoint,
   carried: Carried | undefined,
   files: KeyFiles,
   log: Log,
-  watcher: Watcher,
 ): Promise<RunningClient> {
   const mode: ClientMode =
     files.classic !== undefined
@@ -194,40 +196,29 @@ function startClassically(
     cipher: settings.cipher,
     keepalive: settings.keepalive,
     carryKey: carrier(target, settings),
-    plug: vdePlug(settings.socket),
+    ...inside,
     io: settings.io,
     patience: patienceOf(settings),
     log,
-    watcher,
     ...wireTap(settings.verbosity, log),
   });
 }
 
 async function startAsClient(
   settings: Settings,
+  inside: Inside,
   target: Target,
   carried: Carried | undefined,
   files: KeyFiles,
   keyLog: KeyLog | undefined,
   log: Log,
-  watcher: Watcher,
   signal: AbortSignal,
 ): Promise<Started> {
   const endpoint = await endpointOf(settings, target, signal);
   const running =
     settings.secure === undefined
-      ? await startClassically(settings, target, endpoint, carried, files, log, watcher)
-      : await startSecurely(
-          settings,
-          settings.secure,
-          target,
-          endpoint,
-          carried,
-          files,
-          keyLog,
-          log,
-          watcher,
-        );
+      ? await startClassically(settings, inside, target, endpoint, carried, files, log)
+      : await startSecurely(settings, inside, settings.secure, target, endpoint, carried, files, keyLog, log);
   const control = await openEndControl(running, log, undefined, settings.name);
   return {
     ...running,
@@ -319,6 +310,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   };
   for (const signal of ENDS) process.on(signal, () => end(signal));
   let running: Started | undefined;
+  let hooks: Hooks | undefined;
   onHangup(() => {
     if (terminalGone()) return end('SIGHUP', ': its terminal was closed');
     service.reload(() => {
@@ -349,10 +341,21 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       const keyLog = keyLogFile === undefined ? undefined : openKeyLog(keyLogFile, log);
       if (user !== undefined) await becomeUser(user, needs(settings), settings);
       const { connect } = settings;
-      const begin = () =>
-        connect === undefined
-          ? startAsServer(settings, keys, state, keyLog, log, watcher)
-          : startAsClient(settings, connect, carried, keys, keyLog, log, watcher, stopping.signal);
+      const told = new Hooks(settings.hooks, settings.socket, log);
+      hooks = told;
+      const begin = () => {
+        const plug = plugOf(settings.socket);
+        plug.over?.then((why) => {
+          log.warn({}, `ends: ${why}`);
+          ending = true;
+          stopping.abort();
+          stopped.resolve();
+        });
+        const inside = { plug, watcher: watchers(watcher, told) };
+        return connect === undefined
+          ? startAsServer(settings, inside, keys, state, keyLog, log)
+          : startAsClient(settings, inside, connect, carried, keys, keyLog, log, stopping.signal);
+      };
       const waits = (why: string) => {
         service.waits(why);
         if (settled !== undefined) return;
@@ -390,6 +393,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       sayStatistics(running, log);
       const patience = new Promise((resolve) => setTimeout(resolve, END_MS));
       await Promise.race([running.close(), patience]);
+      await hooks?.close('ended');
     }
     pidFile?.remove();
     service.close();

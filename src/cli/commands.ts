@@ -1,7 +1,7 @@
 // Commands that are none of the cable's. Each is loaded when it is asked for: a program that only answers answers at once.
 import type { CommandName, Shell } from '../options/commands.js';
 import { OPTIONS } from '../options/table.js';
-import { absoluteLocator, ORIGINAL_NAME } from './options.js';
+import { locatorOf, ORIGINAL_NAME } from './options.js';
 import { UsageError } from './usage.js';
 import { readValue } from './values.js';
 import { commandNamed, noCommand, readWords } from './words.js';
@@ -116,7 +116,7 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
       const { plug, localPort } = OPTIONS;
       const server = { kind: 'server', placeholder: 'HOST' } as const;
       const well = await doctor({
-        locator: absoluteLocator(options.on ?? plug.default),
+        locator: locatorOf(options.on ?? plug.default),
         port: options.port ?? localPort.default,
         target: host === undefined ? undefined : readValue('HOST', host, server),
       });

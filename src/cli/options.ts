@@ -1,10 +1,14 @@
 // What a command line asks for.
 import { resolve } from 'node:path';
+import { CryptcabError } from '../error.js';
+import type { HookCommands } from '../hooks.js';
 import type { Io } from '../io-path.js';
 import type { MetricsPlace } from '../metrics/server.js';
 import { conflict } from '../options/conflicts.js';
 import { type Spelling, styleOf } from '../options/spellings.js';
 import { OPTIONS, type OptionKey } from '../options/table.js';
+import { absoluteLocator } from '../plug/kinds.js';
+import type { PolicyFields } from '../policy/policy.js';
 import type { CipherChoice } from '../protocol/session-key.js';
 import { PATH_HEADERS } from '../protocol/sizes.js';
 import type { Endpoint } from '../secure/endpoint.js';
@@ -41,11 +45,15 @@ export interface Settings {
   readonly threads: number | undefined;
   /** Of a server: broadcasts and multicasts that each client may send a second; any number when undefined. */
   readonly broadcastLimit: number | undefined;
+  /** Of a server: what each client may do on the network. */
+  readonly peerDefaults: PolicyFields | undefined;
   readonly daemon: boolean;
   /** Whether it fails at once where something is not there yet. */
   readonly now: boolean;
   /** NAME[:GROUP] of whom the program becomes. */
   readonly user: string | undefined;
+  /** Commands to be run when somebody has come up, or gone. */
+  readonly hooks: HookCommands;
   readonly pidFile: string | undefined;
   readonly logFile: string | undefined;
   /** Where metrics are served; undefined: nowhere. */
@@ -77,6 +85,8 @@ export interface SecureSettings {
   readonly path: number;
   /** Where the keys of handshakes are written to; undefined: nowhere. */
   readonly keyLog: string | undefined;
+  /** Of a server: a command that decides on keys that are not known. */
+  readonly verify: string | undefined;
 }
 
 /** Called by this name, the program reads its options as the C program does, and has no others. */
@@ -130,7 +140,7 @@ export function settingsOf(line: Line, spelling: Spelling, base?: string): Setti
   const absolute = (path: string) => pathFrom(base, path);
   const { default: usualPort, connectDefault } = OPTIONS.localPort;
   return {
-    socket: absoluteLocator(given.plug ?? OPTIONS.plug.default, base),
+    socket: locatorOf(given.plug ?? OPTIONS.plug.default, absolute),
     port: localPort ?? (spelling === 'connect' ? connectDefault.value : usualPort),
     bind: given.bind,
     connect: given.host,
@@ -143,9 +153,11 @@ export function settingsOf(line: Line, spelling: Spelling, base?: string): Setti
     io: given.io ?? OPTIONS.io.default,
     threads: given.threads,
     broadcastLimit: given.broadcastLimit,
+    peerDefaults: given.peerDefaults,
     daemon: given.daemon === true,
     now: given.now === true,
     user: given.user,
+    hooks: { up: given.up, down: given.down },
     pidFile: given.pidFile === undefined ? undefined : absolute(given.pidFile),
     metrics: given.metrics,
     logFile: given.logFile === undefined ? undefined : absolute(given.logFile),
@@ -172,9 +184,13 @@ function refuse(given: Given, spelling: Spelling): void {
     );
 }
 
-/** A locator as it is found from anywhere. */
-export function absoluteLocator(locator: string, base?: string): string {
-  return locator.includes('://') ? locator : pathFrom(base, locator);
+/** @throws UsageError for a locator that is not whole */
+export function locatorOf(text: string, absolute: (path: string) => string = resolve): string {
+  try {
+    return absoluteLocator(text, absolute);
+  } catch (error) {
+    throw error instanceof CryptcabError ? new UsageError(error.marked) : error;
+  }
 }
 
 /** A path as it is found from anywhere: a daemon changes its directory. */
@@ -199,6 +215,7 @@ function secureSettings(given: Given, absolute: (path: string) => string): Secur
     forgetAfter: given['secure.forgetAfter'],
     state: file(given['secure.state']),
     keyLog: file(given.keyLog),
+    verify: given.verify,
     path: (given['secure.pathMtu'] ?? OPTIONS['secure.pathMtu'].default) - PATH_HEADERS,
   };
 }

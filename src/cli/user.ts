@@ -49,7 +49,8 @@ function firstFreePort(): number {
 /** What only root may do, and may have to be done again while the cable runs. */
 export function needs({ socket, port }: Pick<Settings, 'socket' | 'port'>): Capability[] {
   return [
-    ...(socket.startsWith('tap://') ? [CAP.NET_ADMIN] : []),
+    ...(/^(?:tap|bridge):\/\//.test(socket) ? [CAP.NET_ADMIN] : []),
+    ...(socket.startsWith('nic://') ? [CAP.NET_RAW] : []),
     ...(port > 0 && port < firstFreePort() ? [CAP.NET_BIND_SERVICE] : []),
   ];
 }

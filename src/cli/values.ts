@@ -5,6 +5,7 @@ import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
 import type { MetricsPlace } from '../metrics/server.js';
 import type { Value } from '../options/terms.js';
+import { type PolicyFields, parsePolicy } from '../policy/policy.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { INVITE_SECONDS } from '../protocol/secure/constants.js';
 import { isHost, PLACES_MAX } from '../protocol/secure/invite-line.js';
@@ -39,6 +40,8 @@ export interface Read {
   readonly port: number;
   readonly choice: string;
   readonly text: string;
+  readonly policy: PolicyFields;
+  readonly command: string;
 }
 
 /** A text is no value of this kind: the message is what a sentence with the option's name before it says. */
@@ -79,6 +82,8 @@ function read(text: string, value: Value): Read[keyof Read] {
       return readPlaces(text);
     case 'time':
       return readTime(text);
+    case 'policy':
+      return readPolicy(text);
     case 'choice':
       if (value.choices.includes(text)) return text;
       throw new NotValue(`'${text}' is not known: give ${value.choices.join(' or ')}`);
@@ -103,6 +108,12 @@ function readNumber(text: string, { kind, what, min, max }: Value & { kind: 'num
       ? `'${text}' is not ${what}: give ${min}/s to ${max}/s`
       : `'${text}' is not ${what} from ${min} to ${max}`,
   );
+}
+
+function readPolicy(text: string): PolicyFields {
+  const fields = parsePolicy(text);
+  if (typeof fields === 'string') throw new NotValue(`'${text}' is no policy: ${fields}`);
+  return fields;
 }
 
 function readPort(text: string): number {

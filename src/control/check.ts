@@ -57,6 +57,7 @@ const peer = has<PeerStatus>({
   carried: flow,
   rates,
   refused: reasons,
+  policy: orNull(text),
   dropped,
   port: orNull(text),
   portTrouble: orNull(text),

@@ -114,6 +114,8 @@ export interface PeerStatus {
   readonly rates: Rates;
   /** Datagrams and frames of it, by reason. */
   readonly refused: Reasons;
+  /** What it may do on the network, as its line has it; null where nothing is limited. */
+  readonly policy: string | null;
   /** Frames of it that were dropped. */
   readonly dropped: Dropped;
   /** What it is plugged into: the device of a tap, or `open`; null while it has no port. */

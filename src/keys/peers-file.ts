@@ -1,10 +1,18 @@
 // The peers file (secure.md §3.2): who may connect, one a line, in the manner of `authorized_keys`.
 //
-//     PUBLIC-KEY [name=alice] [psk=FILE] [endpoint=host:port]
+//     PUBLIC-KEY [name=alice] [psk=FILE] [endpoint=host:port] [isolated] [rate=20mbit] …
 //
+// What the peer may do on the network stands there as policy.ts reads it.
 // `#` begins a comment, at the beginning of a line or behind white space. A line that is wrong does not touch the others.
 import { isIPv6 } from 'node:net';
 import { mayBeKey } from '../key-like.js';
+import {
+  conflictOf,
+  isPolicyField,
+  POLICY_FIELDS,
+  type PolicyFields,
+  parsePolicyField,
+} from '../policy/policy.js';
 import { keyText, parseKey } from './key-text.js';
 
 /** What a peer may be called, for people. */
@@ -26,6 +34,8 @@ export interface PeerLine {
   /** File with the preshared key, as it is written there. */
   readonly presharedKeyFile?: string;
   readonly endpoint?: { readonly host: string; readonly port: number };
+  /** What it may do on the network; undefined where its line says nothing of that. */
+  readonly policy?: PolicyFields;
 }
 
 /** A line that was skipped, and why; nothing of it is repeated, since it may hold a private key by mistake. */
@@ -71,14 +81,20 @@ function parseLine(line: number, [key, ...options]: [string, ...string[]]): Peer
   const peer: { -readonly [name in keyof PeerLine]: PeerLine[name] } = { line, publicKey };
   const names = new Set<string>();
   for (const option of options) {
-    const [, name, value] = /^([a-z]+)=(.+)$/.exec(option) ?? [];
-    if (name === undefined || value === undefined)
+    const [, name, value] = /^([a-z]+)(?:=(.+))?$/.exec(option) ?? [];
+    if (name === undefined || (value === undefined && !isPolicyField(name)))
       return 'an option is written name=VALUE, without white space';
-    if (value.split(':').some(mayBeKey))
+    if (value?.split(':').some(mayBeKey))
       return `${name}= is followed by what may be a key itself: psk= names the file that holds one`;
     if (names.has(name)) return `${name}= is there twice`;
     names.add(name);
-    if (name === 'name') {
+    if (isPolicyField(name)) {
+      const field = parsePolicyField(name, value);
+      if (typeof field === 'string') return field;
+      peer.policy = { ...peer.policy, ...field };
+    } else if (value === undefined) {
+      return 'an option is written name=VALUE, without white space';
+    } else if (name === 'name') {
       peer.name = value;
     } else if (name === 'psk') {
       peer.presharedKeyFile = value;
@@ -89,10 +105,10 @@ function parseLine(line: number, [key, ...options]: [string, ...string[]]): Peer
     } else if (name === 'ip') {
       return 'ip= is for peers that carry IP packets, and this server carries Ethernet frames: leave ip= away';
     } else {
-      return `there is no option ${name}=; there are name=, psk= and endpoint=`;
+      return `there is no option ${name}=; there are name=, psk= and endpoint=, and ${POLICY_FIELDS.join(', ')}`;
     }
   }
-  return peer;
+  return conflictOf(peer.policy ?? {}) ?? peer;
 }
 
 function parseEndpoint(text: string): { host: string; port: number } | undefined {

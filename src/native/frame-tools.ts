@@ -1,8 +1,8 @@
 import type { Core } from '../core/core.js';
 import { type Arena, Messages } from './arena.js';
 import type { Libc } from './libc.js';
+import type { VdeCalls } from './ports/vde.js';
 import { TapFrames } from './tap-frames.js';
-import type { VdeCalls } from './vde.js';
 
 /** Frames moved by one call. */
 export const BATCH = 64;

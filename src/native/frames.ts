@@ -2,7 +2,7 @@ import { MMSGHDR } from './arena.js';
 import { Aside } from './aside.js';
 import { BATCH, type FrameTools } from './frame-tools.js';
 import { ERRNO, MSG } from './libc.js';
-import type { VdePort } from './vde.js';
+import type { VdePort } from './ports/vde.js';
 
 /** A switch that takes nothing for so long has its frames dropped, until it takes some again. */
 const STUCK_MS = 200;
@@ -24,8 +24,8 @@ const PACKED = 1 + 2 + 4 + 32;
 
 /** Errors of one frame on a switch's socket; any other one is the port's. */
 const OF_A_FRAME: readonly number[] = [ERRNO.INTR, ERRNO.INVAL, ERRNO.MSGSIZE, ERRNO.NOBUFS];
-/** Elsewhere only these are the port's: a tap that is down comes up again, and so does a network. */
-const OF_THE_PORT: readonly number[] = [ERRNO.BADF, ERRNO.BADFD, ERRNO.NODEV];
+/** Elsewhere only these are the port's: a tap that is down comes up again, and so does a network. A card that is down is opened anew. */
+const OF_THE_PORT: readonly number[] = [ERRNO.BADF, ERRNO.BADFD, ERRNO.NODEV, ERRNO.NXIO, ERRNO.NETDOWN];
 /** Reads that may fail in a row, whatever the error: one that is still there then does not go away. */
 const FAILED_READS_MAX = 1_000;
 
@@ -169,11 +169,11 @@ export class FrameSide {
     return got;
   }
 
-  #readTap({ dataFd }: VdePort, vnet: number): number {
+  #readTap({ dataFd, card = false }: VdePort, vnet: number): number {
     const { taps, core } = this.#tools;
     const { ring } = core;
     const before = ring.next;
-    const errno = taps.read(this.session, dataFd, vnet, BATCH);
+    const errno = taps.read(this.session, dataFd, vnet, card, BATCH);
     const got = (ring.next - before) & (ring.slots - 1);
     if (got > 0 || errno === ERRNO.AGAIN || errno === 0) this.#failedReads = 0;
     else this.#readFailed(errno);

@@ -1,11 +1,12 @@
 import { codeOf, messageOf } from '../error.js';
 
 // Numbers of Linux, the same on x64 and arm64.
-export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10 } as const;
-export const SOCK = { STREAM: 1, DGRAM: 2, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
-export const SOL = { IP: 0, SOCKET: 1, UDP: 17, IPV6: 41 } as const;
+export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10, PACKET: 17 } as const;
+export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, NONBLOCK: 0x800, CLOEXEC: 0x80000 } as const;
+export const SOL = { IP: 0, SOCKET: 1, UDP: 17, IPV6: 41, PACKET: 263 } as const;
 export const SO = {
   TYPE: 3,
+  ERROR: 4,
   SNDBUF: 7,
   RCVBUF: 8,
   REUSEPORT: 15,
@@ -20,6 +21,8 @@ export const IPV6_MTU = 24;
 export const IPV6_V6ONLY = 26;
 /** Of IPv4, and of IPv6 with what asks for it: our address of a datagram. */
 export const PKTINFO = { IPV4: 8, ASK_IPV6: 49, IPV6: 50 } as const;
+/** packet(7). */
+export const PACKET = { ADD_MEMBERSHIP: 1, AUXDATA: 8, VNET_HDR: 15, IGNORE_OUTGOING: 23 } as const;
 export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
 export const SCHED_BATCH = 3;
@@ -35,6 +38,7 @@ export const ERRNO = {
   NOENT: 2,
   INTR: 4,
   IO: 5,
+  NXIO: 6,
   BADF: 9,
   AGAIN: 11,
   ACCES: 13,
@@ -45,7 +49,9 @@ export const ERRNO = {
   BADFD: 77,
   DESTADDRREQ: 89,
   MSGSIZE: 90,
+  ADDRINUSE: 98,
   ADDRNOTAVAIL: 99,
+  NETDOWN: 100,
   NETUNREACH: 101,
   NOBUFS: 105,
   CONNREFUSED: 111,
@@ -108,6 +114,7 @@ function bindLibc(koffi: Koffi) {
     open: libc.func('int open(const char *path, int flags)'),
     // It takes any number of arguments. Linux passes one that is there as it passes those of other functions.
     ioctl: libc.func('int ioctl(int fd, uint64_t request, uint64_t argument)'),
+    recvmsg: libc.func('int64_t recvmsg(int fd, uint64_t message, int flags)'),
     read: libc.func('int64_t read(int fd, uint64_t bytes, size_t length)'),
     write: libc.func('int64_t write(int fd, uint64_t bytes, size_t length)'),
     writev: libc.func('int64_t writev(int fd, uint64_t iovecs, int count)'),

@@ -15,11 +15,11 @@ import { IoThread } from './io-thread.js';
 import { ERRNO, type Libc, loadLibc } from './libc.js';
 import { NativeLink } from './native-link.js';
 import { NativePlug } from './native-plug.js';
-import { Openers } from './opener.js';
+import { Openers } from './ports/opener.js';
+import { Vde } from './ports/vde.js';
 import { Routes } from './routes.js';
 import { NativeSocket } from './socket.js';
 import { FEED_MAX, FLOW, FLOW_BYTES, type Report } from './talk.js';
-import { Vde } from './vde.js';
 
 /** How often the counts of the I/O thread are looked at, for what they tell. */
 const LOOK_MS = 250;

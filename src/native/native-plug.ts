@@ -1,8 +1,8 @@
 import { CryptcabError, messageOf } from '../error.js';
 import { BackOff } from '../plug/back-off.js';
 import { deferred } from '../running.js';
-import type { Source } from './opener.js';
-import type { VdePort } from './vde.js';
+import type { Source } from './ports/opener.js';
+import type { VdePort } from './ports/vde.js';
 
 export interface NativePlugEvents {
   /** The port is open, for the first time or again. */
@@ -42,17 +42,17 @@ export class NativePlug {
   }
 
   async #open(): Promise<void> {
-    const { opener, locator, standing } = this.#source;
+    const { opener } = this.#source;
     let port: VdePort;
     try {
-      port = await opener.open(locator, standing, this.#abort.signal);
+      port = await opener.open(this.#source, this.#abort.signal);
     } catch (error) {
       const known = error instanceof CryptcabError ? error : new CryptcabError(messageOf(error));
       if (!this.#closed) this.#lost(known, 0);
       return;
     }
     if (this.#closed) {
-      opener.close(port);
+      opener.close(port, this.#source);
       return;
     }
     this.#port = port;
@@ -65,10 +65,10 @@ export class NativePlug {
   /** The I/O thread has lost a port, and let go of it. */
   gone(number: number): void {
     if (number !== this.#number || this.#port === undefined || this.#closed) return;
-    const { opener, locator, standing } = this.#source;
-    opener.close(this.#port);
+    const { opener } = this.#source;
+    opener.close(this.#port, this.#source);
     this.#port = undefined;
-    this.#lost(opener.gone(locator, standing), performance.now() - this.#since);
+    this.#lost(opener.gone(this.#source), performance.now() - this.#since);
   }
 
   /** @param lived how long it was open, ms */
@@ -83,7 +83,7 @@ export class NativePlug {
   close(): void {
     this.#abort.abort();
     clearTimeout(this.#again);
-    if (this.#port !== undefined) this.#source.opener.close(this.#port);
+    if (this.#port !== undefined) this.#source.opener.close(this.#port, this.#source);
     this.#port = undefined;
   }
 }

@@ -2,8 +2,8 @@
 import { Arena } from './arena.js';
 import type { Libc } from './libc.js';
 
-/** capabilities(7): to open a port below 1024, and to make taps. */
-export const CAP = { NET_BIND_SERVICE: 10, NET_ADMIN: 12 } as const;
+/** capabilities(7): to open a port below 1024, to make taps and bridges, and to have the frames of a network card. */
+export const CAP = { NET_BIND_SERVICE: 10, NET_ADMIN: 12, NET_RAW: 13 } as const;
 export type Capability = (typeof CAP)[keyof typeof CAP];
 
 // prctl(2), linux/capability.h

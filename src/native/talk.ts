@@ -3,7 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { CopyWish } from '../capture/copier.js';
 import type { InfoFamily } from './control.js';
-import type { VdePort } from './vde.js';
+import type { VdePort } from './ports/vde.js';
 
 /** What the I/O thread starts with. */
 export interface Start {

@@ -17,6 +17,7 @@ import { ERRNO, type Libc, loadLibc } from './libc.js';
 import { List } from './list.js';
 import type { Peer, SecurePeer } from './peer.js';
 import { sameWords } from './peer-table.js';
+import { bindVdeCalls, type VdeCalls, type VdePort } from './ports/vde.js';
 import { Ready } from './ready.js';
 import { letSwitchesFinish } from './schedule.js';
 import { WAY_WORDS } from './sockaddr.js';
@@ -34,7 +35,6 @@ import {
   TAPPED_MAX,
 } from './talk.js';
 import { Tidings } from './tidings.js';
-import { bindVdeCalls, type VdeCalls, type VdePort } from './vde.js';
 
 /** A thread that waits in a call cannot be ended: it waits no longer than this. */
 const WAIT_MS = 500;

@@ -4,6 +4,7 @@ import { parseKey } from '../keys/key-text.js';
 import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
 import { OPTIONS } from '../options/table.js';
+import { type PolicyFields, parsePolicy } from '../policy/policy.js';
 import { copyKey } from '../protocol/secret.js';
 import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
 
@@ -122,6 +123,12 @@ export class Checked<Of extends object> {
 
   flag(name: keyof Of): boolean | undefined {
     return this.take(name, (value) => typeof value === 'boolean', 'true or false');
+  }
+
+  policy(name: keyof Of): PolicyFields | undefined {
+    const text = this.take<string>(name, (value) => typeof value === 'string', 'a text');
+    const fields = text === undefined ? undefined : parsePolicy(text);
+    return typeof fields === 'string' ? this.refuse(`${String(name)}: ${fields}`) : fields;
   }
 
   integer(name: keyof Of, { what, min, max }: Range): number | undefined {

@@ -4,8 +4,8 @@ import { parseHexKey } from '../keys/key-text.js';
 import { presharedKey } from '../keys/read-key.js';
 import { type Log, SILENT } from '../log.js';
 import { libraryText } from '../options/name.js';
+import { absoluteLocator, plugOf as plugFor } from '../plug/kinds.js';
 import type { OpenPlug } from '../plug/plug.js';
-import { vdePlug } from '../plug/vde-plug.js';
 import { type CipherChoice, leastKeyBytes } from '../protocol/session-key.js';
 import type { Endpoint } from '../secure/endpoint.js';
 import { bindAddress } from '../udp/bind.js';
@@ -95,10 +95,10 @@ function plugOf(options: Checked<EndOptions>, log: Log): OpenPlug {
   const plug = options.take<string | OpenPlug>(
     'plug',
     (value) => isText(value) || typeof value === 'function',
-    "a switch's directory, a VDE network locator, or a plug",
+    "a switch's directory, another locator of a network, or a plug",
   );
   if (typeof plug !== 'string') return guardPlug(options.required('plug', plug), log);
-  return vdePlug(plug.includes('://') ? plug : resolve(plug));
+  return plugFor(absoluteLocator(plug, resolve));
 }
 
 /** @throws CryptcabError for what is no signal, and the signal's reason when it is aborted already */

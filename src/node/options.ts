@@ -138,6 +138,11 @@ export interface ServeOptions extends EndOptions {
   readonly secure?: SecureServeOptions | undefined;
   /** I/O threads of the native path, each with a part of the clients, 1 to 64; half of the processors unless told, 4 at most. */
   readonly threads?: number | undefined;
+  /**
+   * What each client may do on the network, where its own `policy` says nothing else, as words: `isolated rate=20mbit guard`. For a
+   * `plug` that is `bridge://NAME` alone.
+   */
+  readonly peerDefaults?: string | undefined;
 }
 
 /** The secure side of a server (secure.md §3). */
@@ -175,6 +180,8 @@ export interface SecurePeer {
   readonly presharedKey?: Uint8Array | string | undefined;
   /** Where it is called; without, it calls. */
   readonly endpoint?: Endpoint | undefined;
+  /** What it may do on the network, in the words of its line in a peers file: `isolated rate=20mbit`. For `bridge://NAME` alone. */
+  readonly policy?: string | undefined;
 }
 
 /** What {@link Server.invite} is told. */

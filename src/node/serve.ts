@@ -29,6 +29,7 @@ const NAMES: Names<ServeOptions> = {
   broadcastLimit: true,
   secure: true,
   threads: true,
+  peerDefaults: true,
 };
 const SECURE_NAMES: Names<SecureServeOptions> = {
   privateKey: true,
@@ -39,7 +40,13 @@ const SECURE_NAMES: Names<SecureServeOptions> = {
   pathMtu: true,
 };
 const INVITE_NAMES: Names<InviteOptions> = { name: true, seconds: true, uses: true, at: true };
-const PEER_NAMES: Names<SecurePeer> = { publicKey: true, name: true, presharedKey: true, endpoint: true };
+const PEER_NAMES: Names<SecurePeer> = {
+  publicKey: true,
+  name: true,
+  presharedKey: true,
+  endpoint: true,
+  policy: true,
+};
 
 /** Who may connect to a server of the secure cable while it runs: {@link Server.peers}. */
 export class ServerPeers {
@@ -174,6 +181,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const settings = common(checked);
   const port = checked.integer('port', ANY_PORT) ?? DEFAULT_PORT;
   const broadcastLimit = checked.integer('broadcastLimit', OPTIONS.broadcastLimit.value);
+  const peerDefaults = checked.policy('peerDefaults');
   const keys = classicKeys(checked, settings.log);
   const secure = secureSide(checked, settings.log);
   const threads = checked.integer('threads', OPTIONS.threads.value);
@@ -184,6 +192,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
         port,
         keys,
         broadcastLimit,
+        peerDefaults,
         ...(secure && { secure }),
         ...(threads !== undefined && { threads }),
         watcher,
@@ -237,12 +246,14 @@ function knownPeer(where: string, peer: unknown, log: Log): Omit<KnownPeer, 'whe
   const publicKey = given.required('publicKey', given.publicKey('publicKey'));
   const name = given.take<string>('name', isText, 'a text that is not empty');
   const endpoint = given.has('endpoint') && { endpoint: endpointOf(given) };
+  const policy = given.policy('policy');
   const presharedKey = given.secureKey('presharedKey', 'genpsk', log);
   return {
     publicKey,
     ...(name !== undefined && { name }),
     ...(presharedKey && { presharedKey }),
     ...endpoint,
+    ...(policy !== undefined && { policy }),
   };
 }
 

@@ -14,6 +14,8 @@ interface TextValue {
     | 'places'
     | 'time'
     | 'listen'
+    | 'policy'
+    | 'command'
     | 'text';
   readonly placeholder: string;
   /** What has to be named, where nothing is. */

@@ -1,3 +1,5 @@
+import type { Policy } from '../policy/policy.js';
+
 /** What a plug tells. */
 export interface PlugEvents {
   /** A piece of the stream of frames from the switch; cut anywhere. */
@@ -40,6 +42,28 @@ export interface PeerIdentity {
   readonly name?: string;
 }
 
+/** A network of this machine's, where each plug is a tap of its own, which is admitted there. */
+export interface TapNetwork {
+  /** What a tap is called; the kernel puts a number in the place of `%d`. */
+  readonly tap: string;
+  /**
+   * Lets a tap's frames pass, as far as the policy has it.
+   * @throws CryptcabError where that cannot be had
+   */
+  admit(device: string, policy: Policy): Promise<void>;
+  /**
+   * From now on this is the policy of a tap that was admitted; nothing, of one that is not there.
+   * @throws CryptcabError where that cannot be had
+   */
+  govern(device: string, policy: Policy): Promise<void>;
+  /** A tap is gone. */
+  dismiss(device: string): void;
+  /** Why it does not tell VLANs apart, in one line; undefined where it does. */
+  vlansRefused(): Promise<string | undefined>;
+  /** How many frames from a tap its policy has refused, by reason. */
+  refused(device: string): ReadonlyMap<string, number>;
+}
+
 /**
  * Makes plugs: a client takes one, a server one for each client, and one for a try at its start, which is closed as soon as
  * it has settled.
@@ -56,6 +80,23 @@ export interface OpenPlug {
   readonly even?: boolean;
   /** Of a tap: it was there at the start. When it is deleted it is waited for; any other one is made anew. */
   readonly standing?: boolean;
+  /** Why a server can have one client alone on it, and what to do; undefined where it can have many. */
+  readonly alone?: string | undefined;
+  /** Where its plugs are taps of a network that keeps policies. */
+  readonly network?: TapNetwork;
+  /** What its plugs keep, as it is now; nothing when undefined. */
+  readonly policy?: () => Policy;
+  /** Whether only the native path has it. */
+  readonly native?: boolean;
+  /** Resolves, with the reason, when there will be no more plugs of it. */
+  readonly over?: Promise<string>;
+  /** Lets go of what it holds besides its plugs: called when the cable has ended. */
+  close?(): Promise<void>;
+}
+
+/** The same, under a policy. */
+export function governed(open: OpenPlug, policy: () => Policy): OpenPlug {
+  return Object.assign((events: PlugEvents, peer?: PeerIdentity) => open(events, peer), open, { policy });
 }
 
 /** The same, for one peer. */

@@ -1,11 +1,12 @@
-import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { BackOff } from './back-off.js';
+import { guardedCommand, kill } from './child.js';
 import { deviceExists, tapOf, waitsForFiles } from './devices.js';
-import { switchPlace, tapName } from './locator.js';
+import { onlyForOne, switchPlace, tapName } from './locator.js';
 import type { OpenPlug, Plug, PlugEvents } from './plug.js';
 import { ANSWER_MS, noSwitch, tapGone, whySilent } from './trouble.js';
 
@@ -22,36 +23,6 @@ const EXIT_MS = 1_000;
 const STDERR_BYTES = 2_000;
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
-/** Has the kernel end a program with the one that started it; of util-linux, as others have no such option. */
-const GUARD = ['--pdeathsig', 'KILL'] as const;
-let guarded: boolean | undefined;
-
-/** Deno starts only the programs that its permissions name, and asks on its terminal about others. */
-function mayRun(command: string): boolean {
-  const { Deno } = globalThis as { Deno?: DenoPermissions };
-  return Deno === undefined || Deno.permissions.querySync({ name: 'run', command }).state === 'granted';
-}
-
-/** What is used of `Deno.permissions`; said here, so that it takes no types of Deno's to build. */
-interface DenoPermissions {
-  readonly permissions: {
-    querySync(wanted: { readonly name: 'run'; readonly command: string }): { readonly state: string };
-  };
-}
-
-/**
- * The command of a child. It ends by itself when its standard input does, but not while it waits for a switch: there it needs
- * the guard.
- */
-function commandOf(locator: string): [string, string[]] {
-  guarded ??=
-    process.platform === 'linux' &&
-    mayRun('setpriv') &&
-    spawnSync('setpriv', [...GUARD, 'true'], { stdio: 'ignore' }).status === 0;
-  const own = ['--', locator];
-  return guarded ? ['setpriv', [...GUARD, 'vde_plug', ...own]] : ['vde_plug', own];
-}
 
 /** What keeps a plug out that vde_plug cannot tell. */
 type Fault = 'no answer' | 'no tap';
@@ -98,8 +69,9 @@ class VdePlug implements Plug {
 
   #spawn(): void {
     const started = performance.now();
+    // It ends by itself when its standard input does, but not while it waits for a switch: there it needs the guard.
     // In a process group of its own: on SIGINT vde_plug kills its whole group.
-    const child: Child = spawn(...commandOf(this.#locator), {
+    const child: Child = spawn(...guardedCommand('vde_plug', ['--', this.#locator]), {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });
@@ -267,17 +239,6 @@ class VdePlug implements Plug {
   }
 }
 
-/** Deno takes a child for dead that was sent a signal, and its kill() then sends no other. */
-function kill({ pid, exitCode, signalCode }: Child, signal: NodeJS.Signals): void {
-  if (pid === undefined || exitCode !== null) return;
-  if (signalCode !== null && process.versions.deno === undefined) return;
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // it has just ended
-  }
-}
-
 /**
  * Plugs by a vde_plug child, which is started again whenever it ends.
  * @param locator a switch's directory, or any VDE network locator
@@ -289,5 +250,6 @@ export function vdePlug(locator: string): OpenPlug {
     locator,
     standing,
     even: true,
+    alone: onlyForOne(locator),
   });
 }

@@ -24,6 +24,9 @@ export interface PeerFacts {
   readonly link: Link | undefined;
   readonly counts: SessionCounts | undefined;
   readonly origin?: Origin | undefined;
+  /** What it may do on the network, and how many of its frames that has refused. */
+  readonly policy?: string;
+  readonly refusedByPolicy?: Readonly<Record<string, number>>;
 }
 
 /** What an end knows of itself, besides its attendance. */
@@ -57,6 +60,11 @@ export function endpointText({ host, port }: { readonly host: string; readonly p
   return remoteText({ address: host, port });
 }
 
+/** Reasons of a policy, told from those of the cable. */
+function ofPolicy(refused: Readonly<Record<string, number>> = {}): Record<string, number> {
+  return Object.fromEntries(Object.entries(refused).map(([why, times]) => [`policy: ${why}`, times]));
+}
+
 function peerStatus(attendance: Attendance, facts: PeerFacts): PeerStatus {
   const { identity, link, counts, origin, quiet, address } = facts;
   const presence = attendance.presence(identity);
@@ -77,7 +85,8 @@ function peerStatus(attendance: Attendance, facts: PeerFacts): PeerStatus {
     loss: round(facts.loss, 4),
     carried: counts === undefined ? NOTHING : flowOf(counts),
     rates: counts === undefined ? STILL : attendance.rates(identity, counts),
-    refused: counts === undefined ? {} : addReasons({}, counts.refused),
+    refused: addReasons(ofPolicy(facts.refusedByPolicy), counts?.refused ?? {}),
+    policy: facts.policy ?? null,
     dropped: counts === undefined ? NO_DROPS : dropsOf(counts),
     port: link?.port ?? null,
     portTrouble: presence?.portTrouble ?? null,

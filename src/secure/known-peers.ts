@@ -9,6 +9,7 @@ import { PEER_SUFFIX, peerOfFile } from '../keys/peers-store.js';
 import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
 import { optionName } from '../options/name.js';
+import type { PolicyFields } from '../policy/policy.js';
 import type { Endpoint } from './endpoint.js';
 
 /** How often the file, or a directory of them, is looked at. It is read when two looks in a row find it changed and alike: not half written. */
@@ -22,6 +23,8 @@ export interface KnownPeer {
   readonly name?: string;
   readonly presharedKey?: Uint8Array;
   readonly endpoint?: Endpoint;
+  /** What it may do on the network, where its line says something of that. */
+  readonly policy?: PolicyFields;
 }
 
 const lookOf = ({ mtimeNs, size, ino }: { mtimeNs: bigint; size: bigint; ino: bigint }) =>
@@ -142,7 +145,7 @@ export class KnownPeers {
     if (exposed !== undefined) this.#log.warn({ file: path }, `${file} ${exposed}`);
     const { peers, wrong } = parsePeers(bytes.toString());
     for (const [i, peer] of peers.entries()) {
-      const { line, publicKey, presharedKeyFile, endpoint } = peer;
+      const { line, publicKey, presharedKeyFile, endpoint, policy } = peer;
       const name = listing.name ?? peer.name;
       const id = keyText(publicKey);
       try {
@@ -155,6 +158,7 @@ export class KnownPeers {
           ...(name !== undefined && { name }),
           ...(presharedKeyFile !== undefined && { presharedKey: this.#presharedKey(path, presharedKeyFile) }),
           ...(endpoint !== undefined && { endpoint }),
+          ...(policy !== undefined && { policy }),
         });
       } catch (error) {
         wrong.push({ line, why: messageOf(error) });

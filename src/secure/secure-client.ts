@@ -1,4 +1,4 @@
-import type { Link } from '../cable.js';
+import { deviceOf, type Link } from '../cable.js';
 import { Captures } from '../capture/captures.js';
 import { CryptcabError, messageOf, TemporaryError } from '../error.js';
 import type { Io } from '../io-path.js';
@@ -108,6 +108,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   const cable = await openCable({
     core,
     io: configuration.io,
+    plug: configuration.plug,
     openUdp: configuration.openUdp,
     port: configuration.port,
     bind: configuration.bind,
@@ -192,7 +193,8 @@ export async function startSecureClient(configuration: SecureClientConfiguration
           passages.agreed(link, () => {
             log.info({ server: who, peer: peerText(to), port: link.port }, 'the cable is up');
             const address = remoteText(to.endpoint as Remote);
-            attendance.up({ ...identityOf(to), address, cipher: 'secure' }, () => cable.counts(link));
+            const seen = { ...identityOf(to), address, cipher: 'secure', ...deviceOf(link) } as const;
+            attendance.up(seen, () => cable.counts(link));
             wasUp = true;
             up.resolve();
           });
@@ -333,6 +335,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     await Promise.all([enrolling, knocking]);
     await side?.close();
     await cable.close();
+    await configuration.plug.close?.();
     ended.resolve();
   }
 

@@ -1,6 +1,6 @@
 import { blake2s } from '@noble/hashes/blake2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import type { Cable, Link } from '../cable.js';
+import { type Cable, deviceOf, type Link } from '../cable.js';
 import type { By } from '../control/message.js';
 import type { Origin } from '../control/status.js';
 import { CryptcabError, messageOf } from '../error.js';
@@ -11,22 +11,28 @@ import { PeersStore } from '../keys/peers-store.js';
 import type { Log, SeldomLog } from '../log.js';
 import { optionName, optionWithValue } from '../options/name.js';
 import type { Passages } from '../passages.js';
-import type { OpenPlug, PeerIdentity } from '../plug/plug.js';
+import { governed, type OpenPlug, type PeerIdentity } from '../plug/plug.js';
+import { keptBy, unkept } from '../policy/kept.js';
+import type { PolicyFields } from '../policy/policy.js';
 import type { Remote } from '../protocol/remote.js';
 import { remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureDown, SecureGone, SecureOptions } from '../protocol/secure/terms.js';
 import type { Attendance } from '../report/attendance.js';
 import type { PeerFacts } from '../report/report.js';
+import type { PeerStatistics } from '../running.js';
 import { Guests } from './guests.js';
 import { ownClock } from './hints.js';
 import { type KnownPeer, KnownPeers } from './known-peers.js';
 import { ownAddresses } from './own-addresses.js';
+import { PeerPolicies } from './peer-policies.js';
 import { identityOf, peerText } from './peer-text.js';
 import type { PeopleHost } from './people.js';
 import { Roster } from './roster.js';
 import { SecureSide } from './secure-side.js';
 import { ServerState } from './server-state.js';
+import { verifierHost } from './verified.js';
+import { type AskPeer, VERIFY_RATE, Verifier } from './verifier.js';
 
 export interface SecureServerConfiguration {
   /** 32 bytes. */
@@ -45,6 +51,10 @@ export interface SecureServerConfiguration {
   readonly path: number;
   /** Told the keys of each handshake; nobody unless told. */
   readonly keyLog?: SecureOptions['keyLog'];
+  /** Asked whether a key may connect that is not known here. */
+  readonly verify?: AskPeer | undefined;
+  /** What a peer may do on the network, where its line says nothing else. */
+  readonly peerDefaults?: PolicyFields | undefined;
 }
 
 /** What the server has that its secure half is of. */
@@ -79,6 +89,9 @@ interface Listed {
   readonly peer: Peer;
   /** Its line's content, to see whether it has changed. */
   readonly content: string;
+  readonly where: string;
+  /** What it says of the network, which changes while the peer is up. */
+  readonly policy: PolicyFields;
 }
 
 /** All but the name. Of the preshared key a digest: it is not kept. */
@@ -97,7 +110,14 @@ export class SecureServer {
   readonly #configuration: Pick<SecureServerConfiguration, 'peersFile' | 'state'>;
   readonly #log: Log;
   readonly #guests: Guests | undefined;
+  readonly #plug: OpenPlug;
+  readonly #policies: PeerPolicies;
+  /** What those ask of the network who are in no file. */
+  readonly #asked: { readonly who: string; readonly fields: PolicyFields }[] = [];
+  /** Before that, a line that cannot be kept is told by wishes(). */
+  #started = false;
   #roster: Roster | undefined;
+  #verifier: Verifier | undefined;
 
   /**
    * @throws CryptcabError when the peers file cannot be read
@@ -109,8 +129,11 @@ export class SecureServer {
   ) {
     this.#log = log;
     this.#cable = cable;
+    this.#plug = plug;
     const { peersFile, state } = configuration;
     this.#configuration = { ...(peersFile !== undefined && { peersFile }), state };
+    const policies = new PeerPolicies(configuration.peerDefaults ?? {}, plug.network, log);
+    this.#policies = policies;
     const side = new SecureSide({
       cable,
       privateKey: configuration.privateKey,
@@ -118,19 +141,20 @@ export class SecureServer {
       keyLog: configuration.keyLog,
       enrolledMax: configuration.enrolledMax,
       forgetAfter: configuration.forgetAfter && configuration.forgetAfter * DAY_MS,
+      strangers: configuration.verify && VERIFY_RATE,
       log,
       seldom,
       handlers: {
         up: (peer) => {
           if (peer.guest) return; // it gets no port
           this.#roster?.heard(peer);
-          side.plug(peer, plug);
+          side.plug(peer, plug.network === undefined ? plug : governed(plug, () => policies.of(peer)));
           const link = side.linkOf(peer);
           if (link === undefined) return;
           passages.agreed(link, () => {
             const address = remoteText(peer.endpoint as Remote);
             log.info({ peer: peerText(peer), address, port: link.port }, 'peer is up, secure');
-            const up = { ...identityOf(peer), address, cipher: 'secure' } as const;
+            const up = { ...identityOf(peer), address, cipher: 'secure', ...deviceOf(link) } as const;
             attendance.up(up, () => cable.counts(link));
           });
         },
@@ -154,6 +178,7 @@ export class SecureServer {
         },
         stranger: (publicKey, from) => {
           const key = keyText(publicKey);
+          if (this.#verifier !== undefined) return this.#verifier.stranger(key, remoteText(from));
           const where =
             configuration.peersFile === undefined
               ? `a file for ${optionName('secure.peers')}`
@@ -183,7 +208,11 @@ export class SecureServer {
     this.#side = side;
     try {
       const { peers = [], peersFile } = configuration;
-      for (const { endpoint, ...options } of peers) side.add(options, endpoint);
+      for (const { endpoint, policy = {}, ...options } of peers) {
+        const peer = side.add(options, endpoint);
+        policies.set(peer, policy);
+        this.#asked.push({ who: `the peer ${peerText(peer)}`, fields: policy });
+      }
       this.#known =
         peersFile === undefined ? undefined : new KnownPeers(peersFile, log, (peers) => this.#apply(peers));
     } catch (error) {
@@ -204,11 +233,30 @@ export class SecureServer {
       this.#roster = roster;
       this.#guests = guests;
     }
+    if (configuration.verify !== undefined)
+      this.#verifier = new Verifier(configuration.verify, verifierHost(side, policies, plug, log), log);
     log.info({ publicKey: keyText(side.publicKey) }, 'secure peers connect to this public key');
   }
 
   get side(): SecureSide {
     return this.#side;
+  }
+
+  /** What each peer that is up has carried. */
+  statistics(): PeerStatistics[] {
+    return this.#side.statistics().map((one) => {
+      const peer = this.#side.find(one.publicKey as string);
+      return peer === undefined
+        ? one
+        : { ...one, ...keptBy(this.#plug.network, one.port, this.#policies.of(peer)) };
+    });
+  }
+
+  /** What is asked of the network; later a line that cannot be kept is skipped. */
+  wishes(): { readonly who: string; readonly fields: PolicyFields }[] {
+    this.#started = true;
+    const ofLines = [...this.#listed.values()].map(({ where, policy }) => ({ who: where, fields: policy }));
+    return [...this.#asked, ...ofLines];
   }
 
   /** A link's peer. */
@@ -222,6 +270,7 @@ export class SecureServer {
     return [...this.#side.facts()].map(({ of: peer, ...facts }) => ({
       ...facts,
       origin: this.#origin(peer),
+      ...keptBy(this.#plug.network, facts.link?.port, this.#policies.of(peer)),
     }));
   }
 
@@ -296,9 +345,13 @@ export class SecureServer {
    * @returns what it is called from now on
    * @throws CryptcabError for what is no public key, our own, or there already
    */
-  add({ endpoint, ...options }: Omit<KnownPeer, 'where'>): PeerIdentity {
+  add({ endpoint, policy = {}, ...options }: Omit<KnownPeer, 'where'>): PeerIdentity {
     try {
-      return identityOf(this.#side.add(options, endpoint));
+      const why = unkept(this.#plug, policy);
+      if (why !== undefined) throw new RangeError(why);
+      const peer = this.#side.add(options, endpoint);
+      this.#policies.set(peer, policy);
+      return identityOf(peer);
     } catch (error) {
       throw new CryptcabError(`cannot add a peer: ${messageOf(error)}`);
     }
@@ -345,6 +398,7 @@ export class SecureServer {
 
   async close(): Promise<void> {
     this.#known?.close();
+    this.#verifier?.close();
     this.#roster?.close();
     this.#roster = undefined;
     await this.#side.close();
@@ -356,6 +410,7 @@ export class SecureServer {
       const now = peers.get(id);
       if (now !== undefined && contentOf(now) === content) {
         if ((now.name ?? '') !== peer.name) this.#side.rename(peer, now.name ?? '');
+        this.#govern(id, now);
         continue;
       }
       this.#listed.delete(id);
@@ -367,11 +422,30 @@ export class SecureServer {
     }
   }
 
+  /** A line may say something else of the network than before. */
+  #govern(id: string, { where, policy = {} }: KnownPeer): void {
+    const listed = this.#listed.get(id) as Listed;
+    if (JSON.stringify(policy) === JSON.stringify(listed.policy)) return;
+    const why = unkept(this.#plug, policy);
+    if (why !== undefined) {
+      this.#log.warn({}, `keeps to what ${where} said before: ${why}`);
+      return;
+    }
+    this.#listed.set(id, { ...listed, where, policy });
+    const { peer } = listed;
+    const port = this.#side.linkOf(peer)?.port;
+    this.#policies.change(peer, policy, port, () => this.#side.disconnect(peer));
+  }
+
   #add(id: string, known: KnownPeer): void {
-    const { endpoint, where, ...options } = known;
+    const { endpoint, where, policy = {}, ...options } = known;
     const content = contentOf(known);
     try {
-      this.#listed.set(id, { peer: this.#side.add(options, endpoint), content });
+      const why = this.#started ? unkept(this.#plug, policy) : undefined;
+      if (why !== undefined) throw new RangeError(why);
+      const peer = this.#side.add(options, endpoint);
+      this.#policies.set(peer, policy);
+      this.#listed.set(id, { peer, content, where, policy });
     } catch (error) {
       this.#log.warn({}, `skipped ${where}: ${messageOf(error)}`);
     }

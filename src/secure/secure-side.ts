@@ -6,6 +6,7 @@ import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
 import { forPeer, type OpenPlug } from '../plug/plug.js';
 import { ATTEMPT_DELAY } from '../protocol/race.js';
+import type { Rate } from '../protocol/rate-limit.js';
 import { type Remote, remoteKey, remoteText } from '../protocol/remote.js';
 import { MESSAGE } from '../protocol/secure/constants.js';
 import type { EnrolResult } from '../protocol/secure/control.js';
@@ -94,6 +95,7 @@ export class SecureSide {
    * @param forgetAfter for how long an enrolled peer may be silent, ms; 30 days unless told
    * @param keyLog told the keys of each handshake
    * @param clock goes on while the system sleeps; the system's unless told
+   * @param strangers how many strangers' keys are looked at
    */
   constructor(options: {
     readonly cable: Cable;
@@ -107,6 +109,7 @@ export class SecureSide {
     readonly forgetAfter?: number | undefined;
     readonly clock?: SleepClock;
     readonly keyLog?: SecureOptions['keyLog'];
+    readonly strangers?: Rate | undefined;
   }) {
     this.#cable = options.cable;
     this.#path = options.path;
@@ -128,6 +131,7 @@ export class SecureSide {
       forgetAfter: options.forgetAfter,
       controls: true,
       keyLog: options.keyLog,
+      strangers: options.strangers,
     });
     this.#holes = new Holes(options.cable, (hint) => this.#hint(hint));
     this.#timer = setInterval(() => {

@@ -59,7 +59,7 @@ describe('connect()', () => {
     [
       'a plug that is none',
       { plug: 5 },
-      "connect: plug has to be a switch's directory, a VDE network locator, or a plug",
+      "connect: plug has to be a switch's directory, another locator of a network, or a plug",
     ],
     ['a cipher that is none', { cipher: 'aes' }, 'connect: cipher has to be auto or blowfish or chacha20'],
     ['a path that is none', { io: 'fast' }, 'connect: io has to be auto or portable or native'],

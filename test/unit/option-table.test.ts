@@ -80,6 +80,8 @@ function sample(value: Value): string {
       return '127.0.0.1';
     case 'endpoint':
       return 'h:7';
+    case 'policy':
+      return 'isolated';
     case 'public key':
       return Buffer.alloc(32, 1).toString('base64');
     default:

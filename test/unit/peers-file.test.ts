@@ -88,7 +88,11 @@ describe('the peers file', () => {
     ['a key that is cut', a.slice(0, 43), /public key/],
     ['no key', 'name=alice', /public key/],
     ['a key behind something', `ssh-ed25519 ${a}`, /public key/],
-    ['an unknown option', `${a} nmae=alice`, /no option nmae=; there are name=, psk= and endpoint=$/],
+    [
+      'an unknown option',
+      `${a} nmae=alice`,
+      /no option nmae=; there are name=, psk= and endpoint=, and isolated, /,
+    ],
     ['an option without a value', `${a} name=`, /name=VALUE/],
     ['something that is no option', `${a} alice`, /name=VALUE/],
     ['an option twice', `${a} name=alice name=bob`, /name= is there twice/],

@@ -5,8 +5,8 @@ import { Arena } from '../../src/native/arena.js';
 import { FrameTools } from '../../src/native/frame-tools.js';
 import { FrameSide } from '../../src/native/frames.js';
 import { AF, type Libc, loadLibc, SOCK } from '../../src/native/libc.js';
+import type { VdePort } from '../../src/native/ports/vde.js';
 import { Ready } from '../../src/native/ready.js';
-import type { VdePort } from '../../src/native/vde.js';
 
 const libc: Libc = await loadLibc();
 const fds: number[] = [];

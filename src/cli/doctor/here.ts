@@ -6,7 +6,7 @@ import { controlPaths, controlPlace } from '../../control/path.js';
 import { codeOf, messageOf } from '../../error.js';
 import { openCable } from '../../open-cable.js';
 import { openCore } from '../../open-core.js';
-import { vdePlug } from '../../plug/vde-plug.js';
+import { plugOf } from '../../plug/kinds.js';
 import { ownUdp } from '../../udp/own.js';
 import { runtimeText } from '../runtime.js';
 import { bad, type Finding, good } from './finding.js';
@@ -55,7 +55,7 @@ async function findCable(found: Finding[]): Promise<Cable | undefined> {
 }
 
 async function findSwitch(cable: Cable, locator: string): Promise<Finding> {
-  const plug = cable.probe(vdePlug(locator), () => {});
+  const plug = cable.probe(plugOf(locator), () => {});
   try {
     await plug.settled;
     return good(`the switch at ${locator} gives a port`);

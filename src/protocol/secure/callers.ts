@@ -1,7 +1,7 @@
 // Whose an initiation is, and whether it is answered (WireGuard whitepaper §5.1, §5.4.2). Of one that is not, people are
 // told what they can mend: a key that nobody has entered, a clock that went back.
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { RateLimit } from '../rate-limit.js';
+import { type Rate, RateLimit } from '../rate-limit.js';
 import type { Remote } from '../remote.js';
 import { INITIATION_INTERVAL, REKEY_TIMEOUT, STRANGER_RATE, STRANGERS_MAX } from './constants.js';
 import { initiationParts } from './messages.js';
@@ -26,9 +26,17 @@ export class Callers {
   readonly #hint: (hint: SecureHint) => void;
   /** Those that were told, by their public keys; the oldest first. */
   readonly #strangers = new Map<string, Stranger>();
-  readonly #strangerPace = new RateLimit(STRANGER_RATE, STRANGER_RATE, 1);
+  readonly #strangerPace: RateLimit;
 
-  constructor(own: KeyPair, peers: Peers, unixTime: () => number, hint: (hint: SecureHint) => void) {
+  /** @param strangers how many are looked at */
+  constructor(
+    own: KeyPair,
+    peers: Peers,
+    unixTime: () => number,
+    hint: (hint: SecureHint) => void,
+    strangers: Rate = STRANGER_RATE,
+  ) {
+    this.#strangerPace = new RateLimit(strangers, strangers, 1);
     this.#own = own;
     this.#peers = peers;
     this.#unixTime = unixTime;

@@ -1,6 +1,8 @@
 // The handshake of the secure cable: messages out, messages in, and the keypairs that come of them (secure.md §1).
+
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { Race } from '../race.js';
+import type { Rate } from '../rate-limit.js';
 import { type Remote, sameWay } from '../remote.js';
 import type { Random } from '../session-key.js';
 import { Callers } from './callers.js';
@@ -70,8 +72,9 @@ export class Handshakes {
     readonly unixTime: () => number;
     readonly finished: (now: number, peer: PeerState) => void;
     readonly keyLog: SecureOptions['keyLog'];
+    readonly strangers?: Rate | undefined;
   }) {
-    const { own, peers, keypairs, outbox, random, unixTime, finished } = options;
+    const { own, peers, keypairs, outbox, random, unixTime, finished, strangers } = options;
     this.#own = own;
     this.#peers = peers;
     this.#keypairs = keypairs;
@@ -81,7 +84,7 @@ export class Handshakes {
     this.#finished = finished;
     this.#keyLog = options.keyLog;
     this.#gate = new Gate(own.public, random);
-    this.#callers = new Callers(own, peers, unixTime, (hint) => outbox.hint(hint));
+    this.#callers = new Callers(own, peers, unixTime, (hint) => outbox.hint(hint), strangers);
   }
 
   /** A datagram came that is no transport message. */

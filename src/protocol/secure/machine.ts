@@ -56,6 +56,7 @@ export class SecureMachine {
       forgetAfter,
       controls = false,
       keyLog,
+      strangers,
     } = options;
     if (privateKey.length !== KEY_BYTES) throw new RangeError('a private key has 32 bytes');
     const own = keyPair(copyKey(privateKey));
@@ -80,7 +81,7 @@ export class SecureMachine {
     };
     this.#handshakes = new Handshakes({
       ...{ own, outbox, random, unixTime, finished, keyLog },
-      ...{ peers: this.#peers, keypairs: this.#keypairs },
+      ...{ peers: this.#peers, keypairs: this.#keypairs, strangers },
     });
   }
 

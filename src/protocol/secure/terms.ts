@@ -1,5 +1,7 @@
 // What the machine of the secure cable is told, and what it tells.
+
 import type { TransportKeys } from '../../core/terms.js';
+import type { Rate } from '../rate-limit.js';
 import type { Remote } from '../remote.js';
 import type { Random } from '../session-key.js';
 import type { EnrolAnswer, Introduction } from './control.js';
@@ -153,6 +155,8 @@ export interface SecureOptions {
   readonly controls?: boolean;
   /** Told the keys of each handshake, for those who look into their own cable; nobody unless told. */
   readonly keyLog?: ((keys: HandshakeKeys) => void) | undefined;
+  /** How many strangers' keys are looked at; few unless told. */
+  readonly strangers?: Rate | undefined;
 }
 
 /** Who may connect (secure.md §3). */

@@ -1,7 +1,7 @@
-import type { CryptcabError } from '../error.js';
-import { noSwitch } from '../plug/trouble.js';
-import { F, type Libc, SOCK } from './libc.js';
-import type { Opener } from './opener.js';
+import type { CryptcabError } from '../../error.js';
+import { noSwitch } from '../../plug/trouble.js';
+import { F, type Libc, SOCK } from '../libc.js';
+import type { Opener, Source } from './opener.js';
 
 const LIBRARY = 'libvdeplug.so.2';
 const INTERFACE_VERSION = 1;
@@ -15,10 +15,12 @@ export interface VdePort {
   readonly controlFd: number;
   /** Whether the data socket carries frames as they are, so that many can be moved at once. */
   readonly plain: boolean;
-  /** Of a tap that is ours: bytes of the header before each frame (assembly/vnet.ts), or 0; otherwise undefined. */
+  /** Of a tap that is ours, and of a network card: bytes of the header before each frame (assembly/vnet.ts), or 0; otherwise undefined. */
   readonly vnet: number | undefined;
-  /** Of a tap: what its device is called. */
+  /** Of a tap, or a network card: what its device is called. */
   readonly device: string | undefined;
+  /** Whether it is a network card's. */
+  readonly card?: boolean;
 }
 
 /** Calls of libvdeplug that the I/O thread makes. */
@@ -61,12 +63,12 @@ export class Vde implements Opener {
     return locator.startsWith('vxvde://');
   }
 
-  gone(locator: string): CryptcabError {
+  gone({ locator }: Source): CryptcabError {
     return noSwitch(locator, '');
   }
 
   /** See Opener. */
-  async open(locator: string): Promise<VdePort> {
+  async open({ locator }: Source): Promise<VdePort> {
     const connection = this.#open(locator, 'cryptcab', INTERFACE_VERSION, 0);
     if (connection === 0) throw noSwitch(locator, this.#libc.strerror(this.#libc.errno()));
     const dataFd = this.#dataFd(connection);

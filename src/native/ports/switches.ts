@@ -1,12 +1,12 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CryptcabError } from '../error.js';
-import { type SwitchPlace, switchPlace } from '../plug/locator.js';
-import { ANSWER_MS, controlSocket, noSwitch, whySilent } from '../plug/trouble.js';
-import { Arena } from './arena.js';
-import { AF, ERRNO, type Libc, SOCK } from './libc.js';
-import type { Opener } from './opener.js';
+import type { CryptcabError } from '../../error.js';
+import { type SwitchPlace, switchPlace } from '../../plug/locator.js';
+import { ANSWER_MS, controlSocket, noSwitch, whySilent } from '../../plug/trouble.js';
+import { Arena } from '../arena.js';
+import { AF, ERRNO, type Libc, SOCK } from '../libc.js';
+import type { Opener, Source } from './opener.js';
 import type { VdePort } from './vde.js';
 
 // What vde_plug and vde_switch say to each other, as strace shows it: numbers are 32 bits in the machine's order.
@@ -48,7 +48,7 @@ export class Switches implements Opener {
     return switchPlace(locator) !== undefined;
   }
 
-  gone(locator: string): CryptcabError {
+  gone({ locator }: Source): CryptcabError {
     return noSwitch(locator, '');
   }
 
@@ -57,7 +57,7 @@ export class Switches implements Opener {
     this.#libc.close(controlFd);
   }
 
-  async open(locator: string, _standing: boolean, signal: AbortSignal): Promise<VdePort> {
+  async open({ locator }: Source, signal: AbortSignal): Promise<VdePort> {
     const place = switchPlace(locator) as SwitchPlace;
     const controlFd = this.#libc.socket(AF.UNIX, SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
     if (controlFd < 0) throw this.#failed(locator);

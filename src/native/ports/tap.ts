@@ -1,16 +1,23 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { CryptcabError } from '../error.js';
-import { optionName } from '../options/name.js';
-import { deviceExists } from '../plug/devices.js';
-import { noTap, tapGone } from '../plug/trouble.js';
-import { Arena } from './arena.js';
-import { ERRNO, type Libc, O } from './libc.js';
-import type { Opener } from './opener.js';
+import { CryptcabError } from '../../error.js';
+import { optionName } from '../../options/name.js';
+import { deviceExists } from '../../plug/devices.js';
+import { noTap, tapGone } from '../../plug/trouble.js';
+import { Arena } from '../arena.js';
+import { ERRNO, type Libc, O } from '../libc.js';
+import type { Opener, Source } from './opener.js';
 import type { VdePort } from './vde.js';
 
 const DEVICE = '/dev/net/tun';
 /** What a device may be called (IFNAMSIZ is 16). Locators of other forms are libvdeplug's. */
 const LOCATOR = /^tap:\/\/([\w.%-]{1,15})$/;
+
+const BRIDGE = /^bridge:\/\//;
+
+/** What a source's device is called, with %d for a number. */
+function nameOf({ locator, network }: Source): string {
+  return network?.tap ?? LOCATOR.exec(locator)?.[1] ?? '';
+}
 
 // linux/if_tun.h
 const TUNSETIFF = 0x400454ca;
@@ -47,16 +54,23 @@ export class Taps implements Opener {
   }
 
   serves(locator: string): boolean {
-    return LOCATOR.test(locator);
+    return LOCATOR.test(locator) || BRIDGE.test(locator);
   }
 
-  async open(locator: string, standing: boolean): Promise<VdePort> {
+  async open(source: Source): Promise<VdePort> {
     await turn(); // the caller learns of it from the next turn of the event loop on
-    const name = (LOCATOR.exec(locator) as RegExpExecArray)[1] as string;
+    const { network, standing } = source;
+    const name = nameOf(source);
     // One that somebody else made is theirs to make again.
-    if (standing && !deviceExists(name)) throw this.gone(locator, standing);
+    if (standing && !deviceExists(name)) throw this.gone(source);
     const port = this.#openNow(name);
     if (typeof port === 'number') throw this.#why(name, port);
+    try {
+      await network?.admit(port.device as string, source.policy?.() ?? {});
+    } catch (error) {
+      this.close(port, source);
+      throw error;
+    }
     return port;
   }
 
@@ -110,15 +124,15 @@ export class Taps implements Opener {
     });
   }
 
-  close(port: VdePort): void {
-    opened.get(port.dataFd)?.();
-    opened.delete(port.dataFd);
-    this.#libc.close(port.dataFd);
+  close({ dataFd, device }: VdePort, { network }: Source): void {
+    opened.get(dataFd)?.();
+    opened.delete(dataFd);
+    this.#libc.close(dataFd);
+    if (device !== undefined) network?.dismiss(device);
   }
 
-  gone(locator: string, standing: boolean): CryptcabError {
-    const [, name = ''] = LOCATOR.exec(locator) ?? [];
-    return new CryptcabError(tapGone(name, standing));
+  gone(source: Source): CryptcabError {
+    return new CryptcabError(tapGone(nameOf(source), source.standing));
   }
 
   #why(name: string, errno: number): CryptcabError {
