@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cryptcab, type Host, Lab } from '../lab/lab.js';
 import { until } from '../lab/process.js';
+import { keyText } from '../src/keys/key-text.js';
+import { publicKeyOf } from '../src/keys/public-key.js';
 import { DEFAULT_PORT } from '../src/protocol/constants.js';
 import { ask, figure, machine, median, options, save, table } from './measure.js';
 import { childrenSeconds } from './proc.js';
@@ -22,8 +24,38 @@ function runs(command: readonly string[]): number {
   return performance.now() - from;
 }
 
+/** What is laid: by name, the options of both ends; none for the C program. */
+const CABLES: Readonly<Record<string, { io: 'native' | 'portable'; secure: boolean } | undefined>> = {
+  'cryptcab native': { io: 'native', secure: false },
+  'cryptcab portable': { io: 'portable', secure: false },
+  'cryptcab native, secure': { io: 'native', secure: true },
+  'cryptcab portable, secure': { io: 'portable', secure: true },
+  'C vde_cryptcab': undefined,
+};
+
+/** Options for keys: the server's, and the client's. */
+function keyOptions(lab: Lab, secure: boolean): [string[], string[]] {
+  if (!secure) {
+    const key = ['-P', lab.keyFile('key', randomBytes(44))];
+    return [key, key];
+  }
+  const [own, other] = [randomBytes(32), randomBytes(32)];
+  const text = (bytes: Uint8Array) => Buffer.from(`${keyText(bytes)}\n`);
+  return [
+    [
+      '--secure',
+      '--no-classic',
+      '--key',
+      lab.keyFile('server', text(own)),
+      '--peers',
+      lab.keyFile('peers', text(publicKeyOf(other))),
+    ],
+    ['--secure', '--key', lab.keyFile('client', text(other)), '--peer', keyText(publicKeyOf(own))],
+  ];
+}
+
 /** Lays a cable between two switches; ms until the server waits, and from the client's start to the first answer. */
-async function lays(io: 'native' | 'portable' | 'original'): Promise<{ ready: number; ping: number }> {
+async function lays(cable: keyof typeof CABLES): Promise<{ ready: number; ping: number }> {
   const lab = new Lab(2);
   try {
     const [server, client] = lab.hosts as [Host, Host];
@@ -34,21 +66,22 @@ async function lays(io: 'native' | 'portable' | 'original'): Promise<{ ready: nu
       [client, server],
     ] as const)
       one.run('ip', 'neighbour', 'replace', other.inner, 'lladdr', other.mac, 'dev', 'tap0');
-    const key = lab.keyFile('key', randomBytes(44));
-    const options = (host: Host) => ['-s', host.switchPath, '-P', key, '-v', '--io', io];
+    const how = CABLES[cable];
+    const [serverKeys, clientKeys] = keyOptions(lab, how?.secure ?? false);
+    const options = (host: Host) => ['-s', host.switchPath, '-v', '--io', how?.io ?? 'auto'];
     let from = performance.now();
-    if (io === 'original') {
-      server.original(['-P', key]);
+    if (how === undefined) {
+      server.original(serverKeys);
       await until('the C server listens', () => server.listens(DEFAULT_PORT));
     } else {
-      await server.start([...cryptcab, ...options(server)]).prints(/waiting for clients/);
+      await server.start([...cryptcab, ...options(server), ...serverKeys]).prints(/waiting for clients/);
     }
     const ready = performance.now() - from;
     const pings = client.start(['stdbuf', '-oL', 'ping', '-n', '-i', '0.01', '-w', '20', server.inner]);
     await pings.prints(/PING/);
     from = performance.now();
-    if (io === 'original') client.original(['-P', key, '-c', client.link.hub4]);
-    else client.start([...cryptcab, ...options(client), '-c', client.link.hub4]);
+    if (how === undefined) client.original([...clientKeys, '-c', client.link.hub4]);
+    else client.start([...cryptcab, ...options(client), ...clientKeys, '-c', client.link.hub4]);
     await pings.prints(/time=/, 20_000);
     return { ready, ping: performance.now() - from };
   } finally {
@@ -74,9 +107,8 @@ ask(async () => {
     }
   }
   for (let i = 0; i < Math.ceil(times / 2); i++) {
-    for (const io of ['native', 'portable', 'original'] as const) {
-      const { ready, ping } = await lays(io);
-      const name = io === 'original' ? 'C vde_cryptcab' : `cryptcab ${io}`;
+    for (const name of Object.keys(CABLES)) {
+      const { ready, ping } = await lays(name);
       add(`${name}: server waits`, ready);
       add(`${name}: first ping, from the client's start`, ping);
     }

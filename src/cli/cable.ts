@@ -1,5 +1,4 @@
 // The cable of a command line: runs it, in the foreground or as a daemon, until it is told to end.
-import { setFlagsFromString } from 'node:v8';
 import { startClient } from '../client.js';
 import { CryptcabError, messageOf } from '../error.js';
 import { Hooks } from '../hooks.js';
@@ -8,6 +7,7 @@ import { keptPrivateKey } from '../keys/kept-key.js';
 import { newPrivateKey } from '../keys/key-text.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics/server.js';
+import { endThread } from '../native/thread.js';
 import type { Patience } from '../patience.js';
 import { plugOf } from '../plug/kinds.js';
 import type { OpenPlug } from '../plug/plug.js';
@@ -20,6 +20,7 @@ import { keepTrying } from '../try-again.js';
 import { openEndControl } from './control.js';
 import { type Carried, detach, handedOver, releaseParent, tellParent } from './daemon.js';
 import { ignoreDebugSignal, onHangup } from './early.js';
+import { compileEarlySoon, keepSmall } from './engine.js';
 import { KeyFiles } from './key-files.js';
 import { type KeyLog, openKeyLog } from './key-log.js';
 import { carrier, carry, endpointOf, enrolment } from './keys-by-ssh.js';
@@ -39,9 +40,7 @@ import { wireTap } from './wire-log.js';
 /** How long -d waits for the cable to come up before it goes on in the background. */
 const PATIENCE_MS = 10_000;
 
-// Of what a cable makes, all but everything is garbage at once. Node would let its young generation grow to
-// 32 MiB under load all the same; one that stays at its first size keeps a cable, and a flood, small.
-setFlagsFromString('--semi-space-growth-factor=1');
+keepSmall();
 
 function patienceOf({ now }: Settings): Patience {
   return now ? 'nothing' : 'all';
@@ -372,6 +371,8 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
             failed: ({ marked }) => waits(marked),
             goesOn: () => log.warn({}, 'it is there now: going on'),
           });
+      await endThread(); // the path that was taken has none
+      compileEarlySoon();
       if (ending) return;
       notices?.watch(running);
       if (connect === undefined) notices?.serving(running.local.port, settings.socket);

@@ -65,6 +65,21 @@ async function cableWords(
 }
 
 /**
+ * Whether this process is to have an I/O thread, which takes as long to start as the program to load. Who becomes another user starts it
+ * later: a thread keeps the capabilities that it began with. Other runtimes than Node start one at once.
+ */
+function takesThread({ io, user, daemon }: Settings, daemonChild: boolean): boolean {
+  const node = process.versions.bun === undefined && process.versions.deno === undefined;
+  return (
+    node &&
+    process.platform === 'linux' &&
+    io !== 'portable' &&
+    user === undefined &&
+    (!daemon || daemonChild)
+  );
+}
+
+/**
  * Runs the command line of this process.
  * @returns the exit status
  */
@@ -80,6 +95,7 @@ export async function runCommandLine(): Promise<number> {
     }
     const settings = await readOptions(words, daemonChild);
     if (typeof settings === 'string') return (await print(settings)) ? 0 : 1;
+    if (takesThread(settings, daemonChild)) (await import('../native/thread.js')).startThread();
     const cable = await import('./cable.js');
     if (settings.daemon && !daemonChild) return await cable.runAsDaemon(settings, say);
     await cable.run(settings, daemonChild);

@@ -1,10 +1,9 @@
-import { setFlagsFromString } from 'node:v8';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { messageOf } from '../error.js';
-import { roomForThread } from './address-space.js';
 import { Arena } from './arena.js';
 import { type Libc, SOCK } from './libc.js';
 import type { Order, Report, Start } from './talk.js';
+import { takeThread } from './thread.js';
 
 /** The I/O thread answers within a ms or two, or not at all. */
 const ANSWER_MS = 700;
@@ -15,16 +14,6 @@ export interface IoThreadEvents {
   failed(why: string): void;
   /** It has ended, for whatever reason; comes first. */
   gone(): void;
-}
-
-/**
- * Has V8 11 (Node 20) compile early what the I/O thread runs. It waits for far more bytecode than a quiet cable gives it
- * in minutes, and a frame that comes alone costs a third more until then. Later ones count calls, and other engines are not asked.
- */
-function compileEarly(): void {
-  const { v8, bun, deno } = process.versions;
-  if (v8?.startsWith('11.') && bun === undefined && deno === undefined)
-    setFlagsFromString('--interrupt-budget=2000');
 }
 
 /** What rules the I/O thread (worker.ts) from the main one: its beginning and end, orders and what it says. */
@@ -41,21 +30,28 @@ export class IoThread {
   #alive = true;
   #stopping = false;
 
-  /** @param worker what it runs */
-  constructor(libc: Libc, worker: URL, start: Omit<Start, 'orders' | 'wake'>, events: IoThreadEvents) {
+  /** @param program what it runs, unless it is what I/O threads run */
+  constructor(
+    libc: Libc,
+    program: URL | undefined,
+    start: Omit<Start, 'orders' | 'wake'>,
+    events: IoThreadEvents,
+  ) {
     this.#libc = libc;
     this.#events = events;
     this.#one = new Arena(libc, 16);
     this.#one.store64(0, 1);
-    roomForThread();
+    this.#worker = takeThread(program);
     this.#wakeFd = libc.eventfd(0, SOCK.NONBLOCK | SOCK.CLOEXEC);
-    if (this.#wakeFd < 0) throw new Error(`eventfd ${libc.errorName(libc.errno())}`);
+    if (this.#wakeFd < 0) {
+      this.#worker.terminate();
+      throw new Error(`eventfd ${libc.errorName(libc.errno())}`);
+    }
     const { port1, port2 } = new MessageChannel();
     this.#orders = port1;
     port1.unref();
-    compileEarly();
-    const workerData: Start = { ...start, orders: port2, wake: this.#wakeFd };
-    this.#worker = new Worker(worker, { workerData, transferList: [port2] });
+    const first: Start = { ...start, orders: port2, wake: this.#wakeFd };
+    this.#worker.postMessage(first, [port2]);
     this.#worker.on('message', (report: Report) => {
       if (report.says === 'unplugged') this.#waiting.get(report.ticket)?.();
       else events.report(report);

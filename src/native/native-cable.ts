@@ -26,8 +26,6 @@ const LOOK_MS = 250;
 /** How often the way to the peer of a secure link in use is asked for. */
 const PATH_MS = 1_000;
 
-const WORKER = new URL('./worker.js', import.meta.url);
-
 /**
  * A cable whose frames and datagrams are moved by a thread of its own, with system calls that move many at
  * once. On the main thread is what it takes to rule it: sockets and plugs are opened and closed here, keys are
@@ -80,7 +78,7 @@ export class NativeCable implements Cable {
     events: CableEvents,
     tap: WireTap | undefined,
     wearBytes = WEAR_BYTES,
-    worker = WORKER,
+    program?: URL,
   ): Promise<NativeCable> {
     const libc = await loadLibc();
     let vde: Vde | undefined;
@@ -91,7 +89,7 @@ export class NativeCable implements Cable {
     }
     let cable: NativeCable;
     try {
-      cable = new NativeCable(libc, vde, socket, core, events, tap, wearBytes, worker);
+      cable = new NativeCable(libc, vde, socket, core, events, tap, wearBytes, program);
     } catch (error) {
       core.shared = false;
       socket.close();
@@ -114,7 +112,7 @@ export class NativeCable implements Cable {
     events: CableEvents,
     tap: WireTap | undefined,
     wearBytes: number,
-    worker: URL,
+    program: URL | undefined,
   ) {
     this.#libc = libc;
     this.#openers = new Openers(libc, vde);
@@ -148,7 +146,7 @@ export class NativeCable implements Cable {
       tapped: tap !== undefined,
       timed: core.broadcastLimit !== undefined,
     };
-    this.#thread = new IoThread(libc, worker, start, {
+    this.#thread = new IoThread(libc, program, start, {
       report: (report) => this.#hear(report),
       failed: (why) => this.#failed(why),
       gone: () => {

@@ -1,7 +1,7 @@
 // The I/O thread: moves frames and datagrams between the sockets and the ring, and has the core work on them. It
 // never returns to the event loop: it waits in epoll, where its orders reach it by an eventfd. Handshakes, timers and
 // logs are the main thread's.
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { Copier } from '../capture/copier.js';
 import { Copies } from '../capture/copies.js';
 import { Core } from '../core/core.js';
@@ -502,8 +502,9 @@ class IoThread {
 }
 
 async function main(): Promise<void> {
-  const start = workerData as Start;
+  const told = new Promise<Start>((resolve) => parentPort?.once('message', resolve));
   const libc = await loadLibc();
+  const start = await told;
   const lacks = letSwitchesFinish(libc);
   const core = await Core.load(start.memory);
   core.shared = true;
