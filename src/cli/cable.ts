@@ -1,9 +1,8 @@
-// The cable of a command line: runs it, in the foreground or as a daemon, until it is told to end.
-import { startClient } from '../client.js';
+// The cable of a command line: runs it, in the foreground or as a daemon, until it is told to end. What one kind of end alone needs is
+// loaded where such an end starts, so that each is up sooner.
 import { CryptcabError, messageOf } from '../error.js';
 import { Hooks } from '../hooks.js';
 import { drawSecret } from '../keys/draw.js';
-import { keptPrivateKey } from '../keys/kept-key.js';
 import { newPrivateKey } from '../keys/key-text.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics/server.js';
@@ -14,8 +13,7 @@ import type { OpenPlug } from '../plug/plug.js';
 import type { ClientMode } from '../protocol/client-terms.js';
 import { deferred, type Running, type RunningClient, type Watcher } from '../running.js';
 import type { Endpoint } from '../secure/endpoint.js';
-import { startSecureClient } from '../secure/secure-client.js';
-import { type ServerKeys, startServer } from '../server.js';
+import type { ServerKeys } from '../server.js';
 import { keepTrying } from '../try-again.js';
 import { openEndControl } from './control.js';
 import { type Carried, detach, handedOver, releaseParent, tellParent } from './daemon.js';
@@ -23,7 +21,6 @@ import { ignoreDebugSignal, onHangup } from './early.js';
 import { compileEarlySoon, keepSmall } from './engine.js';
 import { KeyFiles } from './key-files.js';
 import { type KeyLog, openKeyLog } from './key-log.js';
-import { carrier, carry, endpointOf, enrolment } from './keys-by-ssh.js';
 import { type LogTarget, openLog } from './logger.js';
 import { startMetrics } from './metrics.js';
 import { noticesFor, watchers } from './notices.js';
@@ -32,7 +29,6 @@ import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
 import { Service, takeSupervisor } from './service.js';
 import { makeStateDirectory, stateDirectory } from './state.js';
 import { terminalGone } from './terminal.js';
-import { becomeUser, findUser, needs, prepareFor } from './user.js';
 import type { Target } from './values.js';
 import { askBy } from './verify.js';
 import { wireTap } from './wire-log.js';
@@ -41,6 +37,23 @@ import { wireTap } from './wire-log.js';
 const PATIENCE_MS = 10_000;
 
 keepSmall();
+
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined;
+  return () => {
+    loaded ??= load();
+    return loaded;
+  };
+}
+
+/** What one kind of end alone needs. Who becomes another user loads all before, as that one may not be able to read them. */
+const parts = {
+  bySsh: once(() => import('./keys-by-ssh.js')),
+  client: once(() => import('../client.js')),
+  keptKey: once(() => import('../keys/kept-key.js')),
+  secureClient: once(() => import('../secure/secure-client.js')),
+  server: once(() => import('../server.js')),
+};
 
 function patienceOf({ now }: Settings): Patience {
   return now ? 'nothing' : 'all';
@@ -71,9 +84,10 @@ function classicKeys(settings: Settings, files: KeyFiles): ServerKeys | undefine
 }
 
 /** Without a key file a server makes its key itself: clients that enrol are told the public one. */
-function ownKey(state: string | undefined, log: Log): Uint8Array {
+async function ownKey(state: string | undefined, log: Log): Promise<Uint8Array> {
   const make = () => newPrivateKey(drawSecret);
   if (state === undefined) return make();
+  const { keptPrivateKey } = await parts.keptKey();
   try {
     return keptPrivateKey(state, make, log);
   } catch (error) {
@@ -85,14 +99,14 @@ function ownKey(state: string | undefined, log: Log): Uint8Array {
   }
 }
 
-function secureServer(
+async function secureServer(
   { peersFile, enrolledMax, forgetAfter, path, verify: command }: SecureSettings,
   files: KeyFiles,
   state: string | undefined,
   keyLog: KeyLog | undefined,
   log: Log,
 ) {
-  const privateKey = files.privateKey ?? ownKey(state, log);
+  const privateKey = files.privateKey ?? (await ownKey(state, log));
   const verify = askBy(command);
   const peers = peersFile !== undefined && { peersFile };
   return { privateKey, ...peers, enrolledMax, forgetAfter, state, path, keyLog, verify };
@@ -106,7 +120,8 @@ async function startAsServer(
   keyLog: KeyLog | undefined,
   log: Log,
 ): Promise<Started> {
-  const secure = settings.secure && secureServer(settings.secure, files, state, keyLog, log);
+  const { startServer } = await parts.server();
+  const secure = settings.secure && (await secureServer(settings.secure, files, state, keyLog, log));
   const running = await startServer({
     port: settings.port,
     bind: settings.bind,
@@ -136,7 +151,7 @@ async function startAsServer(
   };
 }
 
-function startSecurely(
+async function startSecurely(
   settings: Settings,
   inside: Inside,
   { peer, path }: SecureSettings,
@@ -147,9 +162,10 @@ function startSecurely(
   keyLog: KeyLog | undefined,
   log: Log,
 ): Promise<RunningClient> {
+  const { startSecureClient } = await parts.secureClient();
   const keys =
     files.privateKey === undefined
-      ? enrolment(target, carried?.secure)
+      ? (await parts.bySsh()).enrolment(target, carried?.secure)
       : {
           privateKey: files.privateKey,
           ...(files.presharedKey !== undefined && { presharedKey: files.presharedKey }),
@@ -172,7 +188,7 @@ function startSecurely(
   });
 }
 
-function startClassically(
+async function startClassically(
   settings: Settings,
   inside: Inside,
   target: Target,
@@ -181,6 +197,7 @@ function startClassically(
   files: KeyFiles,
   log: Log,
 ): Promise<RunningClient> {
+  const [{ startClient }, { carrier }] = [await parts.client(), await parts.bySsh()];
   const mode: ClientMode =
     files.classic !== undefined
       ? { kind: 'preshared', key: files.classic }
@@ -213,7 +230,10 @@ async function startAsClient(
   log: Log,
   signal: AbortSignal,
 ): Promise<Started> {
-  const endpoint = await endpointOf(settings, target, signal);
+  const keyed = settings.keyFile !== undefined || settings.secure?.keyFile !== undefined;
+  const endpoint = keyed
+    ? (settings.endpoint ?? target)
+    : await (await parts.bySsh()).endpointOf(settings, target, signal);
   const running =
     settings.secure === undefined
       ? await startClassically(settings, inside, target, endpoint, carried, files, log)
@@ -285,9 +305,10 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   keepFilesOwn();
   const supervisor = takeSupervisor();
   await ignoreDebugSignal();
-  const user = settings.user === undefined ? undefined : findUser(settings.user);
+  const users = settings.user === undefined ? undefined : await import('./user.js');
+  const user = users?.findUser(settings.user as string);
   if (settings.pidFile !== undefined) checkPidFile(settings.pidFile);
-  if (user !== undefined) prepareFor(user, settings);
+  if (user !== undefined) users?.prepareFor(user, settings);
   const keeps = settings.secure !== undefined && settings.connect === undefined;
   const state = keeps ? (settings.secure?.state ?? stateDirectory(settings.port)) : undefined;
   if (state !== undefined) makeStateDirectory(state, user);
@@ -338,7 +359,10 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       files = keys;
       const keyLogFile = settings.secure?.keyLog;
       const keyLog = keyLogFile === undefined ? undefined : openKeyLog(keyLogFile, log);
-      if (user !== undefined) await becomeUser(user, needs(settings), settings);
+      if (user !== undefined) {
+        await Promise.all(Object.values(parts).map((load) => load()));
+        await users?.becomeUser(user, users.needs(settings), settings);
+      }
       const { connect } = settings;
       const told = new Hooks(settings.hooks, settings.socket, log);
       hooks = told;
@@ -415,7 +439,7 @@ export async function runAsDaemon(settings: Settings, say: (line: string) => voi
       if (terminalGone()) stop('SIGHUP');
     });
     try {
-      carried = await carry(settings, settings.connect, abort.signal);
+      carried = await (await parts.bySsh()).carry(settings, settings.connect, abort.signal);
     } catch (error) {
       throw abort.signal.aborted ? new CryptcabError(`ended by ${abort.signal.reason}`) : error;
     }

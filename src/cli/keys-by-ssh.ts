@@ -31,12 +31,10 @@ function sshOptions(): string[] {
   return splitOptions(process.env.SSH_EXTRA_OPTIONS ?? '', 'SSH_EXTRA_OPTIONS');
 }
 
-/** Where datagrams go. Where keys go by ssh, the server's name is one of ssh's, which may stand for another. */
+/** Where datagrams go where keys go by ssh: the server's name is one of ssh's, which may stand for another. */
 export async function endpointOf(settings: Settings, target: Target, signal: AbortSignal): Promise<Endpoint> {
   if (settings.endpoint !== undefined) return settings.endpoint;
-  const { secure, keyFile } = settings;
-  if (keyFile !== undefined || secure?.keyFile !== undefined) return target;
-  const extra = secure === undefined ? sshOptionsOf(scpOptions(settings)) : sshOptions();
+  const extra = settings.secure === undefined ? sshOptionsOf(scpOptions(settings)) : sshOptions();
   return { host: await sshHost(target, extra, signal), port: target.port };
 }
 
