@@ -117,7 +117,13 @@ export class Process {
   signal(signal: NodeJS.Signals): void {
     // Not the child's kill(): after any signal, SIGUSR2 too, Deno takes it for dead and sends no other.
     const { exitCode, signalCode } = this.#child; // its number may be another's, though its output is not closed yet
-    if (!this.#ended && exitCode === null && signalCode === null) process.kill(this.pid, signal);
+    if (this.#ended || exitCode !== null || signalCode !== null) return;
+    try {
+      process.kill(this.pid, signal);
+    } catch (error) {
+      // Of several children that ended at once, all are reaped before the second one is said to have ended.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   write(text: string): void {

@@ -1,4 +1,4 @@
-import type { Captures } from './capture/captures.js';
+import type { Capturing } from './capture/terms.js';
 import type { EndReport } from './control/status.js';
 import type { Keying, SessionCounts } from './core/terms.js';
 import type { PeerIdentity } from './plug/plug.js';
@@ -22,7 +22,7 @@ export interface Running {
   /** What its secure side has dropped of handshakes and of strangers' datagrams, by reason. */
   refusals(): ReadonlyMap<SecureRefusal, bigint>;
   /** Copies of what passes, for people to look at. */
-  readonly captures: Captures;
+  readonly captures: Capturing;
   /** All that it can say of itself now. */
   report(): EndReport;
   /**

@@ -2,24 +2,10 @@ import type { Link } from '../cable.js';
 import type { PeerIdentity } from '../plug/plug.js';
 import type { Copied } from './cable-copies.js';
 import { interfaceDescription, interfaceStatistics, LINK, packet, sectionHeader } from './pcapng.js';
+import type { CaptureSink, CaptureWish } from './terms.js';
 
 /** Bytes that may wait to be read; packets that come then are dropped. */
 const WAITING_MAX = 4 << 20;
-
-/** What is to be captured. */
-export interface CaptureWish {
-  /** Datagrams as they are on the wire, instead of frames. */
-  readonly wire: boolean;
-  /** One peer's alone: its name, public key or address. */
-  readonly peer?: string | undefined;
-}
-
-/** Where a capture goes. */
-export interface CaptureSink {
-  /** Bytes that were written and nobody has read yet. */
-  readonly waiting: number;
-  write(bytes: Uint8Array): void;
-}
 
 /** What packets look like as they are written. */
 export interface CaptureTerms {

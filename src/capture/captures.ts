@@ -4,9 +4,10 @@ import type { PeerIdentity } from '../plug/plug.js';
 import { remoteKey, remoteText } from '../protocol/remote.js';
 import { isAny } from '../udp/dual.js';
 import type { Copied } from './cable-copies.js';
-import { Capture, type CaptureSink, type CaptureWish, isPeer } from './capture.js';
+import { Capture, isPeer } from './capture.js';
 import { ipPacket } from './ip.js';
 import { OwnAddress } from './own-address.js';
+import type { CaptureSink, CaptureWish, Capturing } from './terms.js';
 
 /** How often copies are fetched, ms. */
 const FETCH_MS = 10;
@@ -24,7 +25,7 @@ export interface CapturesHost {
 }
 
 /** The captures of a running end. Without one, nothing is copied. */
-export class Captures {
+export class Captures implements Capturing {
   readonly #host: CapturesHost;
   readonly #all = new Map<Capture, () => void>();
   readonly #own = new OwnAddress();
@@ -35,13 +36,6 @@ export class Captures {
     this.#host = host;
   }
 
-  /**
-   * Begins a capture.
-   * @param application the program, as the file names it
-   * @param ended called when this end ends it
-   * @returns what ends it
-   * @throws CryptcabError when there is no such peer, or there are too many captures
-   */
   begin(wish: CaptureWish, sink: CaptureSink, application: string, ended: () => void): () => void {
     if (this.#closed) throw new CryptcabError('this end of the cable ends');
     if (this.#all.size >= CAPTURES_MAX)
@@ -59,7 +53,6 @@ export class Captures {
     return () => this.#end(capture);
   }
 
-  /** Ends all. */
   close(): void {
     this.#closed = true;
     for (const capture of [...this.#all.keys()]) this.#end(capture);

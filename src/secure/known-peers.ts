@@ -19,6 +19,8 @@ const LOOK_MS = { file: 200, directory: 1_000 } as const;
 export interface KnownPeer {
   /** Which line that is, for people. */
   readonly where: string;
+  /** The same, for the log's fields. */
+  readonly at?: { readonly file: string; readonly line: number };
   readonly publicKey: Uint8Array;
   readonly name?: string;
   readonly presharedKey?: Uint8Array;
@@ -154,6 +156,7 @@ export class KnownPeers {
         if (other !== undefined) throw new CryptcabError(`this public key is in ${other.where} already`);
         known.set(id, {
           where: `line ${line} of ${file}`,
+          at: { file: path, line },
           publicKey,
           ...(name !== undefined && { name }),
           ...(presharedKeyFile !== undefined && { presharedKey: this.#presharedKey(path, presharedKeyFile) }),

@@ -423,12 +423,12 @@ export class SecureServer {
   }
 
   /** A line may say something else of the network than before. */
-  #govern(id: string, { where, policy = {} }: KnownPeer): void {
+  #govern(id: string, { where, at, policy = {} }: KnownPeer): void {
     const listed = this.#listed.get(id) as Listed;
     if (JSON.stringify(policy) === JSON.stringify(listed.policy)) return;
     const why = unkept(this.#plug, policy);
     if (why !== undefined) {
-      this.#log.warn({}, `keeps to what ${where} said before: ${why}`);
+      this.#log.warn({ ...at }, `keeps to what ${where} said before: ${why}`);
       return;
     }
     this.#listed.set(id, { ...listed, where, policy });
@@ -438,7 +438,7 @@ export class SecureServer {
   }
 
   #add(id: string, known: KnownPeer): void {
-    const { endpoint, where, policy = {}, ...options } = known;
+    const { endpoint, where, at, policy = {}, ...options } = known;
     const content = contentOf(known);
     try {
       const why = this.#started ? unkept(this.#plug, policy) : undefined;
@@ -447,7 +447,7 @@ export class SecureServer {
       this.#policies.set(peer, policy);
       this.#listed.set(id, { peer, content, where, policy });
     } catch (error) {
-      this.#log.warn({}, `skipped ${where}: ${messageOf(error)}`);
+      this.#log.warn({ ...at }, `skipped ${where}: ${messageOf(error)}`);
     }
   }
 }

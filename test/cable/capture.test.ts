@@ -1,7 +1,7 @@
 // Captures of running ends: every frame as it was sent, both ways, on every path.
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
-import type { CaptureSink, CaptureWish } from '../../src/capture/capture.js';
+import type { CaptureSink, CaptureWish } from '../../src/capture/terms.js';
 import { startClient } from '../../src/client.js';
 import { newPrivateKey } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';

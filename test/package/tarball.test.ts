@@ -56,7 +56,7 @@ test('holds what was made of the sources, and what there is to read', () => {
     file.endsWith('.ts'),
   );
   const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter(
-    (file) => /\.(md|1|json|yml)$/.test(file) && !file.startsWith('api'),
+    (file) => /\.(md|1|5|json|yml)$/.test(file) && !file.startsWith('api'),
   );
   const vectors = readdirSync(join(root, 'test/vectors'), { recursive: true, encoding: 'utf8' }).filter(
     (file) => /\.json$|SHA256SUMS$|LICENSE$|^oracle\/./.test(file),
@@ -74,7 +74,7 @@ test('holds what was made of the sources, and what there is to read', () => {
   const held = run('tar', '-tzf', tarball).trim().split('\n');
   expect(held.sort()).toEqual(expected.map((file) => `package/${file}`).sort());
   expect(manifest.man.map((page: string) => page.replace('./', 'package/')).sort()).toEqual(
-    held.filter((file) => file.endsWith('.1')).sort(),
+    held.filter((file) => /\.[15]$/.test(file)).sort(),
   );
 });
 

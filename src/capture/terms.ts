@@ -1,0 +1,30 @@
+// What is asked of a capture, and what begins one; it knows no cable, as the types of the library lead here.
+
+/** What is to be captured. */
+export interface CaptureWish {
+  /** Datagrams as they are on the wire, instead of frames. */
+  readonly wire: boolean;
+  /** One peer's alone: its name, public key or address. */
+  readonly peer?: string | undefined;
+}
+
+/** Where a capture goes. */
+export interface CaptureSink {
+  /** Bytes that were written and nobody has read yet. */
+  readonly waiting: number;
+  write(bytes: Uint8Array): void;
+}
+
+/** Begins captures of what passes a running end. */
+export interface Capturing {
+  /**
+   * Begins a capture.
+   * @param application the program, as the file names it
+   * @param ended called when this end ends it
+   * @returns what ends it
+   * @throws CryptcabError when there is no such peer, or there are too many captures
+   */
+  begin(wish: CaptureWish, sink: CaptureSink, application: string, ended: () => void): () => void;
+  /** Ends all. */
+  close(): void;
+}
