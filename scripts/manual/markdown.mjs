@@ -5,7 +5,8 @@ import { optionsOf, writtenAs } from '../../dist/src/options/spellings.js';
 import { OPTIONS } from '../../dist/src/options/table.js';
 
 const code = (text) => `\`${text}\``;
-const row = (cells) => `| ${cells.join(' | ')} |`;
+/** A cell's own bars are no ends of cells. */
+const row = (cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 
 function table(heads, rows) {
   return [row(heads), `|${'---|'.repeat(heads.length)}`, ...rows.map(row)].join('\n');
