@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { cryptcab, type Host, Lab } from '../../lab/lab.js';
-import type { Process } from '../../lab/process.js';
+import { type Process, until } from '../../lab/process.js';
 import { readInviteLine, writeInviteLine } from '../../src/protocol/secure/invite-line.js';
 
 let lab: Lab;
@@ -93,6 +93,9 @@ describe.each(['portable', 'native'])('%s', (io) => {
 describe('on whichever path', () => {
   test('a line without places leads to the server by its addresses; read from standard input, cut in two, it does as well', async () => {
     await lay(1);
+    // The system lists the addresses of a device when its carrier is known, a second after that came.
+    const { gatewayDevice } = host(0);
+    await until('the way is up', () => hub.run('ip', 'link', 'show', gatewayDevice).includes('state UP'), 20_000);
     const line = await invite('alice');
     const args = ['join', '-s', host(0).switchPath, '-v', '--to', join(lab.directory, 'keys')];
     const process = host(0).start([...cryptcab, ...args]);

@@ -64,7 +64,7 @@ export class Taps implements Opener {
     // One that somebody else made is theirs to make again.
     if (standing && !deviceExists(name)) throw this.gone(source);
     const port = this.#openNow(name);
-    if (typeof port === 'number') throw this.#why(name, port);
+    if (typeof port === 'number') throw this.#why(name, port, network !== undefined);
     try {
       await network?.admit(port.device as string, source.policy?.() ?? {});
     } catch (error) {
@@ -135,8 +135,13 @@ export class Taps implements Opener {
     return new CryptcabError(tapGone(nameOf(source), source.standing));
   }
 
-  #why(name: string, errno: number): CryptcabError {
+  /** @param ofBridge whether it is one of ours, which nobody else makes */
+  #why(name: string, errno: number, ofBridge: boolean): CryptcabError {
     switch (errno) {
+      case ERRNO.PERM:
+        return ofBridge
+          ? new CryptcabError(`may not open the tap ${name}: be root, or have the capability CAP_NET_ADMIN`)
+          : noTap(name, this.#libc.strerror(errno));
       case ERRNO.BADFD:
       case ERRNO.NODEV:
         return new CryptcabError(tapGone(name, false));
