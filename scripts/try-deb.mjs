@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const OUT = join(fileURLToPath(new URL('..', import.meta.url)), 'build/deb');
-const MIRROR = process.env.DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
+/** debootstrap has a mirror of its own where none is named. */
+const MIRROR = process.env.DEBIAN_MIRROR === undefined ? [] : [process.env.DEBIAN_MIRROR];
 
 /** What a user would do first; each line has to succeed. */
 const TRY = `
@@ -40,7 +41,7 @@ for (const suite of process.argv.length > 2 ? process.argv.slice(2) : ['bookworm
   const base = join(OUT, 'roots', suite);
   if (!existsSync(join(base, 'usr/bin/apt-get'))) {
     mkdirSync(join(OUT, 'roots'), { recursive: true });
-    execFileSync('debootstrap', ['--variant=minbase', suite, base, MIRROR], { stdio: 'inherit' });
+    execFileSync('debootstrap', ['--variant=minbase', suite, base, ...MIRROR], { stdio: 'inherit' });
   }
   // What a try changes stays in memory: the next one begins from a bare system again.
   const script = `mount -t tmpfs tmpfs /mnt && mkdir /mnt/new /mnt/work /mnt/root &&
