@@ -28,6 +28,7 @@ export {
 export { CHALLENGE_BYTES, DEFAULT_PORT, KEY_FILE_BYTES, RESPONSE_BYTES, TYPE } from './constants.js';
 /** The messages of the classic protocol as bytes (classic.md §1). */
 export * as classicMessages from './messages.js';
+export type { Rate } from './rate-limit.js';
 export { type Remote, remoteText } from './remote.js';
 export {
   ENROL_RESULTS,

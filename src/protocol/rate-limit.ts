@@ -6,7 +6,9 @@ interface Bucket {
 
 /** Events per second, and how many may come at once. */
 export interface Rate {
+  /** A second. */
   readonly rate: number;
+  /** At once, after a pause. */
   readonly burst: number;
 }
 
