@@ -5,13 +5,23 @@ export interface Policy {
   /** Talks to the uplinks alone, and to no other isolated peer. */
   readonly isolated?: true;
   /** The VLAN that its untagged frames are of, and those that it may tag. */
-  readonly vlan?: { readonly access?: number; readonly tagged: readonly number[] };
+  readonly vlan?: {
+    /** 1 to 4094. */
+    readonly access?: number;
+    /** 1 to 4094 each. */
+    readonly tagged: readonly number[];
+  };
   /** How many source MAC addresses it may have at a time. */
   readonly macs?: number;
   /** The only ones that it may have. */
   readonly mac?: readonly string[];
-  /** Bits a second towards it, and from it. */
-  readonly rate?: { readonly to: number; readonly from: number };
+  /** How much it may be sent, and send. */
+  readonly rate?: {
+    /** Bits a second towards it. */
+    readonly to: number;
+    /** Bits a second from it. */
+    readonly from: number;
+  };
   /** Broadcasts and multicasts a second that it may send. */
   readonly broadcast?: number;
   /** No BPDU, no DHCP server's answer and no router advertisement comes from it. */
