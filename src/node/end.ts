@@ -51,7 +51,7 @@ export abstract class CableEnd extends EventTarget implements AsyncDisposable {
       async (error: unknown) => {
         await this.close();
         const known = error instanceof CryptcabError ? error : new CryptcabError(messageOf(error));
-        this.#ended(known);
+        await this.#ended(known);
         throw known;
       },
     );
@@ -106,7 +106,8 @@ export abstract class CableEnd extends EventTarget implements AsyncDisposable {
     super.removeEventListener(type, listener as EventListener | null);
   }
 
-  #ended(error: CryptcabError | undefined): void {
+  async #ended(error: CryptcabError | undefined): Promise<void> {
+    await this.#notices.begun; // `closed` comes after the event
     this.#notices.tell(new CableEvent('close', { error }));
   }
 }

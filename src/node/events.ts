@@ -75,6 +75,7 @@ export interface CableListenerOptions {
 export class Notices implements Watcher {
   #waiting: AnyCableEvent[] | undefined = [];
   #target: EventTarget | undefined;
+  #begun: Promise<void> | undefined;
   #ending = false;
 
   up(peer: PeerUp): void {
@@ -107,10 +108,18 @@ export class Notices implements Watcher {
   /** From the next turn of the event loop on: a caller who awaits the target has it by then, and has added listeners. */
   begin(target: EventTarget): void {
     this.#target = target;
-    setTimeout(() => {
-      const waiting = this.#waiting ?? [];
-      this.#waiting = undefined;
-      for (const event of waiting) target.dispatchEvent(event);
+    this.#begun = new Promise((resolve) => {
+      setTimeout(() => {
+        const waiting = this.#waiting ?? [];
+        this.#waiting = undefined;
+        for (const event of waiting) target.dispatchEvent(event);
+        resolve();
+      });
     });
+  }
+
+  /** Resolves when what was told at the start has arrived; undefined before begin(). */
+  get begun(): Promise<void> | undefined {
+    return this.#begun;
   }
 }
