@@ -23,6 +23,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/manifest',
     'unit/own-path',
     'unit/peers-file',
+    'unit/peers-store',
     'unit/pid-file',
     'unit/scp-options',
     'unit/session-keys',
@@ -45,6 +46,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/words',
   ],
   'the host of an end, which resolves names': [
+    'unit/attendance',
     'unit/secure-side',
     'unit/secure-hints',
     'unit/secure-attacker',

@@ -95,7 +95,11 @@ describe('on whichever path', () => {
     await lay(1);
     // The system lists the addresses of a device when its carrier is known, a second after that came.
     const { gatewayDevice } = host(0);
-    await until('the way is up', () => hub.run('ip', 'link', 'show', gatewayDevice).includes('state UP'), 20_000);
+    await until(
+      'the way is up',
+      () => hub.run('ip', 'link', 'show', gatewayDevice).includes('state UP'),
+      20_000,
+    );
     const line = await invite('alice');
     const args = ['join', '-s', host(0).switchPath, '-v', '--to', join(lab.directory, 'keys')];
     const process = host(0).start([...cryptcab, ...args]);
