@@ -14,7 +14,7 @@ export interface HookCommands {
 }
 
 interface Peer {
-  /** What is told of it: as of when it came up. */
+  /** Its environment, as it was when it came up. */
   up: PeerUp;
   /** Whether it is up, and why not. */
   isUp: boolean;
@@ -103,7 +103,7 @@ export class Hooks implements Watcher {
     if (failure !== undefined) this.#log.warn({ peer: up.peer }, `${optionName(event)} ${failure}`);
   }
 
-  /** Tells of all that are up that they have gone, and waits until that is done. @param reason why */
+  /** Runs the command for each that is up and goes now, and waits for all. @param reason why */
   async close(reason: string): Promise<void> {
     for (const { up, isUp } of [...this.#peers.values()]) if (isUp) this.down(up, reason);
     while (this.#tasks.size > 0) await Promise.race(this.#tasks);

@@ -75,7 +75,7 @@ export class PortableCable implements Cable {
         sessionsMax: core.layout.SESSIONS_MAX,
         linkOf: (session) => this.#bySession[session],
         copy: (copies, { frames }) => {
-          // Datagrams are on this thread in any case.
+          // Datagrams are on this thread anyway.
           this.#copier =
             copies && frames ? new Copier(core.ring, copies, { frames, wire: false }) : undefined;
         },

@@ -65,7 +65,7 @@ export async function carry(
   const { host } = await endpointOf(settings, target, signal);
   const resolver = new Resolver(host, settings.bind ?? '::', SILENT);
   try {
-    // Without it the cable would have to wait in any case, and ssh may take long to find that out.
+    // Without it the cable would have to wait all the same, and ssh may take long to find that out.
     await resolver.look(AbortSignal.any([signal, AbortSignal.timeout(NAME_MS)]));
     return await carryNow(settings, target, signal);
   } catch (error) {

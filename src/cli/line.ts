@@ -55,7 +55,7 @@ function explained(name: string, spelling: Spelling): Command {
     .description(plain(more === undefined ? sentence : `${sentence} ${more}`));
 }
 
-/** A command of commander's with all the options; tells of each that it meets. */
+/** A command of commander's with all the options; reports each that it meets. */
 function commandOf(name: string, spelling: Spelling, meets: (key: OptionKey, text: string | null) => void) {
   const command = explained(name, spelling).allowExcessArguments().exitOverride();
   const spelled: Spelled[] = [];

@@ -1,4 +1,4 @@
-// What somebody at a terminal is told of a cable, a line each: it is up, and with what; it is gone, and why; it is back.
+// What a terminal shows of a cable, a line each: it is up, and with what; it is gone, and why; it is back.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerStatus } from '../control/status.js';
 import type { PeerIdentity } from '../plug/plug.js';

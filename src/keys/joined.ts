@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { CryptcabError, messageOf } from '../error.js';
+import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Log } from '../log.js';
 import { drawSecret } from './draw.js';
 import { keyText, keyTextBytes, newPresharedKey, newPrivateKey, parseKey } from './key-text.js';
@@ -109,9 +109,11 @@ export class JoinedDirectory {
   remove(): void {
     for (const file of Object.values(FILE)) rmSync(join(this.path, file), { force: true });
     try {
-      // Whatever else somebody has put there stays.
       rmdirSync(this.path);
-    } catch {}
+    } catch (error) {
+      // Whatever else somebody has put there stays.
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) throw error;
+    }
   }
 
   #read(file: string): string {

@@ -50,7 +50,7 @@ export class Datagrams {
   readonly #securePeers = new PeerTable();
   #lastIndex = 0;
   #lastRoute: Peer | undefined;
-  /** Whether to tell of each datagram that arrives. */
+  /** Whether each datagram that arrives is reported. */
   tapped: boolean;
 
   // What was received and is not in the ring yet.

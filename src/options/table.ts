@@ -181,7 +181,7 @@ export const OPTIONS = {
   'secure.peers': {
     long: 'peers',
     value: { kind: 'file', placeholder: 'PATH', names: 'the file or directory with the public keys' },
-    otherwise: 'who enrols by ssh; they may in any case',
+    otherwise: 'who enrols by ssh; they may with a list as well',
     end: 'server',
     elsewhere: `${ONE_PEER}; name it with ${mark('secure.serverPublicKey')}`,
     cable: 'secure',

@@ -14,7 +14,7 @@ export interface PlugEvents {
 export interface Plug {
   /**
    * Resolves once the plug is in; rejects with a CryptcabError when the first attempt fails, with NoAnswer when it
-   * may yet succeed. It is tried again in any case, until close().
+   * may yet succeed. It is tried again until close().
    */
   readonly settled: Promise<void>;
   /** What it is plugged into, where that has a name of its own: a tap's device. */

@@ -64,7 +64,7 @@ function isAbandoned(path: string): Promise<boolean> {
   });
 }
 
-/** Who has the socket: told of QEMU's frames, and of its coming and going. */
+/** Who has the socket: gets QEMU's frames, and learns when it comes and goes. */
 interface Taker {
   came(): void;
   stream(piece: Uint8Array): void;

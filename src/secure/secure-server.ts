@@ -265,7 +265,7 @@ export class SecureServer {
     return peer && identityOf(peer);
   }
 
-  /** What there is to tell of each peer. */
+  /** What is known of each peer. */
   facts(): PeerFacts[] {
     return [...this.#side.facts()].map(({ of: peer, ...facts }) => ({
       ...facts,

@@ -289,7 +289,7 @@ export class SecureSide {
     return this.#members.get(peer)?.resolver?.trouble;
   }
 
-  /** What there is to tell of each peer that may connect. */
+  /** What is known of each peer that may connect. */
   *facts(): Generator<PeerFacts & { readonly of: Peer }> {
     const now = this.#clock.now();
     for (const [peer, { link }] of this.#members) {

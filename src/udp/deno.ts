@@ -50,7 +50,7 @@ interface Waiting {
 /**
  * What Deno's sockets of both kinds lack. Datagrams that are under way at once leave in any order, mostly the wrong
  * one: so each waits for the one before. And the kernel does not see to it that a connected socket hears one remote
- * alone. That nobody listens there, it does not tell in any case.
+ * alone. It never says that nobody listens there.
  */
 class DenoUdp implements Udp {
   readonly #inner: Bare;

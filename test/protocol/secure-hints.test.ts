@@ -180,7 +180,7 @@ it('answers that are lost: the one who is called says that they may not arrive, 
   expect(server.hints()).toEqual([]);
 });
 
-it('nothing is told of a cable that is up, for hours, over a bad line', async () => {
+it('nothing is said of a cable that is up, for hours, over a bad line', async () => {
   const network = new Network(seed, { loss: 0.01, duplication: 0.05, delay: [1, 200] });
   const { client, server } = await makePair(network, { presharedKey: bytes(32) });
   for (let i = 0; i < 4 * 360; i++) {

@@ -28,7 +28,7 @@ const up = (name: string) => ({
   device: 'br0p0',
 });
 
-test('each is told of the peer by its environment', async () => {
+test('each has the peer in its environment', async () => {
   const words = ['PEER', 'PUBLIC_KEY', 'ADDRESS', 'DEVICE', 'SWITCH', 'REASON'];
   const say = (event: string) =>
     `echo "${event} ${words.map((word) => `$CRYPTCAB_${word}`).join('|')}" >> ${file()}`;

@@ -1,4 +1,4 @@
-// What somebody at a terminal is told of a cable.
+// What a terminal shows of a cable.
 import { describe, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
 import { Notices, noticesFor } from '../../src/cli/notices.js';
@@ -67,7 +67,7 @@ describe('a client', () => {
 });
 
 describe('a server', () => {
-  test('is told of each peer by its name', async () => {
+  test('shows each peer by its name', async () => {
     const { lines, notices, says } = told(undefined, async () => undefined);
     notices.serving(7667, '/tmp/vde.ctl');
     notices.up(ALICE);

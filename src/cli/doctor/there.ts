@@ -132,7 +132,7 @@ async function findLogin(way: Way, tell: (finding: Finding) => void): Promise<Fa
   return facts;
 }
 
-/** What it tells of the clock there that it said `now` between two times here. */
+/** How far the clock there is off, which said `now` between two times here. */
 export function clockFinding(from: number, now: number, until: number): Finding {
   const off = now < from ? now - from : now > until ? now - until : 0;
   const seconds = Math.round(Math.abs(off) / 1000);

@@ -217,7 +217,7 @@ export class SecureMachine {
   }
 
   /**
-   * Asks a peer whether it is there; an effect tells of the answer.
+   * Asks a peer whether it is there; an effect brings the answer.
    * @returns the question's number; undefined for a peer that is not up, or answers no questions
    */
   ask(now: number, peer: Peer): bigint | undefined {
