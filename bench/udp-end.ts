@@ -1,7 +1,7 @@
 // One end for bench/udp.ts, on any runtime: `receive` prints its port, then what came; `send PORT MS` what it sent.
-import { onDeno } from '../src/udp/deno.js';
-import { openDgram } from '../src/udp/dgram.js';
-import { ownUdp } from '../src/udp/own.js';
+import { onDeno } from '../src/cable/udp/deno.js';
+import { openDgram } from '../src/cable/udp/dgram.js';
+import { ownUdp } from '../src/cable/udp/own.js';
 
 const BYTES = 1_400;
 const BATCH = 64;

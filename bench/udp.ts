@@ -1,5 +1,5 @@
 // How many datagrams a runtime's sockets send and receive for a second of processor time, through what a cable has
-// of them: node:dgram, and what is taken there (src/udp/own.ts).
+// of them: node:dgram, and what is taken there (src/cable/udp/own.ts).
 import { fileURLToPath } from 'node:url';
 import { Process } from '../lab/process.js';
 import { ask, figure, machine, median, options, otherRuntimes, save, table } from './measure.js';

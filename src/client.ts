@@ -1,16 +1,16 @@
-import { deviceOf, type Link } from './cable.js';
+import { deviceOf, type Link } from './cable/cable.js';
 import { Captures } from './capture/captures.js';
 import { type Keying, keyingText } from './core/terms.js';
 import { denialText, muteText } from './denials.js';
 import { CryptcabError, isHopeless, messageOf } from './error.js';
-import type { Io } from './io-path.js';
+import type { Io } from './cable/io-path.js';
 import { drawSecret } from './keys/draw.js';
 import { type Log, SeldomLog } from './log.js';
-import { openCable } from './open-cable.js';
-import { openCore } from './open-core.js';
+import { openCable } from './cable/open-cable.js';
+import { openCore } from './core/open-core.js';
 import { Passages } from './passages.js';
-import { firstAttempt, type Patience } from './patience.js';
-import type { OpenPlug, Plug } from './plug/plug.js';
+import { firstAttempt, type Patience } from './cable/patience.js';
+import type { OpenPlug, Plug } from './cable/plug/plug.js';
 import { ClassicClient } from './protocol/classic-client.js';
 import type { ClientEffect, ClientMode } from './protocol/client-terms.js';
 import { ORIGINAL_DATAGRAM_MAX } from './protocol/constants.js';
@@ -22,9 +22,9 @@ import { endReport, noPing } from './report/report.js';
 import { type Ask, Resolver } from './resolve.js';
 import { deferred, type RunningClient, type Watcher } from './running.js';
 import { keepTrying } from './try-again.js';
-import { Elsewhere } from './udp/elsewhere.js';
-import { ownUdp } from './udp/own.js';
-import type { OpenUdp } from './udp/udp.js';
+import { Elsewhere } from './cable/udp/elsewhere.js';
+import { ownUdp } from './cable/udp/own.js';
+import type { OpenUdp } from './cable/udp/udp.js';
 import {
   noteRefusal,
   warnOfLength,
@@ -34,7 +34,7 @@ import {
   warnOfWeakness,
   warnOfWear,
 } from './warnings.js';
-import type { WireTap } from './wire-tap.js';
+import type { WireTap } from './cable/wire-tap.js';
 
 /**
  * Carries a key to the server, for the session of that id.

@@ -1,7 +1,7 @@
 import type { Capturing } from './capture/terms.js';
 import type { EndReport } from './control/status.js';
 import type { Keying, SessionCounts } from './core/terms.js';
-import type { PeerIdentity } from './plug/plug.js';
+import type { PeerIdentity } from './cable/plug/plug.js';
 import type { Remote } from './protocol/remote.js';
 import type { SecureRefusal } from './protocol/secure/terms.js';
 

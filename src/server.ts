@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { deviceOf, type Link } from './cable.js';
+import { deviceOf, type Link } from './cable/cable.js';
 import { Captures } from './capture/captures.js';
 import type { By } from './control/message.js';
 import { type Keying, keyingText } from './core/terms.js';
 import { CryptcabError } from './error.js';
-import type { Io } from './io-path.js';
+import type { Io } from './cable/io-path.js';
 import type { Enrolled, Invited, InviteRequest } from './keys/enrolment.js';
 import { SessionKeys } from './keys/session-keys.js';
 import { type Log, SeldomLog } from './log.js';
-import { openCable, usualThreads } from './open-cable.js';
-import { openCore } from './open-core.js';
+import { openCable, usualThreads } from './cable/open-cable.js';
+import { openCore } from './core/open-core.js';
 import { optionName } from './options/name.js';
 import { Passages } from './passages.js';
-import { firstAttempt, type Patience } from './patience.js';
-import { forPeer, governed, type OpenPlug, type PeerIdentity } from './plug/plug.js';
-import { keptBy, mustKeep } from './policy/kept.js';
-import { type PolicyFields, policyOf } from './policy/policy.js';
+import { firstAttempt, type Patience } from './cable/patience.js';
+import { forPeer, governed, type OpenPlug, type PeerIdentity } from './cable/plug/plug.js';
+import { keptBy, mustKeep } from './network/kept.js';
+import { type PolicyFields, policyOf } from './network/policy.js';
 import { ClassicServer, type ServerEffect, type ServerRefusal } from './protocol/classic-server.js';
 import { ORIGINAL_DATAGRAM_MAX, PEERS_MAX } from './protocol/constants.js';
 import { type Remote, remoteKey, remoteText } from './protocol/remote.js';
@@ -29,7 +29,7 @@ import { deferred, type PeerDown, type Running, type Watcher } from './running.j
 import type { KnownPeer } from './secure/known-peers.js';
 import { People } from './secure/people.js';
 import { SecureServer, type SecureServerConfiguration } from './secure/secure-server.js';
-import type { OpenUdp } from './udp/udp.js';
+import type { OpenUdp } from './cable/udp/udp.js';
 import {
   noteRefusal,
   warnOfBoth,
@@ -39,7 +39,7 @@ import {
   warnOfWeakness,
   warnOfWear,
 } from './warnings.js';
-import type { WireTap } from './wire-tap.js';
+import type { WireTap } from './cable/wire-tap.js';
 
 /** How a server knows its clients' keys: from a file that both ends have, by scp (into /tmp, or another directory), or not at all. */
 export type ServerKeys =

@@ -1,6 +1,6 @@
-import type { Link } from '../cable.js';
-import type { PeerIdentity } from '../plug/plug.js';
-import type { Copied } from './cable-copies.js';
+import type { Link } from '../cable/cable.js';
+import type { PeerIdentity } from '../cable/plug/plug.js';
+import type { Copied } from '../cable/copies/cable-copies.js';
 import { interfaceDescription, interfaceStatistics, LINK, packet, sectionHeader } from './pcapng.js';
 import type { CaptureSink, CaptureWish } from './terms.js';
 

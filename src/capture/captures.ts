@@ -1,9 +1,9 @@
-import type { Cable, Link } from '../cable.js';
+import type { Cable, Link } from '../cable/cable.js';
 import { CryptcabError } from '../error.js';
-import type { PeerIdentity } from '../plug/plug.js';
+import type { PeerIdentity } from '../cable/plug/plug.js';
 import { remoteKey, remoteText } from '../protocol/remote.js';
-import { isAny } from '../udp/dual.js';
-import type { Copied } from './cable-copies.js';
+import { isAny } from '../cable/udp/dual.js';
+import type { Copied } from '../cable/copies/cable-copies.js';
 import { Capture, isPeer } from './capture.js';
 import { ipPacket } from './ip.js';
 import { OwnAddress } from './own-address.js';

@@ -2,13 +2,13 @@
 import { resolve } from 'node:path';
 import { CryptcabError } from '../error.js';
 import type { HookCommands } from '../hooks.js';
-import type { Io } from '../io-path.js';
+import type { Io } from '../cable/io-path.js';
 import type { MetricsPlace } from '../metrics/server.js';
 import { conflict } from '../options/conflicts.js';
 import { type Spelling, styleOf } from '../options/spellings.js';
 import { OPTIONS, type OptionKey } from '../options/table.js';
-import { absoluteLocator } from '../plug/kinds.js';
-import type { PolicyFields } from '../policy/policy.js';
+import { absoluteLocator } from '../cable/plug/kinds.js';
+import type { PolicyFields } from '../network/policy.js';
 import type { CipherChoice } from '../protocol/session-key.js';
 import { PATH_HEADERS } from '../protocol/sizes.js';
 import type { Endpoint } from '../secure/endpoint.js';

@@ -1,5 +1,5 @@
 // How a cable does, in one line: systemctl status shows it.
-import type { PeerIdentity } from '../plug/plug.js';
+import type { PeerIdentity } from '../cable/plug/plug.js';
 import type { PeerDown, PeerUp, Watcher } from '../running.js';
 
 const DOWN: Readonly<Record<PeerDown, string>> = {

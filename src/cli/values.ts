@@ -5,12 +5,12 @@ import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
 import type { MetricsPlace } from '../metrics/server.js';
 import type { Value } from '../options/terms.js';
-import { type PolicyFields, parsePolicy } from '../policy/policy.js';
+import { type PolicyFields, parsePolicy } from '../network/policy.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { INVITE_SECONDS } from '../protocol/secure/constants.js';
 import { isHost, PLACES_MAX } from '../protocol/secure/invite-line.js';
 import type { Endpoint } from '../secure/endpoint.js';
-import { bindAddress } from '../udp/bind.js';
+import { bindAddress } from '../cable/udp/bind.js';
 import { UsageError } from './usage.js';
 
 export interface Target {

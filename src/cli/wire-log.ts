@@ -3,7 +3,7 @@ import type { Log } from '../log.js';
 import { classify } from '../protocol/messages.js';
 import { remoteText } from '../protocol/remote.js';
 import { handshakeType, isTransport } from '../protocol/secure/messages.js';
-import type { WireTap } from '../wire-tap.js';
+import type { WireTap } from '../cable/wire-tap.js';
 
 const HANDSHAKES = { 1: 'initiation', 2: 'handshake response', 3: 'cookie' } as const;
 

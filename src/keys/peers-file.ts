@@ -12,7 +12,7 @@ import {
   POLICY_FIELDS,
   type PolicyFields,
   parsePolicyField,
-} from '../policy/policy.js';
+} from '../network/policy.js';
 import { keyText, parseKey } from './key-text.js';
 
 /** What a peer may be called, for people. */

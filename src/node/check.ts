@@ -4,7 +4,7 @@ import { parseKey } from '../keys/key-text.js';
 import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
 import { OPTIONS } from '../options/table.js';
-import { type PolicyFields, parsePolicy } from '../policy/policy.js';
+import { type PolicyFields, parsePolicy } from '../network/policy.js';
 import { copyKey } from '../protocol/secret.js';
 import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
 

@@ -1,6 +1,6 @@
 import type { CryptcabError } from '../error.js';
 import { libraryText } from '../options/name.js';
-import type { PeerIdentity } from '../plug/plug.js';
+import type { PeerIdentity } from '../cable/plug/plug.js';
 import type { PeerDown, PeerUp, Watcher } from '../running.js';
 
 /** What an end of a cable reports: an `Event` with a `detail`. */

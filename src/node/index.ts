@@ -21,20 +21,20 @@ export type {
 export type { Refusal } from '../core/status.js';
 export type { Keying, SessionCounts } from '../core/terms.js';
 export { CryptcabError, TemporaryError } from '../error.js';
-export { IO_PATHS, type Io } from '../io-path.js';
+export { IO_PATHS, type Io } from '../cable/io-path.js';
 export type { Enrolled } from '../keys/enrolment.js';
 export type { Log } from '../log.js';
-export { type MemoryPort, memoryPort } from '../plug/memory-plug.js';
-export type { OpenPlug, PeerIdentity, Plug, PlugEvents, TapNetwork } from '../plug/plug.js';
-export type { Policy } from '../policy/policy.js';
+export { type MemoryPort, memoryPort } from '../cable/plug/memory-plug.js';
+export type { OpenPlug, PeerIdentity, Plug, PlugEvents, TapNetwork } from '../cable/plug/plug.js';
+export type { Policy } from '../network/policy.js';
 export type { Remote } from '../protocol/remote.js';
 export type { SecureRefusal } from '../protocol/secure/terms.js';
 export type { Cipher, CipherChoice } from '../protocol/session-key.js';
 export type { PeerDown, PeerStatistics, PeerUp } from '../running.js';
 export type { Endpoint } from '../secure/endpoint.js';
 export type { NamedPlace } from '../secure/line-of.js';
-export type { OpenUdp, Sent, Udp, UdpEvents, UdpWish } from '../udp/udp.js';
-export type { WireTap } from '../wire-tap.js';
+export type { OpenUdp, Sent, Udp, UdpEvents, UdpWish } from '../cable/udp/udp.js';
+export type { WireTap } from '../cable/wire-tap.js';
 export { type Client, connect } from './connect.js';
 export type { CableEnd, Stats } from './end.js';
 export type {

@@ -1,12 +1,12 @@
 import { CryptcabError } from '../error.js';
-import { IO_PATHS } from '../io-path.js';
+import { IO_PATHS } from '../cable/io-path.js';
 import { publicKeyOf } from '../keys/public-key.js';
 import { SILENT } from '../log.js';
 import { guestName } from '../protocol/secure/control.js';
 import { readInviteLine } from '../protocol/secure/invite-line.js';
 import { joinByInvite } from '../secure/join.js';
 import { lineFault } from '../secure/line-of.js';
-import type { OpenUdp } from '../udp/udp.js';
+import type { OpenUdp } from '../cable/udp/udp.js';
 import { Checked, isText, type Names } from './check.js';
 import { bindOf, signalOf } from './common.js';
 import type { Joined, JoinOptions } from './options.js';

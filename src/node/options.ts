@@ -1,13 +1,13 @@
 // What connect() and serve() are told. Every option may be undefined, which is as good as left away.
 import type { CarryKey } from '../client.js';
-import type { Io } from '../io-path.js';
+import type { Io } from '../cable/io-path.js';
 import type { Log } from '../log.js';
-import type { OpenPlug } from '../plug/plug.js';
+import type { OpenPlug } from '../cable/plug/plug.js';
 import type { CipherChoice } from '../protocol/session-key.js';
 import type { Endpoint } from '../secure/endpoint.js';
 import type { NamedPlace } from '../secure/line-of.js';
-import type { OpenUdp } from '../udp/udp.js';
-import type { WireTap } from '../wire-tap.js';
+import type { OpenUdp } from '../cable/udp/udp.js';
+import type { WireTap } from '../cable/wire-tap.js';
 
 /** What both ends are told. */
 export interface EndOptions {

@@ -6,7 +6,7 @@ import { isName, NAME_RULE } from '../keys/peers-file.js';
 import { publicKeyOf } from '../keys/public-key.js';
 import type { Log } from '../log.js';
 import { OPTIONS } from '../options/table.js';
-import type { PeerIdentity } from '../plug/plug.js';
+import type { PeerIdentity } from '../cable/plug/plug.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { INVITE_SECONDS, INVITE_USES_MAX } from '../protocol/secure/constants.js';
 import type { Watcher } from '../running.js';

@@ -1,4 +1,4 @@
-import type { Cable, Link } from '../cable.js';
+import type { Cable, Link } from '../cable/cable.js';
 import { Hole } from '../protocol/secure/hole.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureHint } from '../protocol/secure/terms.js';

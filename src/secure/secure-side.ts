@@ -1,10 +1,10 @@
-import type { Cable, Link } from '../cable.js';
+import type { Cable, Link } from '../cable/cable.js';
 import type { SessionCounts } from '../core/terms.js';
 import { CryptcabError, isHopeless } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
-import { forPeer, type OpenPlug } from '../plug/plug.js';
+import { forPeer, type OpenPlug } from '../cable/plug/plug.js';
 import { ATTEMPT_DELAY } from '../protocol/race.js';
 import type { Rate } from '../protocol/rate-limit.js';
 import { type Remote, remoteKey, remoteText } from '../protocol/remote.js';

@@ -1,8 +1,8 @@
 import { keyText } from '../keys/key-text.js';
 import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
-import type { OpenPlug } from '../plug/plug.js';
-import { unkept } from '../policy/kept.js';
+import type { OpenPlug } from '../cable/plug/plug.js';
+import { unkept } from '../network/kept.js';
 import type { PeerPolicies } from './peer-policies.js';
 import type { SecureSide } from './secure-side.js';
 import type { VerifierHost } from './verifier.js';

@@ -5,7 +5,7 @@ import type { CaptureSink, CaptureWish } from '../../src/capture/terms.js';
 import { startClient } from '../../src/client.js';
 import { newPrivateKey } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
-import { memoryPort } from '../../src/plug/memory-plug.js';
+import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import type { Running } from '../../src/running.js';
 import { startSecureClient } from '../../src/secure/secure-client.js';
 import { startServer } from '../../src/server.js';

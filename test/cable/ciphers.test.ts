@@ -1,7 +1,7 @@
 // One server, and clients of each generation at the same time, on real sockets.
 import { afterEach, expect, test } from 'vitest';
 import { startClient } from '../../src/client.js';
-import { memoryPort } from '../../src/plug/memory-plug.js';
+import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import type { Cipher } from '../../src/protocol/session-key.js';
 import type { Running } from '../../src/running.js';
 import { startServer } from '../../src/server.js';

@@ -15,7 +15,7 @@ import { controlSockets, type Place } from '../../src/control/path.js';
 import type { EndStatus } from '../../src/control/status.js';
 import { keyText, newPrivateKey } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
-import { type MemoryPort, memoryPort } from '../../src/plug/memory-plug.js';
+import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
 import type { Running } from '../../src/running.js';
 import { startSecureClient } from '../../src/secure/secure-client.js';
 import { type RunningServer, startServer } from '../../src/server.js';

@@ -8,7 +8,7 @@ import { keyText, newPresharedKey, newPrivateKey } from '../../src/keys/key-text
 import { publicKeyOf } from '../../src/keys/public-key.js';
 import * as library from '../../src/node/index.js';
 import { libraryText } from '../../src/options/name.js';
-import { memoryPort } from '../../src/plug/memory-plug.js';
+import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { type InviteLine, readInviteLine, writeInviteLine } from '../../src/protocol/secure/invite-line.js';
 import type { Running } from '../../src/running.js';
 import { JoinRefused, joinByInvite } from '../../src/secure/join.js';

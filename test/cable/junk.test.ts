@@ -3,14 +3,14 @@
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
 import { startClient } from '../../src/client.js';
-import { type MemoryPort, memoryPort } from '../../src/plug/memory-plug.js';
+import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import { classify } from '../../src/protocol/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import type { Running } from '../../src/running.js';
 import { startServer } from '../../src/server.js';
-import { openDgram } from '../../src/udp/dgram.js';
-import type { OpenUdp } from '../../src/udp/udp.js';
+import { openDgram } from '../../src/cable/udp/dgram.js';
+import type { OpenUdp } from '../../src/cable/udp/udp.js';
 import { junk } from '../junk.js';
 import { quiet } from '../quiet.js';
 import { randomness } from '../seed.js';

@@ -1,13 +1,13 @@
 // Links of the secure cable on each path, over loopback: what their owner is told, and when.
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
-import type { Cable, Link } from '../../src/cable.js';
+import type { Cable, Link } from '../../src/cable/cable.js';
 import { Core } from '../../src/core/core.js';
-import { openCable } from '../../src/open-cable.js';
-import { type MemoryPort, memoryPort } from '../../src/plug/memory-plug.js';
+import { openCable } from '../../src/cable/open-cable.js';
+import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
 import type { Remote } from '../../src/protocol/remote.js';
-import { openDgram } from '../../src/udp/dgram.js';
-import type { Udp } from '../../src/udp/udp.js';
+import { openDgram } from '../../src/cable/udp/dgram.js';
+import type { Udp } from '../../src/cable/udp/udp.js';
 import { randomness } from '../seed.js';
 
 const PATH = 508;

@@ -8,7 +8,7 @@ import { until } from '../../lab/process.js';
 import { CryptcabError } from '../../src/error.js';
 import { keyText, newPrivateKey } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
-import { type MemoryPort, memoryPort } from '../../src/plug/memory-plug.js';
+import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
 import type { Running } from '../../src/running.js';
 import { type SecureKeys, startSecureClient } from '../../src/secure/secure-client.js';
 import { type RunningServer, startServer } from '../../src/server.js';

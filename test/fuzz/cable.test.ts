@@ -1,15 +1,15 @@
 // Where datagrams come out of the socket: whatever their length, and whoever they are from.
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import type { CableEvents, Link } from '../../src/cable.js';
+import type { CableEvents, Link } from '../../src/cable/cable.js';
 import { Core } from '../../src/core/core.js';
 import type { Status } from '../../src/core/status.js';
 import type { Keying } from '../../src/core/terms.js';
-import { memoryPort } from '../../src/plug/memory-plug.js';
-import { PortableCable } from '../../src/portable-cable.js';
+import { memoryPort } from '../../src/cable/plug/memory-plug.js';
+import { PortableCable } from '../../src/cable/portable/portable-cable.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import type { Remote } from '../../src/protocol/remote.js';
-import type { UdpEvents } from '../../src/udp/udp.js';
+import type { UdpEvents } from '../../src/cable/udp/udp.js';
 import { numbered } from '../protocol/examples.js';
 import { randomness } from '../seed.js';
 import { anySeed, property } from './property.js';

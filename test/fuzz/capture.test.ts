@@ -1,7 +1,7 @@
 // What a capture reads: payloads of peers, and the stream that an end sends.
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { FramesIn } from '../../src/capture/frames-in.js';
+import { FramesIn } from '../../src/cable/copies/frames-in.js';
 import { addressBytes } from '../../src/capture/ip.js';
 import { BlockCounter, interfaceStatistics, packet, sectionHeader } from '../../src/capture/pcapng.js';
 import { property } from './property.js';

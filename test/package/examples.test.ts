@@ -11,7 +11,7 @@ import { Process } from '../../lab/process.js';
 import { keyText, newPrivateKey } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
 import { connect } from '../../src/node/connect.js';
-import { memoryPort } from '../../src/plug/memory-plug.js';
+import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { randomness } from '../seed.js';
 
 const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url));

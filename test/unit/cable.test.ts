@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { Link } from '../../src/cable.js';
+import type { Link } from '../../src/cable/cable.js';
 import { Core } from '../../src/core/core.js';
 import type { Keying } from '../../src/core/terms.js';
-import type { Plug, PlugEvents } from '../../src/plug/plug.js';
-import { PortableCable } from '../../src/portable-cable.js';
+import type { Plug, PlugEvents } from '../../src/cable/plug/plug.js';
+import { PortableCable } from '../../src/cable/portable/portable-cable.js';
 import { WEAR_BYTES } from '../../src/protocol/constants.js';
 import type { Remote } from '../../src/protocol/remote.js';
-import type { UdpEvents } from '../../src/udp/udp.js';
+import type { UdpEvents } from '../../src/cable/udp/udp.js';
 import { numbered } from '../protocol/examples.js';
 import { randomness } from '../seed.js';
 

@@ -1,7 +1,7 @@
 // What captures are made of: pcapng, IP headers, the frames in a payload, and the ring that copies come by.
 import { describe, expect, test } from 'vitest';
-import { Copies, KIND } from '../../src/capture/copies.js';
-import { FramesIn } from '../../src/capture/frames-in.js';
+import { Copies, KIND } from '../../src/cable/copies/copies.js';
+import { FramesIn } from '../../src/cable/copies/frames-in.js';
 import { addressBytes, ipPacket } from '../../src/capture/ip.js';
 import {
   BlockCounter,

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { deny } from '../../src/protocol/messages.js';
 import { ATTEMPT_DELAY } from '../../src/protocol/race.js';
 import type { Remote } from '../../src/protocol/remote.js';
-import { Elsewhere } from '../../src/udp/elsewhere.js';
-import type { OpenUdp, UdpEvents } from '../../src/udp/udp.js';
+import { Elsewhere } from '../../src/cable/udp/elsewhere.js';
+import type { OpenUdp, UdpEvents } from '../../src/cable/udp/udp.js';
 
 interface Socket {
   readonly events: UdpEvents;

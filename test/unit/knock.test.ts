@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { nobodyListens } from '../../src/udp/knock.js';
-import { ownUdp } from '../../src/udp/own.js';
+import { nobodyListens } from '../../src/cable/udp/knock.js';
+import { ownUdp } from '../../src/cable/udp/own.js';
 
 /** Deno tells nobody that nobody listens. */
 const TELLS = !('Deno' in globalThis);

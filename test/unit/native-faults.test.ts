@@ -1,14 +1,14 @@
 // Calls of the native path that fail, from the start or later: what cannot be had is said, and nothing is asked for ever. The
 // C library is a double.
 import { expect, test } from 'vitest';
-import { Arena } from '../../src/native/arena.js';
-import { Datagrams } from '../../src/native/datagrams.js';
-import { FrameTools } from '../../src/native/frame-tools.js';
-import { FrameSide } from '../../src/native/frames.js';
-import { ERRNO } from '../../src/native/libc.js';
-import type { VdePort } from '../../src/native/ports/vde.js';
-import { Ready } from '../../src/native/ready.js';
-import { Watch } from '../../src/native/watch.js';
+import { Arena } from '../../src/cable/native/arena.js';
+import { Datagrams } from '../../src/cable/native/datagrams.js';
+import { FrameTools } from '../../src/cable/native/frame-tools.js';
+import { FrameSide } from '../../src/cable/native/frames.js';
+import { ERRNO } from '../../src/cable/native/libc.js';
+import type { VdePort } from '../../src/cable/native/ports/vde.js';
+import { Ready } from '../../src/cable/native/ready.js';
+import { Watch } from '../../src/cable/native/watch.js';
 import { makeCore } from './core/harness.js';
 import { Kernel } from './kernel.js';
 

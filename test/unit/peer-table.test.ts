@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Peer } from '../../src/native/peer.js';
-import { NAME_WORDS, PeerTable } from '../../src/native/peer-table.js';
+import type { Peer } from '../../src/cable/native/peer.js';
+import { NAME_WORDS, PeerTable } from '../../src/cable/native/peer-table.js';
 import { randomness } from '../seed.js';
 
 const { next, below } = randomness();

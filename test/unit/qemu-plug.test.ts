@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
 import { temporaryDirectory } from '../../lab/temporary.js';
-import { NoAnswer } from '../../src/patience.js';
-import { plugOf } from '../../src/plug/kinds.js';
-import type { OpenPlug, Plug } from '../../src/plug/plug.js';
+import { NoAnswer } from '../../src/cable/patience.js';
+import { plugOf } from '../../src/cable/plug/kinds.js';
+import type { OpenPlug, Plug } from '../../src/cable/plug/plug.js';
 
 const FRAME = Uint8Array.from({ length: 60 }, (_, i) => i);
 const IN_PLUG = Buffer.from([0, 60, ...FRAME]);
@@ -143,7 +143,7 @@ test('it connects, and again when QEMU has gone and come back', async () => {
 });
 
 test('locators that are not whole, and paths as they are found from anywhere', async () => {
-  const { absoluteLocator } = await import('../../src/plug/kinds.js');
+  const { absoluteLocator } = await import('../../src/cable/plug/kinds.js');
   const resolve = (name: string) => `/here/${name}`;
   expect(absoluteLocator('ctl', resolve)).toBe('/here/ctl');
   expect(absoluteLocator('vde:///ctl', resolve)).toBe('vde:///ctl');

@@ -1,12 +1,12 @@
 // What the I/O thread waits for: ports whose other side is gone, and switches that take nothing.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Core } from '../../src/core/core.js';
-import { Arena } from '../../src/native/arena.js';
-import { FrameTools } from '../../src/native/frame-tools.js';
-import { FrameSide } from '../../src/native/frames.js';
-import { AF, type Libc, loadLibc, SOCK } from '../../src/native/libc.js';
-import type { VdePort } from '../../src/native/ports/vde.js';
-import { Ready } from '../../src/native/ready.js';
+import { Arena } from '../../src/cable/native/arena.js';
+import { FrameTools } from '../../src/cable/native/frame-tools.js';
+import { FrameSide } from '../../src/cable/native/frames.js';
+import { AF, type Libc, loadLibc, SOCK } from '../../src/cable/native/libc.js';
+import type { VdePort } from '../../src/cable/native/ports/vde.js';
+import { Ready } from '../../src/cable/native/ready.js';
 
 const libc: Libc = await loadLibc();
 const fds: number[] = [];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { threadIndex } from '../../src/native/steering.js';
+import { threadIndex } from '../../src/cable/native/steering.js';
 import { randomness } from '../seed.js';
 
 test('an index leads to its thread by its lowest byte, and stays as it was drawn else', () => {

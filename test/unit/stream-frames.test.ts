@@ -1,6 +1,6 @@
 // The streams of QEMU and of a plug, cut anywhere.
 import { expect, test } from 'vitest';
-import { FrameReader, toQemu } from '../../src/plug/stream-frames.js';
+import { FrameReader, toQemu } from '../../src/cable/plug/stream-frames.js';
 import { randomness } from '../seed.js';
 
 const random = randomness();

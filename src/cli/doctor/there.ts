@@ -8,7 +8,7 @@ import { type Enrolment, enrolBySsh } from '../../keys/ssh.js';
 import { loginText, reasonIn, sshFault } from '../../keys/ssh-failure.js';
 import { sshHost } from '../../keys/ssh-name.js';
 import { SILENT } from '../../log.js';
-import { memoryPort } from '../../plug/memory-plug.js';
+import { memoryPort } from '../../cable/plug/memory-plug.js';
 import { PATH_HEADERS, PATH_MTU } from '../../protocol/sizes.js';
 import { Resolver } from '../../resolve.js';
 import { startSecureClient } from '../../secure/secure-client.js';

@@ -1,0 +1,55 @@
+import type { Core } from '../../core/core.js';
+import { FairShares } from '../../protocol/fair-share.js';
+import type { Peer } from './peer.js';
+
+/**
+ * How many datagrams of a peer are let into the ring, where there are others: of one whose switch takes nothing none, so that
+ * none is opened in vain, and of one that brings more than there is time for its share.
+ */
+export class Admission {
+  readonly #core: Core;
+  readonly #many: () => boolean;
+  readonly #pump: () => void;
+  readonly #shares = new FairShares();
+
+  /**
+   * @param many whether there is more than one peer
+   * @param pump works through the ring
+   */
+  constructor(core: Core, many: () => boolean, pump: () => void) {
+    this.#core = core;
+    this.#many = many;
+    this.#pump = pump;
+  }
+
+  /** Whether more than one peer has been heard of late. */
+  get crowded(): boolean {
+    return this.#many() && this.#shares.crowded;
+  }
+
+  /** Datagrams were received. @param more whether others may be waiting behind them */
+  received(more: boolean): void {
+    if (this.#many()) this.#shares.received(performance.now(), more);
+  }
+
+  /** How many of a peer's go in, if the ring has room. With none the next one is lost, which is counted. */
+  most({ session, side }: Peer): number {
+    if (!this.#many()) return Number.POSITIVE_INFINITY;
+    const shares = this.#shares;
+    shares.hear(session);
+    if (!shares.crowded) return Number.POSITIVE_INFINITY;
+    const { ring, layout } = this.#core;
+    if (ring.filled >= layout.RING_BATCH) this.#pump(); // what comes of it may be as much as waits at most
+    const most = side?.full ? 0 : shares.left(session);
+    if (most === 0) {
+      shares.brings(session, 1, false);
+      this.#core.overShare(session);
+    }
+    return most;
+  }
+
+  /** So many of them have gone in. */
+  took({ session }: Peer, datagrams: number): void {
+    if (this.#many()) this.#shares.brings(session, datagrams, true);
+  }
+}

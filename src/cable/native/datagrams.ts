@@ -1,0 +1,446 @@
+import type { Core } from '../../core/core.js';
+import { TYPE } from '../../protocol/constants.js';
+import { KEEPALIVE_BYTES, MESSAGE } from '../../protocol/secure/constants.js';
+import { Admission } from './admission.js';
+import { Arena, Messages, MMSGHDR } from './arena.js';
+import { CONTROL_BYTES, ControlIn, ControlOut, type InfoFamily } from './control.js';
+import { ERRNO, type Libc, MSG, NO_ADDRESS } from './libc.js';
+import { localOf, type Peer } from './peer.js';
+import { NAME_WORDS, PeerTable, sameWords } from './peer-table.js';
+import { LOCAL_WORDS, NAME_BYTES, WAY_BYTES } from './sockaddr.js';
+
+/** Messages of one sendmmsg. */
+const OUT = 32;
+/** What the kernel takes as one piece (UDP_MAX_SEGMENTS, and an IP packet less its headers). */
+const SEGMENTS = 64;
+const PIECE_BYTES = 65_000;
+/** Receives that may fail in a row: what the network has said of earlier datagrams is told once for each. */
+const FAILED_MAX = 1_000;
+/** Shorter datagrams than this cannot be cut out of a piece, when the path says no: it says no to all. */
+const SEGMENT_MIN = 512;
+/** How long an address of ours that is gone is not tried. */
+const ASTRAY_MS = 1_000;
+
+export interface DatagramEvents {
+  /**
+   * A datagram that is not DATA of a link that is up, in the core's memory.
+   * @param name where the way stands that it came by: see wayAt
+   * @param known whether it comes from where a link that is up has its remote
+   */
+  control(name: number, at: number, length: number, known: boolean): void;
+  /** A datagram of a link, before it is opened. */
+  arrives(peer: Peer, name: number, at: number, length: number): void;
+  /** The ring is full: work through it. */
+  pump(): void;
+  /** The system refused something; see CableEvents.sendFailed. */
+  trouble(errno: number, times: number, lasts: boolean): void;
+}
+
+/** The UDP side of the ring: many datagrams with one call, both ways, and where the kernel can, in one piece. */
+export class Datagrams {
+  readonly #libc: Libc;
+  readonly #core: Core;
+  readonly #arena: Arena;
+  readonly #fd: number;
+  readonly #gso: boolean;
+  readonly #events: DatagramEvents;
+  readonly #peers = new PeerTable();
+  /** Peers of the secure cable, by the receiver's index that their messages bear; and those that have an address, by that. */
+  readonly #routes = new Map<number, Peer>();
+  readonly #securePeers = new PeerTable();
+  #lastIndex = 0;
+  #lastRoute: Peer | undefined;
+  /** Whether each datagram that arrives is reported. */
+  tapped: boolean;
+
+  // What was received and is not in the ring yet.
+  readonly #in: Messages;
+  readonly #inNames: number;
+  readonly #inControls: number;
+  readonly #control: ControlIn;
+  #received = 0;
+  #message = 0;
+  #offset = 0;
+  /** Receives that failed in a row. */
+  #failed = 0;
+  readonly #admission: Admission;
+  /** By which way what the slots hold that are opened came: where that stands in the arena. */
+  readonly #senders: Int32Array;
+
+  // What waits to be sent: a queue of slots.
+  readonly #out: Messages;
+  readonly #outControl: ControlOut;
+  readonly #slots: Int32Array;
+  readonly #addresses: Int32Array;
+  readonly #lengths: Int32Array;
+  readonly #to: Peer[] = [];
+  readonly #grouped = new Int32Array(OUT);
+  readonly #mask: number;
+  readonly #memoryAt: number;
+  #head = 0;
+  #waiting = 0;
+  /** How many of them, from the oldest on, go each as a message of its own. */
+  #apart = 0;
+  /** Whether the socket takes no more for now. */
+  blocked = false;
+
+  static arenaBytes(core: Core): number {
+    const { ARRIVALS_COUNT } = core.layout;
+    return (
+      Messages.bytes(ARRIVALS_COUNT, 1) +
+      ARRIVALS_COUNT * (WAY_BYTES + CONTROL_BYTES) +
+      WAY_BYTES +
+      Messages.bytes(OUT, SEGMENTS) +
+      OUT * CONTROL_BYTES +
+      64
+    );
+  }
+
+  constructor(
+    libc: Libc,
+    core: Core,
+    arena: Arena,
+    socket: {
+      readonly fd: number;
+      readonly family: InfoFamily;
+      readonly gso: boolean;
+      readonly tapped: boolean;
+    },
+    events: DatagramEvents,
+  ) {
+    this.#libc = libc;
+    this.#core = core;
+    this.#arena = arena;
+    this.#fd = socket.fd;
+    this.#gso = socket.gso;
+    this.tapped = socket.tapped;
+    this.#events = events;
+    const many = () => this.#peers.count + this.#securePeers.count > 1;
+    this.#admission = new Admission(core, many, () => events.pump());
+    const { ARRIVALS, ARRIVAL_BYTES, ARRIVALS_COUNT, RING_SLOTS } = core.layout;
+    this.#memoryAt = libc.address(core.ring.bytes);
+    this.#in = new Messages(arena, ARRIVALS_COUNT, 1);
+    this.#inNames = arena.take((ARRIVALS_COUNT + 1) * WAY_BYTES); // the last one is put()'s
+    this.#senders = new Int32Array(RING_SLOTS);
+    this.#inControls = arena.take(ARRIVALS_COUNT * CONTROL_BYTES);
+    this.#control = new ControlIn(arena);
+    for (let i = 0; i < ARRIVALS_COUNT; i++) {
+      this.#in.part(i, 0, this.#memoryAt + ARRIVALS + i * ARRIVAL_BYTES, 0xffff);
+      arena.store64(this.#in.at(i) + MMSGHDR.name, arena.address(this.#inNames + i * WAY_BYTES));
+      arena.store64(this.#in.at(i) + MMSGHDR.control, arena.address(this.#inControls + i * CONTROL_BYTES));
+      this.#makeReady(i);
+    }
+    this.#out = new Messages(arena, OUT, SEGMENTS);
+    this.#outControl = new ControlOut(arena, socket.family, OUT);
+    this.#mask = RING_SLOTS - 1;
+    this.#slots = new Int32Array(RING_SLOTS);
+    this.#addresses = new Int32Array(RING_SLOTS);
+    this.#lengths = new Int32Array(RING_SLOTS);
+  }
+
+  /** What is sealed for this peer goes this way from now on. */
+  #address(peer: Peer, way: Uint8Array): void {
+    const arena = new Arena(this.#libc, WAY_BYTES);
+    arena.bytes.set(way);
+    peer.name = { words: arena.words.subarray(0, NAME_WORDS), address: arena.address(0) };
+    this.#leaveFrom(peer, arena.words.subarray(NAME_WORDS));
+    peer.up = true;
+    this.renew(peer);
+  }
+
+  /** Its path may carry what it did not: pieces are tried again. */
+  renew(peer: Peer): void {
+    peer.segmentMax = this.#gso ? PIECE_BYTES : 0;
+  }
+
+  #leaveFrom(peer: Peer, local: Uint32Array): void {
+    peer.local = local.slice(0, LOCAL_WORDS).some((word) => word !== 0) ? local : undefined;
+    peer.astray = 0;
+  }
+
+  /** An authentic datagram of a classic link: what is sealed for it leaves from the address that this one came to. */
+  follow(peer: Peer, slot: number): void {
+    const at = ((this.#senders[slot] as number) + NAME_BYTES) >> 2;
+    const { words } = this.#arena;
+    if (peer.connected || peer.local === undefined || sameWords(peer.local, words, at, LOCAL_WORDS)) return;
+    this.#leaveFrom(peer, words.slice(at, at + LOCAL_WORDS));
+  }
+
+  /** From now on this peer's datagrams are opened, and what is sealed for it goes this way. */
+  raise(peer: Peer, way: Uint8Array): void {
+    this.lower(peer);
+    this.#address(peer, way);
+    (peer.secure === undefined ? this.#peers : this.#securePeers).add(peer);
+  }
+
+  lower(peer: Peer): void {
+    if (peer.up) (peer.secure === undefined ? this.#peers : this.#securePeers).remove(peer);
+    peer.up = false;
+  }
+
+  /** Transport messages with this receiver's index are this peer's; nobody's when that is undefined. */
+  route(index: number, peer: Peer | undefined): void {
+    if (peer === undefined) this.#routes.delete(index | 0);
+    else this.#routes.set(index | 0, peer);
+    this.#lastRoute = undefined;
+  }
+
+  /** Whose transport message this is, if it is one. */
+  #routed(at: number, length: number): Peer | undefined {
+    const { bytes } = this.#core.ring;
+    if (bytes[at] !== MESSAGE.TRANSPORT || length < KEEPALIVE_BYTES) return undefined;
+    if (((bytes[at + 1] as number) | (bytes[at + 2] as number) | (bytes[at + 3] as number)) !== 0)
+      return undefined;
+    const index =
+      (bytes[at + 4] as number) |
+      ((bytes[at + 5] as number) << 8) |
+      ((bytes[at + 6] as number) << 16) |
+      ((bytes[at + 7] as number) << 24);
+    if (this.#lastRoute !== undefined && index === this.#lastIndex) return this.#lastRoute;
+    const peer = this.#routes.get(index);
+    this.#lastIndex = index;
+    this.#lastRoute = peer;
+    return peer;
+  }
+
+  /** Where the way stands that what a slot holds came by. */
+  senderOf(slot: number): number {
+    return this.#senders[slot] as number;
+  }
+
+  /** The words that it is part of. */
+  get words(): Uint32Array {
+    return this.#arena.words;
+  }
+
+  /** Puts one datagram into the ring, to be opened, that came by another way. */
+  put(peer: Peer, datagram: Uint8Array, way: Uint8Array): void {
+    const { ring } = this.#core;
+    const at = this.#inNames + this.#core.layout.ARRIVALS_COUNT * WAY_BYTES;
+    this.#arena.bytes.set(way, at);
+    this.#senders[ring.next] = at;
+    if (peer.secure === undefined) ring.push(peer.session, datagram);
+    else ring.pushTransport(peer.session, datagram);
+  }
+
+  /** Whether something was received that found no room in the ring. */
+  get staged(): boolean {
+    return this.#message < this.#received;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** A copy of a way. */
+  wayAt(at: number): Uint8Array {
+    return this.#arena.bytes.slice(at, at + WAY_BYTES);
+  }
+
+  /** Receives what one call gives, and puts it into the ring as far as there is room. */
+  receive(): void {
+    if (!this.staged) {
+      const { ARRIVALS_COUNT } = this.#core.layout;
+      const got = this.#libc.recvmmsg(this.#fd, this.#in.address(0), ARRIVALS_COUNT, MSG.DONTWAIT, 0);
+      if (got < 0) {
+        const errno = this.#libc.errno();
+        if (errno !== ERRNO.AGAIN) this.#notReceived(errno);
+        return;
+      }
+      this.#failed = 0;
+      this.#admission.received(got === ARRIVALS_COUNT);
+      this.#received = got;
+      this.#message = 0;
+      this.#offset = 0;
+    }
+    while (this.#message < this.#received) {
+      if (!this.#take(this.#message)) return;
+      this.#makeReady(this.#message);
+      this.#message++;
+      this.#offset = 0;
+    }
+  }
+
+  /**
+   * @throws Error when it goes on: the socket shows something that cannot be had, and would be asked for ever
+   */
+  #notReceived(errno: number): void {
+    if (errno === ERRNO.CONNREFUSED) this.#events.trouble(errno, 1, false);
+    else if (++this.#failed >= FAILED_MAX) throw new Error(`recvmmsg ${this.#libc.errorName(errno)}`);
+  }
+
+  /** Makes the calls that datagrams take, before anybody relies on them. @throws Error when one is refused */
+  tryOut(): void {
+    this.receive();
+    if (this.#failed > 0) throw new Error(`recvmmsg ${this.#libc.errorName(this.#libc.errno())}`);
+    if (this.#libc.sendmmsg(this.#fd, this.#out.address(0), 0, MSG.DONTWAIT) < 0)
+      throw new Error(`sendmmsg ${this.#libc.errorName(this.#libc.errno())}`);
+  }
+
+  /** What a receive changes in a header is set anew. */
+  #makeReady(message: number): void {
+    this.#in.setField(message, MMSGHDR.nameLength, NAME_BYTES);
+    this.#in.setField(message, MMSGHDR.controlLength, CONTROL_BYTES);
+    this.#in.setField(message, MMSGHDR.flags, 0);
+  }
+
+  /** @returns false when the ring is full before the end of the message */
+  #take(message: number): boolean {
+    const { ARRIVALS, ARRIVAL_BYTES, DATAGRAM_MAX } = this.#core.layout;
+    const { ring } = this.#core;
+    const length = this.#in.field(message, MMSGHDR.length);
+    const at = ARRIVALS + message * ARRIVAL_BYTES;
+    const name = this.#inNames + message * WAY_BYTES;
+    if (this.#offset === 0) {
+      const controlLength = this.#in.field(message, MMSGHDR.controlLength);
+      this.#control.read(this.#inControls + message * CONTROL_BYTES, controlLength, name + NAME_BYTES);
+    }
+    const segment = this.#control.segment || length;
+    const sender = this.#peers.find(this.#arena.words, name >> 2);
+    do {
+      const from = at + this.#offset;
+      const left = length - this.#offset;
+      const size = Math.min(segment, left);
+      const routed = this.#routed(from, size);
+      const peer = routed ?? (size > 0 && ring.bytes[from] === TYPE.DATA ? sender : undefined);
+      if (peer === undefined) {
+        const known = sender ?? this.#securePeers.find(this.#arena.words, name >> 2);
+        this.#events.control(name, from, size, known !== undefined);
+        this.#offset += size;
+      } else if (size > DATAGRAM_MAX) {
+        this.#core.dropped(peer.session, 0, 1);
+        this.#offset += size;
+      } else {
+        const most = this.#admission.most(peer);
+        if (most === 0) {
+          this.#offset += size;
+          continue;
+        }
+        let slot = ring.next;
+        const taken = ring.fill(
+          peer.session,
+          routed !== undefined,
+          from,
+          Math.min(left, most * segment),
+          segment,
+        );
+        this.#admission.took(peer, Math.ceil(taken / segment));
+        for (let i = 0; i < taken; i += segment) {
+          this.#senders[slot] = name;
+          slot = (slot + 1) & this.#mask;
+        }
+        for (let i = 0; this.tapped && i < taken; i += segment)
+          this.#events.arrives(peer, name, from + i, Math.min(segment, taken - i));
+        this.#offset += taken;
+        if (taken === 0 || ring.room === 0) this.#events.pump();
+        if (taken === 0 && ring.room === 0) return false;
+      }
+    } while (this.#offset < length);
+    return true;
+  }
+
+  /** Whether more than one peer has been heard of late. */
+  get crowded(): boolean {
+    return this.#admission.crowded;
+  }
+
+  /** Takes a sealed slot, to be sent. */
+  queue(peer: Peer, slot: number, address: number, length: number): void {
+    const at = (this.#head + this.#waiting++) & this.#mask;
+    this.#slots[at] = slot;
+    this.#addresses[at] = address;
+    this.#lengths[at] = length;
+    this.#to[at] = peer;
+  }
+
+  /** Sends what waits, as far as the socket takes it. */
+  flush(): void {
+    this.blocked = false;
+    while (this.#waiting > 0) {
+      const messages = this.#group();
+      const sent = this.#libc.sendmmsg(this.#fd, this.#out.address(0), messages, MSG.DONTWAIT);
+      if (sent > 0) {
+        for (let i = 0; i < sent; i++) {
+          (this.#to[this.#head] as Peer).refusals.sent();
+          this.#release(this.#grouped[i] as number);
+        }
+        continue;
+      }
+      const errno = this.#libc.errno();
+      if (errno === ERRNO.AGAIN) {
+        this.blocked = true;
+        return;
+      }
+      const first = this.#grouped[0] as number;
+      const peer = this.#to[this.#head] as Peer;
+      if (first > 1 && (errno === ERRNO.INVAL || errno === ERRNO.MSGSIZE || errno === ERRNO.IO)) {
+        // The path carries such datagrams as fragments only, or its device cannot cut: one by one.
+        const length = this.#lengths[this.#head] as number;
+        peer.segmentMax = errno === ERRNO.IO || length <= SEGMENT_MIN ? 0 : length - 1;
+        continue;
+      }
+      if (NO_ADDRESS.includes(errno) && localOf(peer) !== undefined) {
+        // The address that the peer asks is gone: the system chooses another, until it is back.
+        peer.astray = performance.now() + ASTRAY_MS;
+        this.renew(peer); // it may have been that, not the piece
+        continue;
+      }
+      const now = performance.now();
+      if (first > 1 && !peer.refusals.lasting(now)) {
+        this.#apart = first; // the kernel refuses a piece as one: its other datagrams go alone
+        continue;
+      }
+      this.#events.trouble(errno, first, peer.refusals.refused(now, first));
+      this.#release(first);
+    }
+  }
+
+  #release(datagrams: number): void {
+    this.#apart = Math.max(0, this.#apart - datagrams);
+    for (let i = 0; i < datagrams; i++) {
+      this.#core.ring.release(this.#slots[this.#head] as number);
+      this.#head = (this.#head + 1) & this.#mask;
+    }
+    this.#waiting -= datagrams;
+  }
+
+  /**
+   * Describes what waits, from the oldest on: datagrams for one peer that are all of one size, the last one perhaps
+   * shorter, are one message.
+   * @returns how many messages; #grouped says how many datagrams each is
+   */
+  #group(): number {
+    let message = 0;
+    let taken = 0;
+    while (message < OUT && taken < this.#waiting) {
+      const first = (this.#head + taken) & this.#mask;
+      const peer = this.#to[first] as Peer;
+      const size = this.#lengths[first] as number;
+      const segmentMax = taken < this.#apart ? 0 : peer.segmentMax;
+      let parts = 0;
+      let bytes = 0;
+      for (;;) {
+        const at = (this.#head + taken) & this.#mask;
+        const length = this.#lengths[at] as number;
+        this.#out.part(message, parts++, this.#memoryAt + (this.#addresses[at] as number), length);
+        bytes += length;
+        taken++;
+        if (length < size || size > segmentMax || parts === SEGMENTS || taken === this.#waiting) break;
+        const next = (this.#head + taken) & this.#mask;
+        const nextLength = this.#lengths[next] as number;
+        if (this.#to[next] !== peer || nextLength > size || bytes + nextLength > PIECE_BYTES) break;
+      }
+      const at = this.#out.at(message);
+      const local = localOf(peer);
+      this.#arena.store64(at + MMSGHDR.name, peer.connected ? 0 : (peer.name?.address ?? 0));
+      this.#out.setField(message, MMSGHDR.nameLength, peer.connected ? 0 : NAME_BYTES);
+      this.#out.setField(message, MMSGHDR.iovecCount, parts);
+      this.#outControl.write(message, local, size);
+      this.#arena.store64(at + MMSGHDR.control, this.#outControl.address(message, local !== undefined));
+      const controlLength = this.#outControl.bytes(local !== undefined, parts > 1);
+      this.#out.setField(message, MMSGHDR.controlLength, controlLength);
+      this.#grouped[message++] = parts;
+    }
+    return message;
+  }
+}

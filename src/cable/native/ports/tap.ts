@@ -1,0 +1,162 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { CryptcabError } from '../../../error.js';
+import { optionName } from '../../../options/name.js';
+import { deviceExists } from '../../plug/devices.js';
+import { noTap, tapGone } from '../../plug/trouble.js';
+import { Arena } from '../arena.js';
+import { ERRNO, type Libc, O } from '../libc.js';
+import type { Opener, Source } from './opener.js';
+import type { VdePort } from './vde.js';
+
+const DEVICE = '/dev/net/tun';
+/** What a device may be called (IFNAMSIZ is 16). Locators of other forms are libvdeplug's. */
+const LOCATOR = /^tap:\/\/([\w.%-]{1,15})$/;
+
+const BRIDGE = /^bridge:\/\//;
+
+/** What a source's device is called, with %d for a number. */
+function nameOf({ locator, network }: Source): string {
+  return network?.tap ?? LOCATOR.exec(locator)?.[1] ?? '';
+}
+
+// linux/if_tun.h
+const TUNSETIFF = 0x400454ca;
+const TUNSETOFFLOAD = 0x400454d0;
+const TUNSETVNETHDRSZ = 0x400454d8;
+const IFF = { TAP: 0x2, NO_PI: 0x1000, VNET_HDR: 0x4000 } as const;
+/** What the kernel may leave to us: to finish checksums, and to cut TCP (also with ECN). */
+const OFFLOADS = 0x01 | 0x02 | 0x04 | 0x08;
+/** struct ifreq: 16 bytes of name, then the flags. */
+const IFREQ_BYTES = 40;
+const NAME_BYTES = 16;
+/** struct virtio_net_hdr; also in assembly/vnet.ts. */
+const VNET_BYTES = 10;
+
+/** Those that are open, and what their offloads are undone with: a device that stays keeps them. */
+const opened = new Map<number, () => void>();
+let watches = false;
+
+/**
+ * Taps, without libvdeplug: so that the kernel gives TCP as super-frames, and takes it so. Devices are found or made by
+ * name; one that was not made to stay goes when it is closed.
+ */
+export class Taps implements Opener {
+  readonly #libc: Libc;
+  readonly #arena: Arena;
+  readonly #request: number;
+  readonly #size: number;
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.#arena = new Arena(libc, 64);
+    this.#request = this.#arena.take(IFREQ_BYTES);
+    this.#size = this.#arena.take(4);
+  }
+
+  serves(locator: string): boolean {
+    return LOCATOR.test(locator) || BRIDGE.test(locator);
+  }
+
+  async open(source: Source): Promise<VdePort> {
+    await turn(); // the caller learns of it from the next turn of the event loop on
+    const { network, standing } = source;
+    const name = nameOf(source);
+    // One that somebody else made is theirs to make again.
+    if (standing && !deviceExists(name)) throw this.gone(source);
+    const port = this.#openNow(name);
+    if (typeof port === 'number') throw this.#why(name, port, network !== undefined);
+    try {
+      await network?.admit(port.device as string, source.policy?.() ?? {});
+    } catch (error) {
+      this.close(port, source);
+      throw error;
+    }
+    return port;
+  }
+
+  #openNow(name: string): VdePort | number {
+    const fd = this.#libc.open(DEVICE, O.RDWR | O.NONBLOCK | O.CLOEXEC);
+    if (fd < 0) return this.#libc.errno();
+    const vnet = this.#attach(fd, name);
+    if (vnet < 0) {
+      const errno = this.#libc.errno();
+      this.#libc.close(fd);
+      return errno;
+    }
+    this.#keep(fd);
+    return { connection: 0, dataFd: fd, controlFd: -1, plain: false, vnet, device: this.#device };
+  }
+
+  /** What the device is called that was opened last: the kernel chooses a number where the name has %d. */
+  get #device(): string {
+    const name = Buffer.from(this.#arena.bytes.slice(this.#request, this.#request + NAME_BYTES));
+    return name.subarray(0, name.indexOf(0)).toString();
+  }
+
+  /** @returns bytes of the header before each frame; -1 when it is no tap now */
+  #attach(fd: number, name: string): number {
+    if (this.#setInterface(fd, name, IFF.VNET_HDR) === 0) {
+      this.#arena.words[this.#size >> 2] = VNET_BYTES;
+      if (this.#libc.ioctl(fd, TUNSETVNETHDRSZ, this.#arena.address(this.#size)) < 0) return -1;
+      // Without them there are no super-frames from there; those to it are understood all the same.
+      if (this.#libc.ioctl(fd, TUNSETOFFLOAD, OFFLOADS) < 0) this.#libc.ioctl(fd, TUNSETOFFLOAD, 0);
+      return VNET_BYTES;
+    }
+    if (this.#libc.errno() !== ERRNO.INVAL || this.#setInterface(fd, name, 0) !== 0) return -1;
+    this.#libc.ioctl(fd, TUNSETOFFLOAD, 0); // somebody may have left them on
+    return 0;
+  }
+
+  #setInterface(fd: number, name: string, more: number): number {
+    const { bytes, halves } = this.#arena;
+    bytes.fill(0, this.#request, this.#request + IFREQ_BYTES);
+    bytes.set(Buffer.from(name), this.#request);
+    halves[(this.#request + NAME_BYTES) >> 1] = IFF.TAP | IFF.NO_PI | more;
+    return this.#libc.ioctl(fd, TUNSETIFF, this.#arena.address(this.#request));
+  }
+
+  #keep(fd: number): void {
+    opened.set(fd, () => this.#libc.ioctl(fd, TUNSETOFFLOAD, 0));
+    if (watches) return;
+    watches = true;
+    process.on('exit', () => {
+      for (const undo of opened.values()) undo();
+    });
+  }
+
+  close({ dataFd, device }: VdePort, { network }: Source): void {
+    opened.get(dataFd)?.();
+    opened.delete(dataFd);
+    this.#libc.close(dataFd);
+    if (device !== undefined) network?.dismiss(device);
+  }
+
+  gone(source: Source): CryptcabError {
+    return new CryptcabError(tapGone(nameOf(source), source.standing));
+  }
+
+  /** @param ofBridge whether it is one of ours, which nobody else makes */
+  #why(name: string, errno: number, ofBridge: boolean): CryptcabError {
+    switch (errno) {
+      case ERRNO.PERM:
+        return ofBridge
+          ? new CryptcabError(`may not open the tap ${name}: be root, or have the capability CAP_NET_ADMIN`)
+          : noTap(name, this.#libc.strerror(errno));
+      case ERRNO.BADFD:
+      case ERRNO.NODEV:
+        return new CryptcabError(tapGone(name, false));
+      case ERRNO.ACCES:
+        return new CryptcabError(
+          `may not open ${DEVICE}, for the tap ${name}: be root, or have it made readable and writable`,
+        );
+      case ERRNO.INVAL:
+        return new CryptcabError(
+          `${name} cannot be opened as a tap: it is a device of another kind; name another with ${optionName('plug')}`,
+        );
+      case ERRNO.NOENT:
+        return new CryptcabError(`no taps here: there is no ${DEVICE}; load the module tun`);
+      default:
+        return noTap(name, this.#libc.strerror(errno));
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CryptcabError, messageOf } from '../error.js';
+import { optionName } from '../options/name.js';
+import type { TapNetwork } from '../cable/plug/plug.js';
+import type { Policy } from './policy.js';
+import { Filter } from './filter.js';
+import { tcLine, vlanLines } from './rules.js';
+import { runTool, ToolError } from './tools.js';
+
+/** What a bridge is marked with that one of these programs made: the last one that leaves takes it away. */
+const MARK = 'made by cryptcab';
+const PORTS_MAX = 1_024;
+/** A device's name has at most 15 characters (IFNAMSIZ), and the kernel puts a number behind this one. */
+const PREFIX_MAX = 9;
+
+const onBridge = (name: string, file: string) => join('/sys/class/net', name, file);
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** A bridge of the kernel's, where each peer has a tap of its own. */
+export class Bridge implements TapNetwork {
+  readonly tap: string;
+  readonly #name: string;
+  readonly #filter = new Filter();
+  /** By device, what it keeps. */
+  readonly #kept = new Map<string, Policy>();
+  #ready: Promise<void> | undefined;
+  #used = false;
+
+  constructor(name: string) {
+    this.#name = name;
+    this.tap = `${name.slice(0, PREFIX_MAX)}p%d`;
+  }
+
+  /** Makes the bridge when it is not there. */
+  async #make(): Promise<void> {
+    const name = this.#name;
+    if (!existsSync(onBridge(name, ''))) {
+      try {
+        // Its own address: else it takes that of one port or another, as they come and go.
+        const mac = [0x02, ...crypto.getRandomValues(new Uint8Array(5))];
+        const address = mac.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+        await runTool('ip', ['link', 'add', 'name', name, 'address', address, 'type', 'bridge']);
+        await runTool('ip', ['link', 'set', 'dev', name, 'alias', MARK]);
+        await runTool('ip', ['link', 'set', 'dev', name, 'up']);
+      } catch (error) {
+        // Another one may have made it at the same time.
+        if (!existsSync(onBridge(name, 'bridge'))) throw this.#failed('make', error);
+      }
+    }
+    if (!existsSync(onBridge(name, 'bridge')))
+      throw new CryptcabError(
+        `${name} is there, and is no bridge: name another with ${optionName('plug')} bridge://NAME`,
+      );
+    this.#used = true;
+  }
+
+  #isThere(): Promise<void> {
+    if (this.#ready === undefined || !existsSync(onBridge(this.#name, 'bridge'))) {
+      this.#ready = this.#make();
+      this.#ready.catch(() => {
+        this.#ready = undefined;
+      });
+    }
+    return this.#ready;
+  }
+
+  #failed(what: string, error: unknown): CryptcabError {
+    if (!(error instanceof ToolError))
+      return error instanceof CryptcabError ? error : new CryptcabError(messageOf(error));
+    if (/not permitted/i.test(error.why))
+      return new CryptcabError(
+        `may not ${what} the bridge ${this.#name}: be root, or have the capability CAP_NET_ADMIN`,
+      );
+    if (/exchange full/i.test(error.why))
+      return new CryptcabError(
+        `the bridge ${this.#name} has ${PORTS_MAX} ports, and takes no more: start another server with a bridge of its own, and join the two by a veth pair`,
+      );
+    return new CryptcabError(`cannot ${what} the bridge ${this.#name} (${error.why})`);
+  }
+
+  async admit(device: string, policy: Policy): Promise<void> {
+    await this.#isThere();
+    const name = this.#name;
+    const mtu = read(onBridge(name, 'mtu')) ?? '1500';
+    try {
+      // No address of this machine's on the port: it would speak to the peer by itself.
+      const port = policy.isolated ? `link set dev ${device} type bridge_slave isolated on\n` : '';
+      const lines = [
+        `link set dev ${device} mtu ${mtu} addrgenmode none`,
+        `link set dev ${device} master ${name}\n${port}`,
+      ];
+      await runTool('ip', ['-batch', '-'], lines.join('\n'));
+      await this.#keep(device, policy, {});
+      await runTool('ip', ['link', 'set', 'dev', device, 'up']); // not before it is kept
+    } catch (error) {
+      throw this.#failed('use', error);
+    }
+    this.#kept.set(device, policy);
+  }
+
+  async govern(device: string, policy: Policy): Promise<void> {
+    const before = this.#kept.get(device);
+    if (before === undefined) return;
+    try {
+      if (policy.isolated !== before.isolated)
+        await runTool('ip', [
+          ...['link', 'set', 'dev', device, 'type', 'bridge_slave'],
+          ...['isolated', policy.isolated ? 'on' : 'off'],
+        ]);
+      await this.#keep(device, policy, before);
+    } catch (error) {
+      throw this.#failed('use', error);
+    }
+    this.#kept.set(device, policy);
+  }
+
+  /** Has a port keep what the bridge itself does not. */
+  async #keep(device: string, policy: Policy, before: Policy): Promise<void> {
+    const line = tcLine(device, policy);
+    if (line !== undefined) await runTool('tc', ['-batch', '-'], line);
+    else if (before.rate !== undefined) await runTool('tc', ['qdisc', 'del', 'dev', device, 'root']);
+    if (policy.vlan !== undefined || before.vlan !== undefined) {
+      const why = await this.vlansRefused();
+      if (why !== undefined) throw new CryptcabError(why);
+      await runTool('bridge', ['-batch', '-'], vlanLines(device, policy, before.vlan));
+    }
+    await this.#filter.keep(device, policy);
+  }
+
+  dismiss(device: string): void {
+    this.#kept.delete(device);
+    this.#filter.forget(device);
+  }
+
+  async vlansRefused(): Promise<string | undefined> {
+    await this.#isThere();
+    const name = this.#name;
+    if (read(onBridge(name, 'bridge/vlan_filtering')) === '1') return undefined;
+    if (read(onBridge(name, 'ifalias')) !== MARK)
+      return `the bridge ${name} does not tell VLANs apart: set it to, with ip link set ${name} type bridge vlan_filtering 1, or leave vlan= away`;
+    try {
+      await runTool('ip', ['link', 'set', 'dev', name, 'type', 'bridge', 'vlan_filtering', '1']);
+      return undefined;
+    } catch (error) {
+      return `this system's bridges do not tell VLANs apart (${messageOf(error)}): leave vlan= away`;
+    }
+  }
+
+  refused(device: string): ReadonlyMap<string, number> {
+    return this.#filter.refused(device);
+  }
+
+  async close(): Promise<void> {
+    await this.#filter.close();
+    const name = this.#name;
+    if (!this.#used || read(onBridge(name, 'ifalias')) !== MARK) return;
+    try {
+      if (readdirSync(onBridge(name, 'brif')).length > 0) return; // others use it
+      await runTool('ip', ['link', 'del', 'dev', name]);
+    } catch {
+      // another one has just taken it away
+    }
+  }
+}
