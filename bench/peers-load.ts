@@ -11,12 +11,12 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Core } from '../src/core/core.js';
-import { Arena, Messages, MMSGHDR } from '../src/cable/native/arena.js';
-import { AF, F, loadLibc, MSG, POLL, SO, SOCK, SOL } from '../src/cable/native/libc.js';
+import { Arena, Messages, MMSGHDR } from '../src/cable/native/linux/arena.js';
+import { AF, F, loadLibc, MSG, POLL, SO, SOCK, SOL } from '../src/cable/native/linux/libc.js';
 import { Switches } from '../src/cable/native/ports/switches.js';
 import type { VdePort } from '../src/cable/native/ports/vde.js';
-import { NAME_BYTES, Names } from '../src/cable/native/sockaddr.js';
-import { Watch } from '../src/cable/native/watch.js';
+import { NAME_BYTES, Names } from '../src/cable/native/linux/sockaddr.js';
+import { Watch } from '../src/cable/native/thread/watch.js';
 import { ClassicClient } from '../src/protocol/classic-client.js';
 import { TYPE } from '../src/protocol/constants.js';
 

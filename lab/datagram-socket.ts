@@ -1,6 +1,6 @@
 // A UNIX datagram socket that a test listens at, as systemd and the system's log do.
-import { Arena } from '../src/cable/native/arena.js';
-import { AF, loadLibc, SOCK } from '../src/cable/native/libc.js';
+import { Arena } from '../src/cable/native/linux/arena.js';
+import { AF, loadLibc, SOCK } from '../src/cable/native/linux/libc.js';
 import { until } from './process.js';
 
 const NAME_BYTES = 110;

@@ -6,7 +6,7 @@ import { drawSecret } from '../keys/draw.js';
 import { newPrivateKey } from '../keys/key-text.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics/server.js';
-import { endThread } from '../cable/native/thread.js';
+import { endThread } from '../cable/native/start-thread.js';
 import type { Patience } from '../cable/patience.js';
 import { plugOf } from '../cable/plug/kinds.js';
 import type { OpenPlug } from '../cable/plug/plug.js';

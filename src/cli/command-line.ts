@@ -95,7 +95,7 @@ export async function runCommandLine(): Promise<number> {
     }
     const settings = await readOptions(words, daemonChild);
     if (typeof settings === 'string') return (await print(settings)) ? 0 : 1;
-    if (takesThread(settings, daemonChild)) (await import('../cable/native/thread.js')).startThread();
+    if (takesThread(settings, daemonChild)) (await import('../cable/native/start-thread.js')).startThread();
     const cable = await import('./cable.js');
     if (settings.daemon && !daemonChild) return await cable.runAsDaemon(settings, say);
     await cable.run(settings, daemonChild);

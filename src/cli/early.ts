@@ -39,7 +39,7 @@ closeDebugger();
 export async function ignoreDebugSignal(): Promise<void> {
   if (process.versions.deno === undefined) return;
   try {
-    const { loadLibc, SIG_IGN, SIGUSR1 } = await import('../cable/native/libc.js');
+    const { loadLibc, SIG_IGN, SIGUSR1 } = await import('../cable/native/linux/libc.js');
     (await loadLibc()).signal(SIGUSR1, SIG_IGN);
   } catch {
     // closeDebugger() is left: it closes what has just been opened.

@@ -7,7 +7,7 @@ try {
   const [{ runCommandLine }, { leave }, { lookupsUnderWay }, { said }, { terminalGone }, { writesPending }] =
     [
       await import('./command-line.js'),
-      await import('../cable/native/leave.js'),
+      await import('../cable/native/thread/leave.js'),
       await import('../resolve.js'),
       await import('./say.js'),
       await import('./terminal.js'),

@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { messageOf } from '../error.js';
 import type { Log } from '../log.js';
-import { loadLibc } from '../cable/native/libc.js';
-import { UnixDatagrams } from '../cable/native/unix-datagrams.js';
+import { loadLibc } from '../cable/native/linux/libc.js';
+import { UnixDatagrams } from '../cable/native/linux/unix-datagrams.js';
 
 /** systemd did not take a message: it is sent again after so long, ms. */
 const AGAIN_MS = 100;

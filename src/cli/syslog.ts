@@ -1,8 +1,8 @@
 // The system's log, where lines of a daemon without a log file go.
 import { spawn } from 'node:child_process';
 import { messageOf } from '../error.js';
-import { loadLibc } from '../cable/native/libc.js';
-import { UnixDatagrams } from '../cable/native/unix-datagrams.js';
+import { loadLibc } from '../cable/native/linux/libc.js';
+import { UnixDatagrams } from '../cable/native/linux/unix-datagrams.js';
 import type { Sink } from './line-sink.js';
 import { readLine } from './priority.js';
 import { name } from './program.js';

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { runtimeDirectoryOf } from '../control/path.js';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { type Account, accountOf, groupOf } from '../keys/accounts.js';
-import { loadLibc } from '../cable/native/libc.js';
-import { become, CAP, type Capability } from '../cable/native/privileges.js';
+import { loadLibc } from '../cable/native/linux/libc.js';
+import { become, CAP, type Capability } from '../cable/native/linux/privileges.js';
 import type { Settings } from './options.js';
 import { openOwn } from './own-path.js';
 

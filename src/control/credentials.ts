@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Libc, loadLibc, SO, SOL } from '../cable/native/libc.js';
+import { type Libc, loadLibc, SO, SOL } from '../cable/native/linux/libc.js';
 
 /** Who the other end of a UNIX socket is; undefined where it cannot be told. */
 export type UserOf = (socket: Socket) => number | undefined;

@@ -1,6 +1,6 @@
 // Frames that were set aside: each stands unharmed until it is given back, whatever their sizes, and no room is lost.
 import { expect, test } from 'vitest';
-import { Aside } from '../../src/cable/native/aside.js';
+import { Aside } from '../../src/cable/native/thread/aside.js';
 import { randomness } from '../seed.js';
 import { Kernel } from './kernel.js';
 

@@ -1,6 +1,6 @@
 // The C library as a double: it has no sockets, reads what it is given out of the arenas, and fails as it is told.
-import { MMSGHDR, MMSGHDR_BYTES } from '../../src/cable/native/arena.js';
-import { ERRNO, type Libc } from '../../src/cable/native/libc.js';
+import { MMSGHDR, MMSGHDR_BYTES } from '../../src/cable/native/linux/arena.js';
+import { ERRNO, type Libc } from '../../src/cable/native/linux/libc.js';
 
 /** Which call fails, and how: an errno, or 0. @param count how often it has been made before */
 type Fails = (call: string, count: number) => number;

@@ -1,14 +1,14 @@
 // Calls of the native path that fail, from the start or later: what cannot be had is said, and nothing is asked for ever. The
 // C library is a double.
 import { expect, test } from 'vitest';
-import { Arena } from '../../src/cable/native/arena.js';
-import { Datagrams } from '../../src/cable/native/datagrams.js';
-import { FrameTools } from '../../src/cable/native/frame-tools.js';
-import { FrameSide } from '../../src/cable/native/frames.js';
-import { ERRNO } from '../../src/cable/native/libc.js';
+import { Arena } from '../../src/cable/native/linux/arena.js';
+import { Datagrams } from '../../src/cable/native/thread/datagrams.js';
+import { FrameTools } from '../../src/cable/native/thread/frame-tools.js';
+import { FrameSide } from '../../src/cable/native/thread/frames.js';
+import { ERRNO } from '../../src/cable/native/linux/libc.js';
 import type { VdePort } from '../../src/cable/native/ports/vde.js';
-import { Ready } from '../../src/cable/native/ready.js';
-import { Watch } from '../../src/cable/native/watch.js';
+import { Ready } from '../../src/cable/native/thread/ready.js';
+import { Watch } from '../../src/cable/native/thread/watch.js';
 import { makeCore } from './core/harness.js';
 import { Kernel } from './kernel.js';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Peer } from '../../src/cable/native/peer.js';
-import { NAME_WORDS, PeerTable } from '../../src/cable/native/peer-table.js';
+import type { Peer } from '../../src/cable/native/thread/peer.js';
+import { NAME_WORDS, PeerTable } from '../../src/cable/native/thread/peer-table.js';
 import { randomness } from '../seed.js';
 
 const { next, below } = randomness();

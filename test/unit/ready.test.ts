@@ -1,12 +1,12 @@
 // What the I/O thread waits for: ports whose other side is gone, and switches that take nothing.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Core } from '../../src/core/core.js';
-import { Arena } from '../../src/cable/native/arena.js';
-import { FrameTools } from '../../src/cable/native/frame-tools.js';
-import { FrameSide } from '../../src/cable/native/frames.js';
-import { AF, type Libc, loadLibc, SOCK } from '../../src/cable/native/libc.js';
+import { Arena } from '../../src/cable/native/linux/arena.js';
+import { FrameTools } from '../../src/cable/native/thread/frame-tools.js';
+import { FrameSide } from '../../src/cable/native/thread/frames.js';
+import { AF, type Libc, loadLibc, SOCK } from '../../src/cable/native/linux/libc.js';
 import type { VdePort } from '../../src/cable/native/ports/vde.js';
-import { Ready } from '../../src/cable/native/ready.js';
+import { Ready } from '../../src/cable/native/thread/ready.js';
 
 const libc: Libc = await loadLibc();
 const fds: number[] = [];

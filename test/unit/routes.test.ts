@@ -1,7 +1,7 @@
 // Which question is put to the kernel for the MTU of a way, in each family. The C library is a double.
 import { expect, it } from 'vitest';
-import type { Libc } from '../../src/cable/native/libc.js';
-import { Routes } from '../../src/cable/native/routes.js';
+import type { Libc } from '../../src/cable/native/linux/libc.js';
+import { Routes } from '../../src/cable/native/linux/routes.js';
 
 // Of <sys/socket.h>, <netinet/in.h> and <linux/in6.h>.
 const [AF_INET, AF_INET6] = [2, 10];

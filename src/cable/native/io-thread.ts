@@ -1,9 +1,9 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { messageOf } from '../../error.js';
-import { Arena } from './arena.js';
-import { type Libc, SOCK } from './libc.js';
+import { Arena } from './linux/arena.js';
+import { type Libc, SOCK } from './linux/libc.js';
 import type { Order, Report, Start } from './talk.js';
-import { takeThread } from './thread.js';
+import { takeThread } from './start-thread.js';
 
 /** The I/O thread answers within a ms or two, or not at all. */
 const ANSWER_MS = 700;

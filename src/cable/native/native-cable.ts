@@ -12,12 +12,12 @@ import { firstIndexOf, isTransport } from '../../protocol/secure/messages.js';
 import { PATH_HEADERS, PATH_MTU } from '../../protocol/sizes.js';
 import type { WireTap } from '../wire-tap.js';
 import { IoThread } from './io-thread.js';
-import { ERRNO, type Libc, loadLibc } from './libc.js';
+import { ERRNO, type Libc, loadLibc } from './linux/libc.js';
 import { NativeLink } from './native-link.js';
 import { NativePlug } from './native-plug.js';
 import { Openers } from './ports/opener.js';
 import { Vde } from './ports/vde.js';
-import { Routes } from './routes.js';
+import { Routes } from './linux/routes.js';
 import { NativeSocket } from './socket.js';
 import { FEED_MAX, FLOW, FLOW_BYTES, type Report } from './talk.js';
 

@@ -7,7 +7,7 @@ import { optionName } from '../../options/name.js';
 import type { OpenPlug, Plug } from '../plug/plug.js';
 import type { Remote } from '../../protocol/remote.js';
 import type { WireTap } from '../wire-tap.js';
-import { loadLibc } from './libc.js';
+import { loadLibc } from './linux/libc.js';
 import { NativeCable } from './native-cable.js';
 import { NativeSocket } from './socket.js';
 import { threadIndex } from './steering.js';

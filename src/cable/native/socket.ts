@@ -2,10 +2,10 @@ import { CryptcabError, codeOf } from '../../error.js';
 import { type Remote, remoteText } from '../../protocol/remote.js';
 import { isAny } from '../udp/dual.js';
 import { BUFFER_BYTES, cannotOpen } from '../udp/udp.js';
-import { Arena, Messages, MMSGHDR } from './arena.js';
-import { ControlOut, type InfoFamily } from './control.js';
-import { AF, ERRNO, IPV6_V6ONLY, type Libc, NO_ADDRESS, PKTINFO, POLL, SO, SOCK, SOL, UDP } from './libc.js';
-import { LOCAL_WORDS, NAME_BYTES, Names } from './sockaddr.js';
+import { Arena, Messages, MMSGHDR } from './linux/arena.js';
+import { ControlOut, type InfoFamily } from './linux/cmsg.js';
+import { AF, ERRNO, IPV6_V6ONLY, type Libc, NO_ADDRESS, PKTINFO, POLL, SO, SOCK, SOL, UDP } from './linux/libc.js';
+import { LOCAL_WORDS, NAME_BYTES, Names } from './linux/sockaddr.js';
 import { INSTRUCTION_BYTES, steering } from './steering.js';
 
 /** Largest datagram that the handshake sends, with much room. */

@@ -2,7 +2,7 @@
 // it: they stay in the memory of the core.
 import type { MessagePort } from 'node:worker_threads';
 import type { CopyWish } from '../copies/copier.js';
-import type { InfoFamily } from './control.js';
+import type { InfoFamily } from './linux/cmsg.js';
 import type { VdePort } from './ports/vde.js';
 
 /** What the I/O thread starts with. */

@@ -3,8 +3,8 @@ import { CryptcabError } from '../../../error.js';
 import { optionName } from '../../../options/name.js';
 import { NoAnswer } from '../../patience.js';
 import { nicName } from '../../plug/nic.js';
-import { Arena } from '../arena.js';
-import { AF, ERRNO, type Libc, PACKET, SO, SOCK, SOL } from '../libc.js';
+import { Arena } from '../linux/arena.js';
+import { AF, ERRNO, type Libc, PACKET, SO, SOCK, SOL } from '../linux/libc.js';
 import type { Opener, Source } from './opener.js';
 import type { VdePort } from './vde.js';
 

@@ -1,6 +1,6 @@
 import type { CryptcabError } from '../../../error.js';
 import type { OpenPlug } from '../../plug/plug.js';
-import type { Libc } from '../libc.js';
+import type { Libc } from '../linux/libc.js';
 import { Nics } from './nic.js';
 import { QemuDatagrams } from './qemu-dgram.js';
 import { Switches } from './switches.js';

@@ -3,8 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { CryptcabError, codeOf } from '../../../error.js';
 import { NoAnswer } from '../../patience.js';
 import { dgramPaths } from '../../plug/qemu-dgram.js';
-import { Arena } from '../arena.js';
-import { AF, ERRNO, type Libc, SOCK } from '../libc.js';
+import { Arena } from '../linux/arena.js';
+import { AF, ERRNO, type Libc, SOCK } from '../linux/libc.js';
 import type { Opener, Source } from './opener.js';
 import type { VdePort } from './vde.js';
 

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CryptcabError } from '../../../error.js';
 import { type SwitchPlace, switchPlace } from '../../plug/locator.js';
 import { ANSWER_MS, controlSocket, noSwitch, whySilent } from '../../plug/trouble.js';
-import { Arena } from '../arena.js';
-import { AF, ERRNO, type Libc, SOCK } from '../libc.js';
+import { Arena } from '../linux/arena.js';
+import { AF, ERRNO, type Libc, SOCK } from '../linux/libc.js';
 import type { Opener, Source } from './opener.js';
 import type { VdePort } from './vde.js';
 

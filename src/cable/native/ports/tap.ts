@@ -3,8 +3,8 @@ import { CryptcabError } from '../../../error.js';
 import { optionName } from '../../../options/name.js';
 import { deviceExists } from '../../plug/devices.js';
 import { noTap, tapGone } from '../../plug/trouble.js';
-import { Arena } from '../arena.js';
-import { ERRNO, type Libc, O } from '../libc.js';
+import { Arena } from '../linux/arena.js';
+import { ERRNO, type Libc, O } from '../linux/libc.js';
 import type { Opener, Source } from './opener.js';
 import type { VdePort } from './vde.js';
 

@@ -1,6 +1,6 @@
 import type { CryptcabError } from '../../../error.js';
 import { noSwitch } from '../../plug/trouble.js';
-import { F, type Libc, SOCK } from '../libc.js';
+import { F, type Libc, SOCK } from '../linux/libc.js';
 import type { Opener, Source } from './opener.js';
 
 const LIBRARY = 'libvdeplug.so.2';

@@ -1,5 +1,5 @@
-import type { Core } from '../../core/core.js';
-import { FairShares } from '../../protocol/fair-share.js';
+import type { Core } from '../../../core/core.js';
+import { FairShares } from '../../../protocol/fair-share.js';
 import type { Peer } from './peer.js';
 
 /**

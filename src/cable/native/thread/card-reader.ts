@@ -1,5 +1,5 @@
-import { type Arena, IOVEC_BYTES, MMSGHDR } from './arena.js';
-import { type Libc, PACKET, SOL } from './libc.js';
+import { type Arena, IOVEC_BYTES, MMSGHDR } from '../linux/arena.js';
+import { type Libc, PACKET, SOL } from '../linux/libc.js';
 
 /** struct msghdr of 64-bit Linux. */
 const HEADER_BYTES = 56;

@@ -1,5 +1,5 @@
-import { Arena } from './arena.js';
-import { type Libc, SCHED_BATCH } from './libc.js';
+import { Arena } from '../linux/arena.js';
+import { type Libc, SCHED_BATCH } from '../linux/libc.js';
 
 /**
  * Has the thread not take the processor from a switch that wakes it with a frame: so the switch gives the next ones

@@ -1,4 +1,4 @@
-import type { Refusals } from '../../protocol/refusals.js';
+import type { Refusals } from '../../../protocol/refusals.js';
 import type { FrameSide } from './frames.js';
 
 /** One link, as the I/O thread knows it. */

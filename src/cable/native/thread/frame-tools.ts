@@ -1,7 +1,7 @@
-import type { Core } from '../../core/core.js';
-import { type Arena, Messages } from './arena.js';
-import type { Libc } from './libc.js';
-import type { VdeCalls } from './ports/vde.js';
+import type { Core } from '../../../core/core.js';
+import { type Arena, Messages } from '../linux/arena.js';
+import type { Libc } from '../linux/libc.js';
+import type { VdeCalls } from '../ports/vde.js';
 import { TapFrames } from './tap-frames.js';
 
 /** Frames moved by one call. */

@@ -1,5 +1,5 @@
-import { Arena } from './arena.js';
-import { EPOLL, ERRNO, type Libc } from './libc.js';
+import { Arena } from '../linux/arena.js';
+import { EPOLL, ERRNO, type Libc } from '../linux/libc.js';
 
 /** What one look takes; the kernel gives the others next time, so that each has its turn. */
 const EVENTS = 64;

@@ -1,4 +1,4 @@
-import type { Remote } from '../../protocol/remote.js';
+import type { Remote } from '../../../protocol/remote.js';
 import type { Arena } from './arena.js';
 import { AF, type Libc } from './libc.js';
 

@@ -1,4 +1,4 @@
-import { codeOf, messageOf } from '../../error.js';
+import { codeOf, messageOf } from '../../../error.js';
 
 // Numbers of Linux, the same on x64 and arm64.
 export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10, PACKET: 17 } as const;

@@ -1,8 +1,8 @@
-import { MMSGHDR } from './arena.js';
+import { MMSGHDR } from '../linux/arena.js';
 import { Aside } from './aside.js';
 import { BATCH, type FrameTools } from './frame-tools.js';
-import { ERRNO, MSG } from './libc.js';
-import type { VdePort } from './ports/vde.js';
+import { ERRNO, MSG } from '../linux/libc.js';
+import type { VdePort } from '../ports/vde.js';
 
 /** A switch that takes nothing for so long has its frames dropped, until it takes some again. */
 const STUCK_MS = 200;

@@ -1,4 +1,4 @@
-import type { Remote } from '../../protocol/remote.js';
+import type { Remote } from '../../../protocol/remote.js';
 import { Arena } from './arena.js';
 import { AF, IP_MTU, IPV6_MTU, type Libc, SOCK, SOL } from './libc.js';
 import { NAME_BYTES, Names } from './sockaddr.js';

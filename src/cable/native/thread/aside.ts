@@ -1,5 +1,5 @@
-import { Arena } from './arena.js';
-import type { Libc } from './libc.js';
+import { Arena } from '../linux/arena.js';
+import type { Libc } from '../linux/libc.js';
 
 /** Room for the frames of one port, bytes: a thousand of the usual size. */
 const ASIDE_BYTES = 1536 << 10;

@@ -1,4 +1,4 @@
-import { loadLibc } from './libc.js';
+import { loadLibc } from '../linux/libc.js';
 
 /**
  * Ends the process. The usual exit would wait for calls that are under way on other threads, and wants a terminal that it had.
