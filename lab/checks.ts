@@ -1,5 +1,5 @@
 // What every cable has to withstand.
-import type { PeerStatistics } from '../src/running.js';
+import type { PeerStatistics } from '../src/ends/running.js';
 import { type Host, labProgram } from './lab.js';
 import type { Process } from './process.js';
 

@@ -11,9 +11,9 @@ import type { Remote } from '../src/protocol/remote.js';
 import { MESSAGE } from '../src/protocol/secure/constants.js';
 import { isSecure } from '../src/protocol/secure/messages.js';
 import type { Peer } from '../src/protocol/secure/peer.js';
-import type { Ask } from '../src/resolve.js';
-import { SecureSide } from '../src/secure/secure-side.js';
-import type { SleepClock } from '../src/secure/sleep-clock.js';
+import type { Ask } from '../src/ends/resolve.js';
+import { SecureSide } from '../src/ends/secure-side.js';
+import type { SleepClock } from '../src/ends/sleep-clock.js';
 import type { UdpEvents } from '../src/cable/udp/udp.js';
 import { quiet } from './quiet.js';
 

@@ -1,7 +1,7 @@
 // The cable of a command line: runs it, in the foreground or as a daemon, until it is told to end. What one kind of end alone needs is
 // loaded where such an end starts, so that each is up sooner.
 import { CryptcabError, messageOf } from '../error.js';
-import { Hooks } from '../hooks.js';
+import { Hooks } from '../ends/hooks.js';
 import { drawSecret } from '../keys/draw.js';
 import { newPrivateKey } from '../keys/key-text.js';
 import type { Log } from '../log.js';
@@ -11,10 +11,10 @@ import type { Patience } from '../cable/patience.js';
 import { plugOf } from '../cable/plug/kinds.js';
 import type { OpenPlug } from '../cable/plug/plug.js';
 import type { ClientMode } from '../protocol/client-terms.js';
-import { deferred, type Running, type RunningClient, type Watcher } from '../running.js';
-import type { Endpoint } from '../secure/endpoint.js';
-import type { ServerKeys } from '../server.js';
-import { keepTrying } from '../try-again.js';
+import { deferred, type Running, type RunningClient, type Watcher } from '../ends/running.js';
+import type { Endpoint } from '../ends/endpoint.js';
+import type { ServerKeys } from '../ends/server.js';
+import { keepTrying } from '../ends/try-again.js';
 import { openEndControl } from './control.js';
 import { type Carried, detach, handedOver, releaseParent, tellParent } from './daemon.js';
 import { ignoreDebugSignal, onHangup } from './early.js';
@@ -49,10 +49,10 @@ function once<T>(load: () => Promise<T>): () => Promise<T> {
 /** What one kind of end alone needs. Who becomes another user loads all before, as that one may not be able to read them. */
 const parts = {
   bySsh: once(() => import('./keys-by-ssh.js')),
-  client: once(() => import('../client.js')),
+  client: once(() => import('../ends/classic-client.js')),
   keptKey: once(() => import('../keys/kept-key.js')),
-  secureClient: once(() => import('../secure/secure-client.js')),
-  server: once(() => import('../server.js')),
+  secureClient: once(() => import('../ends/secure-client.js')),
+  server: once(() => import('../ends/server.js')),
 };
 
 function patienceOf({ now }: Settings): Patience {

@@ -1,7 +1,7 @@
 // `cryptcab capture`: what passes a running cable's end, as pcapng on standard output.
 import { isatty } from 'node:tty';
-import { BlockCounter } from '../capture/pcapng.js';
-import type { CaptureWish } from '../capture/terms.js';
+import { BlockCounter } from '../ends/capture/pcapng.js';
+import type { CaptureWish } from '../ends/capture/terms.js';
 import { askForCapture } from '../control/capture.js';
 import type { RunningEnd } from '../control/ends.js';
 import { controlPlace } from '../control/path.js';

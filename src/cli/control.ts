@@ -5,8 +5,8 @@ import { type Control, type Controlled, ControlTaken, openControl } from '../con
 import { STATUS_VERSION } from '../control/status.js';
 import { CryptcabError, messageOf } from '../error.js';
 import type { Log } from '../log.js';
-import type { Running } from '../running.js';
-import type { RunningServer } from '../server.js';
+import type { Running } from '../ends/running.js';
+import type { RunningServer } from '../ends/server.js';
 import { commandText } from './names.js';
 import { VERSION } from './version.generated.js';
 

@@ -10,9 +10,9 @@ import { isName, NAME_RULE } from '../keys/peers-file.js';
 import { publicKeyOf } from '../keys/public-key.js';
 import { INVITE_SECONDS } from '../protocol/secure/constants.js';
 import type { Place } from '../protocol/secure/invite-line.js';
-import { lineOf, type NamedPlace, placesOf } from '../secure/line-of.js';
-import { isPrivate } from '../secure/own-addresses.js';
-import { timeText } from '../secure/time-text.js';
+import { lineOf, type NamedPlace, placesOf } from '../ends/peers/line-of.js';
+import { isPrivate } from '../ends/own-addresses.js';
+import { timeText } from '../ends/time-text.js';
 import { say } from './say.js';
 import { UsageError } from './usage.js';
 

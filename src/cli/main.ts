@@ -8,7 +8,7 @@ try {
     [
       await import('./command-line.js'),
       await import('../cable/native/thread/leave.js'),
-      await import('../resolve.js'),
+      await import('../ends/resolve.js'),
       await import('./say.js'),
       await import('./terminal.js'),
       await import('./line-sink.js'),

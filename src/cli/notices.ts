@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerStatus } from '../control/status.js';
 import type { PeerIdentity } from '../cable/plug/plug.js';
-import type { PeerDown, PeerUp, Running, Watcher } from '../running.js';
+import type { PeerDown, PeerUp, Running, Watcher } from '../ends/running.js';
 import { clockText, printable } from './for-people.js';
 import type { Settings } from './options.js';
 import { writeLine } from './say.js';

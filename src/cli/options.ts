@@ -1,7 +1,7 @@
 // What a command line asks for.
 import { resolve } from 'node:path';
 import { CryptcabError } from '../error.js';
-import type { HookCommands } from '../hooks.js';
+import type { HookCommands } from '../ends/hooks.js';
 import type { Io } from '../cable/io-path.js';
 import type { MetricsPlace } from '../metrics/server.js';
 import { conflict } from '../options/conflicts.js';
@@ -11,7 +11,7 @@ import { absoluteLocator } from '../cable/plug/kinds.js';
 import type { PolicyFields } from '../network/policy.js';
 import type { CipherChoice } from '../protocol/session-key.js';
 import { PATH_HEADERS } from '../protocol/sizes.js';
-import type { Endpoint } from '../secure/endpoint.js';
+import type { Endpoint } from '../ends/endpoint.js';
 import { type Given, type Line, readLine } from './line.js';
 import { commandName, speak } from './names.js';
 import { Answer, UsageError } from './usage.js';

@@ -1,6 +1,6 @@
 // How a cable does, in one line: systemctl status shows it.
 import type { PeerIdentity } from '../cable/plug/plug.js';
-import type { PeerDown, PeerUp, Watcher } from '../running.js';
+import type { PeerDown, PeerUp, Watcher } from '../ends/running.js';
 
 const DOWN: Readonly<Record<PeerDown, string>> = {
   unknown: 'the server has forgotten it',

@@ -9,7 +9,7 @@ import { type PolicyFields, parsePolicy } from '../network/policy.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { INVITE_SECONDS } from '../protocol/secure/constants.js';
 import { isHost, PLACES_MAX } from '../protocol/secure/invite-line.js';
-import type { Endpoint } from '../secure/endpoint.js';
+import type { Endpoint } from '../ends/endpoint.js';
 import { bindAddress } from '../cable/udp/bind.js';
 import { UsageError } from './usage.js';
 

@@ -1,5 +1,5 @@
-import type { AskPeer } from '../secure/verifier.js';
-import { runShell } from '../shell.js';
+import type { AskPeer } from '../ends/peers/verifier.js';
+import { runShell } from '../ends/shell.js';
 
 /** Who `--verify COMMAND` asks: the command, by its environment. */
 export function askBy(command: string | undefined): AskPeer | undefined {

@@ -7,7 +7,7 @@ import { libraryText } from '../options/name.js';
 import { absoluteLocator, plugOf as plugFor } from '../cable/plug/kinds.js';
 import type { OpenPlug } from '../cable/plug/plug.js';
 import { type CipherChoice, leastKeyBytes } from '../protocol/session-key.js';
-import type { Endpoint } from '../secure/endpoint.js';
+import type { Endpoint } from '../ends/endpoint.js';
 import { bindAddress } from '../cable/udp/bind.js';
 import type { OpenUdp } from '../cable/udp/udp.js';
 import type { WireTap } from '../cable/wire-tap.js';

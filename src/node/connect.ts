@@ -1,4 +1,4 @@
-import { type CarryKey, startClient } from '../client.js';
+import { type CarryKey, startClient } from '../ends/classic-client.js';
 import { carryKey } from '../keys/scp.js';
 import { enrolBySsh } from '../keys/ssh.js';
 import { sshHost, sshOptionsOf } from '../keys/ssh-name.js';
@@ -6,9 +6,9 @@ import type { Log } from '../log.js';
 import type { ClientMode } from '../protocol/client-terms.js';
 import { DEFAULT_PORT } from '../protocol/constants.js';
 import { CIPHER_CHOICES } from '../protocol/session-key.js';
-import type { RunningClient, Watcher } from '../running.js';
-import type { Endpoint } from '../secure/endpoint.js';
-import { type Enrol as GetKeys, type SecureKeys, startSecureClient } from '../secure/secure-client.js';
+import type { RunningClient, Watcher } from '../ends/running.js';
+import type { Endpoint } from '../ends/endpoint.js';
+import { type Enrol as GetKeys, type SecureKeys, startSecureClient } from '../ends/secure-client.js';
 import { Checked, isText, type Names } from './check.js';
 import { ANY_PORT, classicKey, common, END_NAMES, endpointOf, SERVER_PORT, signalOf } from './common.js';
 import { refuseConflicts } from './conflicts.js';

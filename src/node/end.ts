@@ -3,7 +3,7 @@ import { CryptcabError, messageOf } from '../error.js';
 import { libraryText } from '../options/name.js';
 import type { Remote } from '../protocol/remote.js';
 import type { SecureRefusal } from '../protocol/secure/terms.js';
-import { deferred, type PeerStatistics, type Running } from '../running.js';
+import { deferred, type PeerStatistics, type Running } from '../ends/running.js';
 import {
   CableEvent,
   type CableEventMap,

@@ -4,7 +4,7 @@
  * @module node
  */
 
-export type { CarryKey } from '../client.js';
+export type { CarryKey } from '../ends/classic-client.js';
 export type {
   Dropped,
   EndReport,
@@ -30,9 +30,9 @@ export type { Policy } from '../network/policy.js';
 export type { Remote } from '../protocol/remote.js';
 export type { SecureRefusal } from '../protocol/secure/terms.js';
 export type { Cipher, CipherChoice } from '../protocol/session-key.js';
-export type { PeerDown, PeerStatistics, PeerUp } from '../running.js';
-export type { Endpoint } from '../secure/endpoint.js';
-export type { NamedPlace } from '../secure/line-of.js';
+export type { PeerDown, PeerStatistics, PeerUp } from '../ends/running.js';
+export type { Endpoint } from '../ends/endpoint.js';
+export type { NamedPlace } from '../ends/peers/line-of.js';
 export type { OpenUdp, Sent, Udp, UdpEvents, UdpWish } from '../cable/udp/udp.js';
 export type { WireTap } from '../cable/wire-tap.js';
 export { type Client, connect } from './connect.js';

@@ -1,9 +1,9 @@
 // Many frames at once, of sizes that the kernel moves in pieces and of sizes that it does not: each arrives, in order.
 import { afterEach, expect, test } from 'vitest';
-import { startClient } from '../../src/client.js';
+import { startClient } from '../../src/ends/classic-client.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
-import type { Running } from '../../src/running.js';
-import { startServer } from '../../src/server.js';
+import type { Running } from '../../src/ends/running.js';
+import { startServer } from '../../src/ends/server.js';
 import { quiet } from '../quiet.js';
 import { randomness } from '../seed.js';
 

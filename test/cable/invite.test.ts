@@ -10,10 +10,10 @@ import * as library from '../../src/node/index.js';
 import { libraryText } from '../../src/options/name.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { type InviteLine, readInviteLine, writeInviteLine } from '../../src/protocol/secure/invite-line.js';
-import type { Running } from '../../src/running.js';
-import { JoinRefused, joinByInvite } from '../../src/secure/join.js';
-import { type SecureKeys, startSecureClient } from '../../src/secure/secure-client.js';
-import { type RunningServer, startServer } from '../../src/server.js';
+import type { Running } from '../../src/ends/running.js';
+import { JoinRefused, joinByInvite } from '../../src/ends/join.js';
+import { type SecureKeys, startSecureClient } from '../../src/ends/secure-client.js';
+import { type RunningServer, startServer } from '../../src/ends/server.js';
 import { quiet } from '../quiet.js';
 import { randomness } from '../seed.js';
 

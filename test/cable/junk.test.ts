@@ -2,13 +2,13 @@
 // own socket sends it.
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
-import { startClient } from '../../src/client.js';
+import { startClient } from '../../src/ends/classic-client.js';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { TYPE } from '../../src/protocol/constants.js';
 import { classify } from '../../src/protocol/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
-import type { Running } from '../../src/running.js';
-import { startServer } from '../../src/server.js';
+import type { Running } from '../../src/ends/running.js';
+import { startServer } from '../../src/ends/server.js';
 import { openDgram } from '../../src/cable/udp/dgram.js';
 import type { OpenUdp } from '../../src/cable/udp/udp.js';
 import { junk } from '../junk.js';

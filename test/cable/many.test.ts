@@ -1,9 +1,9 @@
 // Many clients at one server: more than its memory has sessions for at the start, on one socket and one thread.
 import { afterEach, expect, test } from 'vitest';
-import { startClient } from '../../src/client.js';
+import { startClient } from '../../src/ends/classic-client.js';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
-import type { Running } from '../../src/running.js';
-import { startServer } from '../../src/server.js';
+import type { Running } from '../../src/ends/running.js';
+import { startServer } from '../../src/ends/server.js';
 import { quiet } from '../quiet.js';
 import { randomness } from '../seed.js';
 

@@ -9,9 +9,9 @@ import { CryptcabError } from '../../src/error.js';
 import { keyText, newPrivateKey } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
-import type { Running } from '../../src/running.js';
-import { type SecureKeys, startSecureClient } from '../../src/secure/secure-client.js';
-import { type RunningServer, startServer } from '../../src/server.js';
+import type { Running } from '../../src/ends/running.js';
+import { type SecureKeys, startSecureClient } from '../../src/ends/secure-client.js';
+import { type RunningServer, startServer } from '../../src/ends/server.js';
 import { quiet } from '../quiet.js';
 import { randomness } from '../seed.js';
 

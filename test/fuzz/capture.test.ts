@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { FramesIn } from '../../src/cable/copies/frames-in.js';
-import { addressBytes } from '../../src/capture/ip.js';
-import { BlockCounter, interfaceStatistics, packet, sectionHeader } from '../../src/capture/pcapng.js';
+import { addressBytes } from '../../src/ends/capture/ip.js';
+import { BlockCounter, interfaceStatistics, packet, sectionHeader } from '../../src/ends/capture/pcapng.js';
 import { property } from './property.js';
 
 const record = fc.oneof(

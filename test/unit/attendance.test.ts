@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { SessionCounts } from '../../src/core/terms.js';
 import { SeldomLog } from '../../src/log.js';
-import { Attendance } from '../../src/report/attendance.js';
-import type { Watcher } from '../../src/running.js';
+import { Attendance } from '../../src/ends/report/attendance.js';
+import type { Watcher } from '../../src/ends/running.js';
 
 const START = Date.UTC(2026, 0);
 const alice = { peer: 'alice', publicKey: 'A' };

@@ -2,14 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import { Copies, KIND } from '../../src/cable/copies/copies.js';
 import { FramesIn } from '../../src/cable/copies/frames-in.js';
-import { addressBytes, ipPacket } from '../../src/capture/ip.js';
+import { addressBytes, ipPacket } from '../../src/ends/capture/ip.js';
 import {
   BlockCounter,
   interfaceDescription,
   interfaceStatistics,
   packet,
   sectionHeader,
-} from '../../src/capture/pcapng.js';
+} from '../../src/ends/capture/pcapng.js';
 import { randomness } from '../seed.js';
 
 const { bytes } = randomness();

@@ -47,7 +47,7 @@ import { introductionLine } from '../../src/keys/enrolment.js';
 import { keyText } from '../../src/keys/key-text.js';
 import type { Log } from '../../src/log.js';
 import { optionName } from '../../src/options/name.js';
-import type { RunningServer } from '../../src/server.js';
+import type { RunningServer } from '../../src/ends/server.js';
 import { endStatus, peerStatus } from '../status.js';
 
 const publicKey = new Uint8Array(32).fill(1);

@@ -15,7 +15,7 @@ import {
 import { keyText, newPresharedKey, newPrivateKey } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
 import { enrolBySsh, type SshTarget } from '../../src/keys/ssh.js';
-import { EnrolPace } from '../../src/secure/enrol-pace.js';
+import { EnrolPace } from '../../src/ends/enrol-pace.js';
 
 const publicKey = new Uint8Array(32).fill(1);
 const presharedKey = new Uint8Array(32).fill(2);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
 import { temporaryDirectory } from '../../lab/temporary.js';
-import { Hooks } from '../../src/hooks.js';
+import { Hooks } from '../../src/ends/hooks.js';
 import { SILENT } from '../../src/log.js';
 import { optionName } from '../../src/options/name.js';
 

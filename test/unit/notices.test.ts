@@ -5,7 +5,7 @@ import { Notices, noticesFor } from '../../src/cli/notices.js';
 import { parseOptions } from '../../src/cli/options.js';
 import type { EndReport } from '../../src/control/status.js';
 import { CryptcabError } from '../../src/error.js';
-import type { PeerUp } from '../../src/running.js';
+import type { PeerUp } from '../../src/ends/running.js';
 
 const KEY = 'A'.repeat(43);
 const ALICE: PeerUp = {

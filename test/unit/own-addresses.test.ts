@@ -1,6 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import { expect, test } from 'vitest';
-import { isPrivate, ownAddresses } from '../../src/secure/own-addresses.js';
+import { isPrivate, ownAddresses } from '../../src/ends/own-addresses.js';
 
 const at = (address: string, internal = false) => ({ address, internal }) as NetworkInterfaceInfo;
 const machine = {

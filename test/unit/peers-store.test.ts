@@ -19,7 +19,7 @@ import { keyText } from '../../src/keys/key-text.js';
 import { isName } from '../../src/keys/peers-file.js';
 import { PeersStore, peerOfFile } from '../../src/keys/peers-store.js';
 import type { Log } from '../../src/log.js';
-import { type KnownPeer, KnownPeers } from '../../src/secure/known-peers.js';
+import { type KnownPeer, KnownPeers } from '../../src/ends/peers/known-peers.js';
 import { randomness } from '../seed.js';
 
 const random = randomness();

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { TemporaryError } from '../../src/error.js';
 import type { Log } from '../../src/log.js';
 import { libraryText } from '../../src/options/name.js';
-import { type Ask, Resolver } from '../../src/resolve.js';
-import { keepTrying, type Pause } from '../../src/try-again.js';
+import { type Ask, Resolver } from '../../src/ends/resolve.js';
+import { keepTrying, type Pause } from '../../src/ends/try-again.js';
 import { quiet } from '../quiet.js';
 import { randomness } from '../seed.js';
 

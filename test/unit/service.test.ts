@@ -9,7 +9,7 @@ import { SdNotify, takeWanted } from '../../src/cli/sd-notify.js';
 import { ServiceStatus } from '../../src/cli/service-status.js';
 import { unitCommand, unitText } from '../../src/cli/unit.js';
 import { SILENT } from '../../src/log.js';
-import type { PeerUp } from '../../src/running.js';
+import type { PeerUp } from '../../src/ends/running.js';
 
 const directory = temporaryDirectory('service');
 const open: { close(): void }[] = [];

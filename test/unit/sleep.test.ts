@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { newPrivateKey } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
-import { type SleepClock, sleepClock } from '../../src/secure/sleep-clock.js';
+import { type SleepClock, sleepClock } from '../../src/ends/sleep-clock.js';
 import { batch, End, LEFT, RIGHT, settle } from '../secure-ends.js';
 import { randomness } from '../seed.js';
 

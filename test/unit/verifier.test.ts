@@ -5,8 +5,8 @@ import type { PeerLine } from '../../src/keys/peers-file.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
 import { SILENT } from '../../src/log.js';
 import type { Peer } from '../../src/protocol/secure/peer.js';
-import { readAnswer, Verifier } from '../../src/secure/verifier.js';
-import type { Outcome } from '../../src/shell.js';
+import { readAnswer, Verifier } from '../../src/ends/peers/verifier.js';
+import type { Outcome } from '../../src/ends/shell.js';
 import { randomness } from '../seed.js';
 
 const { bytes } = randomness();

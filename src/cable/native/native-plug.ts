@@ -1,6 +1,6 @@
 import { CryptcabError, messageOf } from '../../error.js';
 import { BackOff } from '../plug/back-off.js';
-import { deferred } from '../../running.js';
+import { deferred } from '../../ends/running.js';
 import type { Source } from './ports/opener.js';
 import type { VdePort } from './ports/vde.js';
 

@@ -1,0 +1,158 @@
+import type { Changed } from '../../control/message.js';
+import { CryptcabError, messageOf } from '../../error.js';
+import { keyText, parseKey } from '../../keys/key-text.js';
+import type { PeersStore } from '../../keys/peers-store.js';
+import { textKey } from '../../keys/read-key.js';
+import type { Log } from '../../log.js';
+import { optionName, optionWithValue } from '../../options/name.js';
+import type { Peer } from '../../protocol/secure/peer.js';
+import { peerText } from './peer-text.js';
+import type { SecureSide } from '../secure-side.js';
+
+/** The secure half of a server, as far as people change who its peers are. */
+export interface PeopleHost {
+  readonly side: SecureSide;
+  /** Where peers are listed; undefined where that is nowhere. */
+  readonly store: PeersStore | undefined;
+  /** Whether it keeps a peer over a restart that no list has: one that has enrolled, or joined. */
+  keeps(peer: Peer): boolean;
+  isListed(peer: Peer): boolean;
+  /** Reads again what lists peers. */
+  reload(): void;
+  /** Something about a peer is another than it was. */
+  changed(peer: Peer): void;
+  readonly log: Log;
+}
+
+/** Changes who may connect while a server runs, for people: in its list of peers as well, where that can be written. */
+export class People {
+  readonly #host: () => PeopleHost;
+  readonly #kickClassic: (address: string) => boolean;
+
+  /**
+   * @param host throws a CryptcabError where no secure clients are served
+   * @param kickClassic ends the session of a classic client; returns whether it was up
+   */
+  constructor(host: () => PeopleHost, kickClassic: (address: string) => boolean) {
+    this.#host = host;
+    this.#kickClassic = kickClassic;
+  }
+
+  /**
+   * Lets one more connect. Where the list cannot be written it may until the server ends.
+   * @param publicKey 44 characters
+   * @throws CryptcabError for what is no public key, our own, or there already
+   */
+  add(publicKey: string, name?: string, presharedKeyFile?: string): Changed {
+    const { side, store, reload, log } = this.#host();
+    const key = parseKey(publicKey);
+    if (key === undefined) throw new CryptcabError('this is no public key, 44 characters of base64');
+    const known = side.find(publicKey);
+    if (known !== undefined) throw new CryptcabError(`cannot add ${peerText(known)}: it may connect already`);
+    if (name !== undefined) this.#refuseName(name);
+    const presharedKey =
+      presharedKeyFile === undefined ? undefined : textKey(presharedKeyFile, 'genpsk', log);
+    let peer: Peer;
+    try {
+      peer = side.add({
+        publicKey: key,
+        ...(name !== undefined && { name }),
+        ...(presharedKey && { presharedKey }),
+      });
+    } catch (error) {
+      throw new CryptcabError(`cannot add this peer: ${messageOf(error)}`);
+    } finally {
+      presharedKey?.fill(0);
+    }
+    log.info({ peer: peerText(peer) }, 'added a peer');
+    if (store === undefined)
+      return {
+        peer: peerText(peer),
+        untilEnd: `this server has no list of peers: start it with ${optionWithValue('secure.peers')}`,
+      };
+    try {
+      store.add({ publicKey, name, presharedKeyFile });
+    } catch (error) {
+      return { peer: peerText(peer), untilEnd: messageOf(error) };
+    }
+    side.remove(peer); // what the list says holds from now on
+    reload();
+    return { peer: this.#text(publicKey), untilEnd: null };
+  }
+
+  /**
+   * Cuts a peer off for good.
+   * @throws CryptcabError where it is not there, or its line cannot be taken away: it would come back
+   */
+  remove(publicKey: string): Changed {
+    const host = this.#host();
+    const peer = this.#find(publicKey, 'remove');
+    const text = peerText(peer);
+    const { store } = host;
+    if (host.isListed(peer) && store !== undefined) {
+      try {
+        store.remove(keyText(peer.publicKey));
+      } catch (error) {
+        throw new CryptcabError(`${text} stays: ${messageOf(error)}`);
+      }
+      host.reload();
+    } else {
+      host.side.remove(peer);
+    }
+    host.changed(peer);
+    host.log.info({ peer: text }, 'removed a peer');
+    return { peer: text, untilEnd: null };
+  }
+
+  /** @throws CryptcabError where it is not there, another one is called so, or its line cannot be changed */
+  rename(publicKey: string, name: string): Changed {
+    const host = this.#host();
+    const peer = this.#find(publicKey, 'rename');
+    this.#refuseName(name);
+    const { store } = host;
+    if (host.isListed(peer) && store !== undefined) {
+      store.rename(keyText(peer.publicKey), name);
+      host.reload();
+    } else {
+      host.side.rename(peer, name);
+    }
+    host.changed(peer);
+    const lasts = host.isListed(peer) || host.keeps(peer);
+    const untilEnd = lasts ? null : `nothing of this peer is kept; see ${optionName('secure.state')}`;
+    return { peer: this.#text(publicKey), untilEnd };
+  }
+
+  /** Ends the session of a peer, which may connect again. @param peer its public key, or a classic client's address */
+  kick(peer: string): Changed {
+    if (parseKey(peer) === undefined) {
+      if (!this.#kickClassic(peer)) throw new CryptcabError('no such client is up');
+      return { peer, untilEnd: null };
+    }
+    const { side } = this.#host();
+    const found = this.#find(peer, 'kick');
+    if (!side.isUp(found)) throw new CryptcabError(`${peerText(found)} is not up`);
+    side.disconnect(found);
+    return { peer: peerText(found), untilEnd: null };
+  }
+
+  #find(publicKey: string, what: string): Peer {
+    if (parseKey(publicKey) === undefined)
+      throw new CryptcabError(
+        `cannot ${what} a classic client, which has no public key: kick it, and change the key that it has`,
+      );
+    const peer = this.#host().side.find(publicKey);
+    if (peer === undefined || peer.guest) throw new CryptcabError('there is no such peer');
+    return peer;
+  }
+
+  #text(publicKey: string): string {
+    const peer = this.#host().side.find(publicKey);
+    return peer === undefined ? publicKey.slice(0, 8) : peerText(peer);
+  }
+
+  #refuseName(name: string): void {
+    for (const { peer } of this.#host().side.peers())
+      if (peer.name === name)
+        throw new CryptcabError(`${peerText(peer)} is called ${name}: choose another name`);
+  }
+}

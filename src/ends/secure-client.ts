@@ -1,0 +1,397 @@
+import { deviceOf, type Link } from '../cable/cable.js';
+import { Captures } from './capture/captures.js';
+import { CryptcabError, messageOf, TemporaryError } from '../error.js';
+import type { Io } from '../cable/io-path.js';
+import { keyText } from '../keys/key-text.js';
+import { type Log, SeldomLog } from '../log.js';
+import { openCable } from '../cable/open-cable.js';
+import { openCore } from '../core/open-core.js';
+import { optionName } from '../options/name.js';
+import { Passages } from './passages.js';
+import { firstAttempt, type Patience } from '../cable/patience.js';
+import type { OpenPlug, PeerIdentity } from '../cable/plug/plug.js';
+import { type Remote, remoteText } from '../protocol/remote.js';
+import type { Peer } from '../protocol/secure/peer.js';
+import type { SecureOptions } from '../protocol/secure/terms.js';
+import { Attendance } from './report/attendance.js';
+import { endReport, type PeerFacts } from './report/report.js';
+import { Resolver } from './resolve.js';
+import { deferred, type RunningClient, type Watcher } from './running.js';
+import { keepTrying } from './try-again.js';
+import { nobodyListens } from '../cable/udp/knock.js';
+import { ownUdp } from '../cable/udp/own.js';
+import type { OpenUdp } from '../cable/udp/udp.js';
+import { noteRefusal, warnOfLength, warnOfLoop, warnOfNobody, warnOfPort } from './warnings.js';
+import type { WireTap } from '../cable/wire-tap.js';
+import { EnrolPace } from './enrol-pace.js';
+import { ownClock } from './hints.js';
+import { identityOf, peerText } from './peers/peer-text.js';
+import { SecureSide } from './secure-side.js';
+
+/** Of a cable that keeps itself alive: how often something is said. A NAT forgets UDP after 30 s at the earliest. */
+const KEEPALIVE_INTERVAL = 25_000;
+
+/** What a client needs to connect. */
+export interface SecureKeys {
+  /** Of this end, 32 bytes; wiped when the machine has a copy. */
+  readonly privateKey: Uint8Array;
+  /** 32 bytes; wiped likewise. */
+  readonly presharedKey?: Uint8Array;
+  /** 32 bytes. */
+  readonly serverPublicKey: Uint8Array;
+  /** The server's UDP port, where enrolment tells it. */
+  readonly serverPort?: number;
+}
+
+/**
+ * Gets keys that the server knows: at the start, and again when the server does not answer.
+ * @throws CryptcabError when that cannot be done
+ */
+export type Enrol = (signal: AbortSignal) => Promise<SecureKeys>;
+
+export interface SecureClientConfiguration {
+  /** Local UDP port; 0 for any. */
+  readonly port: number;
+  /** Our only address; all of this machine's when undefined. */
+  readonly bind?: string | undefined;
+  /** Name or address of the server, and its UDP port. */
+  readonly server: { readonly host: string; readonly port: number };
+  /** Whether datagrams go to that very port, whatever port enrolment tells: it is forwarded to the server's. */
+  readonly portForwarded?: boolean;
+  /** Keys that both ends have, or the way to get some. */
+  readonly keys: SecureKeys | Enrol;
+  readonly keepalive: boolean;
+  /** `network` unless told. */
+  readonly patience?: Patience;
+  /** Largest UDP payload to be sent, bytes. */
+  readonly path: number;
+  /** Told the keys of each handshake; nobody unless told. */
+  readonly keyLog?: SecureOptions['keyLog'];
+  readonly plug: OpenPlug;
+  readonly log: Log;
+  readonly watcher?: Watcher | undefined;
+  readonly tap?: WireTap;
+  readonly io?: Io;
+  readonly openUdp?: OpenUdp;
+}
+
+/**
+ * Starts a client of the secure cable: one cable to one server. There is no way from here to the classic protocol.
+ * @throws CryptcabError when the port cannot be had, or keys that are none
+ */
+export async function startSecureClient(configuration: SecureClientConfiguration): Promise<RunningClient> {
+  const { log, server, keys, patience = 'network' } = configuration;
+  const core = await openCore();
+  const pace = new EnrolPace();
+  const seldom = new SeldomLog();
+  const ended = deferred();
+  const up = deferred();
+  const ready = deferred();
+  /** What the first attempt to plug in waits for. */
+  let waitsFor: string | undefined;
+  const passages = new Passages();
+  const attendance = new Attendance(configuration.watcher, () => side?.counts() ?? [], true);
+  const abort = new AbortController();
+  let side: SecureSide | undefined;
+  let peer: Peer | undefined;
+  let enrolling: Promise<void> | undefined;
+  let knocking: Promise<void> | undefined;
+  /** Why the last enrolment failed, while it is tried again. */
+  let trouble: string | undefined;
+  /** Ends the enrolment that is under way. */
+  let noMore = new AbortController();
+  /** Before that, a plug that fails ends the client, which says so itself. */
+  let pluggedIn = false;
+  let wasUp = false;
+  const who = server.host;
+
+  const cable = await openCable({
+    core,
+    io: configuration.io,
+    plug: configuration.plug,
+    openUdp: configuration.openUdp,
+    port: configuration.port,
+    bind: configuration.bind,
+    tap: configuration.tap,
+    events: {
+      control: (datagram, from) => side?.receive(datagram, from),
+      heard() {},
+      sent() {},
+      large() {},
+      worn() {},
+      tooLong: (link, frameMax) => warnOfLength(log, textOf(link), frameMax, false),
+      refused(link, why, times) {
+        if (why === 'no key') return; // not up: frames from the switch have nowhere to go yet
+        if (why === 'own datagram') {
+          const loop = (all: number) => warnOfLoop(log, named(), link.remote, all);
+          return seldom.note(performance.now(), why, loop, times);
+        }
+        seldom.note(performance.now(), why, (all) => log.info({ times: all }, `dropped: ${why}`), times);
+      },
+      plugLost(link, why) {
+        if (pluggedIn) unplugged(link, why);
+      },
+      plugged(link) {
+        attendance.plug = { open: true, trouble: undefined };
+        passages.plugged(link, () => {
+          log.info({ port: link.port }, 'plugged into the switch again');
+          attendance.plugged(whom());
+        });
+      },
+      unreachable() {},
+      sendFailed(why, times, lasts) {
+        noteRefusal(log, seldom, why, times, lasts);
+        if (lasts && !wasUp && patience === 'nothing')
+          ended.reject(new TemporaryError(`cannot send to ${who}: ${why}`));
+      },
+      failed: (error) => ended.reject(error),
+    },
+  });
+  log.info({ io: cable.io }, 'how frames and datagrams are moved');
+  attendance.begin();
+
+  const captures = new Captures({
+    cable,
+    links: () => side?.links() ?? [],
+    who: whom,
+    away: () => [whom()],
+  });
+
+  function unplugged(link: Link, why: string): void {
+    const had = passages.lost(link, () => attendance.unplugged(whom(), why));
+    warnOfPort(log, seldom, had, why);
+  }
+
+  function textOf(link: Link): string {
+    return remoteText(link.remote);
+  }
+
+  function named(): string {
+    return peer === undefined ? who : peerText(peer);
+  }
+
+  function whom(): PeerIdentity {
+    return peer === undefined ? { peer: who } : identityOf(peer);
+  }
+
+  /** Calls the server with these keys. */
+  function call({ privateKey, presharedKey, serverPublicKey, serverPort = server.port }: SecureKeys): void {
+    const port = configuration.portForwarded ? server.port : serverPort;
+    const mine = new SecureSide({
+      cable,
+      privateKey,
+      path: configuration.path,
+      keyLog: configuration.keyLog,
+      log,
+      seldom,
+      handlers: {
+        up(to) {
+          pace.answered();
+          noMore.abort(); // the keys that were there hold
+          const link = mine.linkOf(to);
+          if (link === undefined) return;
+          passages.agreed(link, () => {
+            log.info({ server: who, peer: peerText(to), port: link.port }, 'the cable is up');
+            const address = remoteText(to.endpoint as Remote);
+            const seen = { ...identityOf(to), address, cipher: 'secure', ...deviceOf(link) } as const;
+            attendance.up(seen, () => cable.counts(link));
+            wasUp = true;
+            up.resolve();
+          });
+        },
+        down(to, why) {
+          const link = mine.linkOf(to);
+          const hadPassed = link !== undefined && passages.over(link);
+          if (why !== 'expired' && why !== 'goodbye') {
+            if (hadPassed) attendance.interrupted(identityOf(to), why); // replaced by another, or at the end
+            return;
+          }
+          const said =
+            why === 'expired' ? 'nothing has come from the server for long' : 'the server said goodbye';
+          log.info({ server: who, peer: peerText(to) }, `the cable is down: ${said}; calling it again`);
+          if (hadPassed) attendance.down(identityOf(to), why);
+          mine.wanted(to);
+        },
+        keyed() {
+          attendance.handshakes++;
+        },
+        left: (to, counts) => attendance.gone(identityOf(to), counts),
+        stranger: (publicKey, from) => {
+          const key = keyText(publicKey);
+          log.warn(
+            { peer: remoteText(from), publicKey: key },
+            `somebody calls with another public key than the server's: if this is the server, give ${optionName('secure.serverPublicKey')} ${key}`,
+          );
+        },
+        noAnswer() {
+          knocking ??= sayWhy(mine, port).finally(() => {
+            knocking = undefined;
+          });
+          if (typeof keys === 'function' && pace.due(performance.now())) enrol(keys);
+        },
+        unanswered: (to) => mine.wanted(to),
+        noWay: (_to, error) => ended.reject(error),
+      },
+    });
+    privateKey.fill(0);
+    side = mine;
+    let called: Peer;
+    try {
+      const options = { publicKey: serverPublicKey, ...(presharedKey && { presharedKey }) };
+      called = mine.add(options, { host: who, port });
+    } catch (error) {
+      throw new CryptcabError(
+        `the server's public key (${optionName('secure.serverPublicKey')}) is none to use: ${messageOf(error)}`,
+      );
+    } finally {
+      presharedKey?.fill(0);
+    }
+    peer = called;
+    firstAttempt(mine.plug(called, configuration.plug), patience).then(
+      (waits) => {
+        const link = mine.linkOf(called);
+        if (waits !== undefined && !pluggedIn && link !== undefined) unplugged(link, waits);
+        pluggedIn = true;
+        waitsFor = waits;
+        ready.resolve();
+      },
+      (error: Error) => {
+        if (pluggedIn) return;
+        ready.reject(error);
+        ended.reject(error);
+      },
+    );
+  }
+
+  /** Says why there is no answer, as far as that can be found out. */
+  async function sayWhy(mine: SecureSide, port: number): Promise<void> {
+    await undefined; // the next initiation is sent first: an older one after it would be a replay from a clock set back
+    const { initiation } = mine;
+    const open = configuration.openUdp ?? ownUdp();
+    const asked = initiation && nobodyListens(open, initiation.to, initiation.datagram, abort.signal);
+    const nobody = await asked?.catch(() => false);
+    if (abort.signal.aborted) return;
+    if (initiation && nobody) {
+      warnOfNobody(log, seldom, remoteText(initiation.to));
+      return;
+    }
+    seldom.note(performance.now(), 'unanswered', () =>
+      log.warn({ publicKey: keyText(mine.publicKey) }, noAnswer(port)),
+    );
+  }
+
+  function noAnswer(port: number): string {
+    const enrolled = typeof keys === 'function';
+    const missing = enrolled
+      ? ''
+      : `, that its peers file has the public key of this end, that ${optionName('secure.serverPublicKey')} is its own, and that both have the same psk= or none`;
+    return `no secure answer from ${who}:${port}, trying on: see that a server with ${optionName('secure')} runs there, and that UDP port ${port} is open on the way${missing}${enrolled ? '' : ownClock(Date.now())}`;
+  }
+
+  /** Gets new keys, and calls the server with them. */
+  function enrol(get: Enrol): void {
+    if (enrolling !== undefined) return;
+    noMore = new AbortController();
+    const signal = AbortSignal.any([abort.signal, noMore.signal]);
+    enrolling = (async () => {
+      try {
+        // While an enrolment is tried again, the keys that are there are tried on.
+        const once = patience === 'nothing' && side === undefined;
+        const attempt = once
+          ? get(signal)
+          : keepTrying(() => get(signal), {
+              signal,
+              random: Math.random,
+              failed: ({ marked: message }) => {
+                trouble = message;
+                const say = () => log.warn({}, `${message}; trying again`);
+                seldom.note(performance.now(), message, say);
+              },
+              goesOn: () => log.warn({}, `enrolled at ${who}: going on`),
+            });
+        const got = await attempt.catch((error: Error) => {
+          if (side === undefined) throw error;
+          if (!signal.aborted) seldom.note(performance.now(), 'enrol', () => log.warn({}, messageOf(error)));
+        });
+        trouble = undefined;
+        if (got === undefined) return; // the old keys are tried on
+        for (const [why, times] of side?.refused ?? []) attendance.refuse(why, Number(times));
+        await side?.close();
+        if (!abort.signal.aborted) call(got);
+      } catch (error) {
+        if (!abort.signal.aborted) ended.reject(error as Error);
+      } finally {
+        pace.begun(performance.now());
+        enrolling = undefined;
+      }
+    })();
+  }
+
+  async function close(): Promise<void> {
+    abort.abort();
+    attendance.close();
+    clearInterval(keepalive);
+    captures.close();
+    await Promise.all([enrolling, knocking]);
+    await side?.close();
+    await cable.close();
+    await configuration.plug.close?.();
+    ended.resolve();
+  }
+
+  /** Of a client that is still enrolling. */
+  const unknownServer = (): PeerFacts => ({
+    identity: whom(),
+    cable: 'secure',
+    address: undefined,
+    quiet: undefined,
+    link: undefined,
+    counts: undefined,
+  });
+  const whyNot = () => trouble ?? (peer && side?.trouble(peer));
+  const told = ready.promise.then(() => waitsFor);
+  told.catch(() => {}); // `ended` says it as well
+  const keepalive = configuration.keepalive
+    ? setInterval(() => peer && side?.keepalive(peer), KEEPALIVE_INTERVAL)
+    : undefined;
+  if (typeof keys === 'function') {
+    enrol(keys);
+  } else {
+    try {
+      if (patience === 'nothing') await new Resolver(who, cable.local.address, log).look(abort.signal);
+      call(keys);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  return {
+    local: cable.local,
+    io: cable.io,
+    ready: told,
+    up: up.promise,
+    trouble: whyNot,
+    ended: ended.promise,
+    statistics: () => side?.statistics() ?? [],
+    refusals: () => side?.refused ?? new Map(),
+    captures,
+    report: () =>
+      endReport({
+        ...{ role: 'client', mode: 'secure', cable, attendance, seldom, server },
+        locator: configuration.plug.locator,
+        path: configuration.path,
+        publicKey: side?.publicKey,
+        refused: side?.refused,
+        ...side?.strangers,
+        trouble: whyNot(),
+        peers: side === undefined ? [unknownServer()] : [...side.facts()],
+      }),
+    async ping(publicKey) {
+      if (side === undefined || peer === undefined || keyText(peer.publicKey) !== publicKey)
+        throw new CryptcabError('there is no such peer');
+      return side.ping(peer);
+    },
+    close,
+  };
+}

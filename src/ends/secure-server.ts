@@ -1,0 +1,453 @@
+import { blake2s } from '@noble/hashes/blake2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import { type Cable, deviceOf, type Link } from '../cable/cable.js';
+import type { By } from '../control/message.js';
+import type { Origin } from '../control/status.js';
+import { CryptcabError, messageOf } from '../error.js';
+import { drawSecret } from '../keys/draw.js';
+import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
+import { keyText } from '../keys/key-text.js';
+import { PeersStore } from '../keys/peers-store.js';
+import type { Log, SeldomLog } from '../log.js';
+import { optionName, optionWithValue } from '../options/name.js';
+import type { Passages } from './passages.js';
+import { governed, type OpenPlug, type PeerIdentity } from '../cable/plug/plug.js';
+import { keptBy, unkept } from '../network/kept.js';
+import type { PolicyFields } from '../network/policy.js';
+import type { Remote } from '../protocol/remote.js';
+import { remoteText } from '../protocol/remote.js';
+import type { Peer } from '../protocol/secure/peer.js';
+import type { SecureDown, SecureGone, SecureOptions } from '../protocol/secure/terms.js';
+import type { Attendance } from './report/attendance.js';
+import type { PeerFacts } from './report/report.js';
+import type { PeerStatistics } from './running.js';
+import { Guests } from './peers/guests.js';
+import { ownClock } from './hints.js';
+import { type KnownPeer, KnownPeers } from './peers/known-peers.js';
+import { ownAddresses } from './own-addresses.js';
+import { PeerPolicies } from './peers/peer-policies.js';
+import { identityOf, peerText } from './peers/peer-text.js';
+import type { PeopleHost } from './peers/people.js';
+import { Roster } from './peers/roster.js';
+import { SecureSide } from './secure-side.js';
+import { ServerState } from './peers/server-state.js';
+import { verifierHost } from './peers/verified.js';
+import { type AskPeer, VERIFY_RATE, Verifier } from './peers/verifier.js';
+
+export interface SecureServerConfiguration {
+  /** 32 bytes. */
+  readonly privateKey: Uint8Array;
+  /** Who may connect besides those who enrol. */
+  readonly peers?: readonly Omit<KnownPeer, 'where'>[];
+  /** More of them, in a file that is read again when it changes. */
+  readonly peersFile?: string;
+  /** Enrolled peers at a time, at most; 1024 unless told. */
+  readonly enrolledMax?: number | undefined;
+  /** For how many days an enrolled peer may be silent; 30 unless told. */
+  readonly forgetAfter?: number | undefined;
+  /** A directory of this server's own, where it keeps what it knows of its peers over a restart. */
+  readonly state?: string | undefined;
+  /** Largest UDP payload to be sent, bytes. */
+  readonly path: number;
+  /** Told the keys of each handshake; nobody unless told. */
+  readonly keyLog?: SecureOptions['keyLog'];
+  /** Asked whether a key may connect that is not known here. */
+  readonly verify?: AskPeer | undefined;
+  /** What a peer may do on the network, where its line says nothing else. */
+  readonly peerDefaults?: PolicyFields | undefined;
+}
+
+/** What the server has that its secure half is of. */
+export interface SecureServerHost {
+  readonly cable: Cable;
+  /** Makes a switch port for each peer. */
+  readonly plug: OpenPlug;
+  readonly passages: Passages;
+  readonly log: Log;
+  readonly seldom: SeldomLog;
+  readonly attendance: Attendance;
+}
+
+/** What the log says of a peer that is not up any more. */
+const DOWN: Readonly<Record<SecureDown, string>> = {
+  expired: 'peer is gone: nothing has come from it for long',
+  goodbye: 'peer is gone: it said goodbye',
+  removed: 'peer is cut off',
+  disconnected: 'peer is cut off',
+};
+
+/** And of one that has enrolled and was removed. */
+const GONE: Readonly<Record<SecureGone, string>> = {
+  silent: 'it was silent for long',
+  'no room': 'it was away, and another one took its place',
+  goodbye: 'it has ended, and its keys with it',
+};
+
+const DAY_MS = 86_400_000;
+
+interface Listed {
+  readonly peer: Peer;
+  /** Its line's content, to see whether it has changed. */
+  readonly content: string;
+  readonly where: string;
+  /** What it says of the network, which changes while the peer is up. */
+  readonly policy: PolicyFields;
+}
+
+/** All but the name. Of the preshared key a digest: it is not kept. */
+function contentOf({ presharedKey = new Uint8Array(), endpoint }: KnownPeer): string {
+  return JSON.stringify([bytesToHex(blake2s(presharedKey)), endpoint]);
+}
+
+/** The secure half of a server: a switch port for each peer of the peers file that is up. */
+export class SecureServer {
+  readonly #side: SecureSide;
+  readonly #known: KnownPeers | undefined;
+  readonly #listed = new Map<string, Listed>();
+  /** Of those that have enrolled. */
+  readonly #origins = new WeakMap<Peer, Origin>();
+  readonly #cable: Cable;
+  readonly #configuration: Pick<SecureServerConfiguration, 'peersFile' | 'state'>;
+  readonly #log: Log;
+  readonly #guests: Guests | undefined;
+  readonly #plug: OpenPlug;
+  readonly #policies: PeerPolicies;
+  /** What those ask of the network who are in no file. */
+  readonly #asked: { readonly who: string; readonly fields: PolicyFields }[] = [];
+  /** Before that, a line that cannot be kept is told by wishes(). */
+  #started = false;
+  #roster: Roster | undefined;
+  #verifier: Verifier | undefined;
+
+  /**
+   * @throws CryptcabError when the peers file cannot be read
+   * @throws RangeError for one of `peers` that is none, our own, or there twice
+   */
+  constructor(
+    configuration: SecureServerConfiguration,
+    { cable, plug, passages, log, seldom, attendance }: SecureServerHost,
+  ) {
+    this.#log = log;
+    this.#cable = cable;
+    this.#plug = plug;
+    const { peersFile, state } = configuration;
+    this.#configuration = { ...(peersFile !== undefined && { peersFile }), state };
+    const policies = new PeerPolicies(configuration.peerDefaults ?? {}, plug.network, log);
+    this.#policies = policies;
+    const side = new SecureSide({
+      cable,
+      privateKey: configuration.privateKey,
+      path: configuration.path,
+      keyLog: configuration.keyLog,
+      enrolledMax: configuration.enrolledMax,
+      forgetAfter: configuration.forgetAfter && configuration.forgetAfter * DAY_MS,
+      strangers: configuration.verify && VERIFY_RATE,
+      log,
+      seldom,
+      handlers: {
+        up: (peer) => {
+          if (peer.guest) return; // it gets no port
+          this.#roster?.heard(peer);
+          side.plug(peer, plug.network === undefined ? plug : governed(plug, () => policies.of(peer)));
+          const link = side.linkOf(peer);
+          if (link === undefined) return;
+          passages.agreed(link, () => {
+            const address = remoteText(peer.endpoint as Remote);
+            log.info({ peer: peerText(peer), address, port: link.port }, 'peer is up, secure');
+            const up = { ...identityOf(peer), address, cipher: 'secure', ...deviceOf(link) } as const;
+            attendance.up(up, () => cable.counts(link));
+          });
+        },
+        down: (peer, why) => {
+          if (peer.guest) return;
+          if (why === 'removed') this.#roster?.forget(peer);
+          else this.#roster?.heard(peer);
+          const link = side.linkOf(peer);
+          const wasUp = link !== undefined && passages.over(link);
+          if (link !== undefined) passages.pulled(link);
+          side.pull(peer);
+          log.info({ peer: peerText(peer) }, DOWN[why]);
+          if (wasUp) attendance.down(identityOf(peer), why);
+          attendance.pulled(identityOf(peer));
+        },
+        keyed() {
+          attendance.handshakes++;
+        },
+        left: (peer, counts) => {
+          if (!peer.guest) attendance.gone(identityOf(peer), counts);
+        },
+        stranger: (publicKey, from) => {
+          const key = keyText(publicKey);
+          if (this.#verifier !== undefined) return this.#verifier.stranger(key, remoteText(from));
+          const where =
+            configuration.peersFile === undefined
+              ? `a file for ${optionName('secure.peers')}`
+              : 'the peers file';
+          log.warn(
+            { peer: remoteText(from), publicKey: key },
+            `somebody calls whose public key is not known here: to let them in, add this line to ${where}: ${key}`,
+          );
+        },
+        noWay: (peer, { marked }) => log.warn({ peer: peerText(peer) }, marked),
+        noAnswer(peer) {
+          const at = remoteText(peer.endpoint as Remote);
+          const text = `no secure answer from ${peerText(peer)} at ${at}, trying on: see that it runs with ${optionName('secure')}, that it has this end's public key, and the same preshared key or none${ownClock(Date.now())}`;
+          const say = () => log.info({ publicKey: keyText(side.publicKey) }, text);
+          seldom.note(performance.now(), `unanswered ${keyText(peer.publicKey)}`, say);
+        },
+        moved: (peer) => {
+          if (!peer.guest) this.#roster?.heard(peer);
+        },
+        enrol: (guest, introduction) => this.#guests?.asked(guest, introduction),
+        gone: (peer, why) => {
+          this.#roster?.forget(peer);
+          log.info({ peer: peerText(peer) }, `forgot an enrolled peer: ${GONE[why]}`);
+        },
+      },
+    });
+    this.#side = side;
+    try {
+      const { peers = [], peersFile } = configuration;
+      for (const { endpoint, policy = {}, ...options } of peers) {
+        const peer = side.add(options, endpoint);
+        policies.set(peer, policy);
+        this.#asked.push({ who: `the peer ${peerText(peer)}`, fields: policy });
+      }
+      this.#known =
+        peersFile === undefined ? undefined : new KnownPeers(peersFile, log, (peers) => this.#apply(peers));
+    } catch (error) {
+      side.close();
+      throw error;
+    }
+    if (configuration.state !== undefined) {
+      const { state: directory, privateKey } = configuration;
+      const { publicKey } = side;
+      const roster = new Roster(
+        new ServerState({ directory, privateKey, publicKey, random: drawSecret, log }),
+        side,
+        this.#origins,
+      );
+      const guests = new Guests(side, roster, log, seldom);
+      guests.restore(roster.restore());
+      roster.invites = () => guests.kept;
+      this.#roster = roster;
+      this.#guests = guests;
+    }
+    if (configuration.verify !== undefined)
+      this.#verifier = new Verifier(configuration.verify, verifierHost(side, policies, plug, log), log);
+    log.info({ publicKey: keyText(side.publicKey) }, 'secure peers connect to this public key');
+  }
+
+  get side(): SecureSide {
+    return this.#side;
+  }
+
+  /** What each peer that is up has carried. */
+  statistics(): PeerStatistics[] {
+    return this.#side.statistics().map((one) => {
+      const peer = this.#side.find(one.publicKey as string);
+      return peer === undefined
+        ? one
+        : { ...one, ...keptBy(this.#plug.network, one.port, this.#policies.of(peer)) };
+    });
+  }
+
+  /** What is asked of the network; later a line that cannot be kept is skipped. */
+  wishes(): { readonly who: string; readonly fields: PolicyFields }[] {
+    this.#started = true;
+    const ofLines = [...this.#listed.values()].map(({ where, policy }) => ({ who: where, fields: policy }));
+    return [...this.#asked, ...ofLines];
+  }
+
+  /** A link's peer. */
+  identityOf(link: Link): PeerIdentity | undefined {
+    const peer = this.#side.peerOf(link);
+    return peer && identityOf(peer);
+  }
+
+  /** What is known of each peer. */
+  facts(): PeerFacts[] {
+    return [...this.#side.facts()].map(({ of: peer, ...facts }) => ({
+      ...facts,
+      origin: this.#origin(peer),
+      ...keptBy(this.#plug.network, facts.link?.port, this.#policies.of(peer)),
+    }));
+  }
+
+  #origin(peer: Peer): Origin {
+    const unknown = { user: null, address: null, at: null };
+    const known = this.#origins.get(peer);
+    if (known !== undefined) return known;
+    if (peer.enrolled) return { how: 'ssh', ...unknown };
+    const listed = this.#listed.get(keyText(peer.publicKey))?.peer === peer;
+    return { how: listed ? 'file' : 'program', ...unknown };
+  }
+
+  /** Who may connect and is not up, and where each was last. */
+  away(): (PeerIdentity & { readonly address: string | undefined })[] {
+    return [...this.#side.peers()]
+      .filter(({ up }) => !up)
+      .map(({ peer }) => ({ ...identityOf(peer), address: peer.endpoint && remoteText(peer.endpoint) }));
+  }
+
+  /** Reads the peers file again. */
+  reload(): void {
+    this.#known?.reload();
+  }
+
+  /**
+   * Lets somebody connect who has shown by other means that they may, until they have been silent for long.
+   * @param presharedKey 32 bytes
+   * @throws CryptcabError for what is no public key, our own, or there already, and where as many have enrolled as may and
+   * all are up
+   */
+  enrol(publicKey: Uint8Array, presharedKey: Uint8Array, name?: string, by: By = {}): Enrolled {
+    try {
+      const named = name !== undefined && { name };
+      const peer = this.#side.add({ publicKey, presharedKey, ...named, enrolled: true });
+      const { user = null, address = null } = by;
+      this.#origins.set(peer, { how: 'ssh', user, address, at: new Date().toISOString() });
+      this.#roster?.enrolled(peer, presharedKey);
+      this.#log.info({ peer: peerText(peer), ...by }, 'enrolled a peer');
+    } catch (error) {
+      throw new CryptcabError(`cannot enrol: ${messageOf(error)}`);
+    }
+    return { publicKey: this.#side.publicKey, port: this.#cable.local.port };
+  }
+
+  /**
+   * Makes an invite: who has its line may join.
+   * @throws CryptcabError where a peer has its name, or there are too many, and where it cannot be kept over a restart
+   */
+  invite(request: InviteRequest): Invited {
+    const { address, port } = this.#cable.local;
+    return {
+      until: this.#inviting().invite(request) / 1_000,
+      addresses: ownAddresses(address),
+      ...{ publicKey: this.#side.publicKey, port },
+    };
+  }
+
+  /** Takes back the open invites of a name. @returns how many they were */
+  cancelInvites(name: string): number {
+    return this.#inviting().cancel(name);
+  }
+
+  #inviting(): Guests {
+    if (this.#guests !== undefined) return this.#guests;
+    throw new CryptcabError(
+      `this server keeps nothing over a restart, so whoever joined would be forgotten: start it with ${optionWithValue('secure.state')}`,
+    );
+  }
+
+  /**
+   * Lets one more peer connect; where its endpoint is known it is called.
+   * @returns what it is called from now on
+   * @throws CryptcabError for what is no public key, our own, or there already
+   */
+  add({ endpoint, policy = {}, ...options }: Omit<KnownPeer, 'where'>): PeerIdentity {
+    try {
+      const why = unkept(this.#plug, policy);
+      if (why !== undefined) throw new RangeError(why);
+      const peer = this.#side.add(options, endpoint);
+      this.#policies.set(peer, policy);
+      return identityOf(peer);
+    } catch (error) {
+      throw new CryptcabError(`cannot add a peer: ${messageOf(error)}`);
+    }
+  }
+
+  /**
+   * Cuts a peer off for good.
+   * @param publicKey 44 characters
+   * @returns whether it was there
+   * @throws CryptcabError where the peers file has it, which would let it in again
+   */
+  remove(publicKey: string): boolean {
+    const peer = this.#side.find(publicKey);
+    if (peer === undefined || peer.guest) return false;
+    const listed = this.#listed.get(publicKey);
+    if (listed !== undefined)
+      throw new CryptcabError(`cannot remove ${peerText(peer)}: it is in the peers file; remove its line`);
+    this.#side.remove(peer);
+    this.#roster?.forget(peer); // it may not have been up
+    return true;
+  }
+
+  /** Ends the session of a peer, which may connect again. @returns whether it was up */
+  disconnect(publicKey: string): boolean {
+    const peer = this.#side.find(publicKey);
+    if (peer === undefined || !this.#side.isUp(peer)) return false;
+    this.#side.disconnect(peer);
+    return true;
+  }
+
+  /** What people change while it runs. */
+  get people(): PeopleHost {
+    const { peersFile, state } = this.#configuration;
+    return {
+      side: this.#side,
+      store: peersFile === undefined ? undefined : new PeersStore(peersFile),
+      keeps: (peer) => state !== undefined && (peer.enrolled || this.#origins.get(peer)?.how === 'invite'),
+      isListed: (peer) => this.#listed.get(keyText(peer.publicKey))?.peer === peer,
+      reload: () => this.reload(),
+      changed: (peer) => this.#roster?.changed(peer, this.#side.find(keyText(peer.publicKey)) === undefined),
+      log: this.#log,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#known?.close();
+    this.#verifier?.close();
+    this.#roster?.close();
+    this.#roster = undefined;
+    await this.#side.close();
+  }
+
+  /** Cuts off who is not there any more, or not as before, and lets in who is new. */
+  #apply(peers: ReadonlyMap<string, KnownPeer>): void {
+    for (const [id, { peer, content }] of this.#listed) {
+      const now = peers.get(id);
+      if (now !== undefined && contentOf(now) === content) {
+        if ((now.name ?? '') !== peer.name) this.#side.rename(peer, now.name ?? '');
+        this.#govern(id, now);
+        continue;
+      }
+      this.#listed.delete(id);
+      this.#side.remove(peer);
+    }
+    for (const [id, known] of peers) {
+      if (!this.#listed.has(id)) this.#add(id, known);
+      known.presharedKey?.fill(0); // the machine has a copy
+    }
+  }
+
+  /** A line may say something else of the network than before. */
+  #govern(id: string, { where, at, policy = {} }: KnownPeer): void {
+    const listed = this.#listed.get(id) as Listed;
+    if (JSON.stringify(policy) === JSON.stringify(listed.policy)) return;
+    const why = unkept(this.#plug, policy);
+    if (why !== undefined) {
+      this.#log.warn({ ...at }, `keeps to what ${where} said before: ${why}`);
+      return;
+    }
+    this.#listed.set(id, { ...listed, where, policy });
+    const { peer } = listed;
+    const port = this.#side.linkOf(peer)?.port;
+    this.#policies.change(peer, policy, port, () => this.#side.disconnect(peer));
+  }
+
+  #add(id: string, known: KnownPeer): void {
+    const { endpoint, where, at, policy = {}, ...options } = known;
+    const content = contentOf(known);
+    try {
+      const why = this.#started ? unkept(this.#plug, policy) : undefined;
+      if (why !== undefined) throw new RangeError(why);
+      const peer = this.#side.add(options, endpoint);
+      this.#policies.set(peer, policy);
+      this.#listed.set(id, { peer, content, where, policy });
+    } catch (error) {
+      this.#log.warn({ ...at }, `skipped ${where}: ${messageOf(error)}`);
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import type { Keying } from '../core/terms.js';
+import type { Log, SeldomLog } from '../log.js';
+import { optionName, optionWithValue } from '../options/name.js';
+import type { Remote } from '../protocol/remote.js';
+
+/** Said once per session, at its start (classic.md §5.2): people should know what this cable does not give. */
+export function warnOfWeakness(log: Log, peer: string, suite: Keying['suite']): void {
+  log.warn(
+    { peer },
+    suite === 'plain'
+      ? `not encrypted (${optionName('plain')}): everybody on the way can read and change the frames; for controlled networks only`
+      : 'the classic protocol hides frames from a casual eye only: no forward secrecy, no proof of who sent them (see SECURITY.md)',
+  );
+}
+
+/** Said once, by a server that serves both: who is let in by the weaker of two doors is in. */
+export function warnOfBoth(log: Log): void {
+  log.warn(
+    {},
+    `classic clients are served, too: their frames reach the same switch with none of what the secure cable gives (see SECURITY.md); ${optionName('classic', 'classic: false')} shuts them out`,
+  );
+}
+
+/** Said when the system refused to send: as a fault only where that lasts. */
+export function noteRefusal(log: Log, seldom: SeldomLog, why: string, times: number, lasts: boolean): void {
+  const say = (all: number) =>
+    lasts
+      ? log.warn({ times: all }, `cannot send: ${why}`)
+      : log.info({ times: all }, `lost datagrams that the system refused to send: ${why}`);
+  seldom.note(performance.now(), `send ${why} ${lasts}`, say, times);
+}
+
+/** Said when the network says that the server's port is closed. */
+export function warnOfNobody(log: Log, seldom: SeldomLog, where: string): void {
+  seldom.note(performance.now(), `nobody ${where}`, (times) =>
+    log.warn(
+      { times },
+      `nobody listens at ${where}, trying on: start the server there, or name the port that it has with ${optionWithValue('host', 'port')}`,
+    ),
+  );
+}
+
+/** Ethernet header: what a frame has besides the MTU. */
+const HEADER_BYTES = 14;
+
+/** Said once per session, when a frame from the switch was too long to be carried (§6). */
+export function warnOfLength(log: Log, peer: string, frameMax: number, cut: boolean): void {
+  const why = cut ? 'the C program there would cut them' : 'no cable carries them';
+  log.warn(
+    { peer },
+    `dropped a frame of more than ${frameMax} bytes, ${why}: set the MTU of what is behind the switch to ${frameMax - HEADER_BYTES} at most`,
+  );
+}
+
+/**
+ * A port of the switch was lost, or there is none yet.
+ * @param had whether there was one
+ * @param peer whose it is, at a server
+ */
+export function warnOfPort(log: Log, seldom: SeldomLog, had: boolean, why: string, peer?: string): void {
+  const what = had ? 'lost the switch' : 'no port of the switch yet';
+  const fields = peer === undefined ? {} : { peer };
+  seldom.note(performance.now(), `plug ${why}`, (times) =>
+    log.warn({ ...fields, times }, `${what}, trying again: ${why}`),
+  );
+}
+
+/** Said once per session, when as much has gone under one key as a cipher with blocks of 64 bits bears (§5.2). */
+export function warnOfWear(log: Log, peer: string): void {
+  log.warn(
+    { peer },
+    '32 GiB have gone under one Blowfish key, and equal blocks begin to tell: restart this cable with a new key',
+  );
+}
+
+/** Said once a minute at most, when frames from the switch are this end's own datagrams. */
+export function warnOfLoop(log: Log, peer: string, remote: Remote, times: number): void {
+  const { address } = remote;
+  log.warn(
+    { peer, times },
+    `the route to ${address} leads into the cable itself, its datagrams come back as frames and are dropped: give ${address} a route of its own past the cable (see ip route get ${address})`,
+  );
+}
