@@ -17,8 +17,8 @@ import { Switches } from '../src/cable/native/ports/switches.js';
 import type { VdePort } from '../src/cable/native/ports/vde.js';
 import { NAME_BYTES, Names } from '../src/cable/native/linux/sockaddr.js';
 import { Watch } from '../src/cable/native/thread/watch.js';
-import { ClassicClient } from '../src/protocol/classic-client.js';
-import { TYPE } from '../src/protocol/constants.js';
+import { ClassicClient } from '../src/protocol/classic/client.js';
+import { TYPE } from '../src/protocol/classic/constants.js';
 
 /** Handshakes, and first frames, that are under way at once: more would be lost in the server's socket. */
 const TOGETHER = 64;

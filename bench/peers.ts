@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { cryptcab, type Host, Lab } from '../lab/lab.js';
 import { type Process, until } from '../lab/process.js';
-import { DEFAULT_PORT } from '../src/protocol/constants.js';
+import { DEFAULT_PORT } from '../src/protocol/classic/constants.js';
 import { ask, figure, machine, median, options, root, save, table } from './measure.js';
 import { usage } from './proc.js';
 

@@ -5,7 +5,7 @@ import { cryptcab, type Host, Lab } from '../lab/lab.js';
 import { until } from '../lab/process.js';
 import { keyText } from '../src/keys/key-text.js';
 import { publicKeyOf } from '../src/keys/public-key.js';
-import { DEFAULT_PORT } from '../src/protocol/constants.js';
+import { DEFAULT_PORT } from '../src/protocol/classic/constants.js';
 import { ask, figure, machine, median, options, save, table } from './measure.js';
 import { childrenSeconds } from './proc.js';
 

@@ -7,7 +7,7 @@ import { type Process, run, until } from '../lab/process.js';
 import { makeEnd, Peers } from '../lab/secure-keys.js';
 import { keyText, newPrivateKey } from '../src/keys/key-text.js';
 import { publicKeyOf } from '../src/keys/public-key.js';
-import { DEFAULT_PORT } from '../src/protocol/constants.js';
+import { DEFAULT_PORT } from '../src/protocol/classic/constants.js';
 import { otherRuntimes } from './measure.js';
 
 export interface Tunnel {

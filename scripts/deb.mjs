@@ -39,7 +39,7 @@ function says(...words) {
 
 /** What a package holds: text, by path. */
 async function contents() {
-  const { unitText } = await import('../dist/src/cli/unit.js');
+  const { unitText } = await import('../dist/src/cli/commands/unit.js');
   return {
     'usr/lib/systemd/system/cryptcab@.service': unitText(undefined, '/usr/bin/cryptcab'),
     'usr/lib/tmpfiles.d/cryptcab.conf': read('packaging/tmpfiles.conf'),

@@ -1,6 +1,6 @@
 // The kinds of datagram, and what is done differently for each.
 import { CryptcabError } from '../src/error.js';
-import { KEY_FILE_BYTES } from '../src/protocol/constants.js';
+import { KEY_FILE_BYTES } from '../src/protocol/classic/constants.js';
 import { KEY_BYTES } from '../src/protocol/secure/constants.js';
 import type { Primitives } from '../src/vectors/primitives.js';
 import { equal } from './hex.js';

@@ -1,7 +1,7 @@
 // The reverse: a datagram opened, or refused and why; and what one bit does.
 
 import { CryptcabError } from '../src/error.js';
-import { classify } from '../src/protocol/messages.js';
+import { classify } from '../src/protocol/classic/messages.js';
 import { blockOf } from './build.js';
 import { KEY_LENGTHS, outline, readingOf, secretOf } from './cables.js';
 import { run } from './colours.js';

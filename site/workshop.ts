@@ -2,7 +2,7 @@
 
 import type { Refusal, Status } from '../src/core/status.js';
 import type { Keying } from '../src/core/terms.js';
-import { TYPE } from '../src/protocol/constants.js';
+import { TYPE } from '../src/protocol/classic/constants.js';
 import { isTransport } from '../src/protocol/secure/messages.js';
 import type { Primitives } from '../src/vectors/primitives.js';
 import { inStream, Tools } from '../src/vectors/tools.js';

@@ -3,4 +3,4 @@
  * operating system are at `cryptcab/core` and `cryptcab/protocol`.
  * @module cryptcab
  */
-export * from './node/index.js';
+export * from './library/index.js';

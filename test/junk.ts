@@ -1,4 +1,4 @@
-import { TYPE } from '../src/protocol/constants.js';
+import { TYPE } from '../src/protocol/classic/constants.js';
 import type { randomness } from './seed.js';
 
 /** Random datagrams of every length from 0 to 2000: of a random type, and with the type of a real one in turn. */

@@ -1,6 +1,6 @@
 // The classic DATA of the Blowfish generation (classic.md §3.2): type ‖ CBC(frame ‖ counter ‖ crc ‖ padding).
 import { concatBytes } from '@noble/hashes/utils.js';
-import { TYPE } from '../../src/protocol/constants.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
 import type { Primitives } from '../../src/vectors/primitives.js';
 import { HEADER_BYTES } from '../frame.js';
 import { hexByte, littleEndian, xored } from '../hex.js';

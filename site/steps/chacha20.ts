@@ -1,6 +1,6 @@
 // The classic DATA of the ChaCha generation (classic.md §3.3): type ‖ ChaCha20(frame) ‖ crc ‖ counter.
 import { concatBytes } from '@noble/hashes/utils.js';
-import { TYPE } from '../../src/protocol/constants.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
 import type { Primitives } from '../../src/vectors/primitives.js';
 import { HEADER_BYTES } from '../frame.js';
 import { littleEndian } from '../hex.js';

@@ -1,7 +1,7 @@
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { hideKeys } from '../key-like.js';
 import { runCommand, type Said } from './commands.js';
-import { isDaemonChild, releaseParent, tellParent } from './daemon.js';
+import { isDaemonChild, releaseParent, tellParent } from './run/daemon.js';
 import { limitText, unexpectedText } from './limits.js';
 import { Answer, ORIGINAL_NAME, parseOptions, type Settings, UsageError } from './options.js';
 import { name } from './program.js';
@@ -35,7 +35,7 @@ async function commandOf(words: readonly string[]): Promise<Said | undefined> {
 async function readOptions(words: readonly string[], daemonChild: boolean): Promise<Settings | string> {
   const [command, ...rest] = words;
   if (name !== ORIGINAL_NAME && (command === 'up' || command === 'restart')) {
-    const standing = await import('./standing.js');
+    const standing = await import('./commands/standing.js');
     const { options, operands } = readWords(command, rest);
     const [word] = operands as [string];
     const settings = standing.settingsToRun(word, 'foreground' in options);
@@ -60,7 +60,7 @@ async function cableWords(
   details: () => readonly string[],
 ): Promise<readonly string[]> {
   if (words[0] !== 'join') return words;
-  const { join } = await import('./join.js');
+  const { join } = await import('./commands/join.js');
   return join(words.slice(1), (all) => parseOptions(name, VERSION, all, details));
 }
 
@@ -96,7 +96,7 @@ export async function runCommandLine(): Promise<number> {
     const settings = await readOptions(words, daemonChild);
     if (typeof settings === 'string') return (await print(settings)) ? 0 : 1;
     if (takesThread(settings, daemonChild)) (await import('../cable/native/start-thread.js')).startThread();
-    const cable = await import('./cable.js');
+    const cable = await import('./run/cable.js');
     if (settings.daemon && !daemonChild) return await cable.runAsDaemon(settings, say);
     await cable.run(settings, daemonChild);
     return 0;

@@ -47,7 +47,7 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
       return undefined; // a cable as well: command-line.ts runs it
     case 'down': {
       const [word = ''] = readWords(command, args).operands;
-      const ended = await (await import('./standing.js')).end(word);
+      const ended = await (await import('./commands/standing.js')).end(word);
       return { out: '', faults: ended ? [] : [`${word} is not up`] };
     }
     case 'join':
@@ -58,49 +58,49 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
       return says((await import('./topics.js')).help(readWords(command, args).operands));
     case 'enroll': {
       const { options } = readWords(command, args);
-      const { enroll, sshClient, wishedPort } = await import('./enroll.js');
+      const { enroll, sshClient, wishedPort } = await import('./commands/enroll.js');
       const port = options.port ?? wishedPort(process.env.SSH_ORIGINAL_COMMAND);
       return says(await enroll(process.stdin, port, { name: options.name, by: sshClient() }));
     }
     case 'status': {
       const { options, operands } = readWords(command, args);
-      const { status, watch } = await import('./status.js');
+      const { status, watch } = await import('./commands/status.js');
       return (options.watch ? watch : status)({ name: operands[0], json: options.json });
     }
     case 'peers list':
     case 'peers pending': {
       const { options } = readWords(command, args);
-      const { listPeers } = await import('./peers.js');
+      const { listPeers } = await import('./commands/peers.js');
       return listPeers(command === 'peers list' ? 'peers' : 'pending', options);
     }
     case 'peers add': {
       const { options, operands } = readWords(command, args);
-      return (await import('./peers.js')).addPeer(operands[0] as string, options);
+      return (await import('./commands/peers.js')).addPeer(operands[0] as string, options);
     }
     case 'peers remove':
     case 'peers kick': {
       const { options, operands } = readWords(command, args);
-      const { cutOff } = await import('./peers.js');
+      const { cutOff } = await import('./commands/peers.js');
       return cutOff(command === 'peers kick' ? 'kick' : 'remove', operands[0] as string, options);
     }
     case 'peers rename': {
       const { options, operands } = readWords(command, args);
       const [peer, name] = operands as [string, string];
-      return (await import('./peers.js')).renamePeer(peer, name, options);
+      return (await import('./commands/peers.js')).renamePeer(peer, name, options);
     }
     case 'ping': {
       const { options, operands } = readWords(command, args);
-      return (await import('./peers.js')).ping(operands[0] as string, options);
+      return (await import('./commands/peers.js')).ping(operands[0] as string, options);
     }
     case 'capture': {
       const { options, operands } = readWords(command, args);
       const { wire = false, end } = options;
-      await (await import('./capture.js')).capture({ wire, end, peer: operands[0] });
+      await (await import('./commands/capture.js')).capture({ wire, end, peer: operands[0] });
       return says('');
     }
     case 'invite': {
       const { options, operands } = readWords(command, args);
-      const { cancel, invite, nameOf } = await import('./invite.js');
+      const { cancel, invite, nameOf } = await import('./commands/invite.js');
       const who = nameOf(operands);
       return says(
         options.cancel
@@ -111,7 +111,7 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
     case 'doctor': {
       const { options, operands } = readWords(command, args);
       const [host] = operands;
-      const { doctor, facts } = await import('./doctor/index.js');
+      const { doctor, facts } = await import('./commands/doctor/index.js');
       if (options.facts === true) return says(await facts());
       const { plug, localPort } = OPTIONS;
       const server = { kind: 'server', placeholder: 'HOST' } as const;
@@ -126,21 +126,21 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
     case 'pubkey':
     case 'genpsk':
       readWords(command, args);
-      return says((await import('./keys.js')).runKeyCommand(command));
+      return says((await import('./commands/keys.js')).runKeyCommand(command));
     case 'unit':
       readWords(command, args);
-      return says((await import('./unit.js')).unitText());
+      return says((await import('./commands/unit.js')).unitText());
     case 'completion': {
       const [shell] = readWords(command, args).operands;
-      return says((await import('./completion/index.js')).completion(shell as Shell));
+      return says((await import('./commands/completion/index.js')).completion(shell as Shell));
     }
     case 'vectors verify': {
       const { options, operands } = readWords(command, args);
-      return (await import('./vectors.js')).verifyFiles(operands, options.strict === true);
+      return (await import('./commands/vectors.js')).verifyFiles(operands, options.strict === true);
     }
     case 'vectors make': {
       const { options } = readWords(command, args);
-      return (await import('./vectors.js')).makeFiles(options.seed, options.out);
+      return (await import('./commands/vectors.js')).makeFiles(options.seed, options.out);
     }
   }
 }

@@ -11,7 +11,7 @@ try {
       await import('../ends/resolve.js'),
       await import('./say.js'),
       await import('./terminal.js'),
-      await import('./line-sink.js'),
+      await import('./log/line-sink.js'),
     ];
   const status = await runCommandLine();
   await said();

@@ -9,7 +9,7 @@ import { type Spelling, styleOf } from '../options/spellings.js';
 import { OPTIONS, type OptionKey } from '../options/table.js';
 import { absoluteLocator } from '../cable/plug/kinds.js';
 import type { PolicyFields } from '../network/policy.js';
-import type { CipherChoice } from '../protocol/session-key.js';
+import type { CipherChoice } from '../protocol/classic/session-key.js';
 import { PATH_HEADERS } from '../protocol/sizes.js';
 import type { Endpoint } from '../ends/endpoint.js';
 import { type Given, type Line, readLine } from './line.js';

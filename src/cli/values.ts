@@ -6,7 +6,7 @@ import { parseKey } from '../keys/key-text.js';
 import type { MetricsPlace } from '../metrics/server.js';
 import type { Value } from '../options/terms.js';
 import { type PolicyFields, parsePolicy } from '../network/policy.js';
-import { DEFAULT_PORT } from '../protocol/constants.js';
+import { DEFAULT_PORT } from '../protocol/classic/constants.js';
 import { INVITE_SECONDS } from '../protocol/secure/constants.js';
 import { isHost, PLACES_MAX } from '../protocol/secure/invite-line.js';
 import type { Endpoint } from '../ends/endpoint.js';

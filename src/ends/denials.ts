@@ -1,8 +1,8 @@
 // What a client of the classic cable says of a server that does not let it in, or sends it nothing: what it most likely is, and the cure.
 import { optionName } from '../options/name.js';
-import type { ClientDenial, ClientMode } from '../protocol/client-terms.js';
-import { KEY_FILE_BYTES } from '../protocol/constants.js';
-import type { CipherChoice } from '../protocol/session-key.js';
+import type { ClientDenial, ClientMode } from '../protocol/classic/client-terms.js';
+import { KEY_FILE_BYTES } from '../protocol/classic/constants.js';
+import type { CipherChoice } from '../protocol/classic/session-key.js';
 
 /** How the client was started. */
 interface Started {

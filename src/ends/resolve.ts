@@ -3,7 +3,7 @@ import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { CryptcabError, codeOf, messageOf, TemporaryError } from '../error.js';
 import type { Log } from '../log.js';
 import { optionName } from '../options/name.js';
-import { RESOLVE_WAIT } from '../protocol/constants.js';
+import { RESOLVE_WAIT } from '../protocol/classic/constants.js';
 import { familiesInTurn } from '../protocol/race.js';
 import { type Pause, pause } from './try-again.js';
 

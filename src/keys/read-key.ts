@@ -1,5 +1,5 @@
 import type { Log } from '../log.js';
-import type { CipherChoice } from '../protocol/session-key.js';
+import type { CipherChoice } from '../protocol/classic/session-key.js';
 import { readPresharedKey, readTextKey } from './key-file.js';
 
 /**

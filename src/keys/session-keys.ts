@@ -13,9 +13,9 @@ import {
 import { dirname, join } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { optionName } from '../options/name.js';
-import { KEY_FILE_BYTES } from '../protocol/constants.js';
+import { KEY_FILE_BYTES } from '../protocol/classic/constants.js';
 import { secretRoom } from '../protocol/secret.js';
-import { wipe } from '../protocol/session-key.js';
+import { wipe } from '../protocol/classic/session-key.js';
 import { mayLogIn } from './accounts.js';
 
 /** Where clients of all makes put them. */

@@ -1,9 +1,9 @@
 // Every option of a cable, once: the command line reads and explains its options by this table, the library checks its own by it,
 // and the documents are made from it (scripts/manual.mjs).
 import { IO_PATHS, THREADS_MAX } from '../cable/io-path.js';
-import { DEFAULT_PORT } from '../protocol/constants.js';
+import { DEFAULT_PORT } from '../protocol/classic/constants.js';
 import { ENROLLED_LIMIT, ENROLLED_MAX } from '../protocol/secure/constants.js';
-import { CIPHER_CHOICES } from '../protocol/session-key.js';
+import { CIPHER_CHOICES } from '../protocol/classic/session-key.js';
 import { PATH_MTU } from '../protocol/sizes.js';
 import { mark, markWithValue } from './name.js';
 import type { Option } from './terms.js';

@@ -4,7 +4,7 @@
  * @module protocol
  */
 export type { Keying, TransportKeys } from '../core/terms.js';
-export { ClassicClient } from './classic-client.js';
+export { ClassicClient } from './classic/client.js';
 export {
   type ClassicDown,
   ClassicServer,
@@ -13,7 +13,7 @@ export {
   type ServerEffect,
   type ServerOptions,
   type ServerRefusal,
-} from './classic-server.js';
+} from './classic/server.js';
 export {
   CLIENT_EVENTS,
   CLIENT_STATES,
@@ -24,10 +24,10 @@ export {
   type ClientMode,
   type ClientOptions,
   type ClientState,
-} from './client-terms.js';
-export { CHALLENGE_BYTES, DEFAULT_PORT, KEY_FILE_BYTES, RESPONSE_BYTES, TYPE } from './constants.js';
+} from './classic/client-terms.js';
+export { CHALLENGE_BYTES, DEFAULT_PORT, KEY_FILE_BYTES, RESPONSE_BYTES, TYPE } from './classic/constants.js';
 /** The messages of the classic protocol as bytes (classic.md §1). */
-export * as classicMessages from './messages.js';
+export * as classicMessages from './classic/messages.js';
 export type { Rate } from './rate-limit.js';
 export { type Remote, remoteText } from './remote.js';
 export {
@@ -62,5 +62,5 @@ export {
   newKey,
   type Random,
   type Secret,
-} from './session-key.js';
+} from './classic/session-key.js';
 export { longestFrame } from './sizes.js';

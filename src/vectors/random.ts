@@ -1,7 +1,7 @@
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-import type { Random } from '../protocol/session-key.js';
+import type { Random } from '../protocol/classic/session-key.js';
 import { FieldError } from './fields.js';
 
 /**

@@ -2,13 +2,13 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Core } from '../core/core.js';
 import { keyingText } from '../core/terms.js';
-import { ClassicClient } from '../protocol/classic-client.js';
-import { ClassicServer } from '../protocol/classic-server.js';
-import { CLIENT_EVENTS, type ClientEvent } from '../protocol/client-terms.js';
+import { ClassicClient } from '../protocol/classic/client.js';
+import { ClassicServer } from '../protocol/classic/server.js';
+import { CLIENT_EVENTS, type ClientEvent } from '../protocol/classic/client-terms.js';
 import type { Remote } from '../protocol/remote.js';
 import { SecureMachine } from '../protocol/secure/machine.js';
 import type { PeerOptions } from '../protocol/secure/terms.js';
-import { CIPHER_CHOICES, type Random } from '../protocol/session-key.js';
+import { CIPHER_CHOICES, type Random } from '../protocol/classic/session-key.js';
 import { Counter } from './classic.js';
 import { FieldError, Fields } from './fields.js';
 import type { Tools } from './tools.js';

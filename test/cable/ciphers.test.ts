@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { startClient } from '../../src/ends/classic-client.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
-import type { Cipher } from '../../src/protocol/session-key.js';
+import type { Cipher } from '../../src/protocol/classic/session-key.js';
 import type { Running } from '../../src/ends/running.js';
 import { startServer } from '../../src/ends/server.js';
 import { quiet } from '../quiet.js';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { until } from '../../lab/process.js';
 import { keyText, newPresharedKey, newPrivateKey } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
-import * as library from '../../src/node/index.js';
+import * as library from '../../src/library/index.js';
 import { libraryText } from '../../src/options/name.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { type InviteLine, readInviteLine, writeInviteLine } from '../../src/protocol/secure/invite-line.js';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Host, Lab } from '../../lab/lab.js';
 import { until } from '../../lab/process.js';
 import { Systemd } from '../../lab/systemd.js';
-import { unitText } from '../../src/cli/unit.js';
+import { unitText } from '../../src/cli/commands/unit.js';
 
 const root = new URL('../..', import.meta.url).pathname;
 const UNIT = 'cryptcab@lab.service';

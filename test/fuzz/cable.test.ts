@@ -7,7 +7,7 @@ import type { Status } from '../../src/core/status.js';
 import type { Keying } from '../../src/core/terms.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { PortableCable } from '../../src/cable/portable/portable-cable.js';
-import { TYPE } from '../../src/protocol/constants.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import type { UdpEvents } from '../../src/cable/udp/udp.js';
 import { numbered } from '../protocol/examples.js';

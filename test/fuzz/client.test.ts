@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { CLIENT_STATES, type ClientState } from '../../src/protocol/client-terms.js';
-import { TYPE } from '../../src/protocol/constants.js';
-import { authOk, classify, deny, login } from '../../src/protocol/messages.js';
-import { CIPHERS, type Cipher } from '../../src/protocol/session-key.js';
+import { CLIENT_STATES, type ClientState } from '../../src/protocol/classic/client-terms.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
+import { authOk, classify, deny, login } from '../../src/protocol/classic/messages.js';
+import { CIPHERS, type Cipher } from '../../src/protocol/classic/session-key.js';
 import { CHALLENGE, ClientFixture, DENY, type Happening } from '../protocol/client-fixture.js';
 import { randomness } from '../seed.js';
 import { COUNT, datagrams } from './datagrams.js';

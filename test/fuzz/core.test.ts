@@ -1,7 +1,7 @@
 // The core, fed with what is left of a recording when somebody between the ends has changed it.
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { RESPONSE_BYTES, TYPE } from '../../src/protocol/constants.js';
+import { RESPONSE_BYTES, TYPE } from '../../src/protocol/classic/constants.js';
 import { hex, layout, makeCore, type Result, type TestCore } from '../unit/core/harness.js';
 import { streamOf, Window } from '../unit/core/twins.js';
 import { mutate, mutation } from './mutations.js';

@@ -1,4 +1,4 @@
-import { TYPE } from '../../src/protocol/constants.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
 import type { randomness } from '../seed.js';
 
 const LONGEST = 2_000;

@@ -17,7 +17,7 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { CryptcabError } from '../../src/error.js';
 import { type KeyFile, readPresharedKey } from '../../src/keys/key-file.js';
 import { type NoKey, SessionKeys, sessionKeyPath } from '../../src/keys/session-keys.js';
-import { CIPHERS } from '../../src/protocol/session-key.js';
+import { CIPHERS } from '../../src/protocol/classic/session-key.js';
 import { property } from './property.js';
 
 const isRoot = process.getuid?.() === 0;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { TYPE } from '../../src/protocol/constants.js';
-import { classify, login, loginId, MESSAGES } from '../../src/protocol/messages.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
+import { classify, login, loginId, MESSAGES } from '../../src/protocol/classic/messages.js';
 import { mutate, mutation } from './mutations.js';
 import { property } from './property.js';
 import { anyRecording } from './recordings.js';

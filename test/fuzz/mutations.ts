@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { TYPE } from '../../src/protocol/constants.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
 
 /** A change to a list of datagrams. Numbers may be larger than what they point into: they wrap around. */
 export type Mutation =

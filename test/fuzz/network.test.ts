@@ -1,10 +1,10 @@
 // A client and a server of ours, with somebody between them who hands on what he likes, and his own besides.
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import type { ClientMode } from '../../src/protocol/client-terms.js';
-import { ANSWER_RATE, CHALLENGE_BYTES } from '../../src/protocol/constants.js';
-import { classify, deny } from '../../src/protocol/messages.js';
-import { CIPHERS } from '../../src/protocol/session-key.js';
+import type { ClientMode } from '../../src/protocol/classic/client-terms.js';
+import { ANSWER_RATE, CHALLENGE_BYTES } from '../../src/protocol/classic/constants.js';
+import { classify, deny } from '../../src/protocol/classic/messages.js';
+import { CIPHERS } from '../../src/protocol/classic/session-key.js';
 import { numbered } from '../protocol/examples.js';
 import { Network, SimulatedClient, SimulatedServer } from '../protocol/simulated.js';
 import { mutate, mutation } from './mutations.js';

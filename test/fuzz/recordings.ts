@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Keying } from '../../src/core/terms.js';
-import { TYPE } from '../../src/protocol/constants.js';
-import { authOk, challenge as challengeOf, keepalive, login } from '../../src/protocol/messages.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
+import { authOk, challenge as challengeOf, keepalive, login } from '../../src/protocol/classic/messages.js';
 import { numbered } from '../protocol/examples.js';
 import { randomness } from '../seed.js';
 import { hex, makeCore, unhex } from '../unit/core/harness.js';

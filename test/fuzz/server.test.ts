@@ -6,9 +6,9 @@ import {
   PEER_STATES,
   type PeerState,
   type ServerEffect,
-} from '../../src/protocol/classic-server.js';
-import { CHALLENGE_BYTES, TYPE } from '../../src/protocol/constants.js';
-import { classify, login } from '../../src/protocol/messages.js';
+} from '../../src/protocol/classic/server.js';
+import { CHALLENGE_BYTES, TYPE } from '../../src/protocol/classic/constants.js';
+import { classify, login } from '../../src/protocol/classic/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import { copyKey } from '../../src/protocol/secret.js';
 import { ID, kindOf, PEER, peerOf, ServerFixture } from '../protocol/server-fixture.js';

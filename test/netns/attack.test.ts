@@ -6,7 +6,7 @@ import { type ForgedAddress, type Payload, record } from '../../lab/flood.js';
 import { type Host, Lab } from '../../lab/lab.js';
 import { type Process, until } from '../../lab/process.js';
 import { besiege, damageText } from '../../lab/siege.js';
-import { authOk, challenge, deny, login } from '../../src/protocol/messages.js';
+import { authOk, challenge, deny, login } from '../../src/protocol/classic/messages.js';
 import { randomness, seed } from '../seed.js';
 
 const SECONDS = { closed: 4, open: 8 };

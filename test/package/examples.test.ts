@@ -10,7 +10,7 @@ import { expect, test } from 'vitest';
 import { Process } from '../../lab/process.js';
 import { keyText, newPrivateKey } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
-import { connect } from '../../src/node/connect.js';
+import { connect } from '../../src/library/connect.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { randomness } from '../seed.js';
 

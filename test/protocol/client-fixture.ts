@@ -1,9 +1,9 @@
 import type { Keying } from '../../src/core/terms.js';
-import { ClassicClient } from '../../src/protocol/classic-client.js';
-import type { ClientEffect, ClientEvent, ClientMode, ClientState } from '../../src/protocol/client-terms.js';
-import { CHALLENGE_BYTES, DOUBT_TIME, TYPE } from '../../src/protocol/constants.js';
-import { authOk, challenge, classify, deny } from '../../src/protocol/messages.js';
-import type { CipherChoice } from '../../src/protocol/session-key.js';
+import { ClassicClient } from '../../src/protocol/classic/client.js';
+import type { ClientEffect, ClientEvent, ClientMode, ClientState } from '../../src/protocol/classic/client-terms.js';
+import { CHALLENGE_BYTES, DOUBT_TIME, TYPE } from '../../src/protocol/classic/constants.js';
+import { authOk, challenge, classify, deny } from '../../src/protocol/classic/messages.js';
+import type { CipherChoice } from '../../src/protocol/classic/session-key.js';
 import { randomness } from '../seed.js';
 import { numbered } from './examples.js';
 

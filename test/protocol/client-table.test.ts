@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { CLIENT_TABLE } from '../../src/protocol/classic-client.js';
+import { CLIENT_TABLE } from '../../src/protocol/classic/client.js';
 import {
   CLIENT_EVENTS,
   CLIENT_STATES,
   type ClientEvent,
   type ClientMode,
   type ClientState,
-} from '../../src/protocol/client-terms.js';
-import { authOk, challenge, loginId, MESSAGES, type Message } from '../../src/protocol/messages.js';
-import { newId } from '../../src/protocol/session-key.js';
+} from '../../src/protocol/classic/client-terms.js';
+import { authOk, challenge, loginId, MESSAGES, type Message } from '../../src/protocol/classic/messages.js';
+import { newId } from '../../src/protocol/classic/session-key.js';
 import { randomness } from '../seed.js';
 import { CHALLENGE, ClientFixture, DENY, type Happening, keyText } from './client-fixture.js';
 import { EXAMPLES, numbered } from './examples.js';

@@ -1,8 +1,8 @@
 // Every way to start a client with every way to start a server: which come up, and what both ends take the others for.
 import { describe, expect, test } from 'vitest';
-import type { ServerRefusal } from '../../src/protocol/classic-server.js';
-import type { ClientDenial, ClientMode } from '../../src/protocol/client-terms.js';
-import { CIPHER_CHOICES, type CipherChoice } from '../../src/protocol/session-key.js';
+import type { ServerRefusal } from '../../src/protocol/classic/server.js';
+import type { ClientDenial, ClientMode } from '../../src/protocol/classic/client-terms.js';
+import { CIPHER_CHOICES, type CipherChoice } from '../../src/protocol/classic/session-key.js';
 import { seed } from '../seed.js';
 import { numbered } from './examples.js';
 import { Network, SimulatedClient, SimulatedServer } from './simulated.js';

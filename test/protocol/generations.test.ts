@@ -1,7 +1,7 @@
 // A client that finds out what its server speaks, with C servers of both generations, and builds, at the other end.
 import { describe, expect, test } from 'vitest';
-import type { ClientMode } from '../../src/protocol/client-terms.js';
-import { classify, deny } from '../../src/protocol/messages.js';
+import type { ClientMode } from '../../src/protocol/classic/client-terms.js';
+import { classify, deny } from '../../src/protocol/classic/messages.js';
 import { seed } from '../seed.js';
 import { numbered } from './examples.js';
 import { type Build, OriginalServer } from './original-server.js';

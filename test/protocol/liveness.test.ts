@@ -1,7 +1,7 @@
 // A client that is up: does its server still know it, is there still a way to it, and what is it?
 import { describe, expect, test } from 'vitest';
-import type { ClientMode } from '../../src/protocol/client-terms.js';
-import { authOk, classify } from '../../src/protocol/messages.js';
+import type { ClientMode } from '../../src/protocol/classic/client-terms.js';
+import { authOk, classify } from '../../src/protocol/classic/messages.js';
 import { seed } from '../seed.js';
 import { CHALLENGE, ClientFixture, DENY } from './client-fixture.js';
 import { numbered } from './examples.js';

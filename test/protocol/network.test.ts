@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ClientMode } from '../../src/protocol/client-terms.js';
-import { classify, deny, MESSAGES, type Message } from '../../src/protocol/messages.js';
+import type { ClientMode } from '../../src/protocol/classic/client-terms.js';
+import { classify, deny, MESSAGES, type Message } from '../../src/protocol/classic/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import { randomness, seed } from '../seed.js';
 import { EXAMPLES, numbered } from './examples.js';

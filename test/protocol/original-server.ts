@@ -1,8 +1,8 @@
 // A C server of either generation as classic.md §2, §3 and §7 describe it, in a simulated network: no such binary of the
 // ChaCha generation is in a distribution.
 import type { Keying } from '../../src/core/terms.js';
-import { TYPE } from '../../src/protocol/constants.js';
-import { authOk, challenge, classify, deny, loginId } from '../../src/protocol/messages.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
+import { authOk, challenge, classify, deny, loginId } from '../../src/protocol/classic/messages.js';
 import { type Remote, remoteKey } from '../../src/protocol/remote.js';
 import { type Network, type Node, serverCore } from './simulated.js';
 

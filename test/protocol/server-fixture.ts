@@ -4,9 +4,9 @@ import {
   type PeerState,
   type ServerEffect,
   type ServerOptions,
-} from '../../src/protocol/classic-server.js';
-import { TYPE } from '../../src/protocol/constants.js';
-import { classify, login } from '../../src/protocol/messages.js';
+} from '../../src/protocol/classic/server.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
+import { classify, login } from '../../src/protocol/classic/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import { randomness } from '../seed.js';
 import { numbered } from './examples.js';

@@ -5,9 +5,9 @@ import {
   PEER_STATES,
   type PeerState,
   SERVER_TABLE,
-} from '../../src/protocol/classic-server.js';
-import { TYPE } from '../../src/protocol/constants.js';
-import { classify, deny, login, MESSAGES, type Message } from '../../src/protocol/messages.js';
+} from '../../src/protocol/classic/server.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
+import { classify, deny, login, MESSAGES, type Message } from '../../src/protocol/classic/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import { copyKey } from '../../src/protocol/secret.js';
 import { randomness } from '../seed.js';

@@ -4,7 +4,7 @@ import { Core } from '../../src/core/core.js';
 import type { Keying } from '../../src/core/terms.js';
 import type { Plug, PlugEvents } from '../../src/cable/plug/plug.js';
 import { PortableCable } from '../../src/cable/portable/portable-cable.js';
-import { WEAR_BYTES } from '../../src/protocol/constants.js';
+import { WEAR_BYTES } from '../../src/protocol/classic/constants.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import type { UdpEvents } from '../../src/cable/udp/udp.js';
 import { numbered } from '../protocol/examples.js';

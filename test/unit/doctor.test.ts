@@ -1,8 +1,8 @@
 // What the doctor makes of what another machine tells.
 import { expect, test } from 'vitest';
-import { factsIn } from '../../src/cli/doctor/facts.js';
-import { bad, good, lineOf, unknown } from '../../src/cli/doctor/finding.js';
-import { clockFinding } from '../../src/cli/doctor/there.js';
+import { factsIn } from '../../src/cli/commands/doctor/facts.js';
+import { bad, good, lineOf, unknown } from '../../src/cli/commands/doctor/finding.js';
+import { clockFinding } from '../../src/cli/commands/doctor/there.js';
 
 const facts = { cryptcab: '1.2.3', now: 5, servers: [{ port: 7667, peers: [] }], back: null };
 

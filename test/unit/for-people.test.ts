@@ -1,7 +1,7 @@
 // The log on a terminal: pino's lines, for people.
 import pino from 'pino';
 import { expect, test } from 'vitest';
-import { forPeople, wantsColour } from '../../src/cli/for-people.js';
+import { forPeople, wantsColour } from '../../src/cli/log/for-people.js';
 
 function line(
   level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal',

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cableWords, inviteOf, wordsOf } from '../../src/cli/join.js';
+import { cableWords, inviteOf, wordsOf } from '../../src/cli/commands/join.js';
 import { UsageError } from '../../src/cli/usage.js';
 import { JoinedDirectory } from '../../src/keys/joined.js';
 import { SILENT } from '../../src/log.js';

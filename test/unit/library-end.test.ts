@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import type { Captures } from '../../src/ends/capture/captures.js';
 import { CryptcabError } from '../../src/error.js';
-import { begin, CableEnd } from '../../src/node/end.js';
-import type { AnyCableEvent, Notices } from '../../src/node/events.js';
+import { begin, CableEnd } from '../../src/library/end.js';
+import type { AnyCableEvent, Notices } from '../../src/library/events.js';
 import { optionName } from '../../src/options/name.js';
 import { deferred, type Running } from '../../src/ends/running.js';
 import { endStatus } from '../status.js';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { CryptcabError } from '../../src/error.js';
 import { keyText } from '../../src/keys/key-text.js';
-import { connect } from '../../src/node/connect.js';
-import type { ConnectOptions, ServeOptions } from '../../src/node/options.js';
-import { serve } from '../../src/node/serve.js';
+import { connect } from '../../src/library/connect.js';
+import type { ConnectOptions, ServeOptions } from '../../src/library/options.js';
+import { serve } from '../../src/library/serve.js';
 import { randomness } from '../seed.js';
 
 const random = randomness();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { TemporaryError } from '../../src/error.js';
-import { type ConnectOptions, connect } from '../../src/node/index.js';
+import { type ConnectOptions, connect } from '../../src/library/index.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { numbered } from '../protocol/examples.js';
 import { quiet } from '../quiet.js';

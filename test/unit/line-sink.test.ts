@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LineSink, writesPending } from '../../src/cli/line-sink.js';
+import { LineSink, writesPending } from '../../src/cli/log/line-sink.js';
 
 let directory: string;
 const sinks: LineSink[] = [];

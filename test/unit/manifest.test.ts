@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { filesOf } from '../../src/cli/manifest.js';
+import { filesOf } from '../../src/cli/commands/manifest.js';
 import { sha256Of } from '../../src/vectors/make.js';
 
 let directory: string;

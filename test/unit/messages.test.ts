@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { TYPE } from '../../src/protocol/constants.js';
+import { TYPE } from '../../src/protocol/classic/constants.js';
 import {
   authOk,
   challenge,
@@ -9,7 +9,7 @@ import {
   login,
   loginId,
   MESSAGES,
-} from '../../src/protocol/messages.js';
+} from '../../src/protocol/classic/messages.js';
 
 const text = (type: number, body: string) => Uint8Array.of(type, ...Buffer.from(body, 'latin1'));
 const zeros = (type: number, length: number) => {

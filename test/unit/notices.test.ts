@@ -1,7 +1,7 @@
 // What a terminal shows of a cable.
 import { describe, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
-import { Notices, noticesFor } from '../../src/cli/notices.js';
+import { Notices, noticesFor } from '../../src/cli/run/notices.js';
 import { parseOptions } from '../../src/cli/options.js';
 import type { EndReport } from '../../src/control/status.js';
 import { CryptcabError } from '../../src/error.js';

@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { commandName, commandText, rows } from '../../src/cli/names.js';
 import { Answer, parseOptions } from '../../src/cli/options.js';
-import { connect } from '../../src/node/connect.js';
-import type { ConnectOptions, ServeOptions } from '../../src/node/options.js';
-import { serve } from '../../src/node/serve.js';
+import { connect } from '../../src/library/connect.js';
+import type { ConnectOptions, ServeOptions } from '../../src/library/options.js';
+import { serve } from '../../src/library/serve.js';
 import { COMMANDS } from '../../src/options/commands.js';
 import { libraryName } from '../../src/options/conflicts.js';
 import { libraryText } from '../../src/options/name.js';

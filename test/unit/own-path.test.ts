@@ -19,9 +19,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { LineSink } from '../../src/cli/line-sink.js';
+import { LineSink } from '../../src/cli/log/line-sink.js';
 import { openOwn } from '../../src/cli/own-path.js';
-import { checkPidFile, writePidFile } from '../../src/cli/pid-file.js';
+import { checkPidFile, writePidFile } from '../../src/cli/run/pid-file.js';
 import { CryptcabError } from '../../src/error.js';
 
 const me = process.geteuid?.() as number;

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { checkPidFile, type PidFile, writePidFile } from '../../src/cli/pid-file.js';
+import { checkPidFile, type PidFile, writePidFile } from '../../src/cli/run/pid-file.js';
 
 let directory: string;
 let path: string;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { login, loginId } from '../../src/protocol/messages.js';
+import { login, loginId } from '../../src/protocol/classic/messages.js';
 import { copyKey } from '../../src/protocol/secret.js';
-import { keyingsFor, newId, newKey, type Secret, wipe } from '../../src/protocol/session-key.js';
+import { keyingsFor, newId, newKey, type Secret, wipe } from '../../src/protocol/classic/session-key.js';
 import { randomness } from '../seed.js';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

@@ -5,7 +5,7 @@ import { STATUS } from '../../core/status.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
 import { framesIn, type OpenPlug, type Plug, probed } from '../plug/plug.js';
-import { TYPE, WEAR_BYTES } from '../../protocol/constants.js';
+import { TYPE, WEAR_BYTES } from '../../protocol/classic/constants.js';
 import { Refusals } from '../../protocol/refusals.js';
 import { type Remote, remoteKey } from '../../protocol/remote.js';
 import { firstIndexOf, isTransport } from '../../protocol/secure/messages.js';

@@ -7,7 +7,7 @@ import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../..
 import { CryptcabError } from '../../error.js';
 import { framesIn, type OpenPlug, type Plug, probed } from '../plug/plug.js';
 import { PortableLink } from './portable-link.js';
-import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from '../../protocol/constants.js';
+import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from '../../protocol/classic/constants.js';
 import { FairShares } from '../../protocol/fair-share.js';
 import { Refusals } from '../../protocol/refusals.js';
 import { type Remote, remoteKey } from '../../protocol/remote.js';

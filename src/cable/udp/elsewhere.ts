@@ -1,4 +1,4 @@
-import { keepalive } from '../../protocol/messages.js';
+import { keepalive } from '../../protocol/classic/messages.js';
 import { Race } from '../../protocol/race.js';
 import type { Remote } from '../../protocol/remote.js';
 import type { OpenUdp, Udp } from './udp.js';

@@ -2,7 +2,7 @@
 // and under load those of who has shown where it is, so often.
 import { RateLimit } from '../rate-limit.js';
 import type { Remote } from '../remote.js';
-import type { Random } from '../session-key.js';
+import type { Random } from '../classic/session-key.js';
 import { LOAD, LOAD_LINGERS, PROVEN_RATE, SOURCE_RATE, SOURCES_MAX } from './constants.js';
 import { CookieGiver } from './cookie.js';
 import { sourceOf } from './source.js';

@@ -4,7 +4,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { Race } from '../race.js';
 import type { Rate } from '../rate-limit.js';
 import { type Remote, sameWay } from '../remote.js';
-import type { Random } from '../session-key.js';
+import type { Random } from '../classic/session-key.js';
 import { Callers } from './callers.js';
 import {
   EAGER_TIMEOUT,

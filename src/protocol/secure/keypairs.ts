@@ -1,6 +1,6 @@
 // The keypairs of each peer, from a handshake on to the last message under them, and the indices that messages to us bear.
 import type { TransportKeys } from '../../core/terms.js';
-import type { Random } from '../session-key.js';
+import type { Random } from '../classic/session-key.js';
 import { ERASE_AFTER_TIME } from './constants.js';
 import { wipeState } from './noise.js';
 import type { Keypair, Peer, PeerState } from './peer.js';

@@ -3,7 +3,7 @@
 import type { TransportKeys } from '../../core/terms.js';
 import type { Rate } from '../rate-limit.js';
 import type { Remote } from '../remote.js';
-import type { Random } from '../session-key.js';
+import type { Random } from '../classic/session-key.js';
 import type { EnrolAnswer, Introduction } from './control.js';
 import type { Peer } from './peer.js';
 

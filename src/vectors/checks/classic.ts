@@ -1,8 +1,8 @@
 // Datagrams and handshakes of the classic protocol, and captures of them (classic.md §1 to §3).
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Keying } from '../../core/terms.js';
-import { TYPE } from '../../protocol/constants.js';
-import { classify } from '../../protocol/messages.js';
+import { TYPE } from '../../protocol/classic/constants.js';
+import { classify } from '../../protocol/classic/messages.js';
 import { handshake, keyingOf, type Sent } from '../classic.js';
 import { FieldError, type Fields, Refused, same, unhex } from '../fields.js';
 import { Tape } from '../random.js';

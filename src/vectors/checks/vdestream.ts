@@ -1,6 +1,6 @@
 // The framing of vde_plug's stream.
 import { bytesToHex, concatBytes } from '@noble/hashes/utils.js';
-import { TYPE } from '../../protocol/constants.js';
+import { TYPE } from '../../protocol/classic/constants.js';
 import { FieldError, type Fields, same } from '../fields.js';
 import type { Check } from '../tools.js';
 

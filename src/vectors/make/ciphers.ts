@@ -1,4 +1,4 @@
-import type { Random } from '../../protocol/session-key.js';
+import type { Random } from '../../protocol/classic/session-key.js';
 import type { Tools } from '../tools.js';
 import { type Draft, flipped, invalid, type Maker, valid } from './draft.js';
 import { openssl, zlib } from './oracles.js';

@@ -1,8 +1,8 @@
 // Traces of the classic protocol's state machines (classic.md §2 and §5).
 import type { Keying } from '../../core/terms.js';
-import { CHALLENGE_BYTES, KEY_FILE_BYTES } from '../../protocol/constants.js';
-import { authOk, challenge, deny, keepalive, login } from '../../protocol/messages.js';
-import type { Random } from '../../protocol/session-key.js';
+import { CHALLENGE_BYTES, KEY_FILE_BYTES } from '../../protocol/classic/constants.js';
+import { authOk, challenge, deny, keepalive, login } from '../../protocol/classic/messages.js';
+import type { Random } from '../../protocol/classic/session-key.js';
 import type { Tools } from '../tools.js';
 import { tracedClient, tracedServer } from '../traces.js';
 import { type Draft, type DraftTest, flipped, type Maker } from './draft.js';

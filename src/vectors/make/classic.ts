@@ -1,8 +1,8 @@
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { concatBytes } from '@noble/hashes/utils.js';
 import type { Keying } from '../../core/terms.js';
-import { CHALLENGE_BYTES, KEY_FILE_BYTES, TYPE } from '../../protocol/constants.js';
-import type { Random } from '../../protocol/session-key.js';
+import { CHALLENGE_BYTES, KEY_FILE_BYTES, TYPE } from '../../protocol/classic/constants.js';
+import type { Random } from '../../protocol/classic/session-key.js';
 import { handshake, type Parties, type Sent } from '../classic.js';
 import { Recorder } from '../random.js';
 import type { Tools } from '../tools.js';

@@ -1,6 +1,6 @@
 // A file of vectors before its tests are numbered.
 import { bytesToHex } from '@noble/hashes/utils.js';
-import type { Random } from '../../protocol/session-key.js';
+import type { Random } from '../../protocol/classic/session-key.js';
 import type { Verdict } from '../format.js';
 import type { Tools } from '../tools.js';
 

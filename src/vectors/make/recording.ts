@@ -1,6 +1,6 @@
 // Traces as they are made: a machine is told something, and what it says is written down.
 import { hexToBytes } from '@noble/hashes/utils.js';
-import type { Random } from '../../protocol/session-key.js';
+import type { Random } from '../../protocol/classic/session-key.js';
 import { Fields } from '../fields.js';
 import { Recorder } from '../random.js';
 import type { Outcome, Traced } from '../traces.js';

@@ -1,4 +1,4 @@
-import type { Random } from '../../protocol/session-key.js';
+import type { Random } from '../../protocol/classic/session-key.js';
 import { framesIn, inStream } from '../tools.js';
 import { type Draft, type DraftGroup, type Maker, valid } from './draft.js';
 import { model } from './oracles.js';

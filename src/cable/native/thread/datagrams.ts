@@ -1,5 +1,5 @@
 import type { Core } from '../../../core/core.js';
-import { TYPE } from '../../../protocol/constants.js';
+import { TYPE } from '../../../protocol/classic/constants.js';
 import { KEEPALIVE_BYTES, MESSAGE } from '../../../protocol/secure/constants.js';
 import { Admission } from './admission.js';
 import { Arena, Messages, MMSGHDR } from '../linux/arena.js';

@@ -5,7 +5,7 @@ import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { Copier } from '../../copies/copier.js';
 import { Copies } from '../../copies/copies.js';
 import { Core } from '../../../core/core.js';
-import { ORIGINAL_DATAGRAM_MAX } from '../../../protocol/constants.js';
+import { ORIGINAL_DATAGRAM_MAX } from '../../../protocol/classic/constants.js';
 import { RateLimit } from '../../../protocol/rate-limit.js';
 import { Refusals } from '../../../protocol/refusals.js';
 import { MESSAGE } from '../../../protocol/secure/constants.js';

@@ -1,0 +1,94 @@
+// `cryptcab invite`: has the running server let somebody in who has the line that this prints (secure.md §8).
+import { ask } from '../../control/ask.js';
+import { oneServer, strange } from '../../control/ends.js';
+import { parseCancelled, parseInvited } from '../../control/invite.js';
+import { type Place as ControlPlace, controlPlace } from '../../control/path.js';
+import { CryptcabError } from '../../error.js';
+import { drawSecret } from '../../keys/draw.js';
+import { newPresharedKey, newPrivateKey } from '../../keys/key-text.js';
+import { isName, NAME_RULE } from '../../keys/peers-file.js';
+import { publicKeyOf } from '../../keys/public-key.js';
+import { INVITE_SECONDS } from '../../protocol/secure/constants.js';
+import type { Place } from '../../protocol/secure/invite-line.js';
+import { lineOf, type NamedPlace, placesOf } from '../../ends/peers/line-of.js';
+import { isPrivate } from '../../ends/own-addresses.js';
+import { timeText } from '../../ends/time-text.js';
+import { say } from '../say.js';
+import { UsageError } from '../usage.js';
+
+/** What is invited, as the command line says it. */
+export interface InviteWish {
+  readonly port: number | undefined;
+  /** What who joins is called. */
+  readonly name: string;
+  /** For how long, s. */
+  readonly for?: number;
+  readonly uses?: number;
+  /** Where the server is for those who join, with its own port where none is said; at its own addresses where no place is. */
+  readonly at?: readonly NamedPlace[];
+}
+
+/** The name that follows `invite`. @throws UsageError for anything else */
+export function nameOf([name]: readonly string[]): string {
+  if (isName(name)) return name;
+  throw new UsageError(`invite is followed by a name for who joins: ${NAME_RULE}`);
+}
+
+/**
+ * Makes an invite. What the operator should know of it goes to standard error.
+ * @returns its line; on a terminal a QR code as well
+ * @throws CryptcabError when no server runs, or it refuses
+ */
+export async function invite(wish: InviteWish, place: ControlPlace = controlPlace()): Promise<string> {
+  const { name, for: seconds = INVITE_SECONDS.usual, uses = 1, at = [] } = wish;
+  const { path } = await oneServer(wish.port, place);
+  const privateKey = newPrivateKey(drawSecret);
+  const presharedKey = newPresharedKey(drawSecret);
+  try {
+    const guest = { publicKey: publicKeyOf(privateKey), presharedKey };
+    const answer = await ask(path, { do: 'invite', ...guest, name, seconds, uses });
+    const invited = answer === undefined ? undefined : parseInvited(answer);
+    if (invited === undefined) throw strange(path);
+    const places = placesOf(invited, at);
+    const line = lineOf(invited, { privateKey, presharedKey }, places);
+    for (const note of notes(name, uses, invited.until, places, at.length > 0)) say(note);
+    return `${line}\n${process.stdout.isTTY ? await qrCode(line) : ''}`;
+  } finally {
+    privateKey.fill(0);
+    presharedKey.fill(0);
+  }
+}
+
+function notes(name: string, uses: number, until: number, places: readonly Place[], told: boolean): string[] {
+  const who = uses === 1 ? 'who has this line first' : `${uses} machines that have this line`;
+  const lines = [
+    `${who} can join as ${name} until ${timeText(1_000 * until)}, with: cryptcab join LINE. Send it as you would a password`,
+  ];
+  if (!told && places.every(({ host }) => isPrivate(host)))
+    lines.push(
+      `it leads to ${places.map(({ host }) => host).join(', ')}, for machines of this site: for others say --at HOST[:PORT]`,
+    );
+  return lines;
+}
+
+/** Dark on light, whatever the terminal's colours are. Where there is not room for it there is none. */
+async function qrCode(line: string): Promise<string> {
+  const { encodeQR } = await import('qr');
+  const rows = encodeQR(line, 'ascii', { ecc: 'low', border: 2 }).split('\n').filter(Boolean);
+  if ((rows[0] ?? '').length > process.stdout.columns) return '';
+  return rows.map((row) => `\x1b[40;97m${row}\x1b[0m\n`).join('');
+}
+
+/** Takes back the open invites of a name. @throws CryptcabError when there are none */
+export async function cancel(
+  port: number | undefined,
+  name: string,
+  place: ControlPlace = controlPlace(),
+): Promise<string> {
+  const { path } = await oneServer(port, place);
+  const answer = await ask(path, { do: 'cancel', name });
+  const taken = answer === undefined ? undefined : parseCancelled(answer);
+  if (taken === undefined) throw strange(path);
+  if (taken === 0) throw new CryptcabError(`there is no open invite ${name}`);
+  return `took back the invite ${name}${taken === 1 ? '' : `, ${taken} times`}\n`;
+}

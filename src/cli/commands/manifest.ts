@@ -1,0 +1,59 @@
+// The files of a directory of vectors, held against its manifest.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CryptcabError, messageOf } from '../../error.js';
+import { MANIFEST, sha256Of } from '../../vectors/make.js';
+
+/** As sha256sum writes it, of a file in the same directory. */
+const LINE = /^([0-9a-f]{64}) [ *]([^/]+)$/;
+/** The schema is no vectors: nothing is checked by it here. */
+const isVectors = (name: string) => name.endsWith('.json') && !name.endsWith('.schema.json');
+
+/** @throws CryptcabError where it cannot be read */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CryptcabError(`cannot read ${path}: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Reads a directory's manifest, and the directory.
+ * @returns files that are what the manifest says, and a line for each thing that is not
+ */
+export function filesOf(directory: string): { readonly paths: string[]; readonly faults: string[] } {
+  const manifest = join(directory, MANIFEST);
+  const paths: string[] = [];
+  const faults: string[] = [];
+  const wrong = (what: string) => faults.push(new CryptcabError(`${what}: install the package anew`).message);
+  try {
+    const lines = readText(manifest)
+      .split('\n')
+      .filter((line) => line.trim() !== '');
+    if (lines.length === 0) {
+      wrong(`${manifest} is empty`);
+      return { paths, faults };
+    }
+    const left = new Set(readdirSync(directory).filter(isVectors));
+    for (const [i, line] of lines.entries()) {
+      const [, sum, name = ''] = LINE.exec(line) ?? [];
+      if (sum === undefined) {
+        wrong(`line ${i + 1} of ${manifest} is not a checksum and the name of a file`);
+        continue;
+      }
+      left.delete(name);
+      const path = join(directory, name);
+      try {
+        if (sha256Of(readText(path)) === sum) paths.push(path);
+        else wrong(`${path} is not the file that ${MANIFEST} names`);
+      } catch (error) {
+        wrong(messageOf(error));
+      }
+    }
+    for (const name of left) wrong(`${MANIFEST} does not name ${join(directory, name)}`);
+  } catch (error) {
+    wrong(messageOf(error));
+  }
+  return { paths, faults };
+}

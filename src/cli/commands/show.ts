@@ -1,0 +1,146 @@
+// How a terminal shows what ends say of themselves.
+import type { EndStatus, Flow, PeerStatus, PendingPeer, Reasons, Traffic, Why } from '../../control/status.js';
+import { oneLine } from '../../error.js';
+import { span } from '../../ends/hints.js';
+import { table } from './table.js';
+
+const WHY: Readonly<Record<Why, string>> = {
+  waiting: 'not yet up',
+  goodbye: 'said goodbye',
+  silent: 'silent',
+  unknown: 'forgotten',
+  disconnected: 'ended here',
+  removed: 'removed',
+  moved: 'moved',
+  'no port': 'no port',
+};
+
+const MINUTE = 60_000;
+const UNITS = [
+  ['d', 24 * 60 * MINUTE],
+  ['h', 60 * MINUTE],
+  ['min', MINUTE],
+] as const;
+
+/** A time span, short: `3 s`, `2 h`. */
+function short(ms: number): string {
+  const [unit, length] = UNITS.find(([, one]) => ms >= one) ?? (['s', 1_000] as const);
+  return `${Math.max(0, Math.floor(ms / length))} ${unit}`;
+}
+
+const SIZES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
+
+/** Bytes, short: `1.2 MB`. */
+function size(bytes: number): string {
+  const power = Math.min(SIZES.length - 1, bytes < 1_000 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1_000 ** power;
+  return `${value.toFixed(power === 0 || value >= 100 ? 0 : 1)} ${SIZES[power]}`;
+}
+
+const amount = ({ frames, bytes }: Traffic) => `${size(bytes)} in ${frames} frame${frames === 1 ? '' : 's'}`;
+const rate = ({ in: came, out: went }: Flow) => `${size(came.bytes)}/s in, ${size(went.bytes)}/s out`;
+const since = (time: string, now: number) => short(now - Date.parse(time));
+
+function reasons(all: Reasons): string[] {
+  return Object.entries(all).map(([why, times]) => `${times} ${why}`);
+}
+
+/** What another end says goes to a terminal: nothing of it drives that. */
+function clean<Row extends Readonly<Record<string, string>>>(row: Row): Record<string, string> {
+  return Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, oneLine(cell)]));
+}
+
+function peerRow(peer: PeerStatus, now: number): Record<string, string> {
+  const { carried, rates } = peer;
+  return {
+    peer: peer.peer,
+    state: peer.up ? 'up' : (WHY[peer.why ?? 'waiting'] ?? 'down'),
+    for: since(peer.since, now),
+    address: peer.address ?? '',
+    port: peer.port ?? (peer.portTrouble === null ? '' : 'missing'),
+    rtt: peer.roundTrip === null ? '' : `${peer.roundTrip.toFixed(1)} ms`,
+    loss: peer.loss === null ? '' : `${Math.round(100 * peer.loss)} %`,
+    in: size(carried.in.bytes),
+    out: size(carried.out.bytes),
+    'in/s': size(rates.over5s.in.bytes),
+    'out/s': size(rates.over5s.out.bytes),
+    refused: String(Object.values(peer.refused).reduce((sum, one) => sum + one, 0)),
+    dropped: String(peer.dropped.bySwitch + peer.dropped.unopened),
+  };
+}
+
+const MODES = { secure: 'secure', classic: 'classic', both: 'secure and classic' } as const;
+
+/** What an end is and does, in some lines, and its peers as a table. */
+export function statusText(end: EndStatus): string {
+  const now = Date.parse(end.time);
+  const { plug, pathMtu, threads, server } = end;
+  const whose = end.role === 'client' ? `client of ${server}` : `server on UDP port ${end.port}`;
+  const state = end.up ? 'up' : `down: ${end.why ?? 'not yet up'}`;
+  const port = plug.open === null ? 'not tried yet' : plug.open ? 'open' : `no port (${plug.trouble ?? ''})`;
+  const address = end.address.includes(':') ? `[${end.address}]:${end.port}` : `${end.address}:${end.port}`;
+  const refused = [...reasons(end.refused.frames), ...reasons(end.refused.handshakes)];
+  const { bySwitch, unopened } = end.dropped;
+  const lines = [
+    `${end.name}: ${whose}, ${MODES[end.mode]}, ${state}`,
+    `  running    for ${span(Math.max(1_000, now - Date.parse(end.since)))}, process ${end.pid}, version ${end.program}`,
+    `  address    ${address}`,
+    ...(end.publicKey === null ? [] : [`  key        ${end.publicKey}`]),
+    `  switch     ${plug.locator ?? "the program's own"}: ${port}`,
+    `  I/O        ${end.io}${threads > 1 ? '' : ', 1 thread'}${pathMtu === null ? '' : `, packets of up to ${pathMtu} bytes`}`,
+    `  in         ${amount(end.carried.in)}`,
+    `  out        ${amount(end.carried.out)}`,
+    `  now        ${rate(end.rates.over5s)}; in the last minute ${rate(end.rates.over60s)}`,
+    `  refused    ${refused.length === 0 ? 'nothing' : refused.join(', ')}`,
+    ...(bySwitch + unopened === 0
+      ? []
+      : [`  dropped    ${bySwitch} by the switch, ${unopened} for want of room`]),
+    `  handshakes ${end.handshakes}; log lines not repeated: ${end.log.suppressed}`,
+    ...(end.pending.length === 0 ? [] : [`  pending    ${end.pending.length}: see cryptcab peers pending`]),
+  ];
+  const peers =
+    end.peers.length === 0 ? '  no peers\n' : table(end.peers.map((peer) => clean(peerRow(peer, now))));
+  return `${lines.map((line) => `${oneLine(line)}\n`).join('')}${peers}`;
+}
+
+const HOW = { file: 'list', ssh: 'ssh', invite: 'invite', program: 'program' } as const;
+
+/** Who may connect, as a table. */
+export function peersText(ends: readonly EndStatus[]): string {
+  const rows = ends.flatMap((end) =>
+    end.peers.map((peer) => {
+      const now = Date.parse(end.time);
+      const { origin } = peer;
+      return clean({
+        end: end.name,
+        name: peer.name ?? '',
+        'public key': peer.publicKey ?? '(classic)',
+        state: peer.up ? 'up' : (WHY[peer.why ?? 'waiting'] ?? 'down'),
+        for: since(peer.since, now),
+        heard: peer.heard === null ? '' : `${since(peer.heard, now)} ago`,
+        address: peer.address ?? '',
+        by: origin === null ? '' : (HOW[origin.how] ?? ''),
+        user: [origin?.user, origin?.address].filter(Boolean).join('@'),
+      });
+    }),
+  );
+  return rows.length === 0 ? 'nobody may connect yet\n' : table(rows);
+}
+
+/** Who called and is not known, as a table. */
+export function pendingText(ends: readonly EndStatus[]): string {
+  const rows = ends.flatMap((end) =>
+    end.pending.map((one: PendingPeer) =>
+      clean({
+        end: end.name,
+        'public key': one.publicKey,
+        address: one.address,
+        calls: String(one.times),
+        last: `${since(one.last, Date.parse(end.time))} ago`,
+      }),
+    ),
+  );
+  return rows.length === 0
+    ? 'nobody has called whose public key is not known\n'
+    : `${table(rows)}let one in with: cryptcab peers add PUBLIC-KEY --name NAME\n`;
+}

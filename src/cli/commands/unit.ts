@@ -1,0 +1,95 @@
+// `cryptcab unit`: a unit by which systemd runs cables by their names.
+import { again } from '../program.js';
+
+/** What a cable needs of what the unit keeps from it. */
+export interface UnitNeeds {
+  /** It makes taps. */
+  readonly taps: boolean;
+  /** Its port is below 1024. */
+  readonly lowPort: boolean;
+}
+
+/** One word of a command in a unit: systemd.syntax(7). */
+function quoted(word: string): string {
+  const text = word.replace(/[\\"]/g, '\\$&').replaceAll('%', '%%').replaceAll('$', '$$$$');
+  return /^[\w./@:+=,-]+$/.test(word) ? text : `"${text}"`;
+}
+
+/** A command as a unit has it. */
+export function unitCommand(words: readonly string[]): string {
+  return words.map(quoted).join(' ');
+}
+
+/** This program, as it was called. */
+function ownCommand(): string {
+  const [program, args] = again([]);
+  return unitCommand([program, ...args]);
+}
+
+/**
+ * The unit, as a template for all cables, or for one that needs more.
+ * @param command what starts this program, as a unit writes it
+ */
+export function unitText(
+  needs: UnitNeeds = { taps: false, lowPort: false },
+  command: string = ownCommand(),
+): string {
+  const capabilities = [
+    ...(needs.taps ? ['CAP_NET_ADMIN'] : []),
+    ...(needs.lowPort ? ['CAP_NET_BIND_SERVICE'] : []),
+  ].join(' ');
+  return `[Unit]
+Description=Encrypted Ethernet cable %i
+Documentation=man:cryptcab(1)
+After=network.target
+
+[Service]
+Type=notify
+ExecStart=${command} up --foreground %i
+ExecReload=/bin/kill -HUP $MAINPID
+# It waits for what is not there yet, and is ready when frames can pass.
+TimeoutStartSec=infinity
+WatchdogSec=30
+Restart=on-failure
+RestartSec=1
+# A wrong configuration stays wrong.
+RestartPreventExitStatus=2
+
+User=cryptcab
+StateDirectory=cryptcab
+StateDirectoryMode=0700
+RuntimeDirectory=cryptcab
+RuntimeDirectoryMode=0700
+# Other cables have it as well.
+RuntimeDirectoryPreserve=yes
+UMask=0077
+
+CapabilityBoundingSet=${capabilities}
+AmbientCapabilities=${capabilities}
+${needs.taps ? 'DevicePolicy=closed\nDeviceAllow=/dev/net/tun rw' : 'PrivateDevices=yes'}
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service @pkey
+SystemCallErrorNumber=EPERM
+# No MemoryDenyWriteExecute: the runtime compiles the program while it runs.
+
+[Install]
+WantedBy=multi-user.target
+`;
+}

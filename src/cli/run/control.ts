@@ -1,0 +1,109 @@
+// The control socket of the command line's end; `enroll`, `status`, `peers` and `ping` ask it.
+import { userOf } from '../../control/credentials.js';
+import { controlPaths, controlPlace, type Place, unitName } from '../../control/path.js';
+import { type Control, type Controlled, ControlTaken, openControl } from '../../control/server.js';
+import { STATUS_VERSION } from '../../control/status.js';
+import { CryptcabError, messageOf } from '../../error.js';
+import type { Log } from '../../log.js';
+import type { Running } from '../../ends/running.js';
+import type { RunningServer } from '../../ends/server.js';
+import { commandText } from '../names.js';
+import { VERSION } from '../version.generated.js';
+
+/** How often it is looked whether the socket is still there, ms. */
+const LOOK_MS = 1_000;
+
+type RunningEnd = Running | RunningServer;
+
+/** What an end is called, where nobody has named it. */
+function nameOf(running: RunningEnd, place: Place): string {
+  return unitName(place) ?? ('enrol' in running ? String(running.local.port) : `client-${process.pid}`);
+}
+
+function controlled(running: RunningEnd, name: string): Controlled {
+  const server = (): RunningServer => {
+    if ('enrol' in running) return running;
+    throw new CryptcabError('this end is a client, whose one peer is its server');
+  };
+  return {
+    status: () => ({
+      ...{ version: STATUS_VERSION, name, program: VERSION, pid: process.pid },
+      ...running.report(),
+    }),
+    enrol: (...client) => server().enrol(...client),
+    invite: (request) => server().invite(request),
+    cancelInvites: (name) => server().cancelInvites(name),
+    ping: (peer) => running.ping(peer),
+    capture: (wish, sink, ended) => running.captures.begin(wish, sink, `cryptcab ${VERSION}`, ended),
+    addPeer: (...peer) => server().peers.add(...peer),
+    removePeer: (peer) => server().peers.remove(peer),
+    renamePeer: (peer, to) => server().peers.rename(peer, to),
+    kick: (peer) => server().peers.kick(peer),
+  };
+}
+
+/**
+ * Opens the control socket of a running end, in the first place that will do; made anew when its directory was removed.
+ * @returns undefined where none will: that is logged, and the end does without
+ */
+export async function openEndControl(
+  running: RunningEnd,
+  log: Log,
+  place: Place = controlPlace(),
+  name: string = nameOf(running, place),
+): Promise<Pick<Control, 'close'> | undefined> {
+  const end = { ...controlled(running, name), userOf: await userOf(), words: commandText, log };
+  const open = async (): Promise<Control | string> => {
+    let why = place.fault === undefined ? undefined : `${place.fault}: set it to a directory of your own`;
+    for (const candidate of controlPaths(name, place)) {
+      if ('fault' in candidate) {
+        why ??= candidate.fault;
+        continue;
+      }
+      const { path } = candidate;
+      try {
+        const control = await openControl({ ...end, path });
+        if (place.fault !== undefined) log.warn({}, `${place.fault}: the control socket is ${path}`);
+        log.info({ path }, 'this end can be asked through this control socket');
+        return control;
+      } catch (error) {
+        // A second socket of one name, elsewhere, would leave neither of them to be found.
+        if (error instanceof ControlTaken) return messageOf(error);
+        why ??= messageOf(error);
+      }
+    }
+    return why ?? 'set XDG_RUNTIME_DIR to a directory of your own';
+  };
+  let control = await open();
+  if (typeof control === 'string') {
+    const enrols = 'enrol' in running && running.report().mode !== 'classic';
+    const lacks = enrols ? 'clients cannot enrol by ssh, and ' : '';
+    log.warn({}, `no control socket, so ${lacks}cryptcab status does not show this end: ${control}`);
+    return undefined;
+  }
+  let closed = false;
+  let told = false;
+  let opening: Promise<unknown> | undefined;
+  const again = async () => {
+    if (typeof control !== 'string') await control.close();
+    if (closed) return;
+    control = await open();
+    if (typeof control === 'string' && !told)
+      log.warn({}, `the control socket was removed, and cannot be made anew (yet): ${control}`);
+    told = typeof control === 'string';
+  };
+  const timer = setInterval(() => {
+    if (opening !== undefined || (typeof control !== 'string' && control.there)) return;
+    opening = again().finally(() => {
+      opening = undefined;
+    });
+  }, LOOK_MS);
+  return {
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      await opening;
+      if (typeof control !== 'string') await control.close();
+    },
+  };
+}

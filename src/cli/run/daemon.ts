@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import type { Enrolment } from '../../keys/ssh.js';
+import { onHangup } from '../early.js';
+import { again } from '../program.js';
+import { terminalGone } from '../terminal.js';
+
+/** Marks the child of detach(); its own children do not inherit it. */
+const MARK = 'CRYPTCAB_DAEMON';
+
+/** Keys that the server got before the daemon left the terminal: scp, or ssh, may have asked for a password there. */
+export interface Carried {
+  readonly classic?: { readonly id: string; readonly key: Uint8Array };
+  readonly secure?: Enrolment;
+}
+
+type FromChild = { readonly says: string } | { readonly status: number };
+
+/** Takes the mark of a daemon's child away; tells whether it was there. */
+export function isDaemonChild(): boolean {
+  const marked = process.env[MARK] !== undefined && process.send !== undefined;
+  delete process.env[MARK];
+  return marked;
+}
+
+/**
+ * Starts this program again, without a terminal, and waits until it is up or has failed.
+ * @param carried handed over the channel between the two, never by argument or environment
+ * @param say prints a line of the child's
+ * @returns the exit status for the program that waited
+ */
+export function detach(carried: Carried | undefined, say: (line: string) => void): Promise<number> {
+  const [program, args] = again(process.argv.slice(2));
+  const child = spawn(program, args, {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    serialization: 'advanced',
+    env: { ...process.env, [MARK]: '1' },
+  });
+  child.send({ carried });
+  return new Promise((resolve) => {
+    // Who ends the wait ends what it waits for; so does who closes the terminal.
+    const pass = () => child.kill('SIGTERM');
+    process.on('SIGINT', pass).on('SIGTERM', pass).on('SIGQUIT', pass);
+    onHangup(() => {
+      if (terminalGone()) pass();
+    });
+    child.on('message', (message: FromChild) => {
+      if ('says' in message) {
+        say(message.says);
+      } else {
+        child.disconnect();
+        child.unref();
+        resolve(message.status);
+      }
+    });
+    child.on('exit', (status, signal) => {
+      if (signal !== null) say(`the daemon was ended by ${signal}`);
+      resolve(status ?? 1);
+    });
+  });
+}
+
+/** In the child: what the waiting program hands over. */
+export function handedOver(): Promise<Carried | undefined> {
+  return new Promise((resolve) => {
+    process.once('message', (message: { carried: Carried | undefined }) => resolve(message.carried));
+  });
+}
+
+/** In the child: a line for the terminal, while somebody waits there. */
+export function tellParent(says: string): void {
+  if (process.connected) process.send?.({ says } satisfies FromChild);
+}
+
+/** In the child: it is up (0), or it failed; nobody waits any more. */
+export function releaseParent(status: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected || process.send === undefined) return resolve();
+    process.once('disconnect', resolve);
+    process.send({ status } satisfies FromChild);
+  });
+}

@@ -1,0 +1,76 @@
+// What somebody who supervises this program is told: systemd, where it has started it.
+import type { Log } from '../../log.js';
+import type { Watcher } from '../../ends/running.js';
+import { SdNotify, takeWanted, type Wanted } from './sd-notify.js';
+import { ServiceStatus } from './service-status.js';
+
+/** How often it is looked why a client is not up yet, ms. */
+const LOOK_MS = 1_000;
+
+/** Before any other program is started, which would hear of it. */
+export function takeSupervisor(): Wanted | undefined {
+  return takeWanted(process.env);
+}
+
+/** Told what becomes of this program; without a supervisor nobody hears of it. */
+export class Service {
+  readonly #notify: SdNotify | undefined;
+  readonly #status: ServiceStatus;
+  #look: NodeJS.Timeout | undefined;
+
+  private constructor(notify: SdNotify | undefined, server: string | undefined) {
+    this.#notify = notify;
+    this.#status = new ServiceStatus(server, (line) => notify?.status(line));
+    this.#status.waits(undefined);
+  }
+
+  /** @param server whom a client calls; undefined of a server */
+  static async open(wanted: Wanted | undefined, server: string | undefined, log: Log): Promise<Service> {
+    return new Service(wanted && (await SdNotify.open(wanted, log)), server);
+  }
+
+  /** To be told what becomes of the cable. */
+  get watcher(): Watcher {
+    return this.#status;
+  }
+
+  /** What is waited for. */
+  waits(why: string | undefined): void {
+    this.#status.waits(why);
+  }
+
+  /**
+   * It is up when that resolves.
+   * @param trouble says why it is not, as far as that is known
+   */
+  async upWhen(up: Promise<void>, trouble?: () => string | undefined): Promise<void> {
+    if (this.#notify === undefined) return;
+    if (trouble !== undefined) this.#look = setInterval(() => this.waits(trouble()), LOOK_MS);
+    try {
+      await up;
+      this.waits(undefined);
+      this.#notify.ready();
+    } catch {
+      // it ends, and says why
+    } finally {
+      clearInterval(this.#look);
+    }
+  }
+
+  /** Reads again what can be read again. */
+  reload(act: () => void): void {
+    this.#notify?.reloading();
+    act();
+    this.#notify?.ready();
+  }
+
+  stopping(): void {
+    clearInterval(this.#look);
+    this.#notify?.stopping();
+  }
+
+  close(): void {
+    clearInterval(this.#look);
+    this.#notify?.close();
+  }
+}
