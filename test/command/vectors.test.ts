@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cryptcab } from '../../lab/lab.js';
 import { temporaryDirectory } from '../../lab/temporary.js';
-import { DIRECTORY, manifest, ours } from '../vectors/files.js';
+import { DIRECTORY, manifest, ours } from '../quick/vectors/files.js';
 
 let directory: string;
 

@@ -6,9 +6,9 @@ import { numbered } from '../protocol/examples.js';
 import { randomness } from '../seed.js';
 import { hex, makeCore, unhex } from '../unit/core/harness.js';
 import { Cable, ChaChaCable } from '../unit/core/twins.js';
-import blowfish from '../vectors/foreign/capture-blowfish.json' with { type: 'json' };
-import mbedtls from '../vectors/foreign/capture-chacha-mbedtls.json' with { type: 'json' };
-import wolfssl from '../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
+import blowfish from '../../vectors/foreign/capture-blowfish.json' with { type: 'json' };
+import mbedtls from '../../vectors/foreign/capture-chacha-mbedtls.json' with { type: 'json' };
+import wolfssl from '../../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
 
 /** What a body that was sealed under the key carries. */
 export interface Genuine {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { parseVectors, VectorsError } from '../../src/vectors/format.js';
 import { verify } from '../../src/vectors/verify.js';
-import { foreign, ours } from '../vectors/files.js';
+import { foreign, ours } from '../quick/vectors/files.js';
 import { property } from './property.js';
 
 type Json = Record<string, unknown>;

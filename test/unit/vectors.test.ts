@@ -9,7 +9,7 @@ import {
 } from '../../src/vectors/format.js';
 import { verify } from '../../src/vectors/verify.js';
 import { randomness } from '../seed.js';
-import { foreign, ours } from '../vectors/files.js';
+import { foreign, ours } from '../quick/vectors/files.js';
 
 const { below } = randomness();
 const files = [...ours, ...foreign].map(({ name, text }) => ({ name, file: parseVectors(text) }));

@@ -1,4 +1,4 @@
-// What came to the same values without us, and its version then: test/vectors/oracle asks them, and prints their versions.
+// What came to the same values without us, and its version then: vectors/oracle asks them, and prints their versions.
 import type { Oracle } from './draft.js';
 
 export const openssl = (confirms: string): Oracle => ({ name: 'OpenSSL', version: '3.0.19', confirms });
@@ -15,7 +15,7 @@ export const hashlib = (confirms: string): Oracle => ({
   confirms,
 });
 
-/** The C program, whose captures are in test/vectors/foreign. */
+/** The C program, whose captures are in vectors/foreign. */
 export const program = (version: string, confirms: string): Oracle => ({
   name: 'vde_cryptcab',
   version,
@@ -23,4 +23,4 @@ export const program = (version: string, confirms: string): Oracle => ({
 });
 
 /** For framing, timers and the like, which no other program has by itself: what the specification says, written a second time. */
-export const model = (confirms: string): Oracle => ({ name: 'test/vectors/oracle', version: '1', confirms });
+export const model = (confirms: string): Oracle => ({ name: 'vectors/oracle', version: '1', confirms });

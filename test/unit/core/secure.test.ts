@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { TransportKeys } from '../../../src/core/terms.js';
 import { instantiate } from '../../../src/core/wasm.js';
 import { randomness } from '../../seed.js';
-import aead from '../../vectors/foreign/chacha20-poly1305.json' with { type: 'json' };
-import poly from '../../vectors/foreign/poly1305.json' with { type: 'json' };
+import aead from '../../../vectors/foreign/chacha20-poly1305.json' with { type: 'json' };
+import poly from '../../../vectors/foreign/poly1305.json' with { type: 'json' };
 import { hex, layout, makeCore, unhex } from './harness.js';
 import {
   aeadOpen,

@@ -1,6 +1,6 @@
 // Confirms each value in the files of vectors without cryptcab: by OpenSSL, by Python, and by what the protocol says.
 //
-//     node test/vectors/oracle/index.mjs [FILE...]
+//     node vectors/oracle/index.mjs [FILE...]
 //
 // It needs python3, and an OpenSSL under Node.js that has its legacy provider.
 import { spawnSync } from 'node:child_process';
@@ -42,7 +42,7 @@ function allFiles() {
     readdirSync(inDirectory(name))
       .filter((file) => file.endsWith('.json') && !file.endsWith('.schema.json') && only.test(file))
       .map((file) => inDirectory(`${name}${file}`));
-  return [...json('../', /./), ...json('../foreign/', /^capture-/)];
+  return [...json('../../test/vectors/', /./), ...json('../foreign/', /^capture-/)];
 }
 
 async function confirm(path) {

@@ -15,11 +15,11 @@ import {
   split,
   writeInitiation,
   writeResponse,
-} from '../../src/protocol/secure/noise.js';
-import { randomness } from '../seed.js';
-import { hex, unhex } from '../unit/core/harness.js';
-import { aeadSeal } from '../unit/core/secure-twins.js';
-import noise from './foreign/noise-ikpsk2.json' with { type: 'json' };
+} from '../../../src/protocol/secure/noise.js';
+import { randomness } from '../../seed.js';
+import { hex, unhex } from '../../unit/core/harness.js';
+import { aeadSeal } from '../../unit/core/secure-twins.js';
+import noise from '../../../vectors/foreign/noise-ikpsk2.json' with { type: 'json' };
 
 // vectors/verify.test.ts runs the vectors of the pattern.
 describe('Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s', () => {

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { parseVectors } from '../../src/vectors/format.js';
-import { MANIFEST, make, SEED, sha256Of } from '../../src/vectors/make.js';
-import { verify } from '../../src/vectors/verify.js';
+import { parseVectors } from '../../../src/vectors/format.js';
+import { MANIFEST, make, SEED, sha256Of } from '../../../src/vectors/make.js';
+import { verify } from '../../../src/vectors/verify.js';
 import { DIRECTORY, foreign, manifest, ours } from './files.js';
 
 describe('every test of', () => {
