@@ -63,7 +63,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
   'threads of node:worker_threads': ['unit/core/lock', 'unit/core/threads'],
 };
 
-const FILES = fileURLToPath(new URL('test/browser/fs.ts', import.meta.url));
+const FILES = fileURLToPath(new URL('test/support/browser/fs.ts', import.meta.url));
 const INCLUDE = 'test/{unit,vectors,protocol}/**/*.test.ts';
 const EXCLUDE = Object.values(WITHOUT).flatMap((names) => names.map((name) => `test/${name}.test.ts`));
 
@@ -73,13 +73,13 @@ export default defineConfig({
   // Found before the first test, not by one that then has to be loaded again.
   optimizeDeps: {
     exclude: ['koffi'],
-    entries: ['test/browser/*.ts', INCLUDE, ...EXCLUDE.map((name) => `!${name}`)],
+    entries: ['test/support/browser/*.ts', INCLUDE, ...EXCLUDE.map((name) => `!${name}`)],
   },
   test: {
     name: 'chromium',
     include: [INCLUDE],
     exclude: EXCLUDE,
-    setupFiles: ['test/browser/setup.ts'],
+    setupFiles: ['test/support/browser/setup.ts'],
     testTimeout: 120_000,
     browser: {
       enabled: true,

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { newSeed } from './test/new-seed.js';
-import BriefReporter from './test/reporter.js';
+import { newSeed } from './test/support/new-seed.js';
+import BriefReporter from './test/support/reporter.js';
 
 process.env.CRYPTCAB_SEED ??= newSeed(); // the same for all files
 process.env.STATE_DIRECTORY = ''; // a server that a test starts outside of a lab keeps nothing
@@ -18,11 +18,11 @@ const built = {
 
 // They wait for minutes, and mind no load. `npm test` runs them beside all the others.
 const ASLEEP = [
-  'test/netns/faults.test.ts',
-  'test/netns/secure-faults.test.ts',
-  'test/netns/secure-hole.test.ts',
-  'test/netns/secure-rekey.test.ts',
-  'test/interop/secure-wireguard.test.ts',
+  'test/patient/faults.test.ts',
+  'test/patient/secure-faults.test.ts',
+  'test/patient/secure-hole.test.ts',
+  'test/patient/secure-rekey.test.ts',
+  'test/patient/secure-wireguard.test.ts',
 ];
 
 /** Files at a time, on two processors: their tests mostly wait. */
@@ -42,7 +42,7 @@ export default defineConfig({
             'test/{unit,vectors,protocol,fuzz,programs}/**/*.test.ts',
             'test/package/{graph,examples,citations,links,manual,release}.test.ts',
           ],
-          setupFiles: ['test/runtime.ts'],
+          setupFiles: ['test/support/runtime.ts'],
           testTimeout: 120_000, // the machine may be busy
           sequence: { groupOrder: 0 },
         },

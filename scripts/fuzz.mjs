@@ -1,4 +1,4 @@
-// The properties of test/fuzz/, again and again with fresh seeds, for as long as it is told: npm run fuzz -- --minutes N.
+// The properties of test/quick/fuzz/, again and again with fresh seeds, for as long as it is told: npm run fuzz -- --minutes N.
 // The last line says what came of it.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -39,7 +39,7 @@ try {
 }
 
 /** Programs of operations against the core, which want many runs, have a process of their own, beside the properties. */
-const PROGRAMS = 'test/programs/programs.test.ts';
+const PROGRAMS = 'test/quick/programs/programs.test.ts';
 const seed = randomInt(2 ** 31);
 const began = performance.now();
 
@@ -74,7 +74,7 @@ class Run {
       '--no-file-parallelism',
       '--bail=1',
       `--testTimeout=${Math.ceil(this.share) + PATIENCE_MS}`,
-      '--reporter=test/reporter.ts',
+      '--reporter=test/support/reporter.ts',
       '--reporter=json',
       `--outputFile.json=${this.path('report.json')}`,
     ];
@@ -120,7 +120,7 @@ class Run {
 }
 
 rmSync(DIRECTORY, { recursive: true, force: true });
-const runs = [new Run('programs', [PROGRAMS]), new Run('properties', ['test/fuzz/'])];
+const runs = [new Run('programs', [PROGRAMS]), new Run('properties', ['test/quick/fuzz/'])];
 const count = runs.reduce((sum, run) => sum + run.count, 0);
 console.log(`fuzz: ${minutes} minutes for ${count} properties; seeds from ${seed} on`);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])

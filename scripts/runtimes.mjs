@@ -13,10 +13,10 @@ const EXE = join(root, 'build/exe/cryptcab');
 const PATH_OF_EXE = join(root, 'build/exe/path');
 const PAGE = join(root, 'docs/runtimes.md');
 const MARKS = ['<!-- runtimes: made by npm run test:runtimes -- --update -->', '<!-- /runtimes -->'];
-const QUICK = ['test/unit', 'test/vectors', 'test/protocol', '--project', 'quick'];
+const QUICK = ['test/quick/unit', 'test/vectors', 'test/quick/protocol', '--project', 'quick'];
 /** With the C program at either end and with none, on both paths. */
 const INTEROP = [
-  'test/interop/classic.test.ts',
+  'test/system/interop/classic.test.ts',
   '--project',
   'system',
   '-t',
@@ -24,10 +24,10 @@ const INTEROP = [
 ];
 /** What else the command does: keys, daemons, an enrolment by ssh. */
 const COMMANDS = [
-  'test/command/keys.test.ts',
-  'test/command/daemon.test.ts',
-  'test/command/signals.test.ts',
-  'test/netns/enrol.test.ts',
+  'test/system/command/keys.test.ts',
+  'test/system/command/daemon.test.ts',
+  'test/system/command/signals.test.ts',
+  'test/system/netns/enrol.test.ts',
   '--project',
   'system',
   '-t',
@@ -149,7 +149,7 @@ async function vitest(what, command, args, env) {
   const options = [
     'run',
     ...args,
-    '--reporter=test/reporter.ts',
+    '--reporter=test/support/reporter.ts',
     '--reporter=json',
     `--outputFile.json=${report}`,
   ];

@@ -58,7 +58,7 @@ const checks = [
 function vitest(project, name, files = process.argv.slice(2)) {
   const report = join(root, `build/test-report-${name}.json`);
   rmSync(report, { force: true });
-  const reporters = ['--reporter=test/reporter.ts', '--reporter=json', `--outputFile=${report}`];
+  const reporters = ['--reporter=test/support/reporter.ts', '--reporter=json', `--outputFile=${report}`];
   const chosen = ['--project', project, '--passWithNoTests', ...files];
   return { report, command: asRoot(...bin('vitest/vitest.mjs'), 'run', ...reporters, ...chosen) };
 }

@@ -4,8 +4,8 @@ import { startClient } from '../../src/ends/classic-client.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import type { Running } from '../../src/ends/running.js';
 import { startServer } from '../../src/ends/server.js';
-import { quiet } from '../quiet.js';
-import { randomness } from '../seed.js';
+import { quiet } from '../support/quiet.js';
+import { randomness } from '../support/seed.js';
 
 const ROUNDS = 20;
 /** Not more than a socket's buffer holds at once. */

@@ -9,9 +9,9 @@ import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import type { Running } from '../../src/ends/running.js';
 import { startSecureClient } from '../../src/ends/secure-client.js';
 import { startServer } from '../../src/ends/server.js';
-import { blocksIn, framesOf } from '../pcapng.js';
-import { quiet } from '../quiet.js';
-import { randomness } from '../seed.js';
+import { blocksIn, framesOf } from '../support/pcapng.js';
+import { quiet } from '../support/quiet.js';
+import { randomness } from '../support/seed.js';
 
 const { bytes } = randomness();
 const PATH = 1452;

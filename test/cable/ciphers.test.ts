@@ -5,8 +5,8 @@ import { memoryPort } from '../../src/cable/plug/memory-plug.js';
 import type { Cipher } from '../../src/protocol/classic/session-key.js';
 import type { Running } from '../../src/ends/running.js';
 import { startServer } from '../../src/ends/server.js';
-import { quiet } from '../quiet.js';
-import { randomness } from '../seed.js';
+import { quiet } from '../support/quiet.js';
+import { randomness } from '../support/seed.js';
 
 const random = randomness();
 const running: Running[] = [];

@@ -19,8 +19,8 @@ import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js
 import type { Running } from '../../src/ends/running.js';
 import { startSecureClient } from '../../src/ends/secure-client.js';
 import { type RunningServer, startServer } from '../../src/ends/server.js';
-import { quiet } from '../quiet.js';
-import { randomness } from '../seed.js';
+import { quiet } from '../support/quiet.js';
+import { randomness } from '../support/seed.js';
 
 const PATH = 1452;
 const WAIT = { timeout: 30_000, interval: 50 };

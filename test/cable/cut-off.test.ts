@@ -17,7 +17,7 @@ import {
   type Server,
   serve,
 } from '../../src/index.js';
-import { randomness } from '../seed.js';
+import { randomness } from '../support/seed.js';
 
 const random = randomness();
 let common: { io: 'portable' | 'native'; bind: string } = { io: 'portable', bind: '127.0.0.1' };

@@ -14,8 +14,8 @@ import type { Running } from '../../src/ends/running.js';
 import { JoinRefused, joinByInvite } from '../../src/ends/join.js';
 import { type SecureKeys, startSecureClient } from '../../src/ends/secure-client.js';
 import { type RunningServer, startServer } from '../../src/ends/server.js';
-import { quiet } from '../quiet.js';
-import { randomness } from '../seed.js';
+import { quiet } from '../support/quiet.js';
+import { randomness } from '../support/seed.js';
 
 const PATH = 1452;
 type Io = 'portable' | 'native';

@@ -11,9 +11,9 @@ import type { Running } from '../../src/ends/running.js';
 import { startServer } from '../../src/ends/server.js';
 import { openDgram } from '../../src/cable/udp/dgram.js';
 import type { OpenUdp } from '../../src/cable/udp/udp.js';
-import { junk } from '../junk.js';
-import { quiet } from '../quiet.js';
-import { randomness } from '../seed.js';
+import { junk } from '../support/junk.js';
+import { quiet } from '../support/quiet.js';
+import { randomness } from '../support/seed.js';
 
 const random = randomness();
 const running: Running[] = [];

@@ -18,7 +18,7 @@ import {
   serve,
 } from '../../src/index.js';
 import { SILENT } from '../../src/log.js';
-import { randomness } from '../seed.js';
+import { randomness } from '../support/seed.js';
 
 const random = randomness();
 const KEY = random.bytes(24);

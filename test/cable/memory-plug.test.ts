@@ -11,7 +11,7 @@ import {
   serve,
 } from '../../src/index.js';
 import { SILENT } from '../../src/log.js';
-import { randomness } from '../seed.js';
+import { randomness } from '../support/seed.js';
 
 const { bytes } = randomness();
 const KEY = bytes(24);

@@ -8,7 +8,7 @@ import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js
 import type { Remote } from '../../src/protocol/remote.js';
 import { openDgram } from '../../src/cable/udp/dgram.js';
 import type { Udp } from '../../src/cable/udp/udp.js';
-import { randomness } from '../seed.js';
+import { randomness } from '../support/seed.js';
 
 const PATH = 508;
 const random = randomness();

@@ -12,8 +12,8 @@ import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js
 import type { Running } from '../../src/ends/running.js';
 import { type SecureKeys, startSecureClient } from '../../src/ends/secure-client.js';
 import { type RunningServer, startServer } from '../../src/ends/server.js';
-import { quiet } from '../quiet.js';
-import { randomness } from '../seed.js';
+import { quiet } from '../support/quiet.js';
+import { randomness } from '../support/seed.js';
 
 const CLIENTS = 20;
 const PATH = 1452;

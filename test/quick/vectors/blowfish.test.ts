@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { hex, makePrimitives, unhex } from '../../unit/core/harness.js';
-import { Blowfish, crc32 } from '../../unit/core/twins.js';
+import { hex, makePrimitives, unhex } from '../unit/core/harness.js';
+import { Blowfish, crc32 } from '../unit/core/twins.js';
 import cbc from '../../../vectors/foreign/blowfish-cbc.json' with { type: 'json' };
 import ecb from '../../../vectors/foreign/blowfish-ecb.json' with { type: 'json' };
 import checksums from '../../../vectors/foreign/crc32.json' with { type: 'json' };

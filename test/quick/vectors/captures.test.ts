@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { hex, makeCore, unhex } from '../../unit/core/harness.js';
-import { Cable } from '../../unit/core/twins.js';
+import { hex, makeCore, unhex } from '../unit/core/harness.js';
+import { Cable } from '../unit/core/twins.js';
 import capture from '../../../vectors/foreign/capture-blowfish.json' with { type: 'json' };
 
 // What two ends of the C program sent each other.

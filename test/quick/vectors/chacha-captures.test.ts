@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hex, makeCore, unhex } from '../../unit/core/harness.js';
+import { hex, makeCore, unhex } from '../unit/core/harness.js';
 import mbedtls from '../../../vectors/foreign/capture-chacha-mbedtls.json' with { type: 'json' };
 import wolfssl from '../../../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { describe, expect, it } from 'vitest';
 import { instantiate } from '../../../src/core/wasm.js';
-import { hex, layout, unhex } from '../../unit/core/harness.js';
+import { hex, layout, unhex } from '../unit/core/harness.js';
 
 interface Case {
   readonly tcId: number;

@@ -1,0 +1,50 @@
+// Whether programs find a fault: the core as it is built, but for one of its bounds.
+import { expect, test } from 'vitest';
+import { wasmBytes } from '../../../src/core/wasm.js';
+import { randomness, seed } from '../../support/seed.js';
+import { at } from './map.js';
+import { makeMaterial } from './material.js';
+import { runPrograms } from './run.js';
+
+/** A number as it stands in WebAssembly: `i32.const`, and LEB128. */
+function constant(value: number): Buffer {
+  const bytes = [0x41];
+  for (let rest = value; ; rest >>= 7) {
+    bytes.push(rest < 64 ? rest : (rest & 127) | 128);
+    if (rest < 64) return Buffer.from(bytes);
+  }
+}
+
+/** The core, each time with one of its comparisons with a bound raised by so many bytes. */
+function* raised(bound: number, by: number): Generator<Uint8Array<ArrayBuffer>> {
+  const built = Buffer.from(wasmBytes());
+  const right = constant(bound);
+  for (let at = built.indexOf(right); at >= 0; at = built.indexOf(right, at + 1)) {
+    if (built[at + right.length] === END) continue; // it is the value of a constant that is exported
+    const faulty = Uint8Array.from(built);
+    faulty.set(constant(bound + by), at);
+    yield faulty;
+  }
+}
+
+/** The end of an expression. */
+const END = 0x0b;
+
+/**
+ * Of the places in which the core compares with FRAME_MAX or DATAGRAM_MAX, those where nothing else holds what the bound
+ * would: the frame of a plug (in one piece, in several, and when it is sealed), of fragments, of either cipher and of none, a
+ * datagram of a piece.
+ */
+const ALONE = 7;
+
+test('a bound of the core that is raised by 84 bytes is found', async () => {
+  const material = await makeMaterial(randomness(seed), await WebAssembly.compile(wasmBytes()));
+  const faults: string[] = [];
+  for (const bound of ['FRAME_MAX', 'DATAGRAM_MAX'].map(at)) {
+    for (const faulty of raised(bound, 84)) {
+      const failure = await runPrograms(seed, 1_500, material, await WebAssembly.compile(faulty));
+      if (failure !== undefined) faults.push(failure.fault);
+    }
+  }
+  expect(faults.length, faults.join('\n')).toBeGreaterThanOrEqual(ALONE);
+});

@@ -1,0 +1,111 @@
+// A server knows who is who: whose plug is asked for, who comes and goes, and who has carried what.
+import { expect, test } from 'vitest';
+import { until } from '../../../lab/process.js';
+import {
+  CryptcabError,
+  connect,
+  keyText,
+  memoryPort,
+  newPrivateKey,
+  type OpenPlug,
+  type PeerIdentity,
+  publicKeyOf,
+  serve,
+} from '../../../src/index.js';
+import { randomness } from '../../support/seed.js';
+
+const random = randomness();
+const common = { io: 'portable', bind: '127.0.0.1' } as const;
+const nowhere: OpenPlug = (events) => memoryPort(() => {}).open(events);
+
+/** Keeps whose plugs were asked for. */
+function register(): { plug: OpenPlug; asked: (PeerIdentity | undefined)[] } {
+  const asked: (PeerIdentity | undefined)[] = [];
+  const plug: OpenPlug = (events, peer) => {
+    asked.push(peer);
+    return nowhere(events);
+  };
+  return { plug, asked };
+}
+
+test('of secure peers: public key and name, in plug, events and stats, at both ends', async () => {
+  const keys = { server: newPrivateKey(), alice: newPrivateKey(), nameless: newPrivateKey() };
+  const [alice, nameless, server] = [keys.alice, keys.nameless, keys.server].map((key) =>
+    keyText(publicKeyOf(key)),
+  ) as [string, string, string];
+  const { plug, asked } = register();
+  const peers = [{ publicKey: alice, name: 'alice' }, { publicKey: nameless }];
+  await using end = await serve({
+    ...common,
+    port: 0,
+    plug,
+    classic: false,
+    secure: { privateKey: keys.server, peers },
+  });
+  expect(asked).toEqual([undefined]); // the try at its start
+  const events: PeerIdentity[] = [];
+  for (const type of ['up', 'down'] as const)
+    end.addEventListener(type, ({ detail: { peer: _, ...detail } }) =>
+      events.push(detail as unknown as PeerIdentity),
+    );
+  const atClient = register();
+  for (const privateKey of [keys.alice, keys.nameless]) {
+    const client = await connect({
+      ...common,
+      host: '127.0.0.1',
+      port: end.local.port,
+      plug: atClient.plug,
+      secure: { privateKey, serverPublicKey: server },
+    });
+    const count = asked.length;
+    await until('the server has it up, too', () => end.stats().peers.length + 1 >= count);
+    expect(client.stats().peers[0]).toMatchObject({ publicKey: server });
+    await until('the event of its up has come', () => events.length === (privateKey === keys.alice ? 1 : 3));
+    await client.close();
+    await until('and the one of its goodbye', () => events.length === (privateKey === keys.alice ? 2 : 4));
+  }
+  const text = (key: string) => `${key.slice(0, 8)}…`;
+  expect(asked.slice(1)).toEqual([
+    { peer: `alice (${text(alice)})`, publicKey: alice, name: 'alice' },
+    { peer: text(nameless), publicKey: nameless },
+  ]);
+  expect(atClient.asked).toContainEqual({ peer: text(server), publicKey: server });
+  const ofAlice = { publicKey: alice, name: 'alice' };
+  expect(events).toMatchObject([
+    ofAlice,
+    { ...ofAlice, why: 'goodbye' },
+    { publicKey: nameless },
+    { publicKey: nameless, why: 'goodbye' },
+  ]);
+  expect(events[2]).not.toHaveProperty('name');
+  expect(end.stats().peers).toEqual([]);
+});
+
+test('of classic clients: the address, as in events and stats', async () => {
+  const { plug, asked } = register();
+  const key = random.bytes(24);
+  await using server = await serve({ ...common, port: 0, plug, key });
+  await using client = await connect({
+    ...common,
+    host: '127.0.0.1',
+    port: server.local.port,
+    plug: nowhere,
+    key,
+  });
+  const peer = `127.0.0.1:${client.local.port}`;
+  expect(asked).toEqual([undefined, { peer }]);
+  expect(server.stats().peers).toMatchObject([{ peer }]);
+});
+
+test.each([0, 65, 1.5, '2'])('threads: %s is refused', async (threads) => {
+  const started = serve({ port: 0, plug: nowhere, plain: true, threads: threads as number });
+  await expect(started).rejects.toThrow(
+    new CryptcabError('serve: threads has to be a number of I/O threads, 1 to 64'),
+  );
+});
+
+test('threads and the portable path exclude each other', async () => {
+  await expect(serve({ ...common, port: 0, plug: nowhere, plain: true, threads: 2 })).rejects.toThrow(
+    /threads and io: 'portable' exclude each other/,
+  );
+});

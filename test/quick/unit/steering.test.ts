@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { threadIndex } from '../../../src/cable/native/steering.js';
+import { randomness } from '../../support/seed.js';
+
+test('an index leads to its thread by its lowest byte, and stays as it was drawn else', () => {
+  const random = randomness();
+  for (let threads = 1; threads <= 64; threads++) {
+    for (let i = 0; i < 256; i++) {
+      const drawn = ((random.below(0x1000000) << 8) | i) >>> 0;
+      const thread = random.below(threads);
+      const index = threadIndex(drawn, thread, threads);
+      expect((index & 0xff) % threads).toBe(thread);
+      expect(index >>> 8).toBe(drawn >>> 8);
+    }
+  }
+});

@@ -1,0 +1,291 @@
+// What a client may do on a bridge: of each field a frame that must not pass, and one that must.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cryptcab, type Host, Lab } from '../../../lab/lab.js';
+import { type Process, until } from '../../../lab/process.js';
+import { type End, makeEnd, Peers, startSecureClient, startSecureServer } from '../../../lab/secure-keys.js';
+import { Wire } from '../../../lab/wire.js';
+import { randomness } from '../../support/seed.js';
+
+const random = randomness();
+const BROADCAST = 'ff:ff:ff:ff:ff:ff';
+
+let lab: Lab;
+let hub: Host;
+let server: Process;
+let peers: Peers;
+let ends: End[];
+let clients: [Host, Host, Host];
+/** On the tap of each client, and on the bridge of the hub. */
+let a: Wire;
+let b: Wire;
+let c: Wire;
+let uplink: Wire;
+/** nft's tables before there was a cable. */
+let tables: string;
+
+beforeAll(async () => {
+  lab = new Lab(4, 'native');
+  const [first, ...others] = lab.hosts as [Host, Host, Host, Host];
+  hub = first;
+  clients = others;
+  hub.run('nft', 'add table netdev others');
+  tables = hub.run('nft', 'list', 'tables');
+  const own = makeEnd(lab, 'server', random.bytes);
+  ends = clients.map((_, i) => makeEnd(lab, `client${i}`, random.bytes));
+  peers = new Peers(lab, []);
+  lines('', '', '');
+  server = await startSecureServer(hub, own, peers, ['--no-classic', '-s', 'bridge://br0']);
+  for (const [i, client] of clients.entries()) {
+    client.makeTap();
+    await startSecureClient(client, ends[i] as End, own, client.link.hub4, ['-s', 'tap://tap0']);
+  }
+  [a, b, c] = (await Promise.all(clients.map((client) => Wire.open(client)))) as [Wire, Wire, Wire];
+  uplink = await Wire.open(hub, 'br0');
+});
+
+afterAll(() => lab?.close());
+
+/** The clients' lines in the peers file. */
+function lines(...policies: [string, string, string]): void {
+  peers.write(policies.map((policy, i) => `${(ends[i] as End).publicKey} name=client${i} ${policy}`));
+}
+
+/** The same, and waits until the one that is another now is kept. */
+async function keeps(...policies: [string, string, string]): Promise<void> {
+  const from = server.printed;
+  lines(...policies);
+  await server.prints(/what a peer may do has changed/, 30_000, from);
+}
+
+const mac = (text: string) => Buffer.from(text.replaceAll(':', ''), 'hex');
+const macOf = (client: number) => (clients[client] as Host).mac;
+
+/** A frame, and bytes that only it has. */
+interface Marked {
+  readonly frame: Buffer;
+  readonly mark: Buffer;
+}
+
+/** @param after of the Ethernet header: type and what follows */
+function marked(
+  source: string,
+  target: string,
+  after: Buffer = Buffer.from('88b5', 'hex'),
+  length = 60,
+): Marked {
+  const mark = Buffer.from(random.bytes(12));
+  const filled = Buffer.concat([mac(target), mac(source), after, mark]);
+  return { frame: Buffer.concat([filled, Buffer.alloc(Math.max(0, length - filled.length))]), mark };
+}
+
+/** UDP in IPv4 or IPv6, behind the Ethernet header. */
+function udp(version: 4 | 6, from: number, to: number): Buffer {
+  const ports = Buffer.alloc(8);
+  ports.writeUInt16BE(from, 0);
+  ports.writeUInt16BE(to, 2);
+  ports.writeUInt16BE(20, 4);
+  return Buffer.concat([version === 4 ? ip4(17, 20) : ip6(17, 20), ports]);
+}
+/** @param length of what follows the header */
+function ip4(protocol: number, length: number): Buffer {
+  const packet = Buffer.from('08004500000000000000400000000a5800010a5800ff', 'hex');
+  packet.writeUInt16BE(20 + length, 4);
+  packet[10] = 64;
+  packet[11] = protocol;
+  // A bridge of a system with br_netfilter looks at it.
+  let sum = 0;
+  for (let at = 2; at < 22; at += 2) sum += packet.readUInt16BE(at);
+  sum = (sum & 0xffff) + (sum >> 16);
+  packet.writeUInt16BE(~sum & 0xffff, 12);
+  return packet;
+}
+function ip6(protocol: number, length: number): Buffer {
+  const packet = Buffer.alloc(42);
+  packet.writeUInt16BE(0x86dd, 0);
+  packet[2] = 0x60;
+  packet.writeUInt16BE(length, 6);
+  packet[8] = protocol;
+  packet[9] = 255;
+  packet.set([0xfe, 0x80], 10);
+  packet.set([0xff, 0x02], 26);
+  packet[41] = 1;
+  return packet;
+}
+function icmp6(type: number): Buffer {
+  return Buffer.concat([ip6(58, 20), Buffer.from([type, 0, 0, 0, 0, 0, 0, 0])]);
+}
+
+/** Bare Ethernet, IPv4 and IPv6. */
+const kinds = (source: string, target: string) => [
+  marked(source, target),
+  marked(source, target, udp(4, 1000, 2000)),
+  marked(source, target, udp(6, 1000, 2000)),
+];
+
+/** Sends all of them; those that must pass come, and then none of the others has. */
+async function sees(
+  from: Wire,
+  to: Wire,
+  passes: readonly Marked[],
+  stays: readonly Marked[],
+): Promise<void> {
+  from.send([...stays, ...passes].map(({ frame }) => frame));
+  for (const { mark } of passes) await to.comes(mark);
+  for (const { mark } of stays) expect(to.count(mark)).toBe(0);
+}
+
+test('isolated: no frame passes to another isolated client, all pass to others and to the uplink', async () => {
+  await sees(a, b, kinds(macOf(0), BROADCAST), []);
+  await keeps('isolated', '', '');
+  await keeps('isolated', 'isolated', '');
+  const frames = kinds(macOf(0), BROADCAST);
+  await sees(a, c, frames, []);
+  for (const { mark } of frames) await uplink.comes(mark);
+  // They came to c and to the uplink at the same time as they would have to b.
+  const last = marked(macOf(2), BROADCAST);
+  await sees(
+    c,
+    b,
+    [last],
+    frames.map((one) => ({ ...one, frame: last.frame })),
+  );
+  await keeps('', 'isolated', '');
+  await keeps('', '', '');
+  await sees(a, b, kinds(macOf(0), BROADCAST), []);
+});
+
+test('mac=: frames of other addresses do not pass', async () => {
+  await keeps(`mac=${macOf(0)},02:00:00:00:aa:02`, '', '');
+  await sees(
+    a,
+    c,
+    [...kinds(macOf(0), BROADCAST), ...kinds('02:00:00:00:aa:02', macOf(2))],
+    kinds('02:00:00:00:aa:03', BROADCAST),
+  );
+});
+
+test('macs=2: a third address does not pass, the two go on', async () => {
+  await keeps('macs=2', '', '');
+  const of = (last: string) => marked(`02:00:00:00:bb:${last}`, BROADCAST);
+  await sees(a, c, [of('01'), of('02')], []);
+  await sees(a, c, [of('01'), of('02')], [of('03'), of('04')]);
+});
+
+test('guard: no BPDU, no answer of a DHCP server and no router advertisement; what clients say passes', async () => {
+  await keeps('guard', '', '');
+  const own = macOf(0);
+  await sees(
+    a,
+    c,
+    [
+      marked(own, BROADCAST, udp(4, 68, 67)),
+      marked(own, '33:33:00:01:00:02', udp(6, 546, 547)),
+      marked(own, '33:33:00:00:00:02', icmp6(133)),
+      ...kinds(own, BROADCAST),
+    ],
+    [
+      marked(own, BROADCAST, udp(4, 67, 68)),
+      marked(own, '33:33:00:00:00:01', udp(6, 547, 546)),
+      marked(own, '33:33:00:00:00:01', icmp6(134)),
+      marked(own, '01:80:c2:00:00:00', Buffer.from('0026424203', 'hex')),
+      marked(own, '01:00:0c:cc:cc:cd', Buffer.from('0032aaaa03', 'hex')),
+    ],
+  );
+});
+
+test('broadcast=: past that many a second broadcasts do not pass, other frames do', async () => {
+  await keeps('broadcast=20', '', '');
+  const one = marked(macOf(0), BROADCAST);
+  const other = marked(macOf(0), macOf(2));
+  const last = marked(macOf(0), macOf(2));
+  a.send([...Array(300).fill(one.frame), ...Array(200).fill(other.frame), last.frame]);
+  await c.comes(last.mark);
+  await until('all others have come', () => c.count(other.mark) === 200);
+  expect(c.count(one.mark)).toBeGreaterThanOrEqual(20);
+  expect(c.count(one.mark)).toBeLessThan(200);
+});
+
+test('rate=: what goes over it does not pass, from the client and towards it', async () => {
+  await keeps('rate=100mbit/1mbit', '', '');
+  const long = (from: number, to: number) => marked(macOf(from), macOf(to), undefined, 1400);
+  const one = long(0, 2);
+  a.send(Array(600).fill(one.frame));
+  await until('as many have come as may at once', () => c.count(one.mark) > 100);
+  await keeps('', '', '');
+  const free = long(0, 2);
+  a.send(Array(200).fill(free.frame));
+  await until('all have come', () => c.count(free.mark) === 200);
+  expect(c.count(one.mark)).toBeLessThan(500);
+  await keeps('rate=1mbit/100mbit', '', '');
+  const back = long(2, 0);
+  c.send(Array(300).fill(back.frame));
+  await until('some have come', () => a.count(back.mark) > 20);
+  await keeps('', '', '');
+  const last = marked(macOf(2), macOf(0));
+  await sees(c, a, [last], []);
+  expect(a.count(back.mark)).toBeLessThan(200);
+});
+
+test('the statistics say what each client has, and what that has refused', async () => {
+  await keeps(`mac=${macOf(0)}`, '', '');
+  const own = marked(macOf(0), BROADCAST);
+  await sees(a, c, [own], kinds('02:00:00:00:aa:03', BROADCAST));
+  await until('it is counted', async () => {
+    const from = server.printed;
+    server.signal('SIGUSR2');
+    const [line] = await server.prints(/^\{.*"name":"client0".*"msg":"carried"\}$/m, 30_000, from);
+    const { policy, refusedByPolicy } = JSON.parse(line);
+    expect(policy).toBe(`mac=${macOf(0)}`);
+    return refusedByPolicy.mac === 3;
+  });
+});
+
+test('VLANs where the system has them, else it is said at the start', async () => {
+  hub.run('ip', 'link', 'add', 'try', 'type', 'bridge');
+  const has = hub.run('sh', '-c', 'ip link set try type bridge vlan_filtering 1 2>&1 || true') === '';
+  hub.run('ip', 'link', 'delete', 'try');
+  const other = hub.start([
+    ...[...cryptcab, '-s', 'bridge://br1', '-x', '-p', '7777', '-v', '--peer-defaults', 'vlan=10'],
+  ]);
+  if (has) {
+    await other.prints(/waiting for clients/);
+    expect(await other.stop()).toBe(0);
+  } else {
+    expect(await other.exited).toBe(1);
+    expect(other.output).toMatch(
+      /--peer-defaults: vlan cannot be kept: this system's bridges do not tell VLANs apart/,
+    );
+  }
+  expect(hub.run('ls', '/sys/class/net')).not.toContain('br1');
+});
+
+test('what cannot be kept is refused by name: at the start, and in a line that is new', async () => {
+  await hub.startSwitch();
+  const classic = hub.start([
+    ...[...cryptcab, '-s', hub.switchPath, '-x', '-p', '7777', '--peer-defaults', 'rate=1mbit'],
+  ]);
+  expect(await classic.exited).toBe(1);
+  expect(classic.output).toMatch(
+    /--peer-defaults: rate cannot be kept on .*: plug into bridge:\/\/NAME, or leave rate away/,
+  );
+  const [end] = ends as [End];
+  const others = new Peers(lab, [`${end.publicKey} guard`], 'others');
+  const own = makeEnd(lab, 'other', random.bytes);
+  const start = () =>
+    hub.cryptcab(['--secure', '--key', own.keyFile, '--peers', others.path, '-p', '7777', '-v']);
+  const secure = start();
+  expect(await secure.exited).toBe(1);
+  expect(secure.output).toMatch(/line 1 of the peers file: guard cannot be kept on/);
+  others.write([end.publicKey]);
+  const good = start();
+  await good.prints(/waiting for clients/);
+  others.write([`${end.publicKey} macs=1`]);
+  await good.prints(/keeps to what line 1 of the peers file said before: macs cannot be kept on/);
+  await good.stop();
+});
+
+test('at the end all of it is gone, and what others have is as it was', async () => {
+  expect(await server.stop()).toBe(0);
+  expect(hub.run('nft', 'list', 'tables')).toBe(tables);
+  expect(hub.run('ls', '/sys/class/net')).not.toContain('br0');
+});
