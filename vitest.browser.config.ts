@@ -64,8 +64,8 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
 };
 
 const FILES = fileURLToPath(new URL('test/support/browser/fs.ts', import.meta.url));
-const INCLUDE = 'test/{unit,vectors,protocol}/**/*.test.ts';
-const EXCLUDE = Object.values(WITHOUT).flatMap((names) => names.map((name) => `test/${name}.test.ts`));
+const INCLUDE = 'test/quick/{unit,vectors,protocol}/**/*.test.ts';
+const EXCLUDE = Object.values(WITHOUT).flatMap((names) => names.map((name) => `test/quick/${name}.test.ts`));
 
 export default defineConfig({
   define: { 'process.env.CRYPTCAB_SEED': JSON.stringify(process.env.CRYPTCAB_SEED) ?? 'undefined' },

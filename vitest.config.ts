@@ -16,21 +16,14 @@ const built = {
   ],
 };
 
-// They wait for minutes, and mind no load. `npm test` runs them beside all the others.
-const ASLEEP = [
-  'test/patient/faults.test.ts',
-  'test/patient/secure-faults.test.ts',
-  'test/patient/secure-hole.test.ts',
-  'test/patient/secure-rekey.test.ts',
-  'test/patient/secure-wireguard.test.ts',
-];
-
 /** Files at a time, on two processors: their tests mostly wait. */
 const MOSTLY_WAITING = 3;
+const ALL_AT_ONCE = 8;
 
 // quick: no root, no network namespaces, no other programs; seconds.
 // cable: no root; both ends in one process, on real sockets, with what was built.
-// asleep, system: real switches, taps, sshd and the C program, in network namespaces of their own.
+// system: real switches, taps, sshd and the C program, in network namespaces of their own.
+// patient: the same, where a test waits for minutes and minds no load; `npm test` runs these beside all the others.
 export default defineConfig({
   test: {
     reporters: [new BriefReporter()],
@@ -38,10 +31,7 @@ export default defineConfig({
       {
         test: {
           name: 'quick',
-          include: [
-            'test/{unit,vectors,protocol,fuzz,programs}/**/*.test.ts',
-            'test/package/{graph,examples,citations,links,manual,release}.test.ts',
-          ],
+          include: ['test/quick/**/*.test.ts'],
           setupFiles: ['test/support/runtime.ts'],
           testTimeout: 120_000, // the machine may be busy
           sequence: { groupOrder: 0 },
@@ -62,11 +52,7 @@ export default defineConfig({
         resolve: built,
         test: {
           name: 'system',
-          include: [
-            'test/{interop,netns,command,site}/**/*.test.ts',
-            'test/package/{tarball,reference,deb}.test.ts',
-          ],
-          exclude: ASLEEP,
+          include: ['test/system/**/*.test.ts'],
           testTimeout: 90_000,
           hookTimeout: 90_000,
           maxWorkers: MOSTLY_WAITING,
@@ -77,11 +63,11 @@ export default defineConfig({
       {
         resolve: built,
         test: {
-          name: 'asleep',
-          include: ASLEEP,
+          name: 'patient',
+          include: ['test/patient/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 90_000,
-          maxWorkers: ASLEEP.length,
+          maxWorkers: ALL_AT_ONCE,
           maxConcurrency: 32,
           sequence: { groupOrder: 2 },
         },

@@ -10,13 +10,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { Core } from '../src/core/core.js';
 import { Arena, Messages, MMSGHDR } from '../src/cable/native/linux/arena.js';
 import { AF, F, loadLibc, MSG, POLL, SO, SOCK, SOL } from '../src/cable/native/linux/libc.js';
-import { Switches } from '../src/cable/native/ports/switches.js';
-import type { VdePort } from '../src/cable/native/ports/vde.js';
 import { NAME_BYTES, Names } from '../src/cable/native/linux/sockaddr.js';
+import type { Port } from '../src/cable/native/ports/port.js';
+import { Switches } from '../src/cable/native/ports/switches.js';
 import { Watch } from '../src/cable/native/thread/watch.js';
+import { Core } from '../src/core/core.js';
 import { ClassicClient } from '../src/protocol/classic/client.js';
 import { TYPE } from '../src/protocol/classic/constants.js';
 
@@ -151,11 +151,11 @@ function receive(client: Client): void {
 
 /** Sends back what comes for ECHO_MAC. The caller has the switch learn that address first. */
 class Echo {
-  readonly #port: VdePort;
+  readonly #port: Port;
   readonly #messages = new Messages(arena, ECHO_FRAMES, 1);
   readonly #frames = arena.take(ECHO_FRAMES * ECHO_BYTES);
 
-  constructor(to: VdePort) {
+  constructor(to: Port) {
     this.#port = to;
     libc.fcntl(to.dataFd, F.SETFL, 0); // it waits when the switch takes no more
     watch.add(to.dataFd, POLL.IN, ECHO);

@@ -8,11 +8,11 @@
 //   counts       prints what was counted, as JSON
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
+import { openDgram } from '../src/cable/udp/dgram.js';
 import { Core } from '../src/core/index.js';
 import type { Remote } from '../src/protocol/remote.js';
 import { CookieHolder } from '../src/protocol/secure/cookie.js';
 import { initiation, macsOf } from '../src/protocol/secure/messages.js';
-import { openDgram } from '../src/cable/udp/dgram.js';
 import { SecureEnd } from './secure-end.js';
 
 interface Configuration {

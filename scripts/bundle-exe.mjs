@@ -18,7 +18,9 @@ const koffi = {
 };
 
 const made = await Bun.build({
-  entrypoints: ['dist/src/cli/main.js', 'dist/src/cable/native/thread/worker.js'].map((name) => join(root, name)),
+  entrypoints: ['dist/src/cli/main.js', 'dist/src/cable/native/thread/worker.js'].map((name) =>
+    join(root, name),
+  ),
   naming: '[name].[ext]', // the thread is looked for beside the program
   plugins: [koffi],
   format: 'esm',

@@ -13,7 +13,7 @@ const EXE = join(root, 'build/exe/cryptcab');
 const PATH_OF_EXE = join(root, 'build/exe/path');
 const PAGE = join(root, 'docs/runtimes.md');
 const MARKS = ['<!-- runtimes: made by npm run test:runtimes -- --update -->', '<!-- /runtimes -->'];
-const QUICK = ['test/quick/unit', 'test/vectors', 'test/quick/protocol', '--project', 'quick'];
+const QUICK = ['test/quick/unit', 'test/quick/vectors', 'test/quick/protocol', '--project', 'quick'];
 /** With the C program at either end and with none, on both paths. */
 const INTEROP = [
   'test/system/interop/classic.test.ts',

@@ -23,7 +23,7 @@ const [script, style] = ['site/page.ts', 'site/style.css'].map((entry) => {
 });
 
 // As data, that the page reads as it reads a visitor's file.
-const folder = join(root, 'test/vectors');
+const folder = join(root, 'vectors');
 const vectors = readdirSync(folder, { recursive: true })
   .filter((name) => name.endsWith('.json') && !name.endsWith('.schema.json'))
   .sort()

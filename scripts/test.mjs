@@ -64,20 +64,20 @@ function vitest(project, name, files = process.argv.slice(2)) {
 }
 
 mkdirSync(join(root, 'build'), { recursive: true });
-const [asleep, awake] = [vitest('asleep', 'asleep'), vitest('!asleep', 'awake')];
+const [patient, others] = [vitest('patient', 'patient'), vitest('!patient', 'others')];
 const printed = [];
-const sleeping = run(asleep.command, printed); // ten minutes in which it does next to nothing
-const tested = [await step('all tests', awake.command)];
-console.log('test: those beside them that sleep');
-tested.push(await sleeping);
+const waiting = run(patient.command, printed); // ten minutes in which it does next to nothing
+const tested = [await step('all tests', others.command)];
+console.log('test: the patient ones, which ran beside them');
+tested.push(await waiting);
 process.stdout.write(Buffer.concat(printed));
-const again = await repeatAlone([awake, asleep]);
+const again = await repeatAlone([others, patient]);
 if (process.argv.length === 2)
   checks.push(await step('all runtimes', [process.execPath, 'scripts/runtimes.mjs']));
 
 let passed = again.length;
 let failed = checks.filter((good) => !good).length - again.length;
-[awake, asleep].forEach(({ report }, i) => {
+[others, patient].forEach(({ report }, i) => {
   const { numPassedTests = 0, numTotalTests = 0 } = read(report) ?? {};
   passed += numPassedTests;
   failed += numTotalTests - numPassedTests;
@@ -120,5 +120,5 @@ async function repeatAlone(runs) {
 }
 
 function isOfSystem(file) {
-  return /^test\/(cable|interop|netns|command|site)\//.test(file);
+  return /^test\/(cable|patient|system)\//.test(file);
 }

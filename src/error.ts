@@ -1,5 +1,5 @@
 import { hideKeys } from './key-like.js';
-import { libraryText } from './options/name.js';
+import { libraryText } from './option-mark.js';
 
 /** A text as one line: control characters in it, which break a line or drive a terminal, are shown as escapes. */
 export function oneLine(text: string): string {

@@ -20,7 +20,9 @@ const WITHIN = {
 
 export default {
   name: 'cryptcab',
-  entryPoints: ['index', 'node/index', 'protocol/index', 'core/index'].map((file) => `../../src/${file}.ts`),
+  entryPoints: ['index', 'library/index', 'protocol/index', 'core/index'].map(
+    (file) => `../../src/${file}.ts`,
+  ),
   tsconfig: '../../tsconfig.json',
   out: '../../docs/api',
   readme: 'none',

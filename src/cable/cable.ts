@@ -1,10 +1,10 @@
-import type { CableCopies } from './copies/cable-copies.js';
 import type { Core } from '../core/core.js';
 import type { Status } from '../core/status.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../core/terms.js';
 import type { CryptcabError } from '../error.js';
-import type { OpenPlug, Plug } from './plug/plug.js';
 import type { Remote } from '../protocol/remote.js';
+import type { CableCopies } from './copies/cable-copies.js';
+import type { OpenPlug, Plug } from './plug/plug.js';
 
 export interface CableEvents {
   /** A datagram came that is not DATA of a link that is up. */

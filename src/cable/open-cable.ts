@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
-import type { Cable, CableEvents } from './cable.js';
 import type { Core } from '../core/core.js';
 import { CryptcabError, messageOf } from '../error.js';
-import type { Io } from './io-path.js';
+import type { Io } from '../options/io-path.js';
+import { optionName } from '../options/name.js';
+import type { Cable, CableEvents } from './cable.js';
 import { NativeCable } from './native/native-cable.js';
 import { SharedCable } from './native/shared-cable.js';
-import { optionName } from '../options/name.js';
 import { needsNative } from './plug/native-only.js';
 import type { OpenPlug } from './plug/plug.js';
 import { PortableCable } from './portable/portable-cable.js';

@@ -1,10 +1,11 @@
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { hideKeys } from '../key-like.js';
-import { runCommand, type Said } from './commands.js';
-import { isDaemonChild, releaseParent, tellParent } from './run/daemon.js';
+import { runCommand } from './commands.js';
 import { limitText, unexpectedText } from './limits.js';
 import { Answer, ORIGINAL_NAME, parseOptions, type Settings, UsageError } from './options.js';
 import { name } from './program.js';
+import { isDaemonChild, releaseParent, tellParent } from './run/daemon.js';
+import type { Said } from './said.js';
 import { print, say } from './say.js';
 import { VERSION } from './version.generated.js';
 import { readWords } from './words.js';
@@ -95,7 +96,8 @@ export async function runCommandLine(): Promise<number> {
     }
     const settings = await readOptions(words, daemonChild);
     if (typeof settings === 'string') return (await print(settings)) ? 0 : 1;
-    if (takesThread(settings, daemonChild)) (await import('../cable/native/start-thread.js')).startThread();
+    if (takesThread(settings, daemonChild))
+      (await import('../cable/native/thread/start-thread.js')).startThread();
     const cable = await import('./run/cable.js');
     if (settings.daemon && !daemonChild) return await cable.runAsDaemon(settings, say);
     await cable.run(settings, daemonChild);

@@ -2,19 +2,10 @@
 import type { CommandName, Shell } from '../options/commands.js';
 import { OPTIONS } from '../options/table.js';
 import { locatorOf, ORIGINAL_NAME } from './options.js';
+import type { Said } from './said.js';
 import { UsageError } from './usage.js';
 import { readValue } from './values.js';
 import { commandNamed, noCommand, readWords } from './words.js';
-
-/** What a command has to say. */
-export interface Said {
-  /** For standard output. */
-  readonly out: string;
-  /** For standard error, a line each; with any the status is 1. */
-  readonly faults: readonly string[];
-  /** The status, where it is another one. */
-  readonly status?: number;
-}
 
 /**
  * Runs a command.

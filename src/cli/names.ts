@@ -1,5 +1,5 @@
 // What the command line calls an option, in all that it says.
-import { textWith } from '../options/name.js';
+import { textWith } from '../option-mark.js';
 import { OPTIONS, type OptionKey } from '../options/table.js';
 import type { Option, Style } from '../options/terms.js';
 

@@ -1,17 +1,17 @@
 // What a command line asks for.
 import { resolve } from 'node:path';
-import { CryptcabError } from '../error.js';
+import { absoluteLocator } from '../cable/plug/kinds.js';
+import type { Endpoint } from '../ends/endpoint.js';
 import type { HookCommands } from '../ends/hooks.js';
-import type { Io } from '../cable/io-path.js';
+import { CryptcabError } from '../error.js';
 import type { MetricsPlace } from '../metrics/server.js';
+import type { PolicyFields } from '../network/policy.js';
 import { conflict } from '../options/conflicts.js';
+import type { Io } from '../options/io-path.js';
 import { type Spelling, styleOf } from '../options/spellings.js';
 import { OPTIONS, type OptionKey } from '../options/table.js';
-import { absoluteLocator } from '../cable/plug/kinds.js';
-import type { PolicyFields } from '../network/policy.js';
 import type { CipherChoice } from '../protocol/classic/session-key.js';
 import { PATH_HEADERS } from '../protocol/sizes.js';
-import type { Endpoint } from '../ends/endpoint.js';
 import { type Given, type Line, readLine } from './line.js';
 import { commandName, speak } from './names.js';
 import { Answer, UsageError } from './usage.js';

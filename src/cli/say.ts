@@ -1,8 +1,8 @@
 // What the program prints: lines on standard error, and a command's answer on standard output.
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { LineSink, writeSome } from './log/line-sink.js';
-import { commandText } from './names.js';
 import { ERROR, logsToJournal } from './log/priority.js';
+import { commandText } from './names.js';
 import { name } from './program.js';
 
 let lostLine: ((lines: number, why: string) => string) | undefined;

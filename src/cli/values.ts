@@ -1,16 +1,16 @@
 // The values of options, as a command line writes them.
 import { isIP, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
+import { bindAddress } from '../cable/udp/bind.js';
+import type { Endpoint } from '../ends/endpoint.js';
 import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
 import type { MetricsPlace } from '../metrics/server.js';
-import type { Value } from '../options/terms.js';
 import { type PolicyFields, parsePolicy } from '../network/policy.js';
+import type { Value } from '../options/terms.js';
 import { DEFAULT_PORT } from '../protocol/classic/constants.js';
 import { INVITE_SECONDS } from '../protocol/secure/constants.js';
 import { isHost, PLACES_MAX } from '../protocol/secure/invite-line.js';
-import type { Endpoint } from '../ends/endpoint.js';
-import { bindAddress } from '../cable/udp/bind.js';
 import { UsageError } from './usage.js';
 
 export interface Target {

@@ -1,7 +1,7 @@
 // A capture by the control socket: the request's line goes there, a line comes back, and behind it pcapng until either end has enough.
 import { connect, type Socket } from 'node:net';
-import type { CaptureSink } from '../ends/capture/terms.js';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
+import type { CaptureSink } from './capture-terms.js';
 import { errorIn, PATIENCE_MS, type Request, requestLine } from './message.js';
 
 /** What stands before the capture. */

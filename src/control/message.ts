@@ -1,10 +1,10 @@
 // What is said at the control socket: one line of JSON each way. The words of both ends, without I/O; docs/control.md
 // explains them.
 import { utf8ToBytes } from '@noble/hashes/utils.js';
-import type { CaptureWish } from '../ends/capture/terms.js';
 import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { decodeKey, keyText, keyTextBytes, parseKey } from '../keys/key-text.js';
 import { isName, NAME_RULE } from '../keys/peers-file.js';
+import type { CaptureWish } from './capture-terms.js';
 import { isStatus } from './check.js';
 import { readInvite } from './invite.js';
 import { type EndStatus, STATUS_VERSION } from './status.js';

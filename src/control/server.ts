@@ -1,12 +1,12 @@
 import { chmodSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { CaptureSink, CaptureWish } from '../ends/capture/terms.js';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { type Log, SeldomLog } from '../log.js';
 import { ByteLine } from './byte-line.js';
 import { sendCapture } from './capture.js';
+import type { CaptureSink, CaptureWish } from './capture-terms.js';
 import type { UserOf } from './credentials.js';
 import {
   type Answer,

@@ -1,5 +1,5 @@
 import { CryptcabError } from '../error.js';
-import { optionName } from '../options/name.js';
+import { mark } from '../option-mark.js';
 import type { Wasm } from './wasm.js';
 
 /** Nobody works in the core for so long: the thread that has the lock is gone. */
@@ -36,7 +36,7 @@ export class Lock {
       if (Atomics.wait(this.#words, this.#serving, serving, PATIENCE_MS) === 'timed-out') {
         this.#shared = false; // what is left to do is to clean up
         throw new CryptcabError(
-          `the I/O thread hangs: start again, with ${optionName('io')} portable if it happens again`,
+          `the I/O thread hangs: start again, with ${mark('io')} portable if it happens again`,
         );
       }
     }

@@ -1,30 +1,32 @@
 import { deviceOf, type Link } from '../cable/cable.js';
-import { Captures } from './capture/captures.js';
-import { type Keying, keyingText } from '../core/terms.js';
-import { denialText, muteText } from './denials.js';
-import { CryptcabError, isHopeless, messageOf } from '../error.js';
-import type { Io } from '../cable/io-path.js';
-import { drawSecret } from '../keys/draw.js';
-import { type Log, SeldomLog } from '../log.js';
 import { openCable } from '../cable/open-cable.js';
-import { openCore } from '../core/open-core.js';
-import { Passages } from './passages.js';
 import { firstAttempt, type Patience } from '../cable/patience.js';
 import type { OpenPlug, Plug } from '../cable/plug/plug.js';
-import { ClassicClient } from '../protocol/classic/client.js';
-import type { ClientEffect, ClientMode } from '../protocol/classic/client-terms.js';
-import { ORIGINAL_DATAGRAM_MAX } from '../protocol/classic/constants.js';
-import { type Remote, remoteText } from '../protocol/remote.js';
-import type { CipherChoice } from '../protocol/classic/session-key.js';
-import { longestFrame } from '../protocol/sizes.js';
-import { Attendance } from './report/attendance.js';
-import { endReport, noPing } from './report/report.js';
-import { type Ask, Resolver } from './resolve.js';
-import { deferred, type RunningClient, type Watcher } from './running.js';
-import { keepTrying } from './try-again.js';
 import { Elsewhere } from '../cable/udp/elsewhere.js';
 import { ownUdp } from '../cable/udp/own.js';
 import type { OpenUdp } from '../cable/udp/udp.js';
+import type { WireTap } from '../cable/wire-tap.js';
+import { openCore } from '../core/open-core.js';
+import { type Keying, keyingText } from '../core/terms.js';
+import { deferred } from '../deferred.js';
+import { CryptcabError, isHopeless, messageOf } from '../error.js';
+import { drawSecret } from '../keys/draw.js';
+import { type Log, SeldomLog } from '../log.js';
+import type { Io } from '../options/io-path.js';
+import { ClassicClient } from '../protocol/classic/client.js';
+import type { ClientEffect, ClientMode } from '../protocol/classic/client-terms.js';
+import { ORIGINAL_DATAGRAM_MAX } from '../protocol/classic/constants.js';
+import type { CipherChoice } from '../protocol/classic/session-key.js';
+import { type Remote, remoteText } from '../protocol/remote.js';
+import { longestFrame } from '../protocol/sizes.js';
+import { Captures } from './capture/captures.js';
+import { denialText, muteText } from './denials.js';
+import { Passages } from './passages.js';
+import { Attendance } from './report/attendance.js';
+import { endReport, noPing } from './report/report.js';
+import { type Ask, Resolver } from './resolve.js';
+import type { RunningClient, Watcher } from './running.js';
+import { keepTrying } from './try-again.js';
 import {
   noteRefusal,
   warnOfLength,
@@ -34,7 +36,6 @@ import {
   warnOfWeakness,
   warnOfWear,
 } from './warnings.js';
-import type { WireTap } from '../cable/wire-tap.js';
 
 /**
  * Carries a key to the server, for the session of that id.

@@ -1,6 +1,6 @@
+import type { PeerIdentity } from '../cable/plug/plug.js';
 import type { Log } from '../log.js';
 import { optionName } from '../options/name.js';
-import type { PeerIdentity } from '../cable/plug/plug.js';
 import type { PeerUp, Watcher } from './running.js';
 import { runShell } from './shell.js';
 

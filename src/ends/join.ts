@@ -1,19 +1,19 @@
 // Joins a server by an invite (secure.md §8): enrols as the guest that the line is of, and is done.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CableEvents } from '../cable/cable.js';
-import { CryptcabError, messageOf } from '../error.js';
-import type { Io } from '../cable/io-path.js';
-import { SeldomLog, SILENT } from '../log.js';
 import { openCable } from '../cable/open-cable.js';
+import type { OpenUdp } from '../cable/udp/udp.js';
+import type { WireTap } from '../cable/wire-tap.js';
 import { openCore } from '../core/open-core.js';
+import { CryptcabError, messageOf } from '../error.js';
+import { SeldomLog, SILENT } from '../log.js';
+import type { Io } from '../options/io-path.js';
 import { type Remote, remoteKey } from '../protocol/remote.js';
 import type { EnrolAnswer, Introduction } from '../protocol/secure/control.js';
 import type { InviteLine, Place } from '../protocol/secure/invite-line.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
 import { Resolver } from './resolve.js';
-import type { OpenUdp } from '../cable/udp/udp.js';
-import type { WireTap } from '../cable/wire-tap.js';
 import { SecureSide } from './secure-side.js';
 import { timeText } from './time-text.js';
 

@@ -1,7 +1,7 @@
-import type { Capturing } from './capture/terms.js';
+import type { PeerIdentity } from '../cable/plug/plug.js';
+import type { Capturing } from '../control/capture-terms.js';
 import type { EndReport } from '../control/status.js';
 import type { Keying, SessionCounts } from '../core/terms.js';
-import type { PeerIdentity } from '../cable/plug/plug.js';
 import type { Remote } from '../protocol/remote.js';
 import type { SecureRefusal } from '../protocol/secure/terms.js';
 
@@ -88,16 +88,4 @@ export interface Watcher {
   /** A peer's port of the switch was lost, or there is none for it; it is tried again. */
   unplugged(peer: PeerIdentity, why: string): void;
   plugged(peer: PeerIdentity): void;
-}
-
-/** A promise, and what settles it. Rejected without anybody waiting, it is no unhandled rejection. */
-export function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
-  let resolve = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }

@@ -1,6 +1,7 @@
 import { blake2s } from '@noble/hashes/blake2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { type Cable, deviceOf, type Link } from '../cable/cable.js';
+import { governed, type OpenPlug, type PeerIdentity } from '../cable/plug/plug.js';
 import type { By } from '../control/message.js';
 import type { Origin } from '../control/status.js';
 import { CryptcabError, messageOf } from '../error.js';
@@ -9,30 +10,29 @@ import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { keyText } from '../keys/key-text.js';
 import { PeersStore } from '../keys/peers-store.js';
 import type { Log, SeldomLog } from '../log.js';
-import { optionName, optionWithValue } from '../options/name.js';
-import type { Passages } from './passages.js';
-import { governed, type OpenPlug, type PeerIdentity } from '../cable/plug/plug.js';
-import { keptBy, unkept } from '../network/kept.js';
 import type { PolicyFields } from '../network/policy.js';
+import { optionName, optionWithValue } from '../options/name.js';
 import type { Remote } from '../protocol/remote.js';
 import { remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureDown, SecureGone, SecureOptions } from '../protocol/secure/terms.js';
-import type { Attendance } from './report/attendance.js';
-import type { PeerFacts } from './report/report.js';
-import type { PeerStatistics } from './running.js';
-import { Guests } from './peers/guests.js';
 import { ownClock } from './hints.js';
-import { type KnownPeer, KnownPeers } from './peers/known-peers.js';
+import { keptBy, unkept } from './kept.js';
 import { ownAddresses } from './own-addresses.js';
+import type { Passages } from './passages.js';
+import { Guests } from './peers/guests.js';
+import { type KnownPeer, KnownPeers } from './peers/known-peers.js';
 import { PeerPolicies } from './peers/peer-policies.js';
 import { identityOf, peerText } from './peers/peer-text.js';
 import type { PeopleHost } from './peers/people.js';
 import { Roster } from './peers/roster.js';
-import { SecureSide } from './secure-side.js';
 import { ServerState } from './peers/server-state.js';
 import { verifierHost } from './peers/verified.js';
 import { type AskPeer, VERIFY_RATE, Verifier } from './peers/verifier.js';
+import type { Attendance } from './report/attendance.js';
+import type { PeerFacts } from './report/report.js';
+import type { PeerStatistics } from './running.js';
+import { SecureSide } from './secure-side.js';
 
 export interface SecureServerConfiguration {
   /** 32 bytes. */

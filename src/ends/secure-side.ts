@@ -1,10 +1,10 @@
 import type { Cable, Link } from '../cable/cable.js';
+import { forPeer, type OpenPlug } from '../cable/plug/plug.js';
 import type { SessionCounts } from '../core/terms.js';
 import { CryptcabError, isHopeless } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
-import { forPeer, type OpenPlug } from '../cable/plug/plug.js';
 import { ATTEMPT_DELAY } from '../protocol/race.js';
 import type { Rate } from '../protocol/rate-limit.js';
 import { type Remote, remoteKey, remoteText } from '../protocol/remote.js';
@@ -21,15 +21,15 @@ import type {
   SecureRefusal,
   Stranger,
 } from '../protocol/secure/terms.js';
-import type { PeerFacts } from './report/report.js';
-import { type Ask, Resolver } from './resolve.js';
-import type { PeerStatistics } from './running.js';
 import type { Endpoint } from './endpoint.js';
 import type { SecureHandlers } from './handlers.js';
 import { hintText } from './hints.js';
 import { Holes } from './holes.js';
 import { identityOf, peerText } from './peers/peer-text.js';
 import { Pings } from './pings.js';
+import type { PeerFacts } from './report/report.js';
+import { type Ask, Resolver } from './resolve.js';
+import type { PeerStatistics } from './running.js';
 import { type SleepClock, sleepClock } from './sleep-clock.js';
 
 /** How often the machine's timers are looked at; the shortest of them is seconds long. */

@@ -1,35 +1,37 @@
 import { randomBytes } from 'node:crypto';
 import { deviceOf, type Link } from '../cable/cable.js';
-import { Captures } from './capture/captures.js';
+import { openCable, usualThreads } from '../cable/open-cable.js';
+import { firstAttempt, type Patience } from '../cable/patience.js';
+import { forPeer, governed, type OpenPlug, type PeerIdentity } from '../cable/plug/plug.js';
+import type { OpenUdp } from '../cable/udp/udp.js';
+import type { WireTap } from '../cable/wire-tap.js';
 import type { By } from '../control/message.js';
+import { openCore } from '../core/open-core.js';
 import { type Keying, keyingText } from '../core/terms.js';
+import { deferred } from '../deferred.js';
 import { CryptcabError } from '../error.js';
-import type { Io } from '../cable/io-path.js';
 import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { SessionKeys } from '../keys/session-keys.js';
 import { type Log, SeldomLog } from '../log.js';
-import { openCable, usualThreads } from '../cable/open-cable.js';
-import { openCore } from '../core/open-core.js';
-import { optionName } from '../options/name.js';
-import { Passages } from './passages.js';
-import { firstAttempt, type Patience } from '../cable/patience.js';
-import { forPeer, governed, type OpenPlug, type PeerIdentity } from '../cable/plug/plug.js';
-import { keptBy, mustKeep } from '../network/kept.js';
 import { type PolicyFields, policyOf } from '../network/policy.js';
-import { ClassicServer, type ServerEffect, type ServerRefusal } from '../protocol/classic/server.js';
+import type { Io } from '../options/io-path.js';
+import { optionName } from '../options/name.js';
 import { ORIGINAL_DATAGRAM_MAX, PEERS_MAX } from '../protocol/classic/constants.js';
+import { ClassicServer, type ServerEffect, type ServerRefusal } from '../protocol/classic/server.js';
+import { isOriginalId, type Secret } from '../protocol/classic/session-key.js';
 import { type Remote, remoteKey, remoteText } from '../protocol/remote.js';
 import { copyKey } from '../protocol/secret.js';
 import { isSecure } from '../protocol/secure/messages.js';
-import { isOriginalId, type Secret } from '../protocol/classic/session-key.js';
 import { longestFrame } from '../protocol/sizes.js';
-import { Attendance } from './report/attendance.js';
-import { endReport, noPing, type PeerFacts } from './report/report.js';
-import { deferred, type PeerDown, type Running, type Watcher } from './running.js';
+import { Captures } from './capture/captures.js';
+import { keptBy, mustKeep } from './kept.js';
+import { Passages } from './passages.js';
 import type { KnownPeer } from './peers/known-peers.js';
 import { People } from './peers/people.js';
+import { Attendance } from './report/attendance.js';
+import { endReport, noPing, type PeerFacts } from './report/report.js';
+import type { PeerDown, Running, Watcher } from './running.js';
 import { SecureServer, type SecureServerConfiguration } from './secure-server.js';
-import type { OpenUdp } from '../cable/udp/udp.js';
 import {
   noteRefusal,
   warnOfBoth,
@@ -39,7 +41,6 @@ import {
   warnOfWeakness,
   warnOfWear,
 } from './warnings.js';
-import type { WireTap } from '../cable/wire-tap.js';
 
 /** How a server knows its clients' keys: from a file that both ends have, by scp (into /tmp, or another directory), or not at all. */
 export type ServerKeys =

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { messageOf } from '../error.js';
 import { kill } from '../cable/plug/child.js';
+import { messageOf } from '../error.js';
 
 /** A command that takes longer is killed. */
 const LIMIT_MS = 10_000;

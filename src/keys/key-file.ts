@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { KEY_FILE_BYTES } from '../protocol/classic/constants.js';
-import { copyKey, secretRoom } from '../protocol/secret.js';
 import { type CipherChoice, leastKeyBytes } from '../protocol/classic/session-key.js';
+import { copyKey, secretRoom } from '../protocol/secret.js';
 import { encodingFault, markFault } from './encoding.js';
 import { decodeKey } from './key-text.js';
 

@@ -1,7 +1,7 @@
 // Keys in the text form of `wg`: 32 bytes, 44 characters of base64 (secure.md §3.1).
 import { hexToBytes } from '@noble/hashes/utils.js';
-import { copyKey, secretRoom } from '../protocol/secret.js';
 import type { Random } from '../protocol/classic/session-key.js';
+import { copyKey, secretRoom } from '../protocol/secret.js';
 
 const KEY_BYTES = 32;
 

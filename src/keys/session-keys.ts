@@ -14,8 +14,8 @@ import { dirname, join } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { optionName } from '../options/name.js';
 import { KEY_FILE_BYTES } from '../protocol/classic/constants.js';
-import { secretRoom } from '../protocol/secret.js';
 import { wipe } from '../protocol/classic/session-key.js';
+import { secretRoom } from '../protocol/secret.js';
 import { mayLogIn } from './accounts.js';
 
 /** Where clients of all makes put them. */

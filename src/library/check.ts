@@ -3,8 +3,8 @@ import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
 import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
-import { OPTIONS } from '../options/table.js';
 import { type PolicyFields, parsePolicy } from '../network/policy.js';
+import { OPTIONS } from '../options/table.js';
 import { copyKey } from '../protocol/secret.js';
 import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
 

@@ -1,4 +1,7 @@
 import { type CarryKey, startClient } from '../ends/classic-client.js';
+import type { Endpoint } from '../ends/endpoint.js';
+import type { RunningClient, Watcher } from '../ends/running.js';
+import { type Enrol as GetKeys, type SecureKeys, startSecureClient } from '../ends/secure-client.js';
 import { carryKey } from '../keys/scp.js';
 import { enrolBySsh } from '../keys/ssh.js';
 import { sshHost, sshOptionsOf } from '../keys/ssh-name.js';
@@ -6,9 +9,6 @@ import type { Log } from '../log.js';
 import type { ClientMode } from '../protocol/classic/client-terms.js';
 import { DEFAULT_PORT } from '../protocol/classic/constants.js';
 import { CIPHER_CHOICES } from '../protocol/classic/session-key.js';
-import type { RunningClient, Watcher } from '../ends/running.js';
-import type { Endpoint } from '../ends/endpoint.js';
-import { type Enrol as GetKeys, type SecureKeys, startSecureClient } from '../ends/secure-client.js';
 import { Checked, isText, type Names } from './check.js';
 import { ANY_PORT, classicKey, common, END_NAMES, endpointOf, SERVER_PORT, signalOf } from './common.js';
 import { refuseConflicts } from './conflicts.js';

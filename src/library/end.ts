@@ -1,9 +1,10 @@
 import type { EndReport } from '../control/status.js';
+import { deferred } from '../deferred.js';
+import type { PeerStatistics, Running } from '../ends/running.js';
 import { CryptcabError, messageOf } from '../error.js';
-import { libraryText } from '../options/name.js';
+import { libraryText } from '../option-mark.js';
 import type { Remote } from '../protocol/remote.js';
 import type { SecureRefusal } from '../protocol/secure/terms.js';
-import { deferred, type PeerStatistics, type Running } from '../ends/running.js';
 import {
   CableEvent,
   type CableEventMap,

@@ -1,7 +1,7 @@
-import type { CryptcabError } from '../error.js';
-import { libraryText } from '../options/name.js';
 import type { PeerIdentity } from '../cable/plug/plug.js';
 import type { PeerDown, PeerUp, Watcher } from '../ends/running.js';
+import type { CryptcabError } from '../error.js';
+import { libraryText } from '../option-mark.js';
 
 /** What an end of a cable reports: an `Event` with a `detail`. */
 export class CableEvent<Type extends string = string, Detail = unknown> extends Event {

@@ -1,8 +1,9 @@
 // What an embedder hands in may throw. The cable goes on, other peers as well, and the log has a line a minute.
-import { CryptcabError, messageOf } from '../error.js';
-import { type Log, SeldomLog } from '../log.js';
+
 import type { OpenPlug, Plug } from '../cable/plug/plug.js';
 import type { WireTap } from '../cable/wire-tap.js';
+import { CryptcabError, messageOf } from '../error.js';
+import { type Log, SeldomLog } from '../log.js';
 
 /** Says that a function has thrown. */
 type Say = (what: string, error: unknown) => void;

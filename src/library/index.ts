@@ -4,7 +4,10 @@
  * @module node
  */
 
-export type { CarryKey } from '../ends/classic-client.js';
+export { type MemoryPort, memoryPort } from '../cable/plug/memory-plug.js';
+export type { OpenPlug, PeerIdentity, Plug, PlugEvents } from '../cable/plug/plug.js';
+export type { OpenUdp, Sent, Udp, UdpEvents, UdpWish } from '../cable/udp/udp.js';
+export type { WireTap } from '../cable/wire-tap.js';
 export type {
   Dropped,
   EndReport,
@@ -20,21 +23,19 @@ export type {
 } from '../control/status.js';
 export type { Refusal } from '../core/status.js';
 export type { Keying, SessionCounts } from '../core/terms.js';
-export { CryptcabError, TemporaryError } from '../error.js';
-export { IO_PATHS, type Io } from '../cable/io-path.js';
-export type { Enrolled } from '../keys/enrolment.js';
-export type { Log } from '../log.js';
-export { type MemoryPort, memoryPort } from '../cable/plug/memory-plug.js';
-export type { OpenPlug, PeerIdentity, Plug, PlugEvents, TapNetwork } from '../cable/plug/plug.js';
-export type { Policy } from '../network/policy.js';
-export type { Remote } from '../protocol/remote.js';
-export type { SecureRefusal } from '../protocol/secure/terms.js';
-export type { Cipher, CipherChoice } from '../protocol/classic/session-key.js';
-export type { PeerDown, PeerStatistics, PeerUp } from '../ends/running.js';
+export type { CarryKey } from '../ends/classic-client.js';
 export type { Endpoint } from '../ends/endpoint.js';
 export type { NamedPlace } from '../ends/peers/line-of.js';
-export type { OpenUdp, Sent, Udp, UdpEvents, UdpWish } from '../cable/udp/udp.js';
-export type { WireTap } from '../cable/wire-tap.js';
+export type { PeerDown, PeerStatistics, PeerUp } from '../ends/running.js';
+export { CryptcabError, TemporaryError } from '../error.js';
+export type { Enrolled } from '../keys/enrolment.js';
+export type { Log } from '../log.js';
+export type { Policy } from '../network/policy.js';
+export type { TapNetwork } from '../network/tap-network.js';
+export { IO_PATHS, type Io } from '../options/io-path.js';
+export type { Cipher, CipherChoice } from '../protocol/classic/session-key.js';
+export type { Remote } from '../protocol/remote.js';
+export type { SecureRefusal } from '../protocol/secure/terms.js';
 export { type Client, connect } from './connect.js';
 export type { CableEnd, Stats } from './end.js';
 export type {

@@ -1,13 +1,14 @@
 // What connect() and serve() are told. Every option may be undefined, which is as good as left away.
-import type { CarryKey } from '../ends/classic-client.js';
-import type { Io } from '../cable/io-path.js';
-import type { Log } from '../log.js';
+
 import type { OpenPlug } from '../cable/plug/plug.js';
-import type { CipherChoice } from '../protocol/classic/session-key.js';
-import type { Endpoint } from '../ends/endpoint.js';
-import type { NamedPlace } from '../ends/peers/line-of.js';
 import type { OpenUdp } from '../cable/udp/udp.js';
 import type { WireTap } from '../cable/wire-tap.js';
+import type { CarryKey } from '../ends/classic-client.js';
+import type { Endpoint } from '../ends/endpoint.js';
+import type { NamedPlace } from '../ends/peers/line-of.js';
+import type { Log } from '../log.js';
+import type { Io } from '../options/io-path.js';
+import type { CipherChoice } from '../protocol/classic/session-key.js';
 
 /** What both ends are told. */
 export interface EndOptions {

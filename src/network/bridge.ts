@@ -2,10 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CryptcabError, messageOf } from '../error.js';
 import { optionName } from '../options/name.js';
-import type { TapNetwork } from '../cable/plug/plug.js';
-import type { Policy } from './policy.js';
 import { Filter } from './filter.js';
+import type { Policy } from './policy.js';
 import { tcLine, vlanLines } from './rules.js';
+import type { TapNetwork } from './tap-network.js';
 import { runTool, ToolError } from './tools.js';
 
 /** What a bridge is marked with that one of these programs made: the last one that leaves takes it away. */

@@ -1,11 +1,12 @@
 // Every option of a cable, once: the command line reads and explains its options by this table, the library checks its own by it,
 // and the documents are made from it (scripts/manual.mjs).
-import { IO_PATHS, THREADS_MAX } from '../cable/io-path.js';
+
+import { mark, markWithValue } from '../option-mark.js';
 import { DEFAULT_PORT } from '../protocol/classic/constants.js';
-import { ENROLLED_LIMIT, ENROLLED_MAX } from '../protocol/secure/constants.js';
 import { CIPHER_CHOICES } from '../protocol/classic/session-key.js';
+import { ENROLLED_LIMIT, ENROLLED_MAX } from '../protocol/secure/constants.js';
 import { PATH_MTU } from '../protocol/sizes.js';
-import { mark, markWithValue } from './name.js';
+import { IO_PATHS, THREADS_MAX } from './io-path.js';
 import type { Option } from './terms.js';
 
 const NO_ENCRYPTION = 'encrypt, or do not';

@@ -6,15 +6,6 @@
 export type { Keying, TransportKeys } from '../core/terms.js';
 export { ClassicClient } from './classic/client.js';
 export {
-  type ClassicDown,
-  ClassicServer,
-  PEER_STATES,
-  type PeerState,
-  type ServerEffect,
-  type ServerOptions,
-  type ServerRefusal,
-} from './classic/server.js';
-export {
   CLIENT_EVENTS,
   CLIENT_STATES,
   type ClientDenial,
@@ -28,6 +19,25 @@ export {
 export { CHALLENGE_BYTES, DEFAULT_PORT, KEY_FILE_BYTES, RESPONSE_BYTES, TYPE } from './classic/constants.js';
 /** The messages of the classic protocol as bytes (classic.md §1). */
 export * as classicMessages from './classic/messages.js';
+export {
+  type ClassicDown,
+  ClassicServer,
+  PEER_STATES,
+  type PeerState,
+  type ServerEffect,
+  type ServerOptions,
+  type ServerRefusal,
+} from './classic/server.js';
+export {
+  CIPHER_CHOICES,
+  CIPHERS,
+  type Cipher,
+  type CipherChoice,
+  newId,
+  newKey,
+  type Random,
+  type Secret,
+} from './classic/session-key.js';
 export type { Rate } from './rate-limit.js';
 export { type Remote, remoteText } from './remote.js';
 export {
@@ -53,14 +63,4 @@ export {
   type SecureRefusal,
   type Stranger,
 } from './secure/terms.js';
-export {
-  CIPHER_CHOICES,
-  CIPHERS,
-  type Cipher,
-  type CipherChoice,
-  newId,
-  newKey,
-  type Random,
-  type Secret,
-} from './classic/session-key.js';
 export { longestFrame } from './sizes.js';

@@ -2,9 +2,9 @@
 import type { Keying } from '../core/terms.js';
 import { ClassicClient } from '../protocol/classic/client.js';
 import { ClassicServer } from '../protocol/classic/server.js';
+import type { Random } from '../protocol/classic/session-key.js';
 import type { Remote } from '../protocol/remote.js';
 import { copyKey } from '../protocol/secret.js';
-import type { Random } from '../protocol/classic/session-key.js';
 import { FieldError, type Fields } from './fields.js';
 import type { Tools } from './tools.js';
 

@@ -1,7 +1,7 @@
 // Many frames at once, of sizes that the kernel moves in pieces and of sizes that it does not: each arrives, in order.
 import { afterEach, expect, test } from 'vitest';
-import { startClient } from '../../src/ends/classic-client.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
+import { startClient } from '../../src/ends/classic-client.js';
 import type { Running } from '../../src/ends/running.js';
 import { startServer } from '../../src/ends/server.js';
 import { quiet } from '../support/quiet.js';

@@ -1,14 +1,14 @@
 // Captures of running ends: every frame as it was sent, both ways, on every path.
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
-import type { CaptureSink, CaptureWish } from '../../src/ends/capture/terms.js';
-import { startClient } from '../../src/ends/classic-client.js';
-import { newPrivateKey } from '../../src/keys/key-text.js';
-import { publicKeyOf } from '../../src/keys/public-key.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
+import type { CaptureSink, CaptureWish } from '../../src/control/capture-terms.js';
+import { startClient } from '../../src/ends/classic-client.js';
 import type { Running } from '../../src/ends/running.js';
 import { startSecureClient } from '../../src/ends/secure-client.js';
 import { startServer } from '../../src/ends/server.js';
+import { newPrivateKey } from '../../src/keys/key-text.js';
+import { publicKeyOf } from '../../src/keys/public-key.js';
 import { blocksIn, framesOf } from '../support/pcapng.js';
 import { quiet } from '../support/quiet.js';
 import { randomness } from '../support/seed.js';

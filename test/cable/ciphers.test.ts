@@ -1,10 +1,10 @@
 // One server, and clients of each generation at the same time, on real sockets.
 import { afterEach, expect, test } from 'vitest';
-import { startClient } from '../../src/ends/classic-client.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
-import type { Cipher } from '../../src/protocol/classic/session-key.js';
+import { startClient } from '../../src/ends/classic-client.js';
 import type { Running } from '../../src/ends/running.js';
 import { startServer } from '../../src/ends/server.js';
+import type { Cipher } from '../../src/protocol/classic/session-key.js';
 import { quiet } from '../support/quiet.js';
 import { randomness } from '../support/seed.js';
 

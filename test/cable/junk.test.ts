@@ -2,15 +2,15 @@
 // own socket sends it.
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
-import { startClient } from '../../src/ends/classic-client.js';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
+import { openDgram } from '../../src/cable/udp/dgram.js';
+import type { OpenUdp } from '../../src/cable/udp/udp.js';
+import { startClient } from '../../src/ends/classic-client.js';
+import type { Running } from '../../src/ends/running.js';
+import { startServer } from '../../src/ends/server.js';
 import { TYPE } from '../../src/protocol/classic/constants.js';
 import { classify } from '../../src/protocol/classic/messages.js';
 import type { Remote } from '../../src/protocol/remote.js';
-import type { Running } from '../../src/ends/running.js';
-import { startServer } from '../../src/ends/server.js';
-import { openDgram } from '../../src/cable/udp/dgram.js';
-import type { OpenUdp } from '../../src/cable/udp/udp.js';
 import { junk } from '../support/junk.js';
 import { quiet } from '../support/quiet.js';
 import { randomness } from '../support/seed.js';

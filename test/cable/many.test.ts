@@ -1,7 +1,7 @@
 // Many clients at one server: more than its memory has sessions for at the start, on one socket and one thread.
 import { afterEach, expect, test } from 'vitest';
-import { startClient } from '../../src/ends/classic-client.js';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
+import { startClient } from '../../src/ends/classic-client.js';
 import type { Running } from '../../src/ends/running.js';
 import { startServer } from '../../src/ends/server.js';
 import { quiet } from '../support/quiet.js';

@@ -2,12 +2,12 @@
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
 import type { Cable, Link } from '../../src/cable/cable.js';
-import { Core } from '../../src/core/core.js';
 import { openCable } from '../../src/cable/open-cable.js';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
-import type { Remote } from '../../src/protocol/remote.js';
 import { openDgram } from '../../src/cable/udp/dgram.js';
 import type { Udp } from '../../src/cable/udp/udp.js';
+import { Core } from '../../src/core/core.js';
+import type { Remote } from '../../src/protocol/remote.js';
 import { randomness } from '../support/seed.js';
 
 const PATH = 508;

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
-import { CryptcabError } from '../../src/error.js';
-import { keyText, newPrivateKey } from '../../src/keys/key-text.js';
-import { publicKeyOf } from '../../src/keys/public-key.js';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
 import type { Running } from '../../src/ends/running.js';
 import { type SecureKeys, startSecureClient } from '../../src/ends/secure-client.js';
 import { type RunningServer, startServer } from '../../src/ends/server.js';
+import { CryptcabError } from '../../src/error.js';
+import { keyText, newPrivateKey } from '../../src/keys/key-text.js';
+import { publicKeyOf } from '../../src/keys/public-key.js';
 import { quiet } from '../support/quiet.js';
 import { randomness } from '../support/seed.js';
 

@@ -1,20 +1,20 @@
 // Two secure ends joined in memory: machines, cores and cables as they are, sockets and switches that are only here.
 import type { Cable } from '../../src/cable/cable.js';
+import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
+import { PortableCable } from '../../src/cable/portable/portable-cable.js';
+import type { UdpEvents } from '../../src/cable/udp/udp.js';
 import { Core } from '../../src/core/core.js';
+import type { Ask } from '../../src/ends/resolve.js';
+import { SecureSide } from '../../src/ends/secure-side.js';
+import type { SleepClock } from '../../src/ends/sleep-clock.js';
 import { keyText } from '../../src/keys/key-text.js';
 import { publicKeyOf } from '../../src/keys/public-key.js';
 import { SeldomLog } from '../../src/log.js';
-import { libraryText } from '../../src/options/name.js';
-import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
-import { PortableCable } from '../../src/cable/portable/portable-cable.js';
+import { libraryText } from '../../src/option-mark.js';
 import type { Remote } from '../../src/protocol/remote.js';
 import { MESSAGE } from '../../src/protocol/secure/constants.js';
 import { isSecure } from '../../src/protocol/secure/messages.js';
 import type { Peer } from '../../src/protocol/secure/peer.js';
-import type { Ask } from '../../src/ends/resolve.js';
-import { SecureSide } from '../../src/ends/secure-side.js';
-import type { SleepClock } from '../../src/ends/sleep-clock.js';
-import type { UdpEvents } from '../../src/cable/udp/udp.js';
 import { quiet } from './quiet.js';
 
 export const LEFT: Remote = { address: '192.0.2.1', port: 1001 };

@@ -42,7 +42,7 @@ function allFiles() {
     readdirSync(inDirectory(name))
       .filter((file) => file.endsWith('.json') && !file.endsWith('.schema.json') && only.test(file))
       .map((file) => inDirectory(`${name}${file}`));
-  return [...json('../../test/vectors/', /./), ...json('../foreign/', /^capture-/)];
+  return [...json('../', /./), ...json('../foreign/', /^capture-/)];
 }
 
 async function confirm(path) {

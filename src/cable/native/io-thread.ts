@@ -2,8 +2,8 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import { messageOf } from '../../error.js';
 import { Arena } from './linux/arena.js';
 import { type Libc, SOCK } from './linux/libc.js';
-import type { Order, Report, Start } from './talk.js';
-import { takeThread } from './start-thread.js';
+import { takeThread } from './thread/start-thread.js';
+import type { Order, Report, Start } from './thread/talk.js';
 
 /** The I/O thread answers within a ms or two, or not at all. */
 const ANSWER_MS = 700;

@@ -1,25 +1,25 @@
-import { type Cable, type CableEvents, type Link, portText, type SecureEvents } from '../cable.js';
-import { CableCopies } from '../copies/cable-copies.js';
 import type { Core } from '../../core/core.js';
 import { STATUS } from '../../core/status.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
-import { framesIn, type OpenPlug, type Plug, probed } from '../plug/plug.js';
 import { TYPE, WEAR_BYTES } from '../../protocol/classic/constants.js';
 import { Refusals } from '../../protocol/refusals.js';
 import { type Remote, remoteKey } from '../../protocol/remote.js';
 import { firstIndexOf, isTransport } from '../../protocol/secure/messages.js';
 import { PATH_HEADERS, PATH_MTU } from '../../protocol/sizes.js';
+import { type Cable, type CableEvents, type Link, portText, type SecureEvents } from '../cable.js';
+import { CableCopies } from '../copies/cable-copies.js';
+import { framesIn, type OpenPlug, type Plug, probed } from '../plug/plug.js';
 import type { WireTap } from '../wire-tap.js';
 import { IoThread } from './io-thread.js';
 import { ERRNO, type Libc, loadLibc } from './linux/libc.js';
+import { Routes } from './linux/routes.js';
 import { NativeLink } from './native-link.js';
 import { NativePlug } from './native-plug.js';
 import { Openers } from './ports/opener.js';
 import { Vde } from './ports/vde.js';
-import { Routes } from './linux/routes.js';
 import { NativeSocket } from './socket.js';
-import { FEED_MAX, FLOW, FLOW_BYTES, type Report } from './talk.js';
+import { FEED_MAX, FLOW, FLOW_BYTES, type Report } from './thread/talk.js';
 
 /** How often the counts of the I/O thread are looked at, for what they tell. */
 const LOOK_MS = 250;

@@ -1,7 +1,7 @@
-import type { Link, SecureEvents } from '../cable.js';
 import type { SessionCounts } from '../../core/terms.js';
-import type { Plug } from '../plug/plug.js';
 import type { Remote } from '../../protocol/remote.js';
+import type { Link, SecureEvents } from '../cable.js';
+import type { Plug } from '../plug/plug.js';
 import type { NativePlug } from './native-plug.js';
 
 /** One link, as the main thread knows it. */

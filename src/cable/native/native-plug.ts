@@ -1,12 +1,12 @@
+import { deferred } from '../../deferred.js';
 import { CryptcabError, messageOf } from '../../error.js';
 import { BackOff } from '../plug/back-off.js';
-import { deferred } from '../../ends/running.js';
-import type { Source } from './ports/opener.js';
-import type { VdePort } from './ports/vde.js';
+import type { Port } from './ports/port.js';
+import type { Source } from './ports/source.js';
 
 export interface NativePlugEvents {
   /** The port is open, for the first time or again. */
-  plugged(port: VdePort, number: number): void;
+  plugged(port: Port, number: number): void;
   /** The port was lost, or there is none, and is tried again; what used it has let go of it. */
   lost(why: string): void;
 }
@@ -21,7 +21,7 @@ export class NativePlug {
   readonly #events: NativePlugEvents;
   readonly #backOff = new BackOff();
   readonly #abort = new AbortController();
-  #port: VdePort | undefined;
+  #port: Port | undefined;
   #number = 0;
   #since = 0;
   #again: NodeJS.Timeout | undefined;
@@ -43,7 +43,7 @@ export class NativePlug {
 
   async #open(): Promise<void> {
     const { opener } = this.#source;
-    let port: VdePort;
+    let port: Port;
     try {
       port = await opener.open(this.#source, this.#abort.signal);
     } catch (error) {

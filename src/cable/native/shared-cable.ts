@@ -1,11 +1,11 @@
-import type { Cable, CableEvents, Link, SecureEvents } from '../cable.js';
-import type { CableCopies } from '../copies/cable-copies.js';
 import { Core } from '../../core/core.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
 import { optionName } from '../../options/name.js';
-import type { OpenPlug, Plug } from '../plug/plug.js';
 import type { Remote } from '../../protocol/remote.js';
+import type { Cable, CableEvents, Link, SecureEvents } from '../cable.js';
+import type { CableCopies } from '../copies/cable-copies.js';
+import type { OpenPlug, Plug } from '../plug/plug.js';
 import type { WireTap } from '../wire-tap.js';
 import { loadLibc } from './linux/libc.js';
 import { NativeCable } from './native-cable.js';

@@ -4,7 +4,19 @@ import { isAny } from '../udp/dual.js';
 import { BUFFER_BYTES, cannotOpen } from '../udp/udp.js';
 import { Arena, Messages, MMSGHDR } from './linux/arena.js';
 import { ControlOut, type InfoFamily } from './linux/cmsg.js';
-import { AF, ERRNO, IPV6_V6ONLY, type Libc, NO_ADDRESS, PKTINFO, POLL, SO, SOCK, SOL, UDP } from './linux/libc.js';
+import {
+  AF,
+  ERRNO,
+  IPV6_V6ONLY,
+  type Libc,
+  NO_ADDRESS,
+  PKTINFO,
+  POLL,
+  SO,
+  SOCK,
+  SOL,
+  UDP,
+} from './linux/libc.js';
 import { LOCAL_WORDS, NAME_BYTES, Names } from './linux/sockaddr.js';
 import { INSTRUCTION_BYTES, steering } from './steering.js';
 

@@ -1,4 +1,5 @@
 import type { Policy } from '../../network/policy.js';
+import type { TapNetwork } from '../../network/tap-network.js';
 
 /** What a plug tells. */
 export interface PlugEvents {
@@ -40,28 +41,6 @@ export interface PeerIdentity {
   readonly publicKey?: string;
   /** Of a secure peer that was given one. */
   readonly name?: string;
-}
-
-/** A network of this machine's, where each plug is a tap of its own, which is admitted there. */
-export interface TapNetwork {
-  /** What a tap is called; the kernel puts a number in the place of `%d`. */
-  readonly tap: string;
-  /**
-   * Lets a tap's frames pass, as far as the policy has it.
-   * @throws CryptcabError where that cannot be had
-   */
-  admit(device: string, policy: Policy): Promise<void>;
-  /**
-   * From now on this is the policy of a tap that was admitted; nothing, of one that is not there.
-   * @throws CryptcabError where that cannot be had
-   */
-  govern(device: string, policy: Policy): Promise<void>;
-  /** A tap is gone. */
-  dismiss(device: string): void;
-  /** Why it does not tell VLANs apart, in one line; undefined where it does. */
-  vlansRefused(): Promise<string | undefined>;
-  /** How many frames from a tap its policy has refused, by reason. */
-  refused(device: string): ReadonlyMap<string, number>;
 }
 
 /**

@@ -1,20 +1,20 @@
-import { type Cable, type CableEvents, type Link, portText, type SecureEvents } from '../cable.js';
-import { CableCopies } from '../copies/cable-copies.js';
-import { Copier } from '../copies/copier.js';
 import type { Core } from '../../core/core.js';
 import { STATUS, type Status } from '../../core/status.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
-import { framesIn, type OpenPlug, type Plug, probed } from '../plug/plug.js';
-import { PortableLink } from './portable-link.js';
 import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from '../../protocol/classic/constants.js';
 import { FairShares } from '../../protocol/fair-share.js';
 import { Refusals } from '../../protocol/refusals.js';
 import { type Remote, remoteKey } from '../../protocol/remote.js';
 import { firstIndexOf, handshakeType, isTransport } from '../../protocol/secure/messages.js';
 import { Pace } from '../../protocol/secure/pace.js';
+import { type Cable, type CableEvents, type Link, portText, type SecureEvents } from '../cable.js';
+import { CableCopies } from '../copies/cable-copies.js';
+import { Copier } from '../copies/copier.js';
+import { framesIn, type OpenPlug, type Plug, probed } from '../plug/plug.js';
 import type { OpenUdp, Sent, Udp, UdpWish } from '../udp/udp.js';
 import type { WireTap } from '../wire-tap.js';
+import { PortableLink } from './portable-link.js';
 
 /** Slots that must be free before a plug that was stopped for want of room is read again: enough for any frame. */
 const RESUME_ROOM = 64;

@@ -1,8 +1,8 @@
-import type { Link, SecureEvents } from '../cable.js';
 import type { Slot } from '../../core/ring.js';
-import type { Plug } from '../plug/plug.js';
 import { Refusals } from '../../protocol/refusals.js';
 import { type Remote, sameWay } from '../../protocol/remote.js';
+import type { Link, SecureEvents } from '../cable.js';
+import type { Plug } from '../plug/plug.js';
 
 /** An authentic message; messages that are alike in this are reported once. */
 interface News {

@@ -1,14 +1,14 @@
 // `cryptcab capture`: what passes a running cable's end, as pcapng on standard output.
 import { isatty } from 'node:tty';
-import { BlockCounter } from '../../ends/capture/pcapng.js';
-import type { CaptureWish } from '../../ends/capture/terms.js';
 import { askForCapture } from '../../control/capture.js';
+import type { CaptureWish } from '../../control/capture-terms.js';
 import type { RunningEnd } from '../../control/ends.js';
 import { controlPlace } from '../../control/path.js';
+import { BlockCounter } from '../../ends/capture/pcapng.js';
 import { CryptcabError } from '../../error.js';
-import { choose, endsOf } from './peers.js';
 import { print, say } from '../say.js';
 import { UsageError } from '../usage.js';
+import { choose, endsOf } from './peers.js';
 
 export interface CaptureCommand {
   readonly wire: boolean;

@@ -1,6 +1,8 @@
 // `cryptcab join`: enrols this machine at the server of an invite, and says how the cable is run (secure.md §8).
 import { hostname } from 'node:os';
 import { join as joinPath, resolve } from 'node:path';
+import { JoinRefused, joinByInvite, placeText } from '../../ends/join.js';
+import { lineFault } from '../../ends/peers/line-of.js';
 import { CryptcabError } from '../../error.js';
 import { mayBeKey } from '../../key-like.js';
 import { JoinedDirectory, type JoinedServer } from '../../keys/joined.js';
@@ -9,12 +11,10 @@ import { publicKeyOf } from '../../keys/public-key.js';
 import { type Log, SILENT } from '../../log.js';
 import { guestName } from '../../protocol/secure/control.js';
 import { type InviteLine, type Place, readInviteLine } from '../../protocol/secure/invite-line.js';
-import { JoinRefused, joinByInvite, placeText } from '../../ends/join.js';
-import { lineFault } from '../../ends/peers/line-of.js';
 import type { Settings } from '../options.js';
 import { name } from '../program.js';
-import { print, say } from '../say.js';
 import { stateRoot } from '../run/state.js';
+import { print, say } from '../say.js';
 import { UsageError } from '../usage.js';
 
 /** @throws CryptcabError that says what is wrong with the line, of which nothing is repeated */

@@ -8,11 +8,11 @@ import type { PeerStatus } from '../../control/status.js';
 import { CryptcabError } from '../../error.js';
 import { parseKey } from '../../keys/key-text.js';
 import { isName, NAME_RULE } from '../../keys/peers-file.js';
-import type { Said } from '../commands.js';
+import type { Said } from '../said.js';
 import { print } from '../say.js';
+import { UsageError } from '../usage.js';
 import { peersText, pendingText } from './show.js';
 import { DOWN, nobodyRuns } from './status.js';
-import { UsageError } from '../usage.js';
 
 /** Of a public key, so that its beginning stands for it. */
 const LEAST_OF_KEY = 4;

@@ -1,7 +1,15 @@
 // How a terminal shows what ends say of themselves.
-import type { EndStatus, Flow, PeerStatus, PendingPeer, Reasons, Traffic, Why } from '../../control/status.js';
-import { oneLine } from '../../error.js';
+import type {
+  EndStatus,
+  Flow,
+  PeerStatus,
+  PendingPeer,
+  Reasons,
+  Traffic,
+  Why,
+} from '../../control/status.js';
 import { span } from '../../ends/hints.js';
+import { oneLine } from '../../error.js';
 import { table } from './table.js';
 
 const WHY: Readonly<Record<Why, string>> = {

@@ -1,7 +1,7 @@
 // `cryptcab status`: how the ends on this machine are.
 import { type Ends, noEnd, runningEnds } from '../../control/ends.js';
 import { controlPlace, type Place } from '../../control/path.js';
-import type { Said } from '../commands.js';
+import type { Said } from '../said.js';
 import { print } from '../say.js';
 import { statusText } from './show.js';
 

@@ -7,13 +7,13 @@ import { CryptcabError, messageOf, oneLine } from '../../error.js';
 import { parseVectors, VectorsError } from '../../vectors/format.js';
 import { MANIFEST, make, SEED } from '../../vectors/make.js';
 import { type GroupResult, verify } from '../../vectors/verify.js';
-import type { Said } from '../commands.js';
-import { filesOf, readText } from './manifest.js';
 import { runtimeText } from '../runtime.js';
+import type { Said } from '../said.js';
+import { filesOf, readText } from './manifest.js';
 import { table } from './table.js';
 
 /** Where the package has its vectors: ours, and those of others. */
-const OURS = fileURLToPath(new URL('../../../../test/vectors', import.meta.url));
+const OURS = fileURLToPath(new URL('../../../../vectors', import.meta.url));
 const FOREIGN = 'foreign';
 /** Failures shown of one group. */
 const SHOWN = 10;

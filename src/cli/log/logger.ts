@@ -1,10 +1,10 @@
 import pino, { type Logger } from 'pino';
 import { CryptcabError, messageOf } from '../../error.js';
+import { commandText } from '../names.js';
+import { say, standardError } from '../say.js';
 import { forPeople, wantsColour } from './for-people.js';
 import { LineSink, type Sink } from './line-sink.js';
-import { commandText } from '../names.js';
 import { forJournal, logsToJournal } from './priority.js';
-import { say, standardError } from '../say.js';
 import { openSyslog } from './syslog.js';
 
 /** Level of the log by how often -v was given, after that for -q; from the third on, the tap adds datagrams (main.ts). */

@@ -1,11 +1,11 @@
 // The system's log, where lines of a daemon without a log file go.
 import { spawn } from 'node:child_process';
-import { messageOf } from '../../error.js';
 import { loadLibc } from '../../cable/native/linux/libc.js';
 import { UnixDatagrams } from '../../cable/native/linux/unix-datagrams.js';
+import { messageOf } from '../../error.js';
+import { name } from '../program.js';
 import type { Sink } from './line-sink.js';
 import { readLine } from './priority.js';
-import { name } from '../program.js';
 
 const SOCKET = '/dev/log';
 /** LOG_DAEMON of syslog(3). */

@@ -1,9 +1,10 @@
 // Datagrams in the log.
+
+import type { WireTap } from '../../cable/wire-tap.js';
 import type { Log } from '../../log.js';
 import { classify } from '../../protocol/classic/messages.js';
 import { remoteText } from '../../protocol/remote.js';
 import { handshakeType, isTransport } from '../../protocol/secure/messages.js';
-import type { WireTap } from '../../cable/wire-tap.js';
 
 const HANDSHAKES = { 1: 'initiation', 2: 'handshake response', 3: 'cookie' } as const;
 

@@ -1,37 +1,39 @@
 // The cable of a command line: runs it, in the foreground or as a daemon, until it is told to end. What one kind of end alone needs is
 // loaded where such an end starts, so that each is up sooner.
-import { CryptcabError, messageOf } from '../../error.js';
+
+import { endThread } from '../../cable/native/thread/start-thread.js';
+import type { Patience } from '../../cable/patience.js';
+import { plugOf } from '../../cable/plug/kinds.js';
+import type { OpenPlug } from '../../cable/plug/plug.js';
+import { deferred } from '../../deferred.js';
+import type { Endpoint } from '../../ends/endpoint.js';
 import { Hooks } from '../../ends/hooks.js';
+import type { Running, RunningClient, Watcher } from '../../ends/running.js';
+import type { ServerKeys } from '../../ends/server.js';
+import { keepTrying } from '../../ends/try-again.js';
+import { CryptcabError, messageOf } from '../../error.js';
 import { drawSecret } from '../../keys/draw.js';
 import { newPrivateKey } from '../../keys/key-text.js';
 import type { Log } from '../../log.js';
 import type { Metrics } from '../../metrics/server.js';
-import { endThread } from '../../cable/native/start-thread.js';
-import type { Patience } from '../../cable/patience.js';
-import { plugOf } from '../../cable/plug/kinds.js';
-import type { OpenPlug } from '../../cable/plug/plug.js';
 import type { ClientMode } from '../../protocol/classic/client-terms.js';
-import { deferred, type Running, type RunningClient, type Watcher } from '../../ends/running.js';
-import type { Endpoint } from '../../ends/endpoint.js';
-import type { ServerKeys } from '../../ends/server.js';
-import { keepTrying } from '../../ends/try-again.js';
-import { openEndControl } from './control.js';
-import { type Carried, detach, handedOver, releaseParent, tellParent } from './daemon.js';
 import { ignoreDebugSignal, onHangup } from '../early.js';
 import { compileEarlySoon, keepSmall } from '../engine.js';
+import { type LogTarget, openLog } from '../log/logger.js';
+import { wireTap } from '../log/wire-log.js';
+import type { SecureSettings, Settings } from '../options.js';
+import { terminalGone } from '../terminal.js';
+import type { Target } from '../values.js';
+import { openEndControl } from './control.js';
+import { type Carried, detach, handedOver, releaseParent, tellParent } from './daemon.js';
 import { KeyFiles } from './key-files.js';
 import { type KeyLog, openKeyLog } from './key-log.js';
-import { type LogTarget, openLog } from '../log/logger.js';
 import { startMetrics } from './metrics.js';
 import { noticesFor, watchers } from './notices.js';
-import type { SecureSettings, Settings } from '../options.js';
 import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
 import { Service, takeSupervisor } from './service.js';
 import { makeStateDirectory, stateDirectory } from './state.js';
-import { terminalGone } from '../terminal.js';
-import type { Target } from '../values.js';
 import { askBy } from './verify.js';
-import { wireTap } from '../log/wire-log.js';
 
 /** How long -d waits for the cable to come up before it goes on in the background. */
 const PATIENCE_MS = 10_000;

@@ -3,10 +3,10 @@ import { userOf } from '../../control/credentials.js';
 import { controlPaths, controlPlace, type Place, unitName } from '../../control/path.js';
 import { type Control, type Controlled, ControlTaken, openControl } from '../../control/server.js';
 import { STATUS_VERSION } from '../../control/status.js';
-import { CryptcabError, messageOf } from '../../error.js';
-import type { Log } from '../../log.js';
 import type { Running } from '../../ends/running.js';
 import type { RunningServer } from '../../ends/server.js';
+import { CryptcabError, messageOf } from '../../error.js';
+import type { Log } from '../../log.js';
 import { commandText } from '../names.js';
 import { VERSION } from '../version.generated.js';
 

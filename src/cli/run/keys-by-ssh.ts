@@ -1,4 +1,7 @@
 // Keys that go by ssh or scp: to whom, by which options, and before a daemon leaves its terminal.
+
+import type { Endpoint } from '../../ends/endpoint.js';
+import { Resolver } from '../../ends/resolve.js';
 import { CryptcabError, messageOf, TemporaryError } from '../../error.js';
 import { drawSecret } from '../../keys/draw.js';
 import { carryKey, splitOptions } from '../../keys/scp.js';
@@ -6,11 +9,9 @@ import { type Enrolment, enrolBySsh } from '../../keys/ssh.js';
 import { sshHost, sshOptionsOf } from '../../keys/ssh-name.js';
 import { SILENT } from '../../log.js';
 import { newId, newKey } from '../../protocol/classic/session-key.js';
-import { Resolver } from '../../ends/resolve.js';
-import type { Endpoint } from '../../ends/endpoint.js';
-import type { Carried } from './daemon.js';
 import type { Settings } from '../options.js';
 import type { Target } from '../values.js';
+import type { Carried } from './daemon.js';
 
 /** How long -d waits for a server's name, before it leaves that to the background, ms. */
 const NAME_MS = 5_000;

@@ -1,7 +1,8 @@
 // The metrics of a running end; what they take is loaded for whoever wants them.
+
+import type { Running } from '../../ends/running.js';
 import type { Log } from '../../log.js';
 import type { Metrics, MetricsPlace } from '../../metrics/server.js';
-import type { Running } from '../../ends/running.js';
 import { VERSION } from '../version.generated.js';
 
 /** @throws CryptcabError when the place cannot be had */

@@ -1,7 +1,7 @@
 // What a terminal shows of a cable, a line each: it is up, and with what; it is gone, and why; it is back.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PeerStatus } from '../../control/status.js';
 import type { PeerIdentity } from '../../cable/plug/plug.js';
+import type { PeerStatus } from '../../control/status.js';
 import type { PeerDown, PeerUp, Running, Watcher } from '../../ends/running.js';
 import { clockText, printable } from '../log/for-people.js';
 import type { Settings } from '../options.js';

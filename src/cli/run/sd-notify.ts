@@ -1,9 +1,9 @@
 // What a service tells systemd (sd_notify(3)), and its watchdog.
 import { spawn } from 'node:child_process';
-import { messageOf } from '../../error.js';
-import type { Log } from '../../log.js';
 import { loadLibc } from '../../cable/native/linux/libc.js';
 import { UnixDatagrams } from '../../cable/native/linux/unix-datagrams.js';
+import { messageOf } from '../../error.js';
+import type { Log } from '../../log.js';
 
 /** systemd did not take a message: it is sent again after so long, ms. */
 const AGAIN_MS = 100;

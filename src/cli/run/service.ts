@@ -1,6 +1,7 @@
 // What somebody who supervises this program is told: systemd, where it has started it.
-import type { Log } from '../../log.js';
+
 import type { Watcher } from '../../ends/running.js';
+import type { Log } from '../../log.js';
 import { SdNotify, takeWanted, type Wanted } from './sd-notify.js';
 import { ServiceStatus } from './service-status.js';
 

@@ -1,11 +1,11 @@
 // --user: the cable is that user's from the start, but for what only root can do, which is done before.
 import { accessSync, closeSync, constants, fchownSync, lchownSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { loadLibc } from '../../cable/native/linux/libc.js';
+import { become, CAP, type Capability } from '../../cable/native/linux/privileges.js';
 import { runtimeDirectoryOf } from '../../control/path.js';
 import { CryptcabError, codeOf, messageOf } from '../../error.js';
 import { type Account, accountOf, groupOf } from '../../keys/accounts.js';
-import { loadLibc } from '../../cable/native/linux/libc.js';
-import { become, CAP, type Capability } from '../../cable/native/linux/privileges.js';
 import type { Settings } from '../options.js';
 import { openOwn } from '../own-path.js';
 

@@ -1,8 +1,8 @@
 import type { Link } from '../../cable/cable.js';
-import type { PeerIdentity } from '../../cable/plug/plug.js';
 import type { Copied } from '../../cable/copies/cable-copies.js';
+import type { PeerIdentity } from '../../cable/plug/plug.js';
+import type { CaptureSink, CaptureWish } from '../../control/capture-terms.js';
 import { interfaceDescription, interfaceStatistics, LINK, packet, sectionHeader } from './pcapng.js';
-import type { CaptureSink, CaptureWish } from './terms.js';
 
 /** Bytes that may wait to be read; packets that come then are dropped. */
 const WAITING_MAX = 4 << 20;

@@ -1,13 +1,13 @@
 import type { Cable, Link } from '../../cable/cable.js';
-import { CryptcabError } from '../../error.js';
-import type { PeerIdentity } from '../../cable/plug/plug.js';
-import { remoteKey, remoteText } from '../../protocol/remote.js';
-import { isAny } from '../../cable/udp/dual.js';
 import type { Copied } from '../../cable/copies/cable-copies.js';
+import type { PeerIdentity } from '../../cable/plug/plug.js';
+import { isAny } from '../../cable/udp/dual.js';
+import type { CaptureSink, CaptureWish, Capturing } from '../../control/capture-terms.js';
+import { CryptcabError } from '../../error.js';
+import { remoteKey, remoteText } from '../../protocol/remote.js';
 import { Capture, isPeer } from './capture.js';
 import { ipPacket } from './ip.js';
 import { OwnAddress } from './own-address.js';
-import type { CaptureSink, CaptureWish, Capturing } from './terms.js';
 
 /** How often copies are fetched, ms. */
 const FETCH_MS = 10;

@@ -8,11 +8,11 @@ import { type Remote, remoteText } from '../../protocol/remote.js';
 import type { Introduction } from '../../protocol/secure/control.js';
 import { type Invite, Invites, type Verdict } from '../../protocol/secure/invites.js';
 import type { Peer } from '../../protocol/secure/peer.js';
+import type { SecureSide } from '../secure-side.js';
+import { timeText } from '../time-text.js';
 import { peerText } from './peer-text.js';
 import type { Roster } from './roster.js';
-import type { SecureSide } from '../secure-side.js';
 import type { KeptInvite, RememberedInvite } from './server-state.js';
-import { timeText } from '../time-text.js';
 
 /** Of a name of 64 characters so many are the invite's and the machine's; the rest tells those of one name apart. */
 const NAME_ROOM = 59;

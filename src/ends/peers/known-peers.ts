@@ -8,8 +8,8 @@ import { isName, NAME_RULE, type PeerLine, parsePeers } from '../../keys/peers-f
 import { PEER_SUFFIX, peerOfFile } from '../../keys/peers-store.js';
 import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
-import { optionName } from '../../options/name.js';
 import type { PolicyFields } from '../../network/policy.js';
+import { optionName } from '../../options/name.js';
 import type { Endpoint } from '../endpoint.js';
 
 /** How often the file, or a directory of them, is looked at. It is read when two looks in a row find it changed and alike: not half written. */

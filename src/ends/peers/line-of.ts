@@ -1,7 +1,12 @@
 // The line of an invite that a server has made.
 import { CryptcabError, messageOf } from '../../error.js';
 import type { Invited } from '../../keys/enrolment.js';
-import { type LineFault, PLACES_MAX, type Place, writeInviteLine } from '../../protocol/secure/invite-line.js';
+import {
+  type LineFault,
+  PLACES_MAX,
+  type Place,
+  writeInviteLine,
+} from '../../protocol/secure/invite-line.js';
 
 const FAULTS: Readonly<Record<LineFault, string>> = {
   'no invite':

@@ -1,7 +1,7 @@
 import { type CryptcabError, messageOf } from '../../error.js';
 import type { Log } from '../../log.js';
-import type { TapNetwork } from '../../cable/plug/plug.js';
 import { type Policy, type PolicyFields, policyOf, policyText } from '../../network/policy.js';
+import type { TapNetwork } from '../../network/tap-network.js';
 import type { Peer } from '../../protocol/secure/peer.js';
 import { peerText } from './peer-text.js';
 

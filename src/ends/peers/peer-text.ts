@@ -1,5 +1,5 @@
-import { keyText } from '../../keys/key-text.js';
 import type { PeerIdentity } from '../../cable/plug/plug.js';
+import { keyText } from '../../keys/key-text.js';
 import type { Peer } from '../../protocol/secure/peer.js';
 
 /** Of a public key, in the log. */

@@ -6,8 +6,8 @@ import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
 import { optionName, optionWithValue } from '../../options/name.js';
 import type { Peer } from '../../protocol/secure/peer.js';
-import { peerText } from './peer-text.js';
 import type { SecureSide } from '../secure-side.js';
+import { peerText } from './peer-text.js';
 
 /** The secure half of a server, as far as people change who its peers are. */
 export interface PeopleHost {

@@ -1,10 +1,10 @@
+import type { OpenPlug } from '../../cable/plug/plug.js';
 import { keyText } from '../../keys/key-text.js';
 import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
-import type { OpenPlug } from '../../cable/plug/plug.js';
-import { unkept } from '../../network/kept.js';
-import type { PeerPolicies } from './peer-policies.js';
+import { unkept } from '../kept.js';
 import type { SecureSide } from '../secure-side.js';
+import type { PeerPolicies } from './peer-policies.js';
 import type { VerifierHost } from './verifier.js';
 
 /** What a server does about peers that somebody else answers for. */

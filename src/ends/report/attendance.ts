@@ -1,6 +1,6 @@
+import type { PeerIdentity } from '../../cable/plug/plug.js';
 import type { Dropped, Flow, Rates, Why } from '../../control/status.js';
 import type { SessionCounts } from '../../core/terms.js';
-import type { PeerIdentity } from '../../cable/plug/plug.js';
 import type { PeerDown, PeerUp, Watcher } from '../running.js';
 import { flowOf, Meter, NOTHING, SAMPLE_MS, STILL, sum } from './meter.js';
 

@@ -1,10 +1,10 @@
 import type { Cable, Link } from '../../cable/cable.js';
+import type { PeerIdentity } from '../../cable/plug/plug.js';
 import type { EndReport, Origin, PeerStatus, PendingPeer } from '../../control/status.js';
 import type { SessionCounts } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
 import { keyText } from '../../keys/key-text.js';
 import type { SeldomLog } from '../../log.js';
-import type { PeerIdentity } from '../../cable/plug/plug.js';
 import { type Remote, remoteText } from '../../protocol/remote.js';
 
 import type { SecureRefusal, Stranger } from '../../protocol/secure/terms.js';

@@ -1,4 +1,5 @@
 import type { Keying } from '../../core/terms.js';
+import { copyKey } from '../secret.js';
 import type { ClientDenial, ClientEffect, ClientOptions, ClientState } from './client-terms.js';
 import {
   ASK_AFTER,
@@ -16,7 +17,6 @@ import {
   RETRY_MAX,
 } from './constants.js';
 import { keepalive, login, probe } from './messages.js';
-import { copyKey } from '../secret.js';
 import { type CipherChoice, keyingsOf, newId, newKey, type Secret, wipe } from './session-key.js';
 import { Trial } from './trial.js';
 

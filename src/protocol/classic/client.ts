@@ -1,7 +1,7 @@
+import { SteadyClock } from '../steady-clock.js';
 import { ClientMachine } from './client-machine.js';
 import type { ClientEffect, ClientEvent, ClientOptions, ClientState } from './client-terms.js';
 import { classify, type Message } from './messages.js';
-import { SteadyClock } from '../steady-clock.js';
 
 type Action = (client: ClientMachine, now: number, datagram: Uint8Array) => void;
 

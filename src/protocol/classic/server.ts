@@ -1,4 +1,7 @@
 import type { Keying } from '../../core/terms.js';
+import { RateLimit } from '../rate-limit.js';
+import { type Remote, remoteKey } from '../remote.js';
+import { SteadyClock } from '../steady-clock.js';
 import {
   ANSWER_RATE,
   CHALLENGE_BYTES,
@@ -11,10 +14,7 @@ import {
   UNPROVEN_MAX,
 } from './constants.js';
 import { authOk, challenge, classify, deny, loginId, type Message } from './messages.js';
-import { RateLimit } from '../rate-limit.js';
-import { type Remote, remoteKey } from '../remote.js';
 import { keyingsFor, type Random, type Secret, wipe } from './session-key.js';
-import { SteadyClock } from '../steady-clock.js';
 
 /**
  * Where the server stands with a peer.

@@ -3,8 +3,8 @@
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { blake2s, keyedBlake2s } from '../../core/handshake.js';
-import { type Remote, remoteKey } from '../remote.js';
 import type { Random } from '../classic/session-key.js';
+import { type Remote, remoteKey } from '../remote.js';
 import { COOKIE_LIFETIME, LABEL_COOKIE, LABEL_MAC1 } from './constants.js';
 import { beforeMac1, beforeMac2, cookieParts, cookieReply, MAC_BYTES, macsOf, senderOf } from './messages.js';
 

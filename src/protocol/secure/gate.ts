@@ -1,8 +1,9 @@
 // Which handshake messages are worth the work on them (WireGuard whitepaper §5.3): those of who knows our public key,
 // and under load those of who has shown where it is, so often.
+
+import type { Random } from '../classic/session-key.js';
 import { RateLimit } from '../rate-limit.js';
 import type { Remote } from '../remote.js';
-import type { Random } from '../classic/session-key.js';
 import { LOAD, LOAD_LINGERS, PROVEN_RATE, SOURCE_RATE, SOURCES_MAX } from './constants.js';
 import { CookieGiver } from './cookie.js';
 import { sourceOf } from './source.js';

@@ -1,10 +1,10 @@
 // The handshake of the secure cable: messages out, messages in, and the keypairs that come of them (secure.md §1).
 
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import type { Random } from '../classic/session-key.js';
 import { Race } from '../race.js';
 import type { Rate } from '../rate-limit.js';
 import { type Remote, sameWay } from '../remote.js';
-import type { Random } from '../classic/session-key.js';
 import { Callers } from './callers.js';
 import {
   EAGER_TIMEOUT,

@@ -1,9 +1,9 @@
 // What the machine of the secure cable is told, and what it tells.
 
 import type { TransportKeys } from '../../core/terms.js';
+import type { Random } from '../classic/session-key.js';
 import type { Rate } from '../rate-limit.js';
 import type { Remote } from '../remote.js';
-import type { Random } from '../classic/session-key.js';
 import type { EnrolAnswer, Introduction } from './control.js';
 import type { Peer } from './peer.js';
 

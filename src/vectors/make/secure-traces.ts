@@ -1,6 +1,7 @@
 // Traces of the secure cable's state machine (secure.md §1): both ends of a pair, each as a trace of its own.
-import { keyPair } from '../../protocol/secure/noise.js';
+
 import type { Random } from '../../protocol/classic/session-key.js';
+import { keyPair } from '../../protocol/secure/noise.js';
 import type { Outcome } from '../traces.js';
 import { tracedSecure } from '../traces.js';
 import { type Draft, type DraftTest, flipped, type Maker } from './draft.js';

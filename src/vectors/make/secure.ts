@@ -1,7 +1,7 @@
 import { concatBytes } from '@noble/hashes/utils.js';
+import type { Random } from '../../protocol/classic/session-key.js';
 import { CookieHolder } from '../../protocol/secure/cookie.js';
 import { keyPair } from '../../protocol/secure/noise.js';
-import type { Random } from '../../protocol/classic/session-key.js';
 import {
   type CookieTerms,
   cookieExchange,

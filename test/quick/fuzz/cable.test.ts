@@ -2,16 +2,16 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import type { CableEvents, Link } from '../../../src/cable/cable.js';
+import { memoryPort } from '../../../src/cable/plug/memory-plug.js';
+import { PortableCable } from '../../../src/cable/portable/portable-cable.js';
+import type { UdpEvents } from '../../../src/cable/udp/udp.js';
 import { Core } from '../../../src/core/core.js';
 import type { Status } from '../../../src/core/status.js';
 import type { Keying } from '../../../src/core/terms.js';
-import { memoryPort } from '../../../src/cable/plug/memory-plug.js';
-import { PortableCable } from '../../../src/cable/portable/portable-cable.js';
 import { TYPE } from '../../../src/protocol/classic/constants.js';
 import type { Remote } from '../../../src/protocol/remote.js';
-import type { UdpEvents } from '../../../src/cable/udp/udp.js';
-import { numbered } from '../protocol/examples.js';
 import { randomness } from '../../support/seed.js';
+import { numbered } from '../protocol/examples.js';
 import { anySeed, property } from './property.js';
 
 /** The longest payload of a UDP datagram over IPv4. */

@@ -3,7 +3,12 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { FramesIn } from '../../../src/cable/copies/frames-in.js';
 import { addressBytes } from '../../../src/ends/capture/ip.js';
-import { BlockCounter, interfaceStatistics, packet, sectionHeader } from '../../../src/ends/capture/pcapng.js';
+import {
+  BlockCounter,
+  interfaceStatistics,
+  packet,
+  sectionHeader,
+} from '../../../src/ends/capture/pcapng.js';
 import { property } from './property.js';
 
 const record = fc.oneof(

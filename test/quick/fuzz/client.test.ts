@@ -4,8 +4,8 @@ import { CLIENT_STATES, type ClientState } from '../../../src/protocol/classic/c
 import { TYPE } from '../../../src/protocol/classic/constants.js';
 import { authOk, classify, deny, login } from '../../../src/protocol/classic/messages.js';
 import { CIPHERS, type Cipher } from '../../../src/protocol/classic/session-key.js';
-import { CHALLENGE, ClientFixture, DENY, type Happening } from '../protocol/client-fixture.js';
 import { randomness } from '../../support/seed.js';
+import { CHALLENGE, ClientFixture, DENY, type Happening } from '../protocol/client-fixture.js';
 import { COUNT, datagrams } from './datagrams.js';
 import { mutate, mutation } from './mutations.js';
 import { anySeed, property } from './property.js';

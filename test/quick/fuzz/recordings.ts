@@ -1,14 +1,19 @@
 import fc from 'fast-check';
 import type { Keying } from '../../../src/core/terms.js';
 import { TYPE } from '../../../src/protocol/classic/constants.js';
-import { authOk, challenge as challengeOf, keepalive, login } from '../../../src/protocol/classic/messages.js';
-import { numbered } from '../protocol/examples.js';
-import { randomness } from '../../support/seed.js';
-import { hex, makeCore, unhex } from '../unit/core/harness.js';
-import { Cable, ChaChaCable } from '../unit/core/twins.js';
+import {
+  authOk,
+  challenge as challengeOf,
+  keepalive,
+  login,
+} from '../../../src/protocol/classic/messages.js';
 import blowfish from '../../../vectors/foreign/capture-blowfish.json' with { type: 'json' };
 import mbedtls from '../../../vectors/foreign/capture-chacha-mbedtls.json' with { type: 'json' };
 import wolfssl from '../../../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
+import { randomness } from '../../support/seed.js';
+import { numbered } from '../protocol/examples.js';
+import { hex, makeCore, unhex } from '../unit/core/harness.js';
+import { Cable, ChaChaCable } from '../unit/core/twins.js';
 
 /** What a body that was sealed under the key carries. */
 export interface Genuine {

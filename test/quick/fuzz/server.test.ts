@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { Core } from '../../../src/core/core.js';
+import { CHALLENGE_BYTES, TYPE } from '../../../src/protocol/classic/constants.js';
+import { classify, login } from '../../../src/protocol/classic/messages.js';
 import {
   ClassicServer,
   PEER_STATES,
   type PeerState,
   type ServerEffect,
 } from '../../../src/protocol/classic/server.js';
-import { CHALLENGE_BYTES, TYPE } from '../../../src/protocol/classic/constants.js';
-import { classify, login } from '../../../src/protocol/classic/messages.js';
 import type { Remote } from '../../../src/protocol/remote.js';
 import { copyKey } from '../../../src/protocol/secret.js';
-import { ID, kindOf, PEER, peerOf, ServerFixture } from '../protocol/server-fixture.js';
 import { randomness } from '../../support/seed.js';
+import { ID, kindOf, PEER, peerOf, ServerFixture } from '../protocol/server-fixture.js';
 import { hex } from '../unit/core/harness.js';
 import { COUNT, datagrams as junk } from './datagrams.js';
 import { mutate, mutation } from './mutations.js';

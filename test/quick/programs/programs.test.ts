@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { wasmBytes } from '../../../src/core/wasm.js';
-import { anySeed, property } from '../fuzz/property.js';
 import { randomness } from '../../support/seed.js';
+import { anySeed, property } from '../fuzz/property.js';
 import { makeMaterial } from './material.js';
 import { runPrograms } from './run.js';
 import { SEEN } from './watch.js';

@@ -1,6 +1,11 @@
 import type { Keying } from '../../../src/core/terms.js';
 import { ClassicClient } from '../../../src/protocol/classic/client.js';
-import type { ClientEffect, ClientEvent, ClientMode, ClientState } from '../../../src/protocol/classic/client-terms.js';
+import type {
+  ClientEffect,
+  ClientEvent,
+  ClientMode,
+  ClientState,
+} from '../../../src/protocol/classic/client-terms.js';
 import { CHALLENGE_BYTES, DOUBT_TIME, TYPE } from '../../../src/protocol/classic/constants.js';
 import { authOk, challenge, classify, deny } from '../../../src/protocol/classic/messages.js';
 import type { CipherChoice } from '../../../src/protocol/classic/session-key.js';

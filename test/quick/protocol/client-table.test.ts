@@ -7,7 +7,13 @@ import {
   type ClientMode,
   type ClientState,
 } from '../../../src/protocol/classic/client-terms.js';
-import { authOk, challenge, loginId, MESSAGES, type Message } from '../../../src/protocol/classic/messages.js';
+import {
+  authOk,
+  challenge,
+  loginId,
+  MESSAGES,
+  type Message,
+} from '../../../src/protocol/classic/messages.js';
 import { newId } from '../../../src/protocol/classic/session-key.js';
 import { randomness } from '../../support/seed.js';
 import { CHALLENGE, ClientFixture, DENY, type Happening, keyText } from './client-fixture.js';

@@ -1,7 +1,7 @@
 // Every way to start a client with every way to start a server: which come up, and what both ends take the others for.
 import { describe, expect, test } from 'vitest';
-import type { ServerRefusal } from '../../../src/protocol/classic/server.js';
 import type { ClientDenial, ClientMode } from '../../../src/protocol/classic/client-terms.js';
+import type { ServerRefusal } from '../../../src/protocol/classic/server.js';
 import { CIPHER_CHOICES, type CipherChoice } from '../../../src/protocol/classic/session-key.js';
 import { seed } from '../../support/seed.js';
 import { numbered } from './examples.js';

@@ -1,5 +1,12 @@
 import { CHALLENGE_BYTES, TYPE } from '../../../src/protocol/classic/constants.js';
-import { authOk, challenge, deny, keepalive, login, type Message } from '../../../src/protocol/classic/messages.js';
+import {
+  authOk,
+  challenge,
+  deny,
+  keepalive,
+  login,
+  type Message,
+} from '../../../src/protocol/classic/messages.js';
 
 /** Bytes that tell which they are: a challenge, or a body. */
 export const numbered = (length: number, first = 1) =>

@@ -1,12 +1,12 @@
 import type { Keying } from '../../../src/core/terms.js';
+import { TYPE } from '../../../src/protocol/classic/constants.js';
+import { classify, login } from '../../../src/protocol/classic/messages.js';
 import {
   ClassicServer,
   type PeerState,
   type ServerEffect,
   type ServerOptions,
 } from '../../../src/protocol/classic/server.js';
-import { TYPE } from '../../../src/protocol/classic/constants.js';
-import { classify, login } from '../../../src/protocol/classic/messages.js';
 import type { Remote } from '../../../src/protocol/remote.js';
 import { randomness } from '../../support/seed.js';
 import { numbered } from './examples.js';

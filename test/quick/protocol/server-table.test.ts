@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Keying } from '../../../src/core/terms.js';
+import { TYPE } from '../../../src/protocol/classic/constants.js';
+import { classify, deny, login, MESSAGES, type Message } from '../../../src/protocol/classic/messages.js';
 import {
   ClassicServer,
   PEER_STATES,
   type PeerState,
   SERVER_TABLE,
 } from '../../../src/protocol/classic/server.js';
-import { TYPE } from '../../../src/protocol/classic/constants.js';
-import { classify, deny, login, MESSAGES, type Message } from '../../../src/protocol/classic/messages.js';
 import type { Remote } from '../../../src/protocol/remote.js';
 import { copyKey } from '../../../src/protocol/secret.js';
 import { randomness } from '../../support/seed.js';

@@ -1,12 +1,16 @@
 import { Core } from '../../../src/core/core.js';
 import type { Keying } from '../../../src/core/terms.js';
 import { ClassicClient } from '../../../src/protocol/classic/client.js';
-import { ClassicServer, type ServerEffect, type ServerRefusal } from '../../../src/protocol/classic/server.js';
 import type { ClientDenial, ClientEffect, ClientMode } from '../../../src/protocol/classic/client-terms.js';
 import { TYPE } from '../../../src/protocol/classic/constants.js';
+import {
+  ClassicServer,
+  type ServerEffect,
+  type ServerRefusal,
+} from '../../../src/protocol/classic/server.js';
+import type { CipherChoice, Secret } from '../../../src/protocol/classic/session-key.js';
 import { type Remote, remoteKey } from '../../../src/protocol/remote.js';
 import { copyKey } from '../../../src/protocol/secret.js';
-import type { CipherChoice, Secret } from '../../../src/protocol/classic/session-key.js';
 import { randomness } from '../../support/seed.js';
 
 export interface Faults {

@@ -1,9 +1,9 @@
 // Who has been up since when, and how much is carried per second.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { SessionCounts } from '../../../src/core/terms.js';
-import { SeldomLog } from '../../../src/log.js';
 import { Attendance } from '../../../src/ends/report/attendance.js';
 import type { Watcher } from '../../../src/ends/running.js';
+import { SeldomLog } from '../../../src/log.js';
 
 const START = Date.UTC(2026, 0);
 const alice = { peer: 'alice', publicKey: 'A' };

@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Link } from '../../../src/cable/cable.js';
-import { Core } from '../../../src/core/core.js';
-import type { Keying } from '../../../src/core/terms.js';
 import type { Plug, PlugEvents } from '../../../src/cable/plug/plug.js';
 import { PortableCable } from '../../../src/cable/portable/portable-cable.js';
+import type { UdpEvents } from '../../../src/cable/udp/udp.js';
+import { Core } from '../../../src/core/core.js';
+import type { Keying } from '../../../src/core/terms.js';
 import { WEAR_BYTES } from '../../../src/protocol/classic/constants.js';
 import type { Remote } from '../../../src/protocol/remote.js';
-import type { UdpEvents } from '../../../src/cable/udp/udp.js';
-import { numbered } from '../protocol/examples.js';
 import { randomness } from '../../support/seed.js';
+import { numbered } from '../protocol/examples.js';
 
 const KEYING: Keying = { suite: 'blowfish', key: numbered(24) };
 const LEFT: Remote = { address: '192.0.2.1', port: 1001 };

@@ -16,10 +16,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openEndControl } from '../../../src/cli/run/control.js';
 import { enroll, sshClient, wishedPort } from '../../../src/cli/commands/enroll.js';
-import { commandText } from '../../../src/cli/names.js';
 import { status } from '../../../src/cli/commands/status.js';
+import { commandText } from '../../../src/cli/names.js';
+import { openEndControl } from '../../../src/cli/run/control.js';
 import { ask } from '../../../src/control/ask.js';
 import { userOf } from '../../../src/control/credentials.js';
 import { parseCancelled, parseInvited } from '../../../src/control/invite.js';
@@ -42,12 +42,12 @@ import {
   ControlTaken,
   openControl,
 } from '../../../src/control/server.js';
+import type { RunningServer } from '../../../src/ends/server.js';
 import { CryptcabError } from '../../../src/error.js';
 import { introductionLine } from '../../../src/keys/enrolment.js';
 import { keyText } from '../../../src/keys/key-text.js';
 import type { Log } from '../../../src/log.js';
 import { optionName } from '../../../src/options/name.js';
-import type { RunningServer } from '../../../src/ends/server.js';
 import { endStatus, peerStatus } from '../../support/status.js';
 
 const publicKey = new Uint8Array(32).fill(1);

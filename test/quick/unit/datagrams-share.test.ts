@@ -1,10 +1,10 @@
 // A peer whose frames its switch does not take, beside one whose switch does: on the native path, with a C library that is a double.
 import { afterEach, expect, test, vi } from 'vitest';
 import { Arena, MMSGHDR_BYTES } from '../../../src/cable/native/linux/arena.js';
+import { ERRNO } from '../../../src/cable/native/linux/libc.js';
 import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
 import { FrameSide } from '../../../src/cable/native/thread/frames.js';
-import { ERRNO } from '../../../src/cable/native/linux/libc.js';
 import type { Peer } from '../../../src/cable/native/thread/peer.js';
 import { Refusals } from '../../../src/protocol/refusals.js';
 import { randomness } from '../../support/seed.js';

@@ -1,8 +1,8 @@
 // Datagrams of the native path that the system refuses: each costs itself alone. The C library is a double.
 import { expect, test } from 'vitest';
 import { Arena } from '../../../src/cable/native/linux/arena.js';
-import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import { ERRNO } from '../../../src/cable/native/linux/libc.js';
+import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import type { Peer } from '../../../src/cable/native/thread/peer.js';
 import { Refusals, TROUBLE } from '../../../src/protocol/refusals.js';
 import { randomness } from '../../support/seed.js';

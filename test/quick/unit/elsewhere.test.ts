@@ -1,10 +1,10 @@
 // Whether a silent server answers at another of its addresses: on sockets and a clock of the test's own.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Elsewhere } from '../../../src/cable/udp/elsewhere.js';
+import type { OpenUdp, UdpEvents } from '../../../src/cable/udp/udp.js';
 import { deny } from '../../../src/protocol/classic/messages.js';
 import { ATTEMPT_DELAY } from '../../../src/protocol/race.js';
 import type { Remote } from '../../../src/protocol/remote.js';
-import { Elsewhere } from '../../../src/cable/udp/elsewhere.js';
-import type { OpenUdp, UdpEvents } from '../../../src/cable/udp/udp.js';
 
 interface Socket {
   readonly events: UdpEvents;

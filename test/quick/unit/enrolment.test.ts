@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { EnrolPace } from '../../../src/ends/enrol-pace.js';
 import { CryptcabError, TemporaryError } from '../../../src/error.js';
 import {
   AnswerFinder,
@@ -15,7 +16,6 @@ import {
 import { keyText, newPresharedKey, newPrivateKey } from '../../../src/keys/key-text.js';
 import { publicKeyOf } from '../../../src/keys/public-key.js';
 import { enrolBySsh, type SshTarget } from '../../../src/keys/ssh.js';
-import { EnrolPace } from '../../../src/ends/enrol-pace.js';
 
 const publicKey = new Uint8Array(32).fill(1);
 const presharedKey = new Uint8Array(32).fill(2);

@@ -1,7 +1,7 @@
 // What people read of a peer that does not come up.
 import { expect, it } from 'vitest';
-import type { Peer } from '../../../src/protocol/secure/peer.js';
 import { hintText, ownClock, span } from '../../../src/ends/hints.js';
+import type { Peer } from '../../../src/protocol/secure/peer.js';
 
 const HOUR = 3_600_000;
 const YEAR = 365.25 * 24 * HOUR;

@@ -1,11 +1,12 @@
 // An end of a cable as an object, round a cable that is only told of: what becomes of it, and in which order.
 import { expect, test } from 'vitest';
+import { deferred } from '../../../src/deferred.js';
 import type { Captures } from '../../../src/ends/capture/captures.js';
+import type { Running } from '../../../src/ends/running.js';
 import { CryptcabError } from '../../../src/error.js';
 import { begin, CableEnd } from '../../../src/library/end.js';
 import type { AnyCableEvent, Notices } from '../../../src/library/events.js';
 import { optionName } from '../../../src/options/name.js';
-import { deferred, type Running } from '../../../src/ends/running.js';
 import { endStatus } from '../../support/status.js';
 
 class TestEnd extends CableEnd {}

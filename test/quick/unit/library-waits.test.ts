@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { memoryPort } from '../../../src/cable/plug/memory-plug.js';
 import { TemporaryError } from '../../../src/error.js';
 import { type ConnectOptions, connect } from '../../../src/library/index.js';
-import { memoryPort } from '../../../src/cable/plug/memory-plug.js';
-import { numbered } from '../protocol/examples.js';
 import { quiet } from '../../support/quiet.js';
+import { numbered } from '../protocol/examples.js';
 
 const KEY = numbered(24);
 const SECURE = { privateKey: numbered(32), serverPublicKey: numbered(32).fill(9) };

@@ -2,11 +2,11 @@
 // C library is a double.
 import { expect, test } from 'vitest';
 import { Arena } from '../../../src/cable/native/linux/arena.js';
+import { ERRNO } from '../../../src/cable/native/linux/libc.js';
+import type { Port } from '../../../src/cable/native/ports/port.js';
 import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
 import { FrameSide } from '../../../src/cable/native/thread/frames.js';
-import { ERRNO } from '../../../src/cable/native/linux/libc.js';
-import type { VdePort } from '../../../src/cable/native/ports/vde.js';
 import { Ready } from '../../../src/cable/native/thread/ready.js';
 import { Watch } from '../../../src/cable/native/thread/watch.js';
 import { makeCore } from './core/harness.js';
@@ -86,7 +86,7 @@ test('what is watched already stays so; what cannot be watched is lost', async (
   expect(ready.takeLost()).toEqual([side]);
 });
 
-async function sideOn(kernel: Kernel, kind: Partial<VdePort>) {
+async function sideOn(kernel: Kernel, kind: Partial<Port>) {
   const { core, pushFrames, session } = await makeCore();
   const arena = new Arena(kernel.libc, Datagrams.arenaBytes(core) + FrameTools.arenaBytes(core));
   const calls = { receive: kernel.libc.read, send: kernel.libc.write } as never;
@@ -98,7 +98,7 @@ async function sideOn(kernel: Kernel, kind: Partial<VdePort>) {
   return { core, side, pushFrames };
 }
 
-const KINDS: [string, Partial<VdePort>][] = [
+const KINDS: [string, Partial<Port>][] = [
   ['a switch', { plain: true }],
   ['another network', {}],
   ['a tap', { vnet: 10 }],

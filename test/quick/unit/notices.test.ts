@@ -1,11 +1,11 @@
 // What a terminal shows of a cable.
 import { describe, expect, test } from 'vitest';
 import { until } from '../../../lab/process.js';
-import { Notices, noticesFor } from '../../../src/cli/run/notices.js';
 import { parseOptions } from '../../../src/cli/options.js';
+import { Notices, noticesFor } from '../../../src/cli/run/notices.js';
 import type { EndReport } from '../../../src/control/status.js';
-import { CryptcabError } from '../../../src/error.js';
 import type { PeerUp } from '../../../src/ends/running.js';
+import { CryptcabError } from '../../../src/error.js';
 
 const KEY = 'A'.repeat(43);
 const ALICE: PeerUp = {

@@ -8,7 +8,8 @@ import { commandName, commandText, rows } from '../../../src/cli/names.js';
 import { Answer, parseOptions } from '../../../src/cli/options.js';
 import { CryptcabError, messageOf } from '../../../src/error.js';
 import { connect, type Log, memoryPort, serve } from '../../../src/index.js';
-import { libraryText, mark, optionName, optionWithValue } from '../../../src/options/name.js';
+import { libraryText, mark } from '../../../src/option-mark.js';
+import { optionName, optionWithValue } from '../../../src/options/name.js';
 import type { OptionKey } from '../../../src/options/table.js';
 
 /** What the command line calls its options. */

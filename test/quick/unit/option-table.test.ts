@@ -5,9 +5,9 @@ import { Answer, parseOptions } from '../../../src/cli/options.js';
 import { connect } from '../../../src/library/connect.js';
 import type { ConnectOptions, ServeOptions } from '../../../src/library/options.js';
 import { serve } from '../../../src/library/serve.js';
+import { libraryText } from '../../../src/option-mark.js';
 import { COMMANDS } from '../../../src/options/commands.js';
 import { libraryName } from '../../../src/options/conflicts.js';
-import { libraryText } from '../../../src/options/name.js';
 import type { OptionKey } from '../../../src/options/table.js';
 import type { End, Face, Relation, Value } from '../../../src/options/terms.js';
 

@@ -15,11 +15,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type KnownPeer, KnownPeers } from '../../../src/ends/peers/known-peers.js';
 import { keyText } from '../../../src/keys/key-text.js';
 import { isName } from '../../../src/keys/peers-file.js';
 import { PeersStore, peerOfFile } from '../../../src/keys/peers-store.js';
 import type { Log } from '../../../src/log.js';
-import { type KnownPeer, KnownPeers } from '../../../src/ends/peers/known-peers.js';
 import { randomness } from '../../support/seed.js';
 
 const random = randomness();

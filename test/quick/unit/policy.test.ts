@@ -1,10 +1,10 @@
 // What a peer may do on the network, as it is written, and as the system's programs read it.
 import { expect, test } from 'vitest';
-import { needsNft, nftScript, tcLine, vlanLines } from '../../../src/network/rules.js';
+import { unkept } from '../../../src/ends/kept.js';
 import { keyText, newPresharedKey } from '../../../src/keys/key-text.js';
 import { parsePeers } from '../../../src/keys/peers-file.js';
-import { unkept } from '../../../src/network/kept.js';
 import { type Policy, parsePolicy, policyOf, policyText } from '../../../src/network/policy.js';
+import { needsNft, nftScript, tcLine, vlanLines } from '../../../src/network/rules.js';
 import { randomness } from '../../support/seed.js';
 
 const { bytes } = randomness();

@@ -1,12 +1,12 @@
 // What the I/O thread waits for: ports whose other side is gone, and switches that take nothing.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Core } from '../../../src/core/core.js';
 import { Arena } from '../../../src/cable/native/linux/arena.js';
+import { AF, type Libc, loadLibc, SOCK } from '../../../src/cable/native/linux/libc.js';
+import type { Port } from '../../../src/cable/native/ports/port.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
 import { FrameSide } from '../../../src/cable/native/thread/frames.js';
-import { AF, type Libc, loadLibc, SOCK } from '../../../src/cable/native/linux/libc.js';
-import type { VdePort } from '../../../src/cable/native/ports/vde.js';
 import { Ready } from '../../../src/cable/native/thread/ready.js';
+import { Core } from '../../../src/core/core.js';
 
 const libc: Libc = await loadLibc();
 const fds: number[] = [];
@@ -37,7 +37,7 @@ afterEach(() => {
   for (const fd of fds.splice(0)) libc.close(fd);
 });
 
-function side(port?: Pick<VdePort, 'dataFd' | 'controlFd'>): FrameSide {
+function side(port?: Pick<Port, 'dataFd' | 'controlFd'>): FrameSide {
   const session = core.openSession() as number;
   core.keySession(session, { suite: 'plain' });
   const made = new FrameSide(tools, session);

@@ -1,10 +1,10 @@
 // A name that has no address yet: it is asked for again, and that is said once.
 import { describe, expect, test } from 'vitest';
-import { TemporaryError } from '../../../src/error.js';
-import type { Log } from '../../../src/log.js';
-import { libraryText } from '../../../src/options/name.js';
 import { type Ask, Resolver } from '../../../src/ends/resolve.js';
 import { keepTrying, type Pause } from '../../../src/ends/try-again.js';
+import { TemporaryError } from '../../../src/error.js';
+import type { Log } from '../../../src/log.js';
+import { libraryText } from '../../../src/option-mark.js';
 import { quiet } from '../../support/quiet.js';
 import { randomness } from '../../support/seed.js';
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Link } from '../../../src/cable/cable.js';
-import { Core } from '../../../src/core/core.js';
 import type { Plug, PlugEvents } from '../../../src/cable/plug/plug.js';
 import { PortableCable } from '../../../src/cable/portable/portable-cable.js';
-import type { Remote } from '../../../src/protocol/remote.js';
 import type { UdpEvents } from '../../../src/cable/udp/udp.js';
+import { Core } from '../../../src/core/core.js';
+import type { Remote } from '../../../src/protocol/remote.js';
 import { numbered } from '../protocol/examples.js';
 
 const LEFT: Remote = { address: '192.0.2.1', port: 1001 };

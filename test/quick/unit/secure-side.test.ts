@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { PortableCable } from '../../../src/cable/portable/portable-cable.js';
 import { keyText, newPrivateKey } from '../../../src/keys/key-text.js';
 import { publicKeyOf } from '../../../src/keys/public-key.js';
-import { PortableCable } from '../../../src/cable/portable/portable-cable.js';
 import { PACE } from '../../../src/protocol/secure/constants.js';
 import { SecureMachine } from '../../../src/protocol/secure/machine.js';
 import type { Peer } from '../../../src/protocol/secure/peer.js';

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DatagramSocket } from '../../../lab/datagram-socket.js';
 import { temporaryDirectory } from '../../../lab/temporary.js';
+import { unitCommand, unitText } from '../../../src/cli/commands/unit.js';
 import { forJournal, logsToJournal } from '../../../src/cli/log/priority.js';
 import { SdNotify, takeWanted } from '../../../src/cli/run/sd-notify.js';
 import { ServiceStatus } from '../../../src/cli/run/service-status.js';
-import { unitCommand, unitText } from '../../../src/cli/commands/unit.js';
-import { SILENT } from '../../../src/log.js';
 import type { PeerUp } from '../../../src/ends/running.js';
+import { SILENT } from '../../../src/log.js';
 
 const directory = temporaryDirectory('service');
 const open: { close(): void }[] = [];

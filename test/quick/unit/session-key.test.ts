@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { login, loginId } from '../../../src/protocol/classic/messages.js';
-import { copyKey } from '../../../src/protocol/secret.js';
 import { keyingsFor, newId, newKey, type Secret, wipe } from '../../../src/protocol/classic/session-key.js';
+import { copyKey } from '../../../src/protocol/secret.js';
 import { randomness } from '../../support/seed.js';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

@@ -7,10 +7,10 @@ import { chacha20Reading, chacha20Steps } from '../../../site/steps/chacha20.js'
 import { cut, frameParts, type Step, wholeOf } from '../../../site/steps/parts.js';
 import { payloadReading, secureSteps } from '../../../site/steps/secure.js';
 import { PATH, type Secret, Workshop } from '../../../site/workshop.js';
-import { randomness } from '../../support/seed.js';
 import blowfish from '../../../vectors/foreign/capture-blowfish.json' with { type: 'json' };
 import mbedtls from '../../../vectors/foreign/capture-chacha-mbedtls.json' with { type: 'json' };
 import wolfssl from '../../../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
+import { randomness } from '../../support/seed.js';
 import { Transport } from './core/secure-twins.js';
 
 let workshop: Workshop;

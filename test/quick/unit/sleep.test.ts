@@ -1,8 +1,8 @@
 // A machine that sleeps: its cable is back as soon as it wakes, by the keys that both ends have.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type SleepClock, sleepClock } from '../../../src/ends/sleep-clock.js';
 import { newPrivateKey } from '../../../src/keys/key-text.js';
 import { publicKeyOf } from '../../../src/keys/public-key.js';
-import { type SleepClock, sleepClock } from '../../../src/ends/sleep-clock.js';
 import { batch, End, LEFT, RIGHT, settle } from '../../support/secure-ends.js';
 import { randomness } from '../../support/seed.js';
 

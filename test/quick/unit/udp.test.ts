@@ -1,10 +1,10 @@
 // One socket, as a cable needs it: the same whatever the runtime makes it of.
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Remote } from '../../../src/protocol/remote.js';
 import { onDeno } from '../../../src/cable/udp/deno.js';
 import { openDgram } from '../../../src/cable/udp/dgram.js';
 import { ownUdp } from '../../../src/cable/udp/own.js';
 import type { OpenUdp, Udp } from '../../../src/cable/udp/udp.js';
+import type { Remote } from '../../../src/protocol/remote.js';
 import { randomness } from '../../support/seed.js';
 
 const { bytes, below } = randomness();

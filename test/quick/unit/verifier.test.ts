@@ -1,12 +1,12 @@
 // Who is let in by somebody else, asked with the public key.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { readAnswer, Verifier } from '../../../src/ends/peers/verifier.js';
+import type { Outcome } from '../../../src/ends/shell.js';
 import { keyText, newPrivateKey } from '../../../src/keys/key-text.js';
 import type { PeerLine } from '../../../src/keys/peers-file.js';
 import { publicKeyOf } from '../../../src/keys/public-key.js';
 import { SILENT } from '../../../src/log.js';
 import type { Peer } from '../../../src/protocol/secure/peer.js';
-import { readAnswer, Verifier } from '../../../src/ends/peers/verifier.js';
-import type { Outcome } from '../../../src/ends/shell.js';
 import { randomness } from '../../support/seed.js';
 
 const { bytes } = randomness();

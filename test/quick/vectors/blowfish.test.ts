@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { hex, makePrimitives, unhex } from '../unit/core/harness.js';
-import { Blowfish, crc32 } from '../unit/core/twins.js';
 import cbc from '../../../vectors/foreign/blowfish-cbc.json' with { type: 'json' };
 import ecb from '../../../vectors/foreign/blowfish-ecb.json' with { type: 'json' };
 import checksums from '../../../vectors/foreign/crc32.json' with { type: 'json' };
+import { hex, makePrimitives, unhex } from '../unit/core/harness.js';
+import { Blowfish, crc32 } from '../unit/core/twins.js';
 
 // The core is tested with these by verify.test.ts. A twin is only worth something if it is right itself.
 const { crc32: coreCrc32 } = await makePrimitives();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import capture from '../../../vectors/foreign/capture-blowfish.json' with { type: 'json' };
 import { hex, makeCore, unhex } from '../unit/core/harness.js';
 import { Cable } from '../unit/core/twins.js';
-import capture from '../../../vectors/foreign/capture-blowfish.json' with { type: 'json' };
 
 // What two ends of the C program sent each other.
 const [group] = capture.testGroups;

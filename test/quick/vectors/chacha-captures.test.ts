@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { hex, makeCore, unhex } from '../unit/core/harness.js';
 import mbedtls from '../../../vectors/foreign/capture-chacha-mbedtls.json' with { type: 'json' };
 import wolfssl from '../../../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
+import { hex, makeCore, unhex } from '../unit/core/harness.js';
 
 // What two ends of the C program sent each other, ChaCha generation, in its two builds.
 describe.each([

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** Where the package's vectors are. */
-export const DIRECTORY = fileURLToPath(new URL('.', import.meta.url));
+export const DIRECTORY = fileURLToPath(new URL('../../../vectors/', import.meta.url));
 const FOREIGN = `${DIRECTORY}foreign/`;
 
 /** A file as it is, and its name as tests show it. */

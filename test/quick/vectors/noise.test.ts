@@ -16,10 +16,10 @@ import {
   writeInitiation,
   writeResponse,
 } from '../../../src/protocol/secure/noise.js';
+import noise from '../../../vectors/foreign/noise-ikpsk2.json' with { type: 'json' };
 import { randomness } from '../../support/seed.js';
 import { hex, unhex } from '../unit/core/harness.js';
 import { aeadSeal } from '../unit/core/secure-twins.js';
-import noise from '../../../vectors/foreign/noise-ikpsk2.json' with { type: 'json' };
 
 // vectors/verify.test.ts runs the vectors of the pattern.
 describe('Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s', () => {

@@ -19,7 +19,10 @@ interface Case {
 }
 
 const { numberOfTests, testGroups } = JSON.parse(
-  readFileSync(new URL('foreign/wycheproof-chacha20-poly1305.json', import.meta.url), 'utf8'),
+  readFileSync(
+    new URL('../../../vectors/foreign/wycheproof-chacha20-poly1305.json', import.meta.url),
+    'utf8',
+  ),
 ) as { numberOfTests: number; testGroups: { ivSize: number; tests: Case[] }[] };
 
 const NONCE_BITS = 96;

@@ -3,7 +3,7 @@
 
 /** By path from here. */
 const FILES: Readonly<Record<string, string>> = import.meta.glob(
-  ['../vectors/**/*.json', '../vectors/**/SHA256SUMS', '../../../docs/mtu.md'],
+  ['../../../vectors/**/*.json', '../../../vectors/**/SHA256SUMS', '../../../docs/mtu.md'],
   { query: '?raw', import: 'default', eager: true },
 );
 
@@ -11,8 +11,7 @@ const FILES: Readonly<Record<string, string>> = import.meta.glob(
 export const fileURLToPath = ({ href }: URL): string => (href.endsWith('/') ? href : `${href}/`);
 
 /** As FILES has it. */
-const pathOf = (url: string): string =>
-  url.replace(/^.*\/(?=vectors\/)/, '../../').replace(/^.*\/(?=docs\/)/, '../../../');
+const pathOf = (url: string): string => url.replace(/^.*\/(?=(?:vectors|docs)\/)/, '../../../');
 
 /** @throws Error when there is no such file */
 export function readFileSync(file: URL | string): string {

@@ -6,7 +6,7 @@ import { keysOf } from '../../../src/cli/configuration.js';
 import { rows } from '../../../src/cli/names.js';
 import { optionsOf, writtenAs } from '../../../src/options/spellings.js';
 
-const path = (name: string) => fileURLToPath(new URL(`../../docs/man/${name}`, import.meta.url));
+const path = (name: string) => fileURLToPath(new URL(`../../../docs/man/${name}`, import.meta.url));
 
 function run(program: string, ...args: string[]): { status: number | null; out: string; err: string } {
   const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', MANWIDTH: '80' };

@@ -140,12 +140,12 @@ describe('vectors verify', () => {
   test('holds the files of the package against its manifests, and checks those that are right', () => {
     const root = join(DIRECTORY, '../../..');
     const copy = join(directory, 'package');
-    for (const part of ['package.json', 'dist', 'test/vectors'])
+    for (const part of ['package.json', 'dist', 'vectors'])
       cpSync(join(root, part), join(copy, part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
     const again = () =>
       spawned(['node', join(copy, 'dist/src/cli/main.js'), 'vectors', 'verify', '--strict']);
-    const path = (name: string) => join(copy, 'test/vectors', name);
+    const path = (name: string) => join(copy, 'vectors', name);
     expect(again()).toMatchObject({ status: 0, err: '' });
 
     rmSync(path('crc32.json'));

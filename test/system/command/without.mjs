@@ -11,7 +11,7 @@ if (without === 'koffi') {
   }`;
   register(`data:text/javascript,${encodeURIComponent(hooks)}`);
 } else if (without === 'libvdeplug' || without === 'gso' || without === 'vnet') {
-  const { default: koffi } = await import(new URL('../../node_modules/koffi/index.js', import.meta.url));
+  const { default: koffi } = await import(new URL('../../../node_modules/koffi/index.js', import.meta.url));
   const { load } = koffi;
   let invalid = false;
   const { errno } = koffi;

@@ -6,9 +6,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../../lab/process.js';
 import { makePair } from '../../quick/protocol/secure-simulated.js';
 import { Network } from '../../quick/protocol/simulated.js';
-import { randomness, seed } from '../../support/seed.js';
 import { hex } from '../../quick/unit/core/harness.js';
 import { payload } from '../../quick/unit/core/secure-twins.js';
+import { randomness, seed } from '../../support/seed.js';
 
 const { bytes } = randomness();
 const base64 = (key: Uint8Array): string => Buffer.from(key).toString('base64');

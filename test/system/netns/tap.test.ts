@@ -5,8 +5,8 @@ import { afterEach, expect, test } from 'vitest';
 import { type Arrivals, carried, datagrams, lostSizes, transfer } from '../../../lab/checks.js';
 import { cryptcab, type Host, Lab } from '../../../lab/lab.js';
 import { type Process, until } from '../../../lab/process.js';
-import { randomness, seed } from '../../support/seed.js';
 import { encode, FLAG } from '../../quick/unit/core/tap-twin.js';
+import { randomness, seed } from '../../support/seed.js';
 
 const BYTES = 20_000_000;
 const HEADER = 14;

@@ -58,15 +58,15 @@ test('holds what was made of the sources, and what there is to read', () => {
   const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter(
     (file) => /\.(md|1|5|json|yml)$/.test(file) && !file.startsWith('api'),
   );
-  const vectors = readdirSync(join(root, 'test/vectors'), { recursive: true, encoding: 'utf8' }).filter(
-    (file) => /\.json$|SHA256SUMS$|LICENSE$|^oracle\/./.test(file),
+  const vectors = readdirSync(join(root, 'vectors'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /\.json$|SHA256SUMS$|LICENSE$|^oracle\/./.test(file),
   );
   const expected = [
     'package.json',
     ...['README', 'ARCHITECTURE', 'CHANGELOG', 'SECURITY'].map((name) => `${name}.md`),
     'LICENSE',
     ...pages.map((page) => `docs/${page}`),
-    ...vectors.map((file) => `test/vectors/${file}`),
+    ...vectors.map((file) => `vectors/${file}`),
     ...sources
       .map((file) => file.replace(/\.ts$/, ''))
       .flatMap((file) => [`${file}.js`, `${file}.d.ts`].map((made) => `dist/src/${made}`)),

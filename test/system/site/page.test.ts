@@ -8,9 +8,9 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../lab/chromium.js';
 import manifest from '../../../package.json' with { type: 'json' };
-import { Cable } from '../../quick/unit/core/twins.js';
 import blowfish from '../../../vectors/foreign/capture-blowfish.json' with { type: 'json' };
 import wolfssl from '../../../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
+import { Cable } from '../../quick/unit/core/twins.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const url = pathToFileURL(join(root, 'build/site/index.html')).href;

@@ -5,8 +5,8 @@ import { NoAnswer } from '../../patience.js';
 import { nicName } from '../../plug/nic.js';
 import { Arena } from '../linux/arena.js';
 import { AF, ERRNO, type Libc, PACKET, SO, SOCK, SOL } from '../linux/libc.js';
-import type { Opener, Source } from './opener.js';
-import type { VdePort } from './vde.js';
+import type { Port } from './port.js';
+import type { Opener, Source } from './source.js';
 
 /** All protocols (ETH_P_ALL), in network byte order. */
 const ALL = 0x0300;
@@ -43,11 +43,11 @@ export class Nics implements Opener {
     return new CryptcabError(`the network card ${nicName(locator)} is down, or gone`);
   }
 
-  close({ dataFd }: VdePort): void {
+  close({ dataFd }: Port): void {
     this.#libc.close(dataFd);
   }
 
-  async open({ locator }: Source): Promise<VdePort> {
+  async open({ locator }: Source): Promise<Port> {
     await turn(); // the caller learns of it from the next turn of the event loop on
     const name = nicName(locator) as string;
     const index = this.#libc.ifNametoindex(name);

@@ -5,8 +5,8 @@ import { NoAnswer } from '../../patience.js';
 import { dgramPaths } from '../../plug/qemu-dgram.js';
 import { Arena } from '../linux/arena.js';
 import { AF, ERRNO, type Libc, SOCK } from '../linux/libc.js';
-import type { Opener, Source } from './opener.js';
-import type { VdePort } from './vde.js';
+import type { Port } from './port.js';
+import type { Opener, Source } from './source.js';
 
 /** struct sockaddr_un: the family, then the path. */
 const NAME_BYTES = 110;
@@ -35,7 +35,7 @@ export class QemuDatagrams implements Opener {
     return new CryptcabError(`QEMU has left ${dgramPaths(locator)?.remote}`);
   }
 
-  async open({ locator }: Source): Promise<VdePort> {
+  async open({ locator }: Source): Promise<Port> {
     await turn(); // the caller learns of it from the next turn of the event loop on
     const { local = '', remote = '' } = dgramPaths(locator) ?? {};
     for (const path of [local, remote]) {
@@ -62,7 +62,7 @@ export class QemuDatagrams implements Opener {
     return { connection: 0, dataFd: fd, controlFd: -1, plain: true, vnet: undefined, device: undefined };
   }
 
-  close({ dataFd }: VdePort): void {
+  close({ dataFd }: Port): void {
     this.#let(dataFd);
   }
 

@@ -6,8 +6,8 @@ import { type SwitchPlace, switchPlace } from '../../plug/locator.js';
 import { ANSWER_MS, controlSocket, noSwitch, whySilent } from '../../plug/trouble.js';
 import { Arena } from '../linux/arena.js';
 import { AF, ERRNO, type Libc, SOCK } from '../linux/libc.js';
-import type { Opener, Source } from './opener.js';
-import type { VdePort } from './vde.js';
+import type { Port } from './port.js';
+import type { Opener, Source } from './source.js';
 
 // What vde_plug and vde_switch say to each other, as strace shows it: numbers are 32 bits in the machine's order.
 const MAGIC = 0xfeedface;
@@ -52,12 +52,12 @@ export class Switches implements Opener {
     return noSwitch(locator, '');
   }
 
-  close({ dataFd, controlFd }: VdePort): void {
+  close({ dataFd, controlFd }: Port): void {
     this.#libc.close(dataFd);
     this.#libc.close(controlFd);
   }
 
-  async open({ locator }: Source, signal: AbortSignal): Promise<VdePort> {
+  async open({ locator }: Source, signal: AbortSignal): Promise<Port> {
     const place = switchPlace(locator) as SwitchPlace;
     const controlFd = this.#libc.socket(AF.UNIX, SOCK.STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
     if (controlFd < 0) throw this.#failed(locator);

@@ -5,8 +5,8 @@ import { deviceExists } from '../../plug/devices.js';
 import { noTap, tapGone } from '../../plug/trouble.js';
 import { Arena } from '../linux/arena.js';
 import { ERRNO, type Libc, O } from '../linux/libc.js';
-import type { Opener, Source } from './opener.js';
-import type { VdePort } from './vde.js';
+import type { Port } from './port.js';
+import type { Opener, Source } from './source.js';
 
 const DEVICE = '/dev/net/tun';
 /** What a device may be called (IFNAMSIZ is 16). Locators of other forms are libvdeplug's. */
@@ -57,7 +57,7 @@ export class Taps implements Opener {
     return LOCATOR.test(locator) || BRIDGE.test(locator);
   }
 
-  async open(source: Source): Promise<VdePort> {
+  async open(source: Source): Promise<Port> {
     await turn(); // the caller learns of it from the next turn of the event loop on
     const { network, standing } = source;
     const name = nameOf(source);
@@ -74,7 +74,7 @@ export class Taps implements Opener {
     return port;
   }
 
-  #openNow(name: string): VdePort | number {
+  #openNow(name: string): Port | number {
     const fd = this.#libc.open(DEVICE, O.RDWR | O.NONBLOCK | O.CLOEXEC);
     if (fd < 0) return this.#libc.errno();
     const vnet = this.#attach(fd, name);
@@ -124,7 +124,7 @@ export class Taps implements Opener {
     });
   }
 
-  close({ dataFd, device }: VdePort, { network }: Source): void {
+  close({ dataFd, device }: Port, { network }: Source): void {
     opened.get(dataFd)?.();
     opened.delete(dataFd);
     this.#libc.close(dataFd);

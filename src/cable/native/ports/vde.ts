@@ -1,27 +1,11 @@
 import type { CryptcabError } from '../../../error.js';
 import { noSwitch } from '../../plug/trouble.js';
 import { F, type Libc, SOCK } from '../linux/libc.js';
-import type { Opener, Source } from './opener.js';
+import type { Port } from './port.js';
+import type { Opener, Source } from './source.js';
 
 const LIBRARY = 'libvdeplug.so.2';
 const INTERFACE_VERSION = 1;
-
-/** A port of a VDE network, open. */
-export interface VdePort {
-  /** The library's handle, an address; 0 where the port is not the library's. */
-  readonly connection: number;
-  readonly dataFd: number;
-  /** Ends when the switch does; -1 where there is none. */
-  readonly controlFd: number;
-  /** Whether the data socket carries frames as they are, so that many can be moved at once. */
-  readonly plain: boolean;
-  /** Of a tap that is ours, and of a network card: bytes of the header before each frame (assembly/vnet.ts), or 0; otherwise undefined. */
-  readonly vnet: number | undefined;
-  /** Of a tap, or a network card: what its device is called. */
-  readonly device: string | undefined;
-  /** Whether it is a network card's. */
-  readonly card?: boolean;
-}
 
 /** Calls of libvdeplug that the I/O thread makes. */
 export type VdeCalls = ReturnType<typeof bindVdeCalls>;
@@ -68,7 +52,7 @@ export class Vde implements Opener {
   }
 
   /** See Opener. */
-  async open({ locator }: Source): Promise<VdePort> {
+  async open({ locator }: Source): Promise<Port> {
     const connection = this.#open(locator, 'cryptcab', INTERFACE_VERSION, 0);
     if (connection === 0) throw noSwitch(locator, this.#libc.strerror(this.#libc.errno()));
     const dataFd = this.#dataFd(connection);
@@ -78,7 +62,7 @@ export class Vde implements Opener {
     return { connection, dataFd, controlFd, plain: false, vnet: undefined, device: undefined };
   }
 
-  close(port: VdePort): void {
+  close(port: Port): void {
     this.#close(port.connection);
   }
 }

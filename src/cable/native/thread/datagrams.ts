@@ -1,13 +1,13 @@
 import type { Core } from '../../../core/core.js';
 import { TYPE } from '../../../protocol/classic/constants.js';
 import { KEEPALIVE_BYTES, MESSAGE } from '../../../protocol/secure/constants.js';
-import { Admission } from './admission.js';
 import { Arena, Messages, MMSGHDR } from '../linux/arena.js';
 import { CONTROL_BYTES, ControlIn, ControlOut, type InfoFamily } from '../linux/cmsg.js';
 import { ERRNO, type Libc, MSG, NO_ADDRESS } from '../linux/libc.js';
+import { LOCAL_WORDS, NAME_BYTES, WAY_BYTES } from '../linux/sockaddr.js';
+import { Admission } from './admission.js';
 import { localOf, type Peer } from './peer.js';
 import { NAME_WORDS, PeerTable, sameWords } from './peer-table.js';
-import { LOCAL_WORDS, NAME_BYTES, WAY_BYTES } from '../linux/sockaddr.js';
 
 /** Messages of one sendmmsg. */
 const OUT = 32;

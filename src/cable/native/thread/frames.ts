@@ -1,8 +1,8 @@
 import { MMSGHDR } from '../linux/arena.js';
+import { ERRNO, MSG } from '../linux/libc.js';
+import type { Port } from '../ports/port.js';
 import { Aside } from './aside.js';
 import { BATCH, type FrameTools } from './frame-tools.js';
-import { ERRNO, MSG } from '../linux/libc.js';
-import type { VdePort } from '../ports/vde.js';
 
 /** A switch that takes nothing for so long has its frames dropped, until it takes some again. */
 const STUCK_MS = 200;
@@ -36,7 +36,7 @@ const FAILED_READS_MAX = 1_000;
 export class FrameSide {
   readonly session: number;
   /** Undefined while it is being opened: frames wait for a moment. */
-  #port: VdePort | undefined;
+  #port: Port | undefined;
   /** Tells a port from another one of the same link. */
   number = 0;
   readonly #tools: FrameTools;
@@ -82,12 +82,12 @@ export class FrameSide {
     this.#slotsEach = 1 + Math.ceil(this.#tools.core.layout.FRAME_MAX / (path - PACKED));
   }
 
-  get port(): VdePort | undefined {
+  get port(): Port | undefined {
     return this.#port;
   }
 
   /** From now on this is the port; or none, when one is being opened. */
-  plug(port: VdePort | undefined, number: number): void {
+  plug(port: Port | undefined, number: number): void {
     if (port?.vnet !== undefined && this.#places[this.#head] === ASIDE) this.drop(); // the core joins what stands in its memory
     this.#port = port;
     this.number = number;
@@ -156,7 +156,7 @@ export class FrameSide {
     return got;
   }
 
-  #readMany(port: VdePort, most: number): number {
+  #readMany(port: Port, most: number): number {
     const { libc, core, in: slots, fetched } = this.#tools;
     const [messages, first] = this.#slotsEach === 0 ? [slots, core.ring.next] : [fetched, 0];
     const got = libc.recvmmsg(port.dataFd, messages.address(first), most, MSG.DONTWAIT, 0);
@@ -169,7 +169,7 @@ export class FrameSide {
     return got;
   }
 
-  #readTap({ dataFd, card = false }: VdePort, vnet: number): number {
+  #readTap({ dataFd, card = false }: Port, vnet: number): number {
     const { taps, core } = this.#tools;
     const { ring } = core;
     const before = ring.next;
@@ -180,7 +180,7 @@ export class FrameSide {
     return got;
   }
 
-  #readOneByOne(port: VdePort, most: number): number {
+  #readOneByOne(port: Port, most: number): number {
     const { libc, core, calls, memoryAt } = this.#tools;
     for (let i = 0; i < most; i++) {
       const at = this.#slotsEach === 0 ? core.ring.frameAt(core.ring.next) : core.fetchedAt(i);
@@ -292,7 +292,7 @@ export class FrameSide {
   }
 
   /** @returns how many frames were handed over; negative, how many an error is about */
-  #send(port: VdePort): number {
+  #send(port: Port): number {
     if (port.vnet !== undefined) {
       const queue = { addresses: this.#addresses, lengths: this.#lengths };
       return this.#tools.taps.write(port.dataFd, port.vnet, queue, this.#head, this.#waiting);
@@ -300,7 +300,7 @@ export class FrameSide {
     return port.plain ? this.#sendMany(port) : this.#sendOne(port);
   }
 
-  #sendMany(port: VdePort): number {
+  #sendMany(port: Port): number {
     const { libc, out } = this.#tools;
     const count = Math.min(this.#waiting, BATCH);
     for (let i = 0; i < count; i++) {
@@ -352,7 +352,7 @@ export class FrameSide {
     else this.#tools.release(place);
   }
 
-  #sendOne(port: VdePort): number {
+  #sendOne(port: Port): number {
     const { calls } = this.#tools;
     const address = this.#addressOf(this.#head);
     const length = this.#lengths[this.#head] as number;

@@ -1,5 +1,5 @@
-import type { Peer } from './peer.js';
 import { NAME_BYTES } from '../linux/sockaddr.js';
+import type { Peer } from './peer.js';
 
 export const NAME_WORDS = NAME_BYTES / 4;
 

@@ -1,7 +1,7 @@
 import type { Core } from '../../../core/core.js';
 import { type Arena, IOVEC_BYTES } from '../linux/arena.js';
-import { CardReader } from './card-reader.js';
 import type { Libc } from '../linux/libc.js';
+import { CardReader } from './card-reader.js';
 
 /** Frames that one write takes at most: what a super-frame of 64 KiB is cut into, and those are short already. */
 export const JOINED_MAX = 64;

@@ -1,4 +1,4 @@
-import type { Report } from '../talk.js';
+import type { Report } from './talk.js';
 
 /** It is told no more often, ms. */
 const TELL_MS = 100;

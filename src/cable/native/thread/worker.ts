@@ -2,25 +2,26 @@
 // never returns to the event loop: it waits in epoll, where its orders reach it by an eventfd. Handshakes, timers and
 // logs are the main thread's.
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
-import { Copier } from '../../copies/copier.js';
-import { Copies } from '../../copies/copies.js';
 import { Core } from '../../../core/core.js';
 import { ORIGINAL_DATAGRAM_MAX } from '../../../protocol/classic/constants.js';
 import { RateLimit } from '../../../protocol/rate-limit.js';
 import { Refusals } from '../../../protocol/refusals.js';
 import { MESSAGE } from '../../../protocol/secure/constants.js';
+import { Copier } from '../../copies/copier.js';
+import { Copies } from '../../copies/copies.js';
 import { Arena } from '../linux/arena.js';
+import { ERRNO, type Libc, loadLibc } from '../linux/libc.js';
+import { WAY_WORDS } from '../linux/sockaddr.js';
+import type { Port } from '../ports/port.js';
+import { bindVdeCalls, type VdeCalls } from '../ports/vde.js';
 import { Datagrams } from './datagrams.js';
 import { FrameTools } from './frame-tools.js';
 import { FrameSide } from './frames.js';
-import { ERRNO, type Libc, loadLibc } from '../linux/libc.js';
 import { List } from './list.js';
 import type { Peer, SecurePeer } from './peer.js';
 import { sameWords } from './peer-table.js';
-import { bindVdeCalls, type VdeCalls, type VdePort } from '../ports/vde.js';
 import { Ready } from './ready.js';
 import { letSwitchesFinish } from './schedule.js';
-import { WAY_WORDS } from '../linux/sockaddr.js';
 import {
   CONTROL_MAX,
   CONTROL_RATE,
@@ -33,7 +34,7 @@ import {
   SAID_MAX,
   type Start,
   TAPPED_MAX,
-} from '../talk.js';
+} from './talk.js';
 import { Tidings } from './tidings.js';
 
 /** A thread that waits in a call cannot be ended: it waits no longer than this. */
@@ -140,7 +141,7 @@ class IoThread {
     }
   }
 
-  #plug(side: FrameSide, port: VdePort | undefined, number: number): void {
+  #plug(side: FrameSide, port: Port | undefined, number: number): void {
     this.#ready.remove(side);
     side.plug(port, number);
     this.#ready.add(side);

@@ -1,13 +1,13 @@
 // What can be found out on this machine alone.
 import { accessSync, constants } from 'node:fs';
 import type { Cable, CableEvents } from '../../../cable/cable.js';
-import { runningEnds } from '../../../control/ends.js';
-import { controlPaths, controlPlace } from '../../../control/path.js';
-import { codeOf, messageOf } from '../../../error.js';
 import { openCable } from '../../../cable/open-cable.js';
-import { openCore } from '../../../core/open-core.js';
 import { plugOf } from '../../../cable/plug/kinds.js';
 import { ownUdp } from '../../../cable/udp/own.js';
+import { runningEnds } from '../../../control/ends.js';
+import { controlPaths, controlPlace } from '../../../control/path.js';
+import { openCore } from '../../../core/open-core.js';
+import { codeOf, messageOf } from '../../../error.js';
 import { runtimeText } from '../../runtime.js';
 import { bad, type Finding, good } from './finding.js';
 

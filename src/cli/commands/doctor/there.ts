@@ -1,5 +1,8 @@
 // What can be found out about the way to another machine, and about a server there: by ssh, and by a cable that is laid for a moment.
 import { isIP } from 'node:net';
+import { memoryPort } from '../../../cable/plug/memory-plug.js';
+import { Resolver } from '../../../ends/resolve.js';
+import { startSecureClient } from '../../../ends/secure-client.js';
 import { messageOf } from '../../../error.js';
 import { canAsk, start } from '../../../keys/child.js';
 import { keyText } from '../../../keys/key-text.js';
@@ -8,10 +11,7 @@ import { type Enrolment, enrolBySsh } from '../../../keys/ssh.js';
 import { loginText, reasonIn, sshFault } from '../../../keys/ssh-failure.js';
 import { sshHost } from '../../../keys/ssh-name.js';
 import { SILENT } from '../../../log.js';
-import { memoryPort } from '../../../cable/plug/memory-plug.js';
 import { PATH_HEADERS, PATH_MTU } from '../../../protocol/sizes.js';
-import { Resolver } from '../../../ends/resolve.js';
-import { startSecureClient } from '../../../ends/secure-client.js';
 import type { Target } from '../../values.js';
 import { VERSION } from '../../version.generated.js';
 import { type Facts, factsIn } from './facts.js';

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { TransportKeys } from '../../../../src/core/terms.js';
 import { instantiate } from '../../../../src/core/wasm.js';
-import { randomness } from '../../../support/seed.js';
 import aead from '../../../../vectors/foreign/chacha20-poly1305.json' with { type: 'json' };
 import poly from '../../../../vectors/foreign/poly1305.json' with { type: 'json' };
+import { randomness } from '../../../support/seed.js';
 import { hex, layout, makeCore, unhex } from './harness.js';
 import {
   aeadOpen,

@@ -1,9 +1,9 @@
 // The thread that an I/O thread becomes: starting it takes as long as loading the program, so that the command starts one before it
 // knows what the thread is to do.
 import { Worker } from 'node:worker_threads';
-import { roomForThread } from './linux/address-space.js';
+import { roomForThread } from '../linux/address-space.js';
 
-const PROGRAM = new URL('./thread/worker.js', import.meta.url);
+const PROGRAM = new URL('./worker.js', import.meta.url);
 
 let waiting: Worker | undefined;
 

@@ -1,6 +1,7 @@
+import type { OpenPlug } from '../cable/plug/plug.js';
 import { CryptcabError } from '../error.js';
-import type { OpenPlug, TapNetwork } from '../cable/plug/plug.js';
-import { fieldsOf, type Policy, type PolicyFields, policyText } from './policy.js';
+import { fieldsOf, type Policy, type PolicyFields, policyText } from '../network/policy.js';
+import type { TapNetwork } from '../network/tap-network.js';
 
 /**
  * Why what a policy asks for cannot be kept on a plug, by the name of its first field.

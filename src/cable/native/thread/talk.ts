@@ -1,9 +1,9 @@
 // What the main thread and the I/O thread tell each other. Frames and datagrams of links that are up are not among
 // it: they stay in the memory of the core.
 import type { MessagePort } from 'node:worker_threads';
-import type { CopyWish } from '../copies/copier.js';
-import type { InfoFamily } from './linux/cmsg.js';
-import type { VdePort } from './ports/vde.js';
+import type { CopyWish } from '../../copies/copier.js';
+import type { InfoFamily } from '../linux/cmsg.js';
+import type { Port } from '../ports/port.js';
 
 /** What the I/O thread starts with. */
 export interface Start {
@@ -54,7 +54,7 @@ export type Order =
   | {
       readonly do: 'plug';
       readonly session: number;
-      readonly port: VdePort | undefined;
+      readonly port: Port | undefined;
       readonly number: number;
     }
   /** The link's plug is on the main thread; `even` as OpenPlug has it. */
