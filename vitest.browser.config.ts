@@ -20,6 +20,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/ssh-name',
     'unit/key-file',
     'unit/line-sink',
+    'unit/log-history',
     'unit/manifest',
     'unit/own-path',
     'unit/peers-file',

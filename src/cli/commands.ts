@@ -89,6 +89,11 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
       await (await import('./commands/capture.js')).capture({ wire, end, peer: operands[0] });
       return says('');
     }
+    case 'log': {
+      const { options, operands } = readWords(command, args);
+      const { showLog } = await import('./commands/log.js');
+      return showLog({ name: operands[0], follow: options.follow === true, json: options.json === true });
+    }
     case 'invite': {
       const { options, operands } = readWords(command, args);
       const { cancel, invite, nameOf } = await import('./commands/invite.js');

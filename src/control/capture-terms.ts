@@ -8,8 +8,8 @@ export interface CaptureWish {
   readonly peer?: string | undefined;
 }
 
-/** Where a capture goes. */
-export interface CaptureSink {
+/** Where a capture goes, or a log. */
+export interface ByteSink {
   /** Bytes that were written and nobody has read yet. */
   readonly waiting: number;
   write(bytes: Uint8Array): void;
@@ -24,7 +24,7 @@ export interface Capturing {
    * @returns what ends it
    * @throws CryptcabError when there is no such peer, or there are too many captures
    */
-  begin(wish: CaptureWish, sink: CaptureSink, application: string, ended: () => void): () => void;
+  begin(wish: CaptureWish, sink: ByteSink, application: string, ended: () => void): () => void;
   /** Ends all. */
   close(): void;
 }

@@ -36,6 +36,7 @@ export type Request =
   | { readonly do: 'cancel'; readonly name: string }
   | { readonly do: 'status' }
   | ({ readonly do: 'capture' } & CaptureWish)
+  | { readonly do: 'log'; readonly follow: boolean }
   | { readonly do: 'ping' | 'remove' | 'kick'; readonly peer: string }
   | { readonly do: 'rename'; readonly peer: string; readonly name: string }
   | {
@@ -161,6 +162,10 @@ export function parseRequest(line: Uint8Array): Request | string {
       if (typeof wire !== 'boolean') return 'wire is neither true nor false';
       if (peer !== undefined && typeof peer !== 'string') return NOT_A_PEER;
       return { do: 'capture', wire, ...(peer !== undefined && { peer }) };
+    }
+    case 'log': {
+      const { follow } = request;
+      return typeof follow === 'boolean' ? { do: 'log', follow } : 'follow is neither true nor false';
     }
     case 'ping':
     case 'remove':

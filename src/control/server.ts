@@ -5,8 +5,7 @@ import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { type Log, SeldomLog } from '../log.js';
 import { ByteLine } from './byte-line.js';
-import { sendCapture } from './capture.js';
-import type { CaptureSink, CaptureWish } from './capture-terms.js';
+import type { ByteSink, CaptureWish } from './capture-terms.js';
 import type { UserOf } from './credentials.js';
 import {
   type Answer,
@@ -19,6 +18,7 @@ import {
   type Request,
 } from './message.js';
 import type { EndStatus } from './status.js';
+import { sendStream } from './stream.js';
 
 /** At a time; more are turned away. */
 const CONNECTIONS_MAX = 16;
@@ -33,7 +33,9 @@ export interface Controlled {
   /** @param peer its public key, or the address of a classic client, here and below */
   ping(peer: string): Promise<number | undefined>;
   /** Begins a capture, and gives what ends it. */
-  capture(wish: CaptureWish, sink: CaptureSink, ended: () => void): () => void;
+  capture(wish: CaptureWish, sink: ByteSink, ended: () => void): () => void;
+  /** Begins to say what the log has, and what comes if that is wished; gives what ends it. */
+  readLog(follow: boolean, sink: ByteSink, ended: () => void): () => void;
   addPeer(publicKey: string, name?: string, presharedKeyFile?: string): Changed;
   removePeer(peer: string): Changed;
   renamePeer(peer: string, name: string): Changed;
@@ -207,9 +209,16 @@ async function answerTo(
   const request = parseRequest(line);
   if (typeof request === 'string') return { error: request };
   try {
+    if (request.do === 'log') {
+      const { follow } = request;
+      sendStream(socket, { log: 'json' }, (sink, ended) => controlled.readLog(follow, sink, ended));
+      return undefined;
+    }
     if (request.do !== 'capture') return await fulfil(request, controlled);
     const { wire, peer } = request;
-    sendCapture(socket, (sink, ended) => controlled.capture({ wire, peer }, sink, ended));
+    sendStream(socket, { capture: 'pcapng' }, (sink, ended) =>
+      controlled.capture({ wire, peer }, sink, ended),
+    );
     return undefined;
   } catch (error) {
     return { error: messageOf(error) };
@@ -219,7 +228,7 @@ async function answerTo(
 }
 
 async function fulfil(
-  request: Exclude<Request, { readonly do: 'capture' }>,
+  request: Exclude<Request, { readonly do: 'capture' | 'log' }>,
   end: Controlled,
 ): Promise<Answer> {
   switch (request.do) {

@@ -109,6 +109,15 @@ export const COMMANDS = {
     },
     operands: { ...PEER, placeholder: '[PEER]', least: 0 },
   },
+  log: {
+    text: 'shows the last lines of the log of a running end, wherever its log goes',
+    more: 'The end keeps the last thousand lines in its memory, from `-v` on and whatever its own `-v` is. NAME is as of `status`.',
+    options: {
+      follow: { short: 'f', text: 'go on with the lines that come, until it is ended' },
+      json: JSON_LINES,
+    },
+    operands: { placeholder: '[NAME]', what: 'the name of one end', least: 0 },
+  },
   up: {
     text: 'makes the cable of /etc/cryptcab/NAME.toml, in the background; see cryptcab.toml(5)',
     options: FOREGROUND,

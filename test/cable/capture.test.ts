@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
 import { memoryPort } from '../../src/cable/plug/memory-plug.js';
-import type { CaptureSink, CaptureWish } from '../../src/control/capture-terms.js';
+import type { ByteSink, CaptureWish } from '../../src/control/capture-terms.js';
 import { startClient } from '../../src/ends/classic-client.js';
 import type { Running } from '../../src/ends/running.js';
 import { startSecureClient } from '../../src/ends/secure-client.js';
@@ -57,7 +57,7 @@ async function cable(kind: 'secure' | 'classic', io: Io, threads: number | undef
 /** A capture of an end, kept. */
 function captured(end: Running, wish: CaptureWish) {
   const pieces: Uint8Array[] = [];
-  const sink: CaptureSink = { waiting: 0, write: (piece) => pieces.push(piece.slice()) };
+  const sink: ByteSink = { waiting: 0, write: (piece) => pieces.push(piece.slice()) };
   const stop = end.captures.begin(wish, sink, 'test', () => {});
   return { stop, blocks: () => blocksIn(Buffer.concat(pieces)) };
 }

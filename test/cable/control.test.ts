@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { addPeer, cutOff, listPeers, ping, renamePeer } from '../../src/cli/commands/peers.js';
 import { status } from '../../src/cli/commands/status.js';
+import { LogHistory } from '../../src/cli/log/history.js';
 import { openEndControl } from '../../src/cli/run/control.js';
 import { ask } from '../../src/control/ask.js';
 import { parseStatus } from '../../src/control/message.js';
@@ -59,7 +60,7 @@ function echoes(): MemoryPort {
 
 async function control(running: Running, name: string): Promise<void> {
   ends.push(running);
-  const socket = await openEndControl(running, quiet, place, name);
+  const socket = await openEndControl(running, quiet, new LogHistory(() => ''), place, name);
   if (socket === undefined) throw new Error('no control socket');
   ends.push(socket);
 }

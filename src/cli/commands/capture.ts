@@ -1,9 +1,9 @@
 // `cryptcab capture`: what passes a running cable's end, as pcapng on standard output.
 import { isatty } from 'node:tty';
-import { askForCapture } from '../../control/capture.js';
 import type { CaptureWish } from '../../control/capture-terms.js';
 import type { RunningEnd } from '../../control/ends.js';
 import { controlPlace } from '../../control/path.js';
+import { askForStream } from '../../control/stream.js';
 import { BlockCounter } from '../../ends/capture/pcapng.js';
 import { CryptcabError } from '../../error.js';
 import { print, say } from '../say.js';
@@ -38,7 +38,7 @@ export async function capture(command: CaptureCommand): Promise<void> {
       'a capture is no text for a terminal: say cryptcab capture > FILE.pcapng, or cryptcab capture | wireshark -k -i -',
     );
   const { path, wish } = await chosen(command);
-  const arriving = await askForCapture(path, { do: 'capture', ...wish });
+  const arriving = await askForStream(path, { do: 'capture', ...wish }, 'capture');
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => arriving.end());
   const counter = new BlockCounter();
   for await (const piece of arriving.pieces) {

@@ -32,6 +32,12 @@ export function clockText(time: number): string {
   return `${seconds}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
 
+/** The day of a time at this place: `Sun 29 Nov 2026`. */
+export function dayText(time: number): string {
+  const [weekday, month, day, year] = new Date(time).toDateString().split(' ');
+  return `${weekday} ${day} ${month} ${year}`;
+}
+
 /**
  * A line of the log as people read it: time, level, message, and what else it has.
  * @param line of JSON, as pino makes it

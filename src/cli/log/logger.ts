@@ -3,6 +3,7 @@ import { CryptcabError, messageOf } from '../../error.js';
 import { commandText } from '../names.js';
 import { say, standardError } from '../say.js';
 import { forPeople, wantsColour } from './for-people.js';
+import { LogHistory } from './history.js';
 import { LineSink, type Sink } from './line-sink.js';
 import { forJournal, logsToJournal } from './priority.js';
 import { openSyslog } from './syslog.js';
@@ -12,6 +13,10 @@ const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
 
 export interface CommandLog {
   readonly log: Logger;
+  /** The same for what somebody has asked for: it is said whatever the verbosity. */
+  readonly asked: Logger;
+  /** The last lines, from `info` on, whatever the verbosity. */
+  readonly history: LogHistory;
   /** Opens the log file anew, as after it was moved away. */
   reopen(): void;
   /** Waits for the last lines, a little. */
@@ -27,7 +32,9 @@ export type LogTarget = { readonly file: string } | 'syslog' | 'standard error';
  * @throws CryptcabError when the file cannot be opened
  */
 export async function openLog(verbosity: number, target: LogTarget): Promise<CommandLog> {
-  const options = { level: LEVELS[Math.min(verbosity + 1, LEVELS.length - 1)] as string, base: null };
+  const level = LEVELS[Math.min(verbosity + 1, LEVELS.length - 1)] as (typeof LEVELS)[number];
+  const shown = levelNumber(level);
+  const options = { level: shown < levelNumber('info') ? level : 'info', base: null };
   const colour = wantsColour(process.env);
   const format = (line: string) => {
     const named = commandText(line);
@@ -42,9 +49,24 @@ export async function openLog(verbosity: number, target: LogTarget): Promise<Com
     return lost;
   };
   const sink = await openSink(target, lostLine);
-  const log = pino(options, { write: (line) => sink.write(format(line)) });
+  let lostToReader = '';
+  const readerLog = pino(options, { write: (line) => (lostToReader = line) });
+  const history = new LogHistory((lines) => {
+    readerLog.warn({ lines }, 'log lines are not here, as they were not read as fast as they came');
+    return lostToReader;
+  });
+  const loggerFrom = (least: number) =>
+    pino(options, {
+      write(line) {
+        history.push(commandText(line));
+        if (levelOf(line) >= least) sink.write(format(line));
+      },
+    });
+  const log = loggerFrom(shown);
   return {
     log,
+    asked: loggerFrom(0),
+    history,
     reopen() {
       try {
         sink.reopen();
@@ -54,6 +76,13 @@ export async function openLog(verbosity: number, target: LogTarget): Promise<Com
     },
     close: () => sink.close(),
   };
+}
+
+const levelNumber = (level: (typeof LEVELS)[number]) => pino.levels.values[level] as number;
+
+/** The level of a line, with which pino begins it. */
+function levelOf(line: string): number {
+  return Number(/^\{"level":(\d+)/.exec(line)?.[1]);
 }
 
 type LostLine = (lines: number, why: string) => string;

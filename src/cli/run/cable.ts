@@ -19,6 +19,7 @@ import type { Metrics } from '../../metrics/server.js';
 import type { ClientMode } from '../../protocol/classic/client-terms.js';
 import { ignoreDebugSignal, onHangup } from '../early.js';
 import { compileEarlySoon, keepSmall } from '../engine.js';
+import type { LogHistory } from '../log/history.js';
 import { type LogTarget, openLog } from '../log/logger.js';
 import { wireTap } from '../log/wire-log.js';
 import type { SecureSettings, Settings } from '../options.js';
@@ -121,6 +122,7 @@ async function startAsServer(
   state: string | undefined,
   keyLog: KeyLog | undefined,
   log: Log,
+  history: LogHistory,
 ): Promise<Started> {
   const { startServer } = await parts.server();
   const secure = settings.secure && (await secureServer(settings.secure, files, state, keyLog, log));
@@ -139,7 +141,7 @@ async function startAsServer(
     ...wireTap(settings.verbosity, log),
   });
   secure?.privateKey.fill(0); // the machine has a copy
-  const control = await openEndControl(running, log, undefined, settings.name);
+  const control = await openEndControl(running, log, history, undefined, settings.name);
   log.info({ port: running.local.port, switch: settings.socket }, 'waiting for clients');
   return {
     ...running,
@@ -230,6 +232,7 @@ async function startAsClient(
   files: KeyFiles,
   keyLog: KeyLog | undefined,
   log: Log,
+  history: LogHistory,
   signal: AbortSignal,
 ): Promise<Started> {
   const keyed = settings.keyFile !== undefined || settings.secure?.keyFile !== undefined;
@@ -240,7 +243,7 @@ async function startAsClient(
     settings.secure === undefined
       ? await startClassically(settings, inside, target, endpoint, carried, files, log)
       : await startSecurely(settings, inside, settings.secure, target, endpoint, carried, files, keyLog, log);
-  const control = await openEndControl(running, log, undefined, settings.name);
+  const control = await openEndControl(running, log, history, undefined, settings.name);
   return {
     ...running,
     async close() {
@@ -314,7 +317,8 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   const keeps = settings.secure !== undefined && settings.connect === undefined;
   const state = keeps ? (settings.secure?.state ?? stateDirectory(settings.port)) : undefined;
   if (state !== undefined) makeStateDirectory(state, user);
-  const { log, reopen, close } = await openLog(settings.verbosity, logTarget(settings, daemon));
+  const target = logTarget(settings, daemon);
+  const { log, asked, history, reopen, close } = await openLog(settings.verbosity, target);
   const service = await Service.open(daemon ? undefined : supervisor, settings.connect?.host, log);
   const notices = noticesFor(settings);
   const watcher = watchers(service.watcher, notices);
@@ -378,8 +382,8 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
         });
         const inside = { plug, watcher: watchers(watcher, told) };
         return connect === undefined
-          ? startAsServer(settings, inside, keys, state, keyLog, log)
-          : startAsClient(settings, inside, connect, carried, keys, keyLog, log, stopping.signal);
+          ? startAsServer(settings, inside, keys, state, keyLog, log, history)
+          : startAsClient(settings, inside, connect, carried, keys, keyLog, log, history, stopping.signal);
       };
       const waits = (why: string) => {
         service.waits(why);
@@ -405,7 +409,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       const { ready, ended, up, trouble } = running;
       service.upWhen(up, trouble);
       if (settings.metrics !== undefined) metrics = await startMetrics(settings.metrics, running, log);
-      process.on('SIGUSR2', () => sayStatistics(running as Running, log.child({}, { level: 'info' })));
+      process.on('SIGUSR2', () => sayStatistics(running as Running, asked));
       if (settled === undefined) {
         await Promise.race([daemon ? running.settled() : ready, ended]);
         settled = settle();

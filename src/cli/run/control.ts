@@ -1,4 +1,4 @@
-// The control socket of the command line's end; `enroll`, `status`, `peers` and `ping` ask it.
+// The control socket of the command line's end; `enroll`, `status`, `peers`, `ping` and `log` ask it.
 import { userOf } from '../../control/credentials.js';
 import { controlPaths, controlPlace, type Place, unitName } from '../../control/path.js';
 import { type Control, type Controlled, ControlTaken, openControl } from '../../control/server.js';
@@ -7,6 +7,7 @@ import type { Running } from '../../ends/running.js';
 import type { RunningServer } from '../../ends/server.js';
 import { CryptcabError, messageOf } from '../../error.js';
 import type { Log } from '../../log.js';
+import type { LogHistory } from '../log/history.js';
 import { commandText } from '../names.js';
 import { VERSION } from '../version.generated.js';
 
@@ -20,7 +21,7 @@ function nameOf(running: RunningEnd, place: Place): string {
   return unitName(place) ?? ('enrol' in running ? String(running.local.port) : `client-${process.pid}`);
 }
 
-function controlled(running: RunningEnd, name: string): Controlled {
+function controlled(running: RunningEnd, name: string, history: LogHistory): Controlled {
   const server = (): RunningServer => {
     if ('enrol' in running) return running;
     throw new CryptcabError('this end is a client, whose one peer is its server');
@@ -35,6 +36,7 @@ function controlled(running: RunningEnd, name: string): Controlled {
     cancelInvites: (name) => server().cancelInvites(name),
     ping: (peer) => running.ping(peer),
     capture: (wish, sink, ended) => running.captures.begin(wish, sink, `cryptcab ${VERSION}`, ended),
+    readLog: (follow, sink, ended) => history.read(follow, sink, ended),
     addPeer: (...peer) => server().peers.add(...peer),
     removePeer: (peer) => server().peers.remove(peer),
     renamePeer: (peer, to) => server().peers.rename(peer, to),
@@ -49,10 +51,11 @@ function controlled(running: RunningEnd, name: string): Controlled {
 export async function openEndControl(
   running: RunningEnd,
   log: Log,
+  history: LogHistory,
   place: Place = controlPlace(),
   name: string = nameOf(running, place),
 ): Promise<Pick<Control, 'close'> | undefined> {
-  const end = { ...controlled(running, name), userOf: await userOf(), words: commandText, log };
+  const end = { ...controlled(running, name, history), userOf: await userOf(), words: commandText, log };
   const open = async (): Promise<Control | string> => {
     let why = place.fault === undefined ? undefined : `${place.fault}: set it to a directory of your own`;
     for (const candidate of controlPaths(name, place)) {
@@ -103,6 +106,7 @@ export async function openEndControl(
       closed = true;
       clearInterval(timer);
       await opening;
+      history.close();
       if (typeof control !== 'string') await control.close();
     },
   };

@@ -1,7 +1,7 @@
 import type { Link } from '../../cable/cable.js';
 import type { Copied } from '../../cable/copies/cable-copies.js';
 import type { PeerIdentity } from '../../cable/plug/plug.js';
-import type { CaptureSink, CaptureWish } from '../../control/capture-terms.js';
+import type { ByteSink, CaptureWish } from '../../control/capture-terms.js';
 import { interfaceDescription, interfaceStatistics, LINK, packet, sectionHeader } from './pcapng.js';
 
 /** Bytes that may wait to be read; packets that come then are dropped. */
@@ -28,12 +28,12 @@ const OTHERS = 'others';
 /** One capture: a pcapng stream with an interface for each peer. */
 export class Capture {
   readonly wish: CaptureWish;
-  readonly #sink: CaptureSink;
+  readonly #sink: ByteSink;
   readonly #terms: CaptureTerms;
   /** By public key; of a peer without one by address. */
   readonly #interfaces = new Map<string, Interface>();
 
-  constructor(wish: CaptureWish, sink: CaptureSink, terms: CaptureTerms) {
+  constructor(wish: CaptureWish, sink: ByteSink, terms: CaptureTerms) {
     this.wish = wish;
     this.#sink = sink;
     this.#terms = terms;

@@ -2,7 +2,7 @@ import type { Cable, Link } from '../../cable/cable.js';
 import type { Copied } from '../../cable/copies/cable-copies.js';
 import type { PeerIdentity } from '../../cable/plug/plug.js';
 import { isAny } from '../../cable/udp/dual.js';
-import type { CaptureSink, CaptureWish, Capturing } from '../../control/capture-terms.js';
+import type { ByteSink, CaptureWish, Capturing } from '../../control/capture-terms.js';
 import { CryptcabError } from '../../error.js';
 import { remoteKey, remoteText } from '../../protocol/remote.js';
 import { Capture, isPeer } from './capture.js';
@@ -36,7 +36,7 @@ export class Captures implements Capturing {
     this.#host = host;
   }
 
-  begin(wish: CaptureWish, sink: CaptureSink, application: string, ended: () => void): () => void {
+  begin(wish: CaptureWish, sink: ByteSink, application: string, ended: () => void): () => void {
     if (this.#closed) throw new CryptcabError('this end of the cable ends');
     if (this.#all.size >= CAPTURES_MAX)
       throw new CryptcabError(`${CAPTURES_MAX} captures are under way already: end one`);

@@ -18,6 +18,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { enroll, sshClient, wishedPort } from '../../../src/cli/commands/enroll.js';
 import { status } from '../../../src/cli/commands/status.js';
+import { LogHistory } from '../../../src/cli/log/history.js';
 import { commandText } from '../../../src/cli/names.js';
 import { openEndControl } from '../../../src/cli/run/control.js';
 import { ask } from '../../../src/control/ask.js';
@@ -73,6 +74,7 @@ describe('words', () => {
       { do: 'invite', publicKey, presharedKey, name: 'a'.repeat(63), seconds: 60, uses: 1 },
       { do: 'cancel', name: 'a' },
       { do: 'ping', peer: publicText },
+      { do: 'log', follow: true },
       { do: 'remove', peer: publicText },
       { do: 'kick', peer: '192.0.2.1:5' },
       { do: 'rename', peer: publicText, name: 'bob' },
@@ -130,6 +132,7 @@ describe('words', () => {
     ...['"uses":0', '"uses":1.5', '"uses":1001'].map(
       (one) => [invitation(`"name":"a","seconds":60,${one}`), /^uses/] as const,
     ),
+    ['{"do":"log"}', /^follow is neither true nor false/],
     ['{"do":"cancel"}', /^name is (no name|missing)/],
   ])('no request: %s', (line, says) => {
     expect(parseRequest(Buffer.from(line))).toMatch(says);
@@ -208,6 +211,7 @@ async function open(port: number, more: Partial<ControlConfiguration> = {}): Pro
     status: () => endStatus({ name: String(port), port }),
     ping: () => expect.unreachable(),
     capture: () => expect.unreachable(),
+    readLog: () => expect.unreachable(),
     addPeer: () => expect.unreachable(),
     removePeer: () => expect.unreachable(),
     renamePeer: () => expect.unreachable(),
@@ -640,6 +644,7 @@ describe('status', () => {
 });
 
 describe('a server', () => {
+  const history = new LogHistory(() => '');
   const running = {
     local: { address: '::', port: 7 },
     io: 'native',
@@ -650,7 +655,7 @@ describe('a server', () => {
     },
   } as unknown as RunningServer;
   const start = async (at = place) => {
-    const control = await openEndControl(running, log, at);
+    const control = await openEndControl(running, log, history, at);
     if (control !== undefined) controls.push(control);
   };
   const without = (why: string) => [
@@ -679,7 +684,7 @@ describe('a server', () => {
 
   test('of a client is called by its process, and has no peers to change', async () => {
     const { enrol: _, ...client } = running;
-    const control = await openEndControl(client as unknown as RunningServer, log, place);
+    const control = await openEndControl(client as unknown as RunningServer, log, history, place);
     if (control !== undefined) controls.push(control);
     const path = join(directory, `cryptcab/client-${process.pid}.sock`);
     await expect(ask(path, { do: 'kick', peer: 'a' })).rejects.toThrow(
@@ -705,7 +710,7 @@ describe('a server', () => {
       throw new CryptcabError(`start it with ${optionName('secure.peers')}`);
     };
     const told = { ...running, report, peers: { kick } } as unknown as RunningServer;
-    const control = await openEndControl(told, log, place);
+    const control = await openEndControl(told, log, history, place);
     if (control !== undefined) controls.push(control);
     const path = pathOf(7);
     expect(parseStatus((await ask(path, { do: 'status' })) as string)?.plug.trouble).toBe(

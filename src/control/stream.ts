@@ -1,57 +1,66 @@
-// A capture by the control socket: the request's line goes there, a line comes back, and behind it pcapng until either end has enough.
+// What goes on, by the control socket: the request's line goes there, a line comes back that says what follows, and that follows
+// until either end has enough.
 import { connect, type Socket } from 'node:net';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
-import type { CaptureSink } from './capture-terms.js';
+import type { ByteSink } from './capture-terms.js';
 import { errorIn, PATIENCE_MS, type Request, requestLine } from './message.js';
 
-/** What stands before the capture. */
-const BEGINS = '{"capture":"pcapng"}\n';
+/** What follows the first line: a capture as pcapng, or a log as lines of JSON. */
+export type StreamKind = { readonly capture: 'pcapng' } | { readonly log: 'json' };
+
 /** Bytes of the line that is answered, at most. */
 const LINE_MAX = 4_096;
 /** How long a reader that reads no more is waited for at the end, ms. */
 const END_MS = 500;
 
 /**
- * Sends a capture to whoever asked for it.
+ * Sends it to whoever asked for it.
  * @param begin begins it, and gives what ends it
  * @throws CryptcabError when it cannot begin; nothing was sent then
  */
-export function sendCapture(
+export function sendStream(
   socket: Socket,
-  begin: (sink: CaptureSink, ended: () => void) => () => void,
+  kind: StreamKind,
+  begin: (sink: ByteSink, ended: () => void) => () => void,
 ): void {
   let begun = false;
-  const sink: CaptureSink = {
+  const sayKind = () => {
+    if (!begun) socket.write(`${JSON.stringify(kind)}\n`);
+    begun = true;
+  };
+  const sink: ByteSink = {
     get waiting() {
       return socket.writableLength;
     },
     write(bytes) {
-      if (!begun) socket.write(BEGINS);
-      begun = true;
+      sayKind();
       socket.write(bytes);
     },
   };
   const end = begin(sink, () => {
+    sayKind();
     socket.end();
     setTimeout(() => socket.destroy(), END_MS).unref();
   });
+  sayKind();
   socket.on('end', end); // who asked has enough
   socket.on('close', end);
 }
 
-/** A capture that comes. */
+/** What comes. */
 export interface Arriving {
-  /** Pieces of pcapng; they end when either end has enough. */
+  /** Its pieces; they end when either end has enough. */
   readonly pieces: AsyncIterable<Uint8Array>;
   /** Has enough: what is still under way comes. */
   end(): void;
 }
 
 /**
- * Asks a running end for a capture.
+ * Asks a running end for what goes on.
+ * @param what the answer is called, for people
  * @throws CryptcabError when it refuses, or does not answer
  */
-export async function askForCapture(path: string, request: Request): Promise<Arriving> {
+export async function askForStream(path: string, request: Request, what: string): Promise<Arriving> {
   const socket = connect({ path, allowHalfOpen: true });
   const iterator = socket.iterator({ destroyOnReturn: true }) as AsyncIterableIterator<Uint8Array>;
   const timer = setTimeout(() => socket.destroy(new Error('no answer')), PATIENCE_MS);
@@ -65,7 +74,7 @@ export async function askForCapture(path: string, request: Request): Promise<Arr
   const refused = errorIn(line);
   if (refused !== undefined) {
     socket.destroy();
-    throw new CryptcabError(`no capture: ${refused}`);
+    throw new CryptcabError(`no ${what}: ${refused}`);
   }
   async function* pieces() {
     if (rest.length > 0) yield rest;
