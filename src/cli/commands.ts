@@ -104,6 +104,10 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
           : await invite({ ...options, port: options.port, name: who }),
       );
     }
+    case 'drain': {
+      const { options, operands } = readWords(command, args);
+      return (await import('./commands/drain.js')).drain(operands[0], options.within);
+    }
     case 'doctor': {
       const { options, operands } = readWords(command, args);
       const [host] = operands;

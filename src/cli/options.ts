@@ -79,6 +79,8 @@ export interface SecureSettings {
   readonly enrolledMax: number | undefined;
   /** Of a server: for how many days an enrolled peer may be away; undefined when not said. */
   readonly forgetAfter: number | undefined;
+  /** Of a server: its number among those with its key; undefined when not said. */
+  readonly serverId: number | undefined;
   /** Of a server: the directory where it keeps what it needs after a restart; undefined when not said. */
   readonly state: string | undefined;
   /** Largest UDP payload to be sent, bytes. */
@@ -213,6 +215,7 @@ function secureSettings(given: Given, absolute: (path: string) => string): Secur
     peersFile: file(given['secure.peers']),
     enrolledMax: given['secure.enrolledMax'],
     forgetAfter: given['secure.forgetAfter'],
+    serverId: given['secure.serverId'],
     state: file(given['secure.state']),
     keyLog: file(given.keyLog),
     verify: given.verify,

@@ -4,6 +4,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { decodeKey, keyText, keyTextBytes, parseKey } from '../keys/key-text.js';
 import { isName, NAME_RULE } from '../keys/peers-file.js';
+import { DRAIN_SECONDS } from '../protocol/secure/fleet.js';
 import type { CaptureWish } from './capture-terms.js';
 import { isStatus } from './check.js';
 import { readInvite } from './invite.js';
@@ -38,6 +39,7 @@ export type Request =
   | ({ readonly do: 'capture' } & CaptureWish)
   | { readonly do: 'log'; readonly follow: boolean }
   | { readonly do: 'ping' | 'remove' | 'kick'; readonly peer: string }
+  | { readonly do: 'drain'; readonly seconds: number }
   | { readonly do: 'rename'; readonly peer: string; readonly name: string }
   | {
       readonly do: 'add';
@@ -64,7 +66,20 @@ export interface Taken {
   readonly taken: number;
 }
 
-export type Answer = Enrolled | Invited | Taken | EndStatus | Changed | Pong | { readonly error: string };
+/** The answer to `drain`: how many peers are told to go elsewhere. */
+export interface Told {
+  readonly told: number;
+}
+
+export type Answer =
+  | Enrolled
+  | Invited
+  | Taken
+  | Told
+  | EndStatus
+  | Changed
+  | Pong
+  | { readonly error: string };
 
 /** The object that a line holds. The parser's own words repeat what it read, which may be a key: never handed on. */
 function parseObject(line: string): Record<string, unknown> | undefined {
@@ -171,6 +186,13 @@ export function parseRequest(line: Uint8Array): Request | string {
     case 'remove':
     case 'kick':
       return typeof peer === 'string' ? { do: what, peer } : NOT_A_PEER;
+    case 'drain': {
+      const { seconds } = request;
+      const { min, max } = DRAIN_SECONDS;
+      if (!Number.isInteger(seconds) || (seconds as number) < min || (seconds as number) > max)
+        return `seconds is no whole number from ${min} to ${max}`;
+      return { do: 'drain', seconds: seconds as number };
+    }
     case 'rename':
       if (typeof peer !== 'string') return NOT_A_PEER;
       return name === undefined ? `name is missing: ${NAME_RULE}` : { do: 'rename', peer, name };
@@ -248,4 +270,10 @@ export function parseChanged(line: string): Changed | undefined {
 export function parsePong(line: string): Pong | undefined {
   const { roundTrip } = parseObject(line) ?? {};
   return roundTrip === null || (typeof roundTrip === 'number' && roundTrip >= 0) ? { roundTrip } : undefined;
+}
+
+/** The answer to `drain`; undefined if the line is none. */
+export function parseTold(line: string): Told | undefined {
+  const { told } = parseObject(line) ?? {};
+  return Number.isSafeInteger(told) && (told as number) >= 0 ? { told: told as number } : undefined;
 }

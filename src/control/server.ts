@@ -41,6 +41,8 @@ export interface Controlled {
   renamePeer(peer: string, name: string): Changed;
   /** Ends its session; it may connect again. */
   kick(peer: string): Changed;
+  /** Sends all peers elsewhere, and ends. @param seconds at the latest @returns how many are told */
+  drain(seconds: number): number;
 }
 
 export interface ControlConfiguration extends Controlled {
@@ -248,6 +250,8 @@ async function fulfil(
       return end.removePeer(request.peer);
     case 'kick':
       return end.kick(request.peer);
+    case 'drain':
+      return { told: end.drain(request.seconds) };
     case 'rename':
       return end.renamePeer(request.peer, request.name);
   }

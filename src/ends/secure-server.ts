@@ -47,6 +47,8 @@ export interface SecureServerConfiguration {
   readonly forgetAfter?: number | undefined;
   /** A directory of this server's own, where it keeps what it knows of its peers over a restart. */
   readonly state?: string | undefined;
+  /** Of one of several servers with one private key, 1 to 255 (secure.md §4.4). */
+  readonly serverId?: number | undefined;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
   /** Told the keys of each handshake; nobody unless told. */
@@ -142,6 +144,7 @@ export class SecureServer {
       enrolledMax: configuration.enrolledMax,
       forgetAfter: configuration.forgetAfter && configuration.forgetAfter * DAY_MS,
       strangers: configuration.verify && VERIFY_RATE,
+      serverId: configuration.serverId,
       log,
       seldom,
       handlers: {

@@ -96,6 +96,7 @@ export class SecureSide {
    * @param keyLog told the keys of each handshake
    * @param clock goes on while the system sleeps; the system's unless told
    * @param strangers how many strangers' keys are looked at
+   * @param serverId of one of several servers with this key
    */
   constructor(options: {
     readonly cable: Cable;
@@ -110,6 +111,7 @@ export class SecureSide {
     readonly clock?: SleepClock;
     readonly keyLog?: SecureOptions['keyLog'];
     readonly strangers?: Rate | undefined;
+    readonly serverId?: number | undefined;
   }) {
     this.#cable = options.cable;
     this.#path = options.path;
@@ -132,6 +134,7 @@ export class SecureSide {
       controls: true,
       keyLog: options.keyLog,
       strangers: options.strangers,
+      serverId: options.serverId,
     });
     this.#holes = new Holes(options.cable, (hint) => this.#hint(hint));
     this.#timer = setInterval(() => {
@@ -359,6 +362,16 @@ export class SecureSide {
           ]
         : [],
     );
+  }
+
+  /** Tells all peers to go elsewhere; no call is answered from now on. */
+  leave(): void {
+    this.#step((now) => this.#machine.leave(now));
+  }
+
+  /** Whether all have gone. */
+  get left(): boolean {
+    return this.#machine.left(this.#clock.now());
   }
 
   /** Cuts all off and wipes all keys. */

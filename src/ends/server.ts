@@ -106,10 +106,19 @@ export interface RunningServer extends Running {
    * @throws CryptcabError where the peers file has it, and where no secure clients are served
    */
   removePeer(publicKey: string): boolean;
+  /** Of one of several servers with one key (secure.md §4.4). */
+  readonly serverId: number | undefined;
   /** Changes by people: they last where that can be (people.ts). */
   readonly peers: People;
   /** Ends the session of a peer of either protocol, which may connect again. @returns whether it was up */
   disconnect(peer: PeerIdentity): boolean;
+  /**
+   * Tells all peers of the secure cable to go to another server, and answers no call any more. It ends when they have gone.
+   * @param within ms, after which it ends in any case
+   * @returns how many are told
+   * @throws CryptcabError where no secure clients are served
+   */
+  drain(within: number): number;
   /** The secure peers that may connect and are not up; `address`: where each was last. */
   away(): (PeerIdentity & { readonly address: string | undefined })[];
   /** Where it says what happens. */
@@ -117,6 +126,8 @@ export interface RunningServer extends Running {
 }
 
 const TICK_MS = 1_000;
+/** How often it is looked whether all have gone. */
+const DRAIN_LOOK_MS = 100;
 
 const REFUSALS: Readonly<Record<ServerRefusal, string>> = {
   'no key': `refused a client that has no key here: let it send one by scp, or start both ends with the same ${optionName('key')} file`,
@@ -385,6 +396,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     for (const effect of machine.take()) act(effect);
   }, TICK_MS);
 
+  let drainTimer: NodeJS.Timeout | undefined;
+
   // A missing switch is reported at once, not when the first client comes.
   const served = deferred();
   const probe = cable.probe(configuration.plug, served.resolve);
@@ -443,6 +456,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     reload: secure && (() => secure.reload()),
     captures,
     log,
+    serverId: configuration.secure?.serverId,
     enrol: (...client) => securely().enrol(...client),
     invite: (request) => securely().invite(request),
     cancelInvites: (name) => securely().cancelInvites(name),
@@ -453,9 +467,21 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       (peer) => disconnect({ peer }),
     ),
     disconnect,
+    drain(within) {
+      const { side } = securely();
+      const up = [...side.peers()].filter((one) => one.up).length;
+      log.warn({ peers: up }, 'drained: all peers are told to go to another server, and none may come');
+      side.leave();
+      const from = performance.now();
+      drainTimer ??= setInterval(() => {
+        if (side.left || performance.now() - from >= within) ended.resolve();
+      }, DRAIN_LOOK_MS);
+      return up;
+    },
     async close() {
       open = false; // a DENY now would have clients log in while nobody is there
       clearInterval(timer);
+      clearInterval(drainTimer);
       attendance.close();
       for (const link of [...links.values()]) unplug(link.remote, 'the server ends');
       await Promise.allSettled([...closing, endProbe()]);

@@ -163,6 +163,11 @@ export interface SecureServeOptions {
   /** A peer that has enrolled and is away for so many days has to enrol again, 1 to 36500; 30 unless told. */
   readonly forgetAfter?: number | undefined;
   /**
+   * The number of this server among several with one private key, 1 to 255, by which a balancer finds it (secure.md §4.4). Such a
+   * server calls nobody. Alone unless told.
+   */
+  readonly serverId?: number | undefined;
+  /**
    * The path of a directory, of this server alone, where it keeps over a restart who has enrolled and where peers are. It is made
    * when it is not there. Nothing is kept unless told.
    */

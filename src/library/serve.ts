@@ -36,6 +36,7 @@ const SECURE_NAMES: Names<SecureServeOptions> = {
   peers: true,
   enrolledMax: true,
   forgetAfter: true,
+  serverId: true,
   state: true,
   pathMtu: true,
 };
@@ -231,6 +232,7 @@ function secureSide(options: Checked<ServeOptions>, log: Log): SecureServerConfi
     path: secure.path('pathMtu'),
     enrolledMax: secure.integer('enrolledMax', OPTIONS['secure.enrolledMax'].value),
     forgetAfter: secure.integer('forgetAfter', OPTIONS['secure.forgetAfter'].value),
+    serverId: secure.integer('serverId', OPTIONS['secure.serverId'].value),
     state: secure.take<string>('state', isText, 'the path of a directory'),
     privateKey: secure.secureKey('privateKey', 'keygen', log) ?? newPrivateKey(drawSecret),
     ...(typeof peers === 'string' && { peersFile: peers }),

@@ -1,5 +1,6 @@
 // Every command beside the cable's own, once, with its options.
 import { INVITE_USES_MAX as USES_MAX } from '../protocol/secure/constants.js';
+import { DRAIN_SECONDS } from '../protocol/secure/fleet.js';
 import type { CommandTerms } from './terms.js';
 
 const SERVER = {
@@ -173,6 +174,17 @@ export const COMMANDS = {
       facts: { text: 'what the doctor of another machine wants to know, as JSON; it asks by ssh' },
     },
     operands: { placeholder: '[[USER@]HOST[:PORT]]', what: 'a server', kind: 'server', least: 0 },
+  },
+  drain: {
+    text: 'tells all peers of a running server to go to another one, answers no call any more, and ends the server when they have gone',
+    more: 'NAME is what `status` calls it. For servers with `--server-id`: see [fleet.md](fleet.md#take-a-server-out).',
+    options: {
+      within: {
+        value: { kind: 'number', placeholder: 'SECONDS', what: 'a number of seconds', ...DRAIN_SECONDS },
+        text: `end it after so long in any case; ${DRAIN_SECONDS.usual} unless told`,
+      },
+    },
+    operands: { placeholder: '[NAME]', what: 'the name of one server', least: 0 },
   },
   keygen: { text: 'makes a private key' },
   pubkey: { text: 'prints the public key of the private key on standard input' },

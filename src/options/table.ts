@@ -5,6 +5,7 @@ import { mark, markWithValue } from '../option-mark.js';
 import { DEFAULT_PORT } from '../protocol/classic/constants.js';
 import { CIPHER_CHOICES } from '../protocol/classic/session-key.js';
 import { ENROLLED_LIMIT, ENROLLED_MAX } from '../protocol/secure/constants.js';
+import { SERVER_ID } from '../protocol/secure/fleet.js';
 import { PATH_MTU } from '../protocol/sizes.js';
 import { IO_PATHS, THREADS_MAX } from './io-path.js';
 import type { Option } from './terms.js';
@@ -239,12 +240,25 @@ export const OPTIONS = {
     long: 'state',
     value: { kind: 'directory', placeholder: 'DIRECTORY', names: 'a directory of this server alone' },
     otherwise:
-      '`/var/lib/cryptcab/PORT`; `cryptcab/PORT` in `$STATE_DIRECTORY` or the home of another user than root',
+      '`/var/lib/cryptcab/PORT`, or with `--server-id` `PORT-ID`; in `cryptcab/` of the home of another user than root, or in `$STATE_DIRECTORY`',
     end: 'server',
     elsewhere: `a client keeps nothing; leave ${mark('secure.state')} away`,
     cable: 'secure',
     text: 'what is needed after a restart is kept there: who has enrolled, where peers are, and the key of a server that has none',
     more: 'See [security](security.md) for what that means. With an empty `STATE_DIRECTORY` nothing is kept.',
+  },
+  'secure.serverId': {
+    long: 'server-id',
+    value: { kind: 'number', placeholder: 'N', what: 'the number of a server', ...SERVER_ID },
+    otherwise: 'there is no other server with this key',
+    end: 'server',
+    elsewhere: `it is for servers; leave ${mark('secure.serverId')} away`,
+    cable: 'secure',
+    needs: [
+      { option: 'secure.privateKey', why: 'the private key that all of these servers have', face: 'command' },
+    ],
+    text: 'the number of this server among several with one key, by which a balancer finds it',
+    more: 'Such a server calls nobody. See [fleet.md](fleet.md).',
   },
   'secure.pathMtu': {
     long: 'path-mtu',

@@ -103,7 +103,7 @@ async function ownKey(state: string | undefined, log: Log): Promise<Uint8Array> 
 }
 
 async function secureServer(
-  { peersFile, enrolledMax, forgetAfter, path, verify: command }: SecureSettings,
+  { peersFile, enrolledMax, forgetAfter, serverId, path, verify: command }: SecureSettings,
   files: KeyFiles,
   state: string | undefined,
   keyLog: KeyLog | undefined,
@@ -112,7 +112,7 @@ async function secureServer(
   const privateKey = files.privateKey ?? (await ownKey(state, log));
   const verify = askBy(command);
   const peers = peersFile !== undefined && { peersFile };
-  return { privateKey, ...peers, enrolledMax, forgetAfter, state, path, keyLog, verify };
+  return { privateKey, ...peers, enrolledMax, forgetAfter, serverId, state, path, keyLog, verify };
 }
 
 async function startAsServer(
@@ -315,7 +315,9 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   if (settings.pidFile !== undefined) checkPidFile(settings.pidFile);
   if (user !== undefined) users?.prepareFor(user, settings);
   const keeps = settings.secure !== undefined && settings.connect === undefined;
-  const state = keeps ? (settings.secure?.state ?? stateDirectory(settings.port)) : undefined;
+  const state = keeps
+    ? (settings.secure?.state ?? stateDirectory(settings.port, settings.secure?.serverId))
+    : undefined;
   if (state !== undefined) makeStateDirectory(state, user);
   const target = logTarget(settings, daemon);
   const { log, asked, history, reopen, close } = await openLog(settings.verbosity, target);

@@ -10,6 +10,7 @@ import type { Log } from '../../log.js';
 import type { LogHistory } from '../log/history.js';
 import { commandText } from '../names.js';
 import { VERSION } from '../version.generated.js';
+import { serverName } from './state.js';
 
 /** How often it is looked whether the socket is still there, ms. */
 const LOOK_MS = 1_000;
@@ -18,7 +19,9 @@ type RunningEnd = Running | RunningServer;
 
 /** What an end is called, where nobody has named it. */
 function nameOf(running: RunningEnd, place: Place): string {
-  return unitName(place) ?? ('enrol' in running ? String(running.local.port) : `client-${process.pid}`);
+  const unit = unitName(place);
+  if (unit !== undefined) return unit;
+  return 'enrol' in running ? serverName(running.local.port, running.serverId) : `client-${process.pid}`;
 }
 
 function controlled(running: RunningEnd, name: string, history: LogHistory): Controlled {
@@ -41,6 +44,7 @@ function controlled(running: RunningEnd, name: string, history: LogHistory): Con
     removePeer: (peer) => server().peers.remove(peer),
     renamePeer: (peer, to) => server().peers.rename(peer, to),
     kick: (peer) => server().peers.kick(peer),
+    drain: (seconds) => server().drain(1_000 * seconds),
   };
 }
 

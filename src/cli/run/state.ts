@@ -20,14 +20,20 @@ export function stateRoot(
   return join(ofUser.startsWith('/') ? ofUser : join(homedir(), '.local/state'), 'cryptcab');
 }
 
+/** What a server is called by what is its own: several with one port on one machine differ by their numbers. */
+export function serverName(port: number, serverId: number | undefined): string {
+  return serverId === undefined ? String(port) : `${port}-${serverId}`;
+}
+
 /** @returns undefined where nothing is kept: STATE_DIRECTORY is empty, or the port is another one each time */
 export function stateDirectory(
   port: number,
+  serverId?: number,
   environment: Environment = process.env,
   user = process.geteuid?.(),
 ): string | undefined {
   const within = stateRoot(environment, user);
-  return within === undefined || port === 0 ? undefined : join(within, String(port));
+  return within === undefined || port === 0 ? undefined : join(within, serverName(port, serverId));
 }
 
 /** Makes it, for that user. */

@@ -48,6 +48,9 @@ export const EAGER_TIMEOUT = 400;
 /** And how long it is tried so often. */
 export const EAGER_TIME = 600_000;
 
+/** An end that is left says goodbye to a peer again when it hears of it still (§7.3). */
+export const GOODBYE_INTERVAL = 500;
+
 /** What is known of a guest, but its keys, is forgotten this long after it first called (§8.2). */
 export const GUEST_TIME = 10_000;
 /** ENROLs without an answer before it calls again (§8.3). */

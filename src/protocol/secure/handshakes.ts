@@ -60,9 +60,15 @@ export class Handshakes {
   readonly #timestamps = new Timestamps();
   readonly #gate: Gate;
   readonly #callers: Callers;
+  readonly #calls: boolean;
+  /** Whether no more initiations are answered. */
+  #left = false;
   readonly #prologue = utf8ToBytes(IDENTIFIER);
 
-  /** @param options finished: a handshake that we began has keys, and nothing has confirmed them */
+  /**
+   * @param options finished: a handshake that we began has keys, and nothing has confirmed them; calls: whether this end begins
+   * handshakes at all
+   */
   constructor(options: {
     readonly own: KeyPair;
     readonly peers: Peers;
@@ -73,6 +79,7 @@ export class Handshakes {
     readonly finished: (now: number, peer: PeerState) => void;
     readonly keyLog: SecureOptions['keyLog'];
     readonly strangers?: Rate | undefined;
+    readonly calls: boolean;
   }) {
     const { own, peers, keypairs, outbox, random, unixTime, finished, strangers } = options;
     this.#own = own;
@@ -83,6 +90,7 @@ export class Handshakes {
     this.#unixTime = unixTime;
     this.#finished = finished;
     this.#keyLog = options.keyLog;
+    this.#calls = options.calls;
     this.#gate = new Gate(own.public, random);
     this.#callers = new Callers(own, peers, unixTime, (hint) => outbox.hint(hint), strangers);
   }
@@ -91,6 +99,7 @@ export class Handshakes {
   receive(now: number, from: Remote, datagram: Uint8Array): void {
     switch (handshakeType(datagram)) {
       case MESSAGE.INITIATION:
+        if (this.#left) return; // another server is to answer
         if (this.#admit(now, from, datagram)) this.#takeInitiation(now, from, datagram);
         break;
       case MESSAGE.RESPONSE:
@@ -114,6 +123,11 @@ export class Handshakes {
     this.#gate.overrun(now);
   }
 
+  /** From now on no initiation is answered. */
+  leave(): void {
+    this.#left = true;
+  }
+
   wipe(): void {
     this.#gate.wipe();
   }
@@ -130,7 +144,7 @@ export class Handshakes {
 
   /** Calls a peer, unless it was called just now. @param again whether it is a call without an answer that is repeated */
   initiate(now: number, peer: PeerState, again: boolean): void {
-    if (now - peer.initiationSent < this.pause(now, peer)) return;
+    if (!this.#calls || now - peer.initiationSent < this.pause(now, peer)) return;
     peer.attempts = peer.handshake === undefined ? 0 : peer.attempts + 1;
     const [to, ...others] = peer.whereabouts;
     if (to === undefined) return;

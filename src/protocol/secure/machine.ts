@@ -1,6 +1,7 @@
 import type { Remote } from '../remote.js';
 import { copyKey } from '../secret.js';
 import {
+  GOODBYE_INTERVAL,
   KEEPALIVE_TIMEOUT,
   KEY_BYTES,
   REJECT_AFTER_TIME,
@@ -12,6 +13,7 @@ import {
 } from './constants.js';
 import type { EnrolResult } from './control.js';
 import { Conversation, eagerUntil } from './conversation.js';
+import { serverIndex } from './fleet.js';
 import { Handshakes } from './handshakes.js';
 import { Keypairs } from './keypairs.js';
 import { firstIndexOf } from './messages.js';
@@ -44,6 +46,8 @@ export class SecureMachine {
   readonly #keypairs: Keypairs;
   readonly #handshakes: Handshakes;
   readonly #conversation: Conversation;
+  /** Whether all peers are to go elsewhere. */
+  #leaving = false;
 
   /** @throws RangeError for a private key that has not 32 bytes, or a bound that is no whole number from 0 on */
   constructor(options: SecureOptions) {
@@ -57,13 +61,16 @@ export class SecureMachine {
       controls = false,
       keyLog,
       strangers,
+      serverId,
     } = options;
     if (privateKey.length !== KEY_BYTES) throw new RangeError('a private key has 32 bytes');
     const own = keyPair(copyKey(privateKey));
     const outbox = this.#outbox;
     this.#own = own;
     this.#peers = new Peers(own, enrolledMax, forgetAfter);
-    const draw = index ?? ((_peer: Peer, drawn: number) => drawn);
+    const ofServer = (drawn: number) => (serverId === undefined ? drawn : serverIndex(drawn, serverId));
+    const draw = (peer: Peer, drawn: number) => ofServer(index?.(peer, drawn) ?? drawn);
+    const calls = serverId === undefined;
     this.#keypairs = new Keypairs(random, draw, (effect) => outbox.push(effect));
     this.#conversation = new Conversation(controls, {
       push: (effect) => outbox.push(effect),
@@ -71,6 +78,7 @@ export class SecureMachine {
       left: (now, peer) => this.#left(now, peer),
       dead: (now, peer) => {
         outbox.hint({ what: 'dead', peer });
+        if (!calls) return this.#cutOff(peer, 'expired'); // it may be at another server by now (secure.md §4.4)
         peer.eagerUntil = eagerUntil(now, peer);
         this.#callAgain(now, peer);
       },
@@ -80,7 +88,7 @@ export class SecureMachine {
       if (!this.#conversation.begin(now, peer)) outbox.push({ do: 'keepalive', peer });
     };
     this.#handshakes = new Handshakes({
-      ...{ own, outbox, random, unixTime, finished, keyLog },
+      ...{ own, outbox, random, unixTime, finished, keyLog, calls },
       ...{ peers: this.#peers, keypairs: this.#keypairs, strangers },
     });
   }
@@ -182,6 +190,7 @@ export class SecureMachine {
     state.unfinished = 0;
     state.older = undefined;
     this.#handshakes.hear(now, state, from);
+    if (this.#leaving && now - state.toldAt >= GOODBYE_INTERVAL) this.#tellToLeave(now, state);
     const { timers, current } = state;
     if (data) timers.keepalive = Math.min(timers.keepalive, now + KEEPALIVE_TIMEOUT);
     // Nothing may be sent for a long time: so who began renews the keys before they can be used no more.
@@ -250,6 +259,21 @@ export class SecureMachine {
   /** Time has passed: to be said when the deadline has come. */
   tick(now: number): void {
     for (const peer of this.#peers.all) if (now >= this.#deadline(peer)) this.#due(now, peer);
+  }
+
+  /** All peers are told to go elsewhere, and no call is answered any more. What comes of them, and goes to them, still passes. */
+  leave(now: number): void {
+    this.#leaving = true;
+    this.#handshakes.leave();
+    for (const peer of this.#peers.all) this.#tellToLeave(now, peer);
+  }
+
+  /** Whether nothing comes any more of any peer that is up, since it was told to leave. */
+  left(now: number): boolean {
+    return this.#peers.all.every(({ up, toldAt, heardAt = -Infinity }) => {
+      const since = Math.max(toldAt, heardAt);
+      return !up || now - since >= 2 * GOODBYE_INTERVAL;
+    });
   }
 
   /** What is to be done now. */
@@ -332,6 +356,11 @@ export class SecureMachine {
       peer.giveUp = now + REKEY_ATTEMPT_TIME;
       peer.timers.retry = peer.initiationSent + this.#handshakes.pause(now, peer);
     }
+  }
+
+  #tellToLeave(now: number, peer: PeerState): void {
+    peer.toldAt = now;
+    this.#conversation.leave(peer);
   }
 
   #goDown(peer: PeerState, why: SecureDown): void {

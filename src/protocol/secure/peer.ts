@@ -112,6 +112,8 @@ export class PeerState implements Peer {
   heardAt: number | undefined;
   /** Until when it is tried every second. */
   eagerUntil = -Infinity;
+  /** When it was told last that this end is left. */
+  toldAt = -Infinity;
 
   constructor(
     readonly publicKey: Uint8Array,

@@ -145,6 +145,11 @@ export interface SecureOptions {
   readonly random: Random;
   /** Makes a receiver's index for a peer of one that was drawn at random; that one itself when undefined. */
   readonly index?: (peer: Peer, drawn: number) => number;
+  /**
+   * Of one of several servers with one private key, 1 to 255: the top byte of each index that it gives out (§4.4). Such an end
+   * calls nobody.
+   */
+  readonly serverId?: number | undefined;
   /** ms since 1970, for the timestamps of initiations. */
   readonly unixTime: () => number;
   /** Enrolled peers at a time, at most; 1024 unless told (§3.4). */

@@ -46,7 +46,7 @@ class Guard {
 }
 
 /** What ends differ in. */
-type NodeOptions = Pick<SecureOptions, 'enrolledMax' | 'forgetAfter' | 'controls'>;
+type NodeOptions = Pick<SecureOptions, 'enrolledMax' | 'forgetAfter' | 'controls' | 'serverId' | 'index'>;
 
 /** One end on a simulated network; it may be restarted, and move. */
 export class SecureNode {

@@ -216,6 +216,7 @@ async function open(port: number, more: Partial<ControlConfiguration> = {}): Pro
     removePeer: () => expect.unreachable(),
     renamePeer: () => expect.unreachable(),
     kick: () => expect.unreachable(),
+    drain: () => expect.unreachable(),
     ...more,
   });
   controls.push(control);

@@ -1,0 +1,92 @@
+// Several servers with one private key, on a simulated network (secure.md §4.4).
+import { expect, it } from 'vitest';
+import { threadIndex } from '../../../src/cable/native/steering.js';
+import { serverIndex } from '../../../src/protocol/secure/fleet.js';
+import { seed } from '../../support/seed.js';
+import { makePair, type SecureNode } from './secure-simulated.js';
+import { Network } from './simulated.js';
+
+const frame = new Uint8Array(60);
+
+async function fleet() {
+  const network = new Network(seed);
+  const ends = { client: { controls: true }, server: { controls: true, serverId: 7 } };
+  const pair = await makePair(network, {}, ends);
+  pair.client.send(frame);
+  network.run(100);
+  return { network, ...pair };
+}
+
+const downs = (node: SecureNode) =>
+  node.effects.flatMap((effect) => (effect.do === 'down' ? [effect.why] : []));
+
+/** Of initiations that an end has sent. */
+const calls = (network: Network, node: SecureNode) =>
+  network.sent.filter(({ from, datagram }) => from === node.remote && datagram[0] === 1);
+
+it('each index has the number of the server in its top byte, and that of the thread in its lowest', async () => {
+  const { network, client, server } = await fleet();
+  const responses = network.sent.filter(({ datagram }) => datagram[0] === 2);
+  const transport = network.sent.filter(({ from, datagram }) => from === client.remote && datagram[0] === 4);
+  expect(responses.map(({ datagram }) => datagram[7])).toEqual([7]);
+  expect(transport.length).toBeGreaterThan(0);
+  for (const { datagram } of transport) expect(datagram[7]).toBe(7);
+  expect(server.frames).toHaveLength(1);
+  for (const drawn of [0, 0xffffffff, 0x12345678]) {
+    const index = serverIndex(threadIndex(drawn, 2, 4), 255);
+    expect([index >>> 24, (index & 0xff) % 4, index & 0xffff00]).toEqual([255, 2, drawn & 0xffff00]);
+  }
+});
+
+it('an index is never given twice while it lives', async () => {
+  const network = new Network(seed);
+  const few = { controls: true, serverId: 7, index: (_: unknown, drawn: number) => drawn & 3 };
+  const { client, server } = await makePair(network, {}, { client: { controls: true }, server: few });
+  for (let i = 0; i < 30; i++) {
+    client.send(frame);
+    network.run(121_000); // a new keypair each time, while the last one lives
+  }
+  const given = network.sent
+    .filter(({ from, datagram }) => from === server.remote && datagram[0] === 2)
+    .map(({ datagram }) => datagram[4] as number);
+  expect(given.length).toBeGreaterThan(10);
+  for (let i = 1; i < given.length; i++) expect(given[i]).not.toBe(given[i - 1]);
+});
+
+it('such a server calls nobody: a peer that is silent is let go', async () => {
+  const { network, client, server } = await fleet();
+  network.detach(client);
+  for (let i = 0; i < 50; i++) {
+    server.send(frame);
+    network.run(100);
+  }
+  expect(downs(server)).toEqual(['expired']);
+  server.send(frame);
+  network.run(300_000);
+  expect(calls(network, server)).toEqual([]);
+});
+
+it('a server that is left tells its peers, lets pass what comes, and answers no call', async () => {
+  const { network, client, server } = await fleet();
+  server.machine.leave(network.now);
+  server.end.timer();
+  network.run(200);
+  expect(downs(client)).toEqual(['goodbye']);
+  expect([server.count('install'), downs(server)]).toEqual([1, []]);
+  network.run(2_000);
+  expect(calls(network, client).length).toBeGreaterThan(1);
+  expect([server.count('install'), server.machine.left(network.now)]).toEqual([1, true]);
+});
+
+it('a goodbye that is lost is said again when something comes', async () => {
+  const { network, client, server } = await fleet();
+  network.loses = () => true;
+  server.machine.leave(network.now);
+  server.end.timer();
+  network.run(600);
+  network.loses = () => false;
+  client.send(frame);
+  network.run(50);
+  expect(server.machine.left(network.now)).toBe(false);
+  expect([server.frames.length, downs(client)]).toEqual([2, ['goodbye']]);
+});
