@@ -1,7 +1,7 @@
-import { deviceOf, type Link } from '../cable/cable.js';
+import { type ClassicLink, deviceOf, type Link } from '../cable/link.js';
 import { openCable } from '../cable/open-cable.js';
 import { firstAttempt, type Patience } from '../cable/patience.js';
-import type { OpenPlug, Plug } from '../cable/plug/plug.js';
+import type { OpenPlug } from '../cable/plug/plug.js';
 import { Elsewhere } from '../cable/udp/elsewhere.js';
 import { ownUdp } from '../cable/udp/own.js';
 import type { OpenUdp } from '../cable/udp/udp.js';
@@ -75,7 +75,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   const ended = deferred();
   const up = deferred();
   const passages = new Passages();
-  const attendance = new Attendance(configuration.watcher, () => [cable.counts(link)], true);
+  const attendance = new Attendance(configuration.watcher, () => [link.counts()], true);
   /** When something authentic came last. */
   let heardAt: number | undefined;
   const abort = new AbortController();
@@ -173,7 +173,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   log.info({ io: cable.io }, 'how frames and datagrams are moved');
   const resolver = new Resolver(server.host, cable.local.address, log, configuration.ask);
 
-  const link = cable.plugIn(remote, configuration.plug) as Link; // the first session of a fresh core
+  const link = cable.plugIn(remote, configuration.plug) as ClassicLink; // the first session of a fresh core
   attendance.begin();
   const captures = new Captures({
     cable,
@@ -181,7 +181,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     who: () => ({ peer: remoteText(remote) }),
     away: () => [],
   });
-  const ready = firstAttempt((link.plug as Pick<Plug, 'settled'>).settled, patience);
+  const ready = firstAttempt(link.settled as Promise<void>, patience);
   ready.then(
     (waits) => {
       if (waits !== undefined) unplugged(link, waits);
@@ -242,12 +242,12 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
           const server = remoteText(remote);
           log.info({ server, cipher: keyingText(effect.keying), port: link.port }, 'the cable is up');
           const seen = { peer: server, address: server, cipher: suite, ...deviceOf(link) };
-          attendance.up(seen, () => cable.counts(link));
+          attendance.up(seen, () => link.counts());
           up.resolve();
         });
         break;
       case 'down':
-        cable.lower(link);
+        link.lower();
         onTrial = false;
         log.info(
           { server: remoteText(remote) },
@@ -261,7 +261,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         run(reconnect());
         break;
       case 'cut':
-        cable.limit(link, longestFrame(suite, ORIGINAL_DATAGRAM_MAX));
+        link.limit(longestFrame(suite, ORIGINAL_DATAGRAM_MAX));
         break;
       case 'denied': {
         attendance.refuse(effect.why);
@@ -300,8 +300,8 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   }
 
   function raise(keying: Keying): void {
-    cable.move(link, remote);
-    cable.raise(link, keying);
+    link.move(remote);
+    link.raise(keying);
     wasUp = true;
     attendance.handshakes++;
     suite = keying.suite;
@@ -428,19 +428,19 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
             address: remote,
             quiet: heardAt && now() - heardAt,
             link,
-            counts: cable.counts(link),
+            counts: link.counts(),
           },
         ],
       }),
     ping: () => noPing('this cable'),
-    statistics: () => [{ peer: remoteText(remote), port: link.port, ...cable.counts(link) }],
+    statistics: () => [{ peer: remoteText(remote), port: link.port, ...link.counts() }],
     async close() {
       abort.abort();
       attendance.close();
       clearTimeout(timer);
       captures.close();
       await Promise.allSettled([...tasks, elsewhere.close()]);
-      await cable.unplug(link);
+      await link.close();
       machine.end();
       await cable.close();
       await configuration.plug.close?.();

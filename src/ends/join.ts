@@ -124,7 +124,7 @@ function unless<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 export async function joinByInvite(configuration: JoinConfiguration): Promise<Place> {
   const { invite, introduction, signal, waits } = configuration;
   const core = await openCore();
-  let receive: CableEvents['control'] = () => {};
+  let receive = (_datagram: Uint8Array, _from: Remote) => {};
   let told: (answer: EnrolAnswer) => void = () => {};
   const answered = new Promise<EnrolAnswer>((resolve) => {
     told = resolve;

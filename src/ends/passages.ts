@@ -1,4 +1,4 @@
-import type { Link } from '../cable/cable.js';
+import type { Link } from '../cable/link.js';
 
 /** Tells that a peer is up as soon as its frames can pass: its handshake is done, and its port of the switch is open. */
 export class Passages {

@@ -1,4 +1,4 @@
-import { deviceOf, type Link } from '../cable/cable.js';
+import { deviceOf, type Link } from '../cable/link.js';
 import { openCable } from '../cable/open-cable.js';
 import { firstAttempt, type Patience } from '../cable/patience.js';
 import type { OpenPlug, PeerIdentity } from '../cable/plug/plug.js';
@@ -195,7 +195,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
             log.info({ server: who, peer: peerText(to), port: link.port }, 'the cable is up');
             const address = remoteText(to.endpoint as Remote);
             const seen = { ...identityOf(to), address, cipher: 'secure', ...deviceOf(link) } as const;
-            attendance.up(seen, () => cable.counts(link));
+            attendance.up(seen, () => link.counts());
             wasUp = true;
             up.resolve();
           });

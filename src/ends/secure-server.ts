@@ -1,6 +1,7 @@
 import { blake2s } from '@noble/hashes/blake2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { type Cable, deviceOf, type Link } from '../cable/cable.js';
+import type { Cable } from '../cable/cable.js';
+import { deviceOf, type Link } from '../cable/link.js';
 import { governed, type OpenPlug, type PeerIdentity } from '../cable/plug/plug.js';
 import type { By } from '../control/message.js';
 import type { Origin } from '../control/status.js';
@@ -158,7 +159,7 @@ export class SecureServer {
             const address = remoteText(peer.endpoint as Remote);
             log.info({ peer: peerText(peer), address, port: link.port }, 'peer is up, secure');
             const up = { ...identityOf(peer), address, cipher: 'secure', ...deviceOf(link) } as const;
-            attendance.up(up, () => cable.counts(link));
+            attendance.up(up, () => link.counts());
           });
         },
         down: (peer, why) => {

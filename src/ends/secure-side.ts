@@ -1,4 +1,5 @@
-import type { Cable, Link } from '../cable/cable.js';
+import type { Cable } from '../cable/cable.js';
+import type { Link, SecureLink } from '../cable/link.js';
 import { forPeer, type OpenPlug } from '../cable/plug/plug.js';
 import type { SessionCounts } from '../core/terms.js';
 import { CryptcabError, isHopeless } from '../error.js';
@@ -50,7 +51,7 @@ export interface Initiation {
 
 interface Member {
   readonly endpoint: Endpoint | undefined;
-  link: Link | undefined;
+  link: SecureLink | undefined;
   plugged: boolean;
   up: boolean;
   readonly resolver: Resolver | undefined;
@@ -126,7 +127,7 @@ export class SecureSide {
       index: (peer, drawn) => {
         const member = this.#members.get(peer);
         const link = member && this.#linkOf(peer, member);
-        return link === undefined ? drawn : this.#cable.index(link, drawn);
+        return link === undefined ? drawn : link.index(drawn);
       },
       unixTime: Date.now,
       enrolledMax: options.enrolledMax,
@@ -136,7 +137,7 @@ export class SecureSide {
       strangers: options.strangers,
       serverId: options.serverId,
     });
-    this.#holes = new Holes(options.cable, (hint) => this.#hint(hint));
+    this.#holes = new Holes((hint) => this.#hint(hint));
     this.#timer = setInterval(() => {
       this.#clock.look();
       this.#tick();
@@ -190,7 +191,7 @@ export class SecureSide {
   recall(peer: Peer, endpoint: Remote): void {
     this.#machine.setEndpoint(peer, endpoint);
     const link = this.#members.get(peer)?.link;
-    if (link !== undefined) this.#cable.move(link, endpoint);
+    if (link !== undefined) link.move(endpoint);
     this.wanted(peer);
   }
 
@@ -255,7 +256,7 @@ export class SecureSide {
     const link = member && this.#linkOf(peer, member);
     if (member === undefined || link === undefined || member.plugged) return Promise.resolve();
     member.plugged = true;
-    return this.#cable.plug(link, forPeer(open, identityOf(peer))).settled;
+    return link.plug(forPeer(open, identityOf(peer)));
   }
 
   /** Gives a peer's port back. */
@@ -263,16 +264,16 @@ export class SecureSide {
     const member = this.#members.get(peer);
     if (member?.link === undefined || !member.plugged) return;
     member.plugged = false;
-    this.#run(this.#cable.pull(member.link));
+    this.#run(member.link.pull());
   }
 
   /** A peer's link, once it has one. */
-  linkOf(peer: Peer): Link | undefined {
+  linkOf(peer: Peer): SecureLink | undefined {
     return this.#members.get(peer)?.link;
   }
 
   /** The links that there are. */
-  links(): Link[] {
+  links(): SecureLink[] {
     return [...this.#members.values()].flatMap(({ link }) => link ?? []);
   }
 
@@ -307,14 +308,14 @@ export class SecureSide {
         roundTrip,
         loss,
         link,
-        counts: link && this.#cable.counts(link),
+        counts: link?.counts(),
       };
     }
   }
 
   /** What the links of all peers have carried. */
   *counts(): Generator<SessionCounts> {
-    for (const { link } of this.#members.values()) if (link !== undefined) yield this.#cable.counts(link);
+    for (const { link } of this.#members.values()) if (link !== undefined) yield link.counts();
   }
 
   /** Who called and is not known, of the last ones; and the clock that says when. */
@@ -357,7 +358,7 @@ export class SecureSide {
               port: link.port,
               roundTrip: peer.roundTrip,
               loss: peer.loss,
-              ...this.#cable.counts(link),
+              ...link.counts(),
             },
           ]
         : [],
@@ -432,23 +433,23 @@ export class SecureSide {
     switch (effect.do) {
       case 'install': {
         const link = this.#linkOf(peer, member);
-        if (link !== undefined) this.#cable.install(link, effect.place, effect.keys);
+        if (link !== undefined) link.install(effect.place, effect.keys);
         this.#handlers.keyed?.();
         effect.keys.send.fill(0);
         effect.keys.receive.fill(0);
         break;
       }
       case 'use':
-        if (member.link !== undefined) this.#cable.use(member.link, effect.place);
+        if (member.link !== undefined) member.link.use(effect.place);
         break;
       case 'drop':
-        if (member.link !== undefined) this.#cable.drop(member.link, effect.place);
+        if (member.link !== undefined) member.link.drop(effect.place);
         break;
       case 'keepalive':
-        if (member.link !== undefined) this.#cable.say(member.link, new Uint8Array());
+        if (member.link !== undefined) member.link.say(new Uint8Array());
         break;
       case 'control':
-        if (member.link !== undefined) this.#cable.say(member.link, effect.payload);
+        if (member.link !== undefined) member.link.say(effect.payload);
         effect.payload.fill(0); // it may hold a key
         break;
       case 'enrol':
@@ -469,7 +470,7 @@ export class SecureSide {
         this.#handlers.noAnswer?.(peer);
         break;
       case 'unanswered':
-        if (member.link !== undefined) this.#cable.discard(member.link);
+        if (member.link !== undefined) member.link.discard();
         this.#handlers.unanswered?.(peer);
         break;
       case 'up':
@@ -478,7 +479,7 @@ export class SecureSide {
         break;
       case 'down':
         member.up = false;
-        if (member.link !== undefined) this.#cable.discard(member.link);
+        if (member.link !== undefined) member.link.discard();
         this.#handlers.down(peer, effect.why);
         break;
       case 'gone':
@@ -500,7 +501,7 @@ export class SecureSide {
   #moved(peer: Peer, member: Member, to: Remote): void {
     if (member.link === undefined) return;
     const before = remoteKey(member.link.remote);
-    this.#cable.move(member.link, to);
+    member.link.move(to);
     if (!member.up || before === remoteKey(to)) return;
     this.#handlers.moved?.(peer);
     const say = (times: number) =>
@@ -509,7 +510,7 @@ export class SecureSide {
   }
 
   /** A peer's link, made when it is needed for the first time. */
-  #linkOf(peer: Peer, member: Member): Link | undefined {
+  #linkOf(peer: Peer, member: Member): SecureLink | undefined {
     const nowhere = { address: '::', port: 0 }; // until its endpoint is known nothing is sealed
     member.link ??= this.#cable.join(peer.endpoint ?? nowhere, this.#path, {
       wanted: () => this.wanted(peer),
@@ -532,8 +533,8 @@ export class SecureSide {
     this.#members.delete(peer);
     member?.forgotten.abort();
     const link = member?.link;
-    this.#handlers.left?.(peer, link && this.#cable.counts(link));
-    if (link !== undefined) this.#run(this.#cable.unplug(link));
+    this.#handlers.left?.(peer, link?.counts());
+    if (link !== undefined) this.#run(link.close());
   }
 
   /** Looks up where a peer is, however long that takes, and calls it there. */
@@ -569,7 +570,7 @@ export class SecureSide {
     const known = all.some(({ address }) => address === endpoint?.address);
     const to = known && endpoint !== undefined ? endpoint : (all[0] as Remote);
     this.#machine.setEndpoint(peer, to, all);
-    if (!known && member.link !== undefined) this.#cable.move(member.link, to);
+    if (!known && member.link !== undefined) member.link.move(to);
   }
 
   #tickForOthers(): void {

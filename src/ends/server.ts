@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { deviceOf, type Link } from '../cable/cable.js';
+import type { Cable } from '../cable/cable.js';
+import { type ClassicLink, deviceOf, type Link } from '../cable/link.js';
 import { openCable, usualThreads } from '../cable/open-cable.js';
 import { firstAttempt, type Patience } from '../cable/patience.js';
 import { forPeer, governed, type OpenPlug, type PeerIdentity } from '../cable/plug/plug.js';
@@ -150,13 +151,13 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
   const core = await openCore();
   core.broadcastLimit = configuration.broadcastLimit;
   const seldom = new SeldomLog();
-  const links = new Map<string, Link>();
+  const links = new Map<string, ClassicLink>();
   const closing = new Set<Promise<void>>();
   const ended = deferred();
 
   const passages = new Passages();
   const attendance = new Attendance(configuration.watcher, function* () {
-    for (const link of links.values()) yield cable.counts(link);
+    for (const link of links.values()) yield link.counts();
     if (secure !== undefined) yield* secure.side.counts();
   });
   /** When something authentic came of a classic client last. */
@@ -211,12 +212,12 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     bind: configuration.bind,
     tap: configuration.tap,
     events: {
-      control(datagram, from) {
+      control(datagram, from, at) {
         if (!open) return; // while the cable is being opened it is lost, as it would have been a moment before
         if (secure !== undefined && isSecure(datagram)) return secure.side.receive(datagram, from);
         if (keys === undefined) return;
         machine.receive(performance.now(), from, datagram);
-        for (const effect of machine.take()) act(effect);
+        for (const effect of machine.take()) act(effect, at);
       },
       heard(link) {
         const now = performance.now();
@@ -282,18 +283,18 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     away: () => secure?.away() ?? [],
   });
 
-  function act(effect: ServerEffect): void {
+  function act(effect: ServerEffect, at: Pick<Cable, 'plugIn'> = cable): void {
     switch (effect.do) {
       case 'send':
         cable.send(effect.datagram, effect.to);
         break;
       case 'plug':
-        plug(effect.peer, effect.id, effect.keying);
+        plug(at, effect.peer, effect.id, effect.keying);
         break;
       case 'rekey': {
         const link = links.get(remoteKey(effect.peer));
         if (link === undefined) return;
-        cable.move(link, effect.peer); // it may ask another of our addresses
+        link.move(effect.peer); // it may ask another of our addresses
         raise(link, effect.id, effect.keying);
         log.info({ peer: textOf(link), id: effect.id }, 'client logged in again');
         break;
@@ -314,8 +315,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     }
   }
 
-  function plug(peer: Remote, id: string, keying: Keying): void {
-    const link = cable.plugIn(peer, forPeer(classicPlug, { peer: remoteText(peer) }));
+  function plug(at: Pick<Cable, 'plugIn'>, peer: Remote, id: string, keying: Keying): void {
+    const link = at.plugIn(peer, forPeer(classicPlug, { peer: remoteText(peer) }));
     if (link === undefined) {
       log.warn({ peer: remoteText(peer) }, 'refused a client: no memory for one more session');
       return;
@@ -328,7 +329,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       log.info({ peer: remoteText(peer), id, cipher: keyingText(keying), port }, 'client is up');
       const address = remoteText(peer);
       const up = { peer: address, address, cipher: keying.suite, ...deviceOf(link) };
-      attendance.up(up, () => cable.counts(link));
+      attendance.up(up, () => link.counts());
     });
   }
 
@@ -343,11 +344,11 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     );
   }
 
-  function raise(link: Link, id: string, keying: Keying): void {
+  function raise(link: ClassicLink, id: string, keying: Keying): void {
     attendance.handshakes++;
     removeKey(id, keying);
-    cable.raise(link, keying);
-    if (isOriginalId(id)) cable.limit(link, longestFrame(keying.suite, ORIGINAL_DATAGRAM_MAX));
+    link.raise(keying);
+    if (isOriginalId(id)) link.limit(longestFrame(keying.suite, ORIGINAL_DATAGRAM_MAX));
   }
 
   function unplug(peer: Remote, why: PeerDown | 'the server ends'): void {
@@ -357,8 +358,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     log.info({ peer: remoteText(peer) }, `client is gone: ${why}`);
     if (passages.over(link) && why !== 'the server ends') attendance.down({ peer: remoteText(peer) }, why);
     passages.pulled(link);
-    attendance.gone({ peer: remoteText(peer) }, cable.counts(link));
-    const done = cable.unplug(link).finally(() => closing.delete(done));
+    attendance.gone({ peer: remoteText(peer) }, link.counts());
+    const done = link.close().finally(() => closing.delete(done));
     closing.add(done);
   }
 
@@ -370,7 +371,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       address: link.remote,
       quiet: heard && performance.now() - heard,
       link,
-      counts: cable.counts(link),
+      counts: link.counts(),
       ...keptBy(network, link.port, classicPolicy),
     };
   }
@@ -429,7 +430,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
         peer: textOf(link),
         port: link.port,
         ...keptBy(network, link.port, classicPolicy),
-        ...cable.counts(link),
+        ...link.counts(),
       })),
       ...(secure?.statistics() ?? []),
     ],

@@ -1,7 +1,8 @@
 // Links of the secure cable on each path, over loopback: what their owner is told, and when.
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
-import type { Cable, Link } from '../../src/cable/cable.js';
+import type { Cable } from '../../src/cable/cable.js';
+import type { SecureLink } from '../../src/cable/link.js';
 import { openCable } from '../../src/cable/open-cable.js';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
 import { openDgram } from '../../src/cable/udp/dgram.js';
@@ -22,7 +23,7 @@ afterEach(async () => {
 
 class End {
   cable!: Cable;
-  link!: Link;
+  link!: SecureLink;
   readonly log: string[] = [];
   readonly frames: Buffer[] = [];
   readonly port: MemoryPort = memoryPort((frame) => this.frames.push(Buffer.from(frame)));
@@ -54,7 +55,7 @@ class End {
       },
     });
     closing.push(async () => {
-      await end.cable.unplug(end.link);
+      await end.link.close();
       await end.cable.close();
     });
     return end;
@@ -70,7 +71,7 @@ class End {
       opened: (place, from, data) => this.log.push(`opened ${place} ${from.port} ${data}`),
       sealed: (data) => this.log.push(`sealed ${data}`),
       control: (place, payload) => this.log.push(`control ${place} ${Buffer.from(payload).toString('hex')}`),
-    }) as Link;
+    }) as SecureLink;
   }
 
   /** Waits until this has happened; what is alike may be said again. */
@@ -85,8 +86,8 @@ class End {
 
 function install(left: End, right: End, place: number, index: number): void {
   const keys = { send: one, receive: other, local: index, remote: 1000 + index };
-  left.cable.install(left.link, place, keys);
-  right.cable.install(right.link, place, { send: other, receive: one, local: 1000 + index, remote: index });
+  left.link.install(place, keys);
+  right.link.install(place, { send: other, receive: one, local: 1000 + index, remote: index });
 }
 
 /** Two ends plugged in, with a keypair that the left one seals with. */
@@ -94,9 +95,9 @@ async function joined(io: Io): Promise<{ left: End; right: End }> {
   const [left, right] = [await End.open(io), await End.open(io)];
   left.join(right.at);
   right.join(left.at);
-  for (const end of [left, right]) end.cable.plug(end.link, end.port.open);
+  for (const end of [left, right]) end.link.plug(end.port.open);
   install(left, right, 0, 1);
-  left.cable.use(left.link, 0);
+  left.link.use(0);
   return { left, right };
 }
 
@@ -136,14 +137,14 @@ for (const io of ['portable', 'native'] as const) {
     right.link = right.cable.join(left.at, PATH, {
       wanted() {},
       opened() {
-        if (right.link.plug === undefined) right.cable.plug(right.link, right.port.open);
+        if (right.link.settled === undefined) right.link.plug(right.port.open);
       },
       sealed() {},
       control() {},
-    }) as Link;
-    left.cable.plug(left.link, left.port.open);
+    }) as SecureLink;
+    left.link.plug(left.port.open);
     install(left, right, 0, 1);
-    left.cable.use(left.link, 0);
+    left.link.use(0);
     for (const length of [60, 2000, 62]) left.port.send(random.bytes(length));
     await right.gets(3);
     expect(right.frames.map(({ length }) => length)).toEqual([60, 2000, 62]);
@@ -154,13 +155,13 @@ for (const io of ['portable', 'native'] as const) {
     const { socket, got } = await relay(right.at);
     left.port.send(random.bytes(60));
     await right.hears(`opened 0 ${left.at.port} true`);
-    left.cable.move(left.link, { address: '127.0.0.1', port: socket.local.port });
+    left.link.move({ address: '127.0.0.1', port: socket.local.port });
     left.port.send(random.bytes(60));
     await right.hears(`opened 0 ${socket.local.port} true`);
     await right.gets(2);
     expect(got).toHaveLength(1);
-    left.cable.move(left.link, right.at);
-    left.cable.say(left.link, new Uint8Array());
+    left.link.move(right.at);
+    left.link.say(new Uint8Array());
     await until(
       'it hears the first address again',
       () =>
@@ -172,12 +173,12 @@ for (const io of ['portable', 'native'] as const) {
 
   test(`frames wait for a key, and go in order when there is one; another place is told of, ${io}`, async () => {
     const { left, right } = await joined(io);
-    left.cable.drop(left.link, 0);
+    left.link.drop(0);
     for (const length of [60, 62, 64]) left.port.send(random.bytes(length));
     await left.hears('wanted');
     expect(right.frames).toEqual([]);
     install(left, right, 1, 2);
-    left.cable.use(left.link, 1);
+    left.link.use(1);
     await right.gets(3);
     expect(right.frames.map(({ length }) => length)).toEqual([60, 62, 64]);
     await right.hears(`opened 1 ${left.at.port} true`);
@@ -185,32 +186,32 @@ for (const io of ['portable', 'native'] as const) {
 
   test(`what waits is refused when nobody answers, and what comes then is wanted anew, ${io}`, async () => {
     const { left, right } = await joined(io);
-    left.cable.drop(left.link, 0);
+    left.link.drop(0);
     left.port.send(random.bytes(60));
     await left.hears('wanted');
-    left.cable.discard(left.link);
+    left.link.discard();
     await left.hears('refused no key');
     left.log.length = 0;
     left.port.send(random.bytes(62));
     await left.hears('wanted');
     install(left, right, 2, 3);
-    left.cable.use(left.link, 2);
+    left.link.use(2);
     await right.gets(1);
     expect(right.frames.map(({ length }) => length)).toEqual([62]);
   });
 
   test(`a place that has new keys is told of again, and old ones are nobody's, ${io}`, async () => {
     const { left, right } = await joined(io);
-    left.cable.say(left.link, new Uint8Array());
+    left.link.say(new Uint8Array());
     await right.hears(`opened 0 ${left.at.port} false`);
     right.log.length = 0;
     install(left, right, 0, 7);
-    left.cable.use(left.link, 0);
-    left.cable.say(left.link, new Uint8Array());
+    left.link.use(0);
+    left.link.say(new Uint8Array());
     await right.hears(`opened 0 ${left.at.port} false`);
     right.log.length = 0;
-    right.cable.drop(right.link, 0);
-    left.cable.say(left.link, new Uint8Array());
+    right.link.drop(0);
+    left.link.say(new Uint8Array());
     await right.hears('control 4');
   });
 
@@ -218,10 +219,10 @@ for (const io of ['portable', 'native'] as const) {
     const { left, right } = await joined(io);
     left.port.send(random.bytes(60));
     await right.gets(1);
-    await Promise.all([left.cable.pull(left.link), right.cable.pull(right.link)]);
+    await Promise.all([left.link.pull(), right.link.pull()]);
     const again = memoryPort(() => {});
-    left.cable.plug(left.link, again.open);
-    right.cable.plug(right.link, right.port.open);
+    left.link.plug(again.open);
+    right.link.plug(right.port.open);
     again.send(random.bytes(64));
     await right.gets(2);
     expect(right.frames.map(({ length }) => length)).toEqual([60, 64]);
@@ -232,7 +233,7 @@ for (const io of ['portable', 'native'] as const) {
     const initiation = new Uint8Array(148);
     initiation[0] = 1;
     for (let i = 0; i < 20; i++) left.port.send(random.bytes(474));
-    await until('all were sealed', () => left.cable.counts(left.link).sealed === 20n);
+    await until('all were sealed', () => left.link.counts().sealed === 20n);
     left.cable.send(initiation, right.at);
     await right.hears('control 1');
     expect(right.log.indexOf('control 1')).toBeGreaterThan(

@@ -1,5 +1,5 @@
 import type { Remote } from '../../protocol/remote.js';
-import type { Link } from '../cable.js';
+import type { Link } from '../link.js';
 import type { CopyWish } from './copier.js';
 import { Copies, type Direction, KIND } from './copies.js';
 import { FramesIn } from './frames-in.js';

@@ -1,27 +1,24 @@
 import type { Core } from '../../core/core.js';
 import { STATUS, type Status } from '../../core/status.js';
-import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
-import { ORIGINAL_DATAGRAM_MAX, TYPE, WEAR_BYTES } from '../../protocol/classic/constants.js';
+import { ORIGINAL_DATAGRAM_MAX, WEAR_BYTES } from '../../protocol/classic/constants.js';
 import { FairShares } from '../../protocol/fair-share.js';
 import { Refusals } from '../../protocol/refusals.js';
-import { type Remote, remoteKey } from '../../protocol/remote.js';
-import { firstIndexOf, handshakeType, isTransport } from '../../protocol/secure/messages.js';
+import type { Remote } from '../../protocol/remote.js';
+import { handshakeType } from '../../protocol/secure/messages.js';
 import { Pace } from '../../protocol/secure/pace.js';
-import { type Cable, type CableEvents, type Link, portText, type SecureEvents } from '../cable.js';
+import type { Cable, CableEvents } from '../cable.js';
 import { CableCopies } from '../copies/cable-copies.js';
 import { Copier } from '../copies/copier.js';
-import { framesIn, type OpenPlug, type Plug, probed } from '../plug/plug.js';
+import type { ClassicLink, SecureEvents, SecureLink } from '../link.js';
+import { Links } from '../links.js';
+import { type OpenPlug, type Plug, probed } from '../plug/plug.js';
 import type { OpenUdp, Sent, Udp, UdpWish } from '../udp/udp.js';
 import type { WireTap } from '../wire-tap.js';
-import { PortableLink } from './portable-link.js';
+import { type PortableHost, PortableLink, RESUME_ROOM } from './portable-link.js';
 
-/** Slots that must be free before a plug that was stopped for want of room is read again: enough for any frame. */
-const RESUME_ROOM = 64;
 /** A socket that fails so often in a row fails for good. */
 const FAILED_MAX = 1_000;
-/** Bytes from a plug that wait while there is no key; a plug that does not stop when it is told to has the rest refused. */
-const HELD_MAX = 256 << 10;
 
 /** A cable that works on every system, on the one thread there is: by a socket and plugs that are handed in. */
 export class PortableCable implements Cable {
@@ -34,11 +31,9 @@ export class PortableCable implements Cable {
   readonly copies: readonly [CableCopies];
   #copier: Copier | undefined;
   readonly #wearBytes: number;
-  readonly #bySession: (PortableLink | undefined)[] = [];
-  readonly #byRemote = new Map<string, PortableLink>();
-  /** Secure links, by the receiver's index that their messages bear. */
-  readonly #byIndex = new Map<number, PortableLink>();
-  readonly #pace = new Pace(() => this.#bySession.flatMap((link) => link?.remote ?? []));
+  readonly #links = new Links<PortableLink>();
+  readonly #host: PortableHost;
+  readonly #pace = new Pace(() => this.#links.all().map(({ remote }) => remote));
   /** Who sent what a slot holds, by slot. */
   readonly #senders: (Remote | undefined)[] = [];
   /** One for each slot, made once: gives the slot back when its datagram has been sent. */
@@ -73,7 +68,7 @@ export class PortableCable implements Cable {
     this.copies = [
       new CableCopies({
         sessionsMax: core.layout.SESSIONS_MAX,
-        linkOf: (session) => this.#bySession[session],
+        linkOf: (session) => this.#links.at(session),
         copy: (copies, { frames }) => {
           // Datagrams are on this thread anyway.
           this.#copier =
@@ -82,6 +77,15 @@ export class PortableCable implements Cable {
       }),
     ];
     this.#wearBytes = wearBytes;
+    const closed = () => this.#closed;
+    this.#host = {
+      ...{ core, events, links: this.#links, stalled: this.#stalled },
+      get closed() {
+        return closed();
+      },
+      pump: () => this.#pump(),
+      send: (datagram, to) => this.send(datagram, to),
+    };
     core.knowPort(udp.local.port);
     this.io = why === undefined ? 'portable' : `portable (not native: ${why})`;
     this.#releases = Array.from(
@@ -146,154 +150,27 @@ export class PortableCable implements Cable {
     return probed(open, had);
   }
 
-  plugIn(remote: Remote, open: OpenPlug): Link | undefined {
-    const session = this.core.openSession();
-    if (session === undefined) return undefined;
-    const link = new PortableLink(session, remote);
-    this.#bySession[session] = link;
-    this.copies[0].renew(session);
-    this.plug(link, open);
+  plugIn(remote: Remote, open: OpenPlug): ClassicLink | undefined {
+    const link = this.#link(remote);
+    link?.plug(open);
     return link;
   }
 
-  join(remote: Remote, path: number, events: SecureEvents): Link | undefined {
-    const session = this.core.openSession();
-    if (session === undefined) return undefined;
-    this.core.setPath(session, path);
-    const link = new PortableLink(session, remote, events);
+  join(remote: Remote, path: number, events: SecureEvents): SecureLink | undefined {
+    const link = this.#link(remote, events);
+    if (link === undefined) return undefined;
+    this.core.setPath(link.session, path);
     link.path = path;
-    link.frameMax = this.core.frameMax;
-    this.#bySession[session] = link;
-    this.copies[0].renew(session);
     return link;
   }
 
-  index(_link: Link, drawn: number): number {
-    return drawn;
-  }
-
-  plug(link: Link, open: OpenPlug): Plug {
-    const state = link as PortableLink;
-    let plug: Plug | undefined;
-    const unlessPulled = (act: () => void) => {
-      if (state.plug === plug) act();
-    };
-    plug = open({
-      stream: (piece) => unlessPulled(() => this.#feed(state, piece)),
-      lost: (why) =>
-        unlessPulled(() => {
-          state.port = undefined;
-          this.#events.plugLost(state, why);
-        }),
-      back: () =>
-        unlessPulled(() => {
-          this.core.resetStream(state.session);
-          plugged();
-        }),
-    });
-    const plugged = () => {
-      state.port = portText(plug?.device);
-      this.#events.plugged(state);
-    };
-    state.plug = plug;
-    state.even = open.even === true;
-    plug.settled.then(
-      () => unlessPulled(plugged),
-      () => {}, // lost() tells
-    );
-    return plug;
-  }
-
-  async pull(link: Link): Promise<void> {
-    const state = link as PortableLink;
-    const { plug } = state;
-    state.resume();
-    state.plug = undefined;
-    state.port = undefined;
-    state.backlog = undefined;
-    this.#stalled.delete(state);
-    this.core.resetStream(state.session);
-    await plug?.close();
-  }
-
-  install(link: Link, place: number, keys: TransportKeys): void {
-    const state = link as PortableLink;
-    this.core.installKeypair(state.session, place, keys);
-    this.#byIndex.delete(state.indices[place] as number);
-    state.indices[place] = keys.local;
-    this.#byIndex.set(keys.local, state);
-  }
-
-  use(link: Link, place: number): void {
-    const state = link as PortableLink;
-    this.core.useKeypair(state.session, place);
-    state.sealing = place;
-    if (state.backlog !== undefined) this.#feed(state, new Uint8Array());
-  }
-
-  drop(link: Link, place: number): void {
-    const state = link as PortableLink;
-    this.#pump(); // what came in time
-    this.core.dropKeypair(state.session, place);
-    this.#byIndex.delete(state.indices[place] as number);
-    if (state.sealing === place) state.sealing = undefined;
-  }
-
-  discard(link: Link): void {
-    const state = link as PortableLink;
-    if (state.backlog !== undefined) this.#feed(state, new Uint8Array(), false);
-  }
-
-  say(link: Link, payload: Uint8Array): void {
-    const { secure, sealing, session } = link as PortableLink;
-    const datagram = this.core.sealControl(session, payload);
-    if (typeof datagram === 'string' || sealing === undefined) return;
-    this.send(datagram, link.remote);
-    secure?.sealed(false, this.core.keypairSealed(session, sealing));
-  }
-
-  move(link: Link, to: Remote): void {
-    (link as PortableLink).remote = to;
-  }
-
-  raise(link: Link, keying: Keying): void {
-    const state = link as PortableLink;
-    this.core.keySession(state.session, keying);
-    this.limit(state, this.core.frameMax);
-    state.wear = keying.suite === 'blowfish' ? 0 : Number.NaN;
-    this.#byRemote.set(remoteKey(state.remote), state);
-  }
-
-  limit(link: Link, frameMax: number): void {
-    const state = link as PortableLink;
-    this.core.limitSession(state.session, frameMax);
-    state.frameMax = frameMax;
-    state.toldLong = false;
-  }
-
-  lower(link: Link): void {
-    const state = link as PortableLink;
-    this.#pump();
-    if (state.secure === undefined) this.#byRemote.delete(remoteKey(state.remote));
-    for (const index of state.indices.splice(0)) this.#byIndex.delete(index as number);
-    state.sealing = undefined;
-    this.core.unkeySession(state.session);
-  }
-
-  async unplug(link: Link): Promise<void> {
-    const state = link as PortableLink;
-    this.lower(state);
-    this.#bySession[state.session] = undefined;
-    await this.pull(state);
-    this.core.closeSession(state.session);
-  }
-
-  counts(link: Link): SessionCounts {
-    return this.core.counts(link.session);
-  }
-
-  fragments(link: Link): FragmentCounts {
-    return this.core.fragments(link.session);
+  #link(remote: Remote, events?: SecureEvents): PortableLink | undefined {
+    const session = this.core.openSession();
+    if (session === undefined) return undefined;
+    const link = new PortableLink(this.#host, session, remote, events);
+    this.#links.add(link);
+    this.copies[0].renew(session);
+    return link;
   }
 
   async close(): Promise<void> {
@@ -312,24 +189,19 @@ export class PortableCable implements Cable {
   #receive(datagram: Uint8Array, from: Remote): void {
     this.#failed = 0;
     this.#tap?.('in', from, datagram);
-    const link =
-      datagram[0] === TYPE.DATA
-        ? this.#byRemote.get(remoteKey(from))
-        : isTransport(datagram)
-          ? this.#byIndex.get(firstIndexOf(datagram))
-          : undefined;
+    const link = this.#links.of(datagram, from);
     this.copies[0].datagram('in', from, datagram, link);
     if (link === undefined) {
       if (handshakeType(datagram) !== undefined) {
         if (!this.#pace.allows(performance.now(), from)) return;
         this.#pump(); // what came before it comes before it
       }
-      this.#events.control(datagram, from);
+      this.#events.control(datagram, from, this);
       return;
     }
     if (datagram.length > this.core.datagramMax) {
       this.core.dropped(link.session, 0, 1);
-      this.#events.refused(link, 'bad length', 1);
+      link.refused('bad length', 1);
       return;
     }
     const { session } = link;
@@ -363,41 +235,6 @@ export class PortableCable implements Cable {
     return ring.pushTransport(link.session, datagram);
   }
 
-  /**
-   * Reads a piece of a plug's stream as far as the ring has room; the plug waits with the rest.
-   * @param waits whether it waits for a key, too
-   */
-  #feed(link: PortableLink, piece: Uint8Array, waits = true): void {
-    if (this.#closed || this.#bySession[link.session] !== link) return;
-    let rest = link.withBacklog(piece);
-    if (waits && link.secure !== undefined && link.sealing === undefined && rest.length <= HELD_MAX) {
-      this.#stalled.delete(link);
-      link.backlog = rest;
-      link.pause();
-      link.secure.wanted();
-      return;
-    }
-    const bytes = rest.length;
-    while (rest.length > 0) {
-      const part = rest.subarray(0, this.core.pieceMax);
-      const taken = this.core.readStream(link.session, part);
-      this.#pump();
-      rest = rest.subarray(taken);
-      const { room } = this.core.ring;
-      // A frame in fragments needs several slots at once: where there are too few, none is taken.
-      if (taken < part.length && (room === 0 || (taken === 0 && room < RESUME_ROOM))) break;
-    }
-    if (rest.length > 0) {
-      link.backlog = rest;
-      if (rest.length < bytes) this.#stalled.delete(link); // the others have their turn first
-      this.#stalled.add(link);
-      link.pause();
-    } else {
-      this.#stalled.delete(link);
-      link.resume();
-    }
-  }
-
   /** A link's datagram has been sent, or refused. */
   #release(slot: number, refused: string | undefined): void {
     const link = this.#sending[slot];
@@ -409,7 +246,7 @@ export class PortableCable implements Cable {
   /** Reads on from plugs that waited for room in the ring. */
   #readOn(): void {
     if (this.#stalled.size === 0 || this.core.ring.room < RESUME_ROOM) return;
-    for (const link of [...this.#stalled]) this.#feed(link, new Uint8Array());
+    for (const link of [...this.#stalled]) link.feed(new Uint8Array());
   }
 
   /**
@@ -434,36 +271,16 @@ export class PortableCable implements Cable {
     return count;
   }
 
-  #refused(link: PortableLink, why: Status): void {
-    if (why !== 'frame too long') {
-      this.#events.refused(link, why, 1);
-    } else if (!link.toldLong) {
-      link.toldLong = true;
-      this.#events.tooLong(link, link.frameMax);
-    }
-  }
-
-  #sealed(link: PortableLink): void {
-    const { secure, session, sealing, payload } = link;
-    if (secure === undefined) this.#events.sent(link);
-    else if (sealing !== undefined) secure.sealed(payload, this.core.keypairSealed(session, sealing));
-  }
-
-  #heard(link: PortableLink): void {
-    if (link.secure === undefined) this.#events.heard(link);
-    else link.tellNews(link.secure);
-  }
-
   #deliver(count: number): void {
     const { ring } = this.core;
     for (let back = count - 1; back >= 0; back--) {
       const slot = ring.processed(back);
-      const link = this.#bySession[slot.session];
+      const link = this.#links.at(slot.session);
       if (link === undefined) {
         if (slot.sealed) ring.release(slot.index);
       } else if (slot.status !== 0) {
         if (slot.sealed) ring.release(slot.index);
-        this.#refused(link, STATUS[slot.status] as Status);
+        link.refused(STATUS[slot.status] as Status, 1);
       } else if (slot.sealed) {
         const { address, length } = slot;
         this.#tap?.('out', link.remote, ring.bytes.slice(address, address + length));
@@ -485,15 +302,11 @@ export class PortableCable implements Cable {
       }
     }
     for (const link of this.#touched) {
-      if (link.sealed) this.#sealed(link);
+      if (link.sealed) link.tellSealed();
       if (link.large) this.#events.large(link);
       if (link.opened > 0) {
-        this.#heard(link); // first, as it may be what plugs the link in
-        // A copy: the pipe may keep it for a while. One for each batch and peer.
-        const stream = this.core.writeStream(link.session, count, performance.now(), link.even).slice();
-        for (const { place, payload } of this.core.controls()) link.secure?.control(place, payload);
-        if (stream.length > 0 && link.plug?.write(stream) !== true)
-          this.core.dropped(link.session, framesIn(stream), 0);
+        link.tellOpened(); // first, as it may be what plugs the link in
+        link.deliver(count);
       }
       if (link.wear >= this.#wearBytes) {
         link.wear = Number.NaN;

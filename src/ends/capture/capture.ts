@@ -1,5 +1,5 @@
-import type { Link } from '../../cable/cable.js';
 import type { Copied } from '../../cable/copies/cable-copies.js';
+import type { Link } from '../../cable/link.js';
 import type { PeerIdentity } from '../../cable/plug/plug.js';
 import type { ByteSink, CaptureWish } from '../../control/capture-terms.js';
 import { interfaceDescription, interfaceStatistics, LINK, packet, sectionHeader } from './pcapng.js';

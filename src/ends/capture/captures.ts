@@ -1,5 +1,6 @@
-import type { Cable, Link } from '../../cable/cable.js';
+import type { Cable } from '../../cable/cable.js';
 import type { Copied } from '../../cable/copies/cable-copies.js';
+import type { Link } from '../../cable/link.js';
 import type { PeerIdentity } from '../../cable/plug/plug.js';
 import { isAny } from '../../cable/udp/dual.js';
 import type { ByteSink, CaptureWish, Capturing } from '../../control/capture-terms.js';

@@ -1,4 +1,5 @@
-import type { Cable, Link } from '../../cable/cable.js';
+import type { Cable } from '../../cable/cable.js';
+import type { Link } from '../../cable/link.js';
 import type { PeerIdentity } from '../../cable/plug/plug.js';
 import type { EndReport, Origin, PeerStatus, PendingPeer } from '../../control/status.js';
 import type { SessionCounts } from '../../core/terms.js';

@@ -1,7 +1,8 @@
 // Where datagrams come out of the socket: whatever their length, and whoever they are from.
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import type { CableEvents, Link } from '../../../src/cable/cable.js';
+import type { CableEvents } from '../../../src/cable/cable.js';
+import type { ClassicLink } from '../../../src/cable/link.js';
 import { memoryPort } from '../../../src/cable/plug/memory-plug.js';
 import { PortableCable } from '../../../src/cable/portable/portable-cable.js';
 import type { UdpEvents } from '../../../src/cable/udp/udp.js';
@@ -68,8 +69,8 @@ async function openEnd(local: Remote, remote: Remote, keying: Keying) {
     undefined,
   );
   const port = memoryPort((frame) => frames.push(frame));
-  const link = cable.plugIn(remote, port.open) as Link;
-  cable.raise(link, keying);
+  const link = cable.plugIn(remote, port.open) as ClassicLink;
+  link.raise(keying);
   return {
     cable,
     link,
@@ -112,7 +113,7 @@ describe('the edge of a cable', () => {
         }
         await batch();
         // Each is accounted for, by its link or by whoever does the handshakes.
-        const { opened, refused, droppedUnopened } = right.cable.counts(right.link);
+        const { opened, refused, droppedUnopened } = right.link.counts();
         const inRing = Object.values(refused).reduce((sum, count) => sum + count, 0n);
         expect([opened + inRing + droppedUnopened, right.control]).toEqual([
           BigInt(data),

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { Link } from '../../../src/cable/cable.js';
+import type { ClassicLink } from '../../../src/cable/link.js';
 import type { Plug, PlugEvents } from '../../../src/cable/plug/plug.js';
 import { PortableCable } from '../../../src/cable/portable/portable-cable.js';
 import type { UdpEvents } from '../../../src/cable/udp/udp.js';
@@ -33,9 +33,17 @@ interface Sent {
 }
 
 /** One end: a cable with a socket and a switch that are only here. */
+const NO_PLUG: Plug = {
+  settled: Promise.resolve(),
+  write: () => true,
+  pause() {},
+  resume() {},
+  async close() {},
+};
+
 class End {
   cable!: PortableCable;
-  link!: Link;
+  link!: ClassicLink;
   plug!: PlugEvents;
   socket!: UdpEvents;
   readonly local: Remote;
@@ -109,7 +117,7 @@ class End {
   }
 
   /** Plugs a peer in, and lets frames flow. */
-  raise(remote: Remote, keying = KEYING, even = false): Link {
+  raise(remote: Remote, keying = KEYING, even = false): ClassicLink {
     const open = (events: PlugEvents): Plug => {
       this.plug = events;
       return {
@@ -130,13 +138,13 @@ class End {
         },
       };
     };
-    this.link = this.cable.plugIn(remote, Object.assign(open, { even })) as Link;
-    this.cable.raise(this.link, keying);
+    this.link = this.cable.plugIn(remote, Object.assign(open, { even })) as ClassicLink;
+    this.link.raise(keying);
     return this.link;
   }
 
   get dropped(): bigint {
-    return this.cable.counts(this.link).droppedUnopened;
+    return this.link.counts().droppedUnopened;
   }
 
   /** Frames come from the switch, in one piece. */
@@ -186,8 +194,8 @@ describe('two cables joined', () => {
         await carry(from, to);
       }
       expect(hexes(to.frames)).toEqual(hexes(frames));
-      expect(from.cable.counts(from.link)).toMatchObject({ sealed: 80n, refused: {} });
-      expect(to.cable.counts(to.link)).toMatchObject({ opened: 80n, refused: {}, droppedBySwitch: 0n });
+      expect(from.link.counts()).toMatchObject({ sealed: 80n, refused: {} });
+      expect(to.link.counts()).toMatchObject({ opened: 80n, refused: {}, droppedBySwitch: 0n });
     }
     expect([left.count('refused'), left.dropped, right.dropped]).toEqual([0, 0n, 0n]);
   });
@@ -264,7 +272,7 @@ describe('a peer that brings more than there is time for', () => {
       right.socket.datagram(datagram, LEFT);
       await batch();
     }
-    const [victim, greedy] = links.map((link) => right.cable.counts(link));
+    const [victim, greedy] = links.map((link) => link.counts());
     expect(victim).toMatchObject({ opened: 200n, refused: {} });
     expect(greedy?.refused['over its share']).toBeGreaterThan(1_000n);
     // Where fewer come, nobody loses anything.
@@ -273,7 +281,7 @@ describe('a peer that brings more than there is time for', () => {
       for (let i = 0; i < 20; i++) right.socket.datagram(datagram, GREEDY);
       await batch();
     }
-    const after = right.cable.counts(links[1] as Link);
+    const after = (links[1] as ClassicLink).counts();
     expect(Number(after.opened - (greedy?.opened ?? 0n))).toBeGreaterThan(20 * 190);
   });
 });
@@ -352,8 +360,8 @@ describe('a full ring', () => {
     expect(left.count('pause')).toBe(2);
     while (left.held.length > 0) left.release(100);
     expect(left.count('resume')).toBeGreaterThanOrEqual(2);
-    expect(left.cable.counts(one).sealed).toBe(1_000n);
-    expect(left.cable.counts(other).sealed).toBe(1_000n);
+    expect(one.counts().sealed).toBe(1_000n);
+    expect(other.counts().sealed).toBe(1_000n);
     expect(left.sent.filter(({ to }) => to.port === 9)).toHaveLength(1_000);
     expect(plug).not.toBe(left.plug);
   });
@@ -367,7 +375,7 @@ describe('a full ring', () => {
       return link;
     });
     for (let i = 0; i < 12; i++) left.release(64);
-    const sealed = links.map((link) => Number(left.cable.counts(link).sealed));
+    const sealed = links.map((link) => Number(link.counts().sealed));
     expect(Math.max(...sealed) - Math.min(...sealed)).toBeLessThanOrEqual(left.cable.core.ring.slots);
   });
 
@@ -409,17 +417,17 @@ describe('what does not pass', () => {
     right.takes = false;
     left.feed(...Array.from({ length: 7 }, () => numbered(60)));
     await carry(left, right);
-    expect(right.cable.counts(right.link)).toMatchObject({ opened: 7n, droppedBySwitch: 7n });
+    expect(right.link.counts()).toMatchObject({ opened: 7n, droppedBySwitch: 7n });
     expect(right.count('heard')).toBe(1); // the peer is there all the same
     right.takes = true;
     left.feed(numbered(60));
     await carry(left, right);
     expect(right.frames).toHaveLength(1);
-    expect(right.cable.counts(right.link).droppedBySwitch).toBe(7n);
+    expect(right.link.counts().droppedBySwitch).toBe(7n);
     right.takes = false;
     left.feed(numbered(60), numbered(60));
     await carry(left, right);
-    expect(right.cable.counts(right.link).droppedBySwitch).toBe(9n);
+    expect(right.link.counts().droppedBySwitch).toBe(9n);
   });
 
   test('a datagram longer than any frame sealed is refused', async () => {
@@ -451,7 +459,7 @@ describe('what does not pass', () => {
     await batch();
     expect(right.frames).toHaveLength(1);
     expect(right.log).toEqual(['heard', `refused ${why}`]); // and it is not heard of
-    expect(right.cable.counts(right.link).refused).toEqual({ [why]: 1n });
+    expect(right.link.counts().refused).toEqual({ [why]: 1n });
   });
 
   test('DATA from anybody else, and what is not DATA, is not the cable’s', async () => {
@@ -479,7 +487,7 @@ describe('what does not pass', () => {
     left.feed(numbered(60), numbered(13), new Uint8Array(), numbered(9_217), numbered(65_535), numbered(61));
     await carry(left, right);
     expect(hexes(right.frames)).toEqual(hexes([numbered(60), numbered(61)]));
-    expect(left.cable.counts(left.link).refused).toEqual({
+    expect(left.link.counts().refused).toEqual({
       'frame too short': 2n,
       'frame too long': 2n,
     });
@@ -491,16 +499,16 @@ describe('what does not pass', () => {
     left.feed(numbered(9_217));
     await carry(left, right);
     expect(left.log.filter((entry) => entry.startsWith('too long'))).toEqual(['too long 9216']);
-    left.cable.raise(left.link, KEYING);
+    left.link.raise(KEYING);
     left.feed(numbered(9_217));
     expect(left.count('too long 9216')).toBe(2);
     expect(left.log.filter((entry) => entry.startsWith('refused'))).toEqual([]);
-    expect(left.cable.counts(left.link).refused).toEqual({ 'frame too long': 3n });
+    expect(left.link.counts().refused).toEqual({ 'frame too long': 3n });
   });
 
   test('frames longer than a peer takes are dropped, until the link is raised again', async () => {
     const { left, right } = await joined();
-    left.cable.limit(left.link, 1_979);
+    left.link.limit(1_979);
     left.feed(numbered(1_979), numbered(1_980), numbered(9_217), numbered(60));
     await carry(left, right);
     expect(hexes(right.frames)).toEqual(hexes([numbered(1_979), numbered(60)]));
@@ -509,8 +517,8 @@ describe('what does not pass', () => {
     right.feed(numbered(3_000));
     await carry(right, left);
     expect(hexes(left.frames)).toEqual(hexes([numbered(3_000)]));
-    left.cable.raise(left.link, KEYING);
-    right.cable.raise(right.link, KEYING);
+    left.link.raise(KEYING);
+    right.link.raise(KEYING);
     left.feed(numbered(1_980));
     await carry(left, right);
     expect(right.frames).toHaveLength(3);
@@ -549,7 +557,7 @@ describe('taking a cable down', () => {
   test('lower() stops the frames both ways', async () => {
     const { left, right } = await joined();
     left.feed(numbered(60));
-    left.cable.lower(left.link);
+    left.link.lower();
     left.feed(numbered(60));
     expect(left.log).toEqual(['sent', 'refused no key']);
     left.feed(...Array.from({ length: 1_000 }, () => numbered(60)));
@@ -587,7 +595,7 @@ describe('taking a cable down', () => {
         told.push(left.count('worn'));
       }
       expect(told).toEqual([0, 0, times, times, times]);
-      left.cable.raise(left.link, keying); // another key, or a new session at least
+      left.link.raise(keying); // another key, or a new session at least
       for (let i = 0; i < 3; i++) {
         left.feed(numbered(60));
         right.feed(numbered(60));
@@ -614,9 +622,9 @@ describe('taking a cable down', () => {
     const { left, right } = await joined();
     left.feed(numbered(60));
     await carry(left, right);
-    right.cable.lower(right.link);
-    right.cable.move(right.link, { ...LEFT, port: 5 });
-    right.cable.raise(right.link, KEYING);
+    right.link.lower();
+    right.link.move({ ...LEFT, port: 5 });
+    right.link.raise(KEYING);
     left.feed(numbered(62));
     const [{ bytes }] = left.sent as [Sent];
     right.socket.datagram(bytes, LEFT);
@@ -624,34 +632,33 @@ describe('taking a cable down', () => {
     await batch();
     expect(hexes(right.frames)).toEqual(hexes([numbered(60), numbered(62)]));
     expect(right.log).toEqual(['heard', 'control 81 192.0.2.1', 'heard']);
-    expect(right.cable.counts(right.link)).toMatchObject({ opened: 2n, openedBytes: 122n, refused: {} });
+    expect(right.link.counts()).toMatchObject({ opened: 2n, openedBytes: 122n, refused: {} });
   });
 
   test('what was received before lower() still arrives', async () => {
     const { left, right } = await joined();
     left.feed(numbered(60));
     for (const { bytes } of left.sent) right.socket.datagram(bytes, LEFT);
-    right.cable.lower(right.link);
+    right.link.lower();
     expect(right.frames).toHaveLength(1);
   });
 
-  test('unplug() closes the plug and wipes the session, for the next one that has its number', async () => {
+  test('close() closes the plug and wipes the session, for the next one that has its number', async () => {
     const { left, right } = await joined();
     left.feed(numbered(60));
     await carry(left, right);
     const { session } = right.link;
     const { plug } = right;
-    const old = right.link.plug as Plug;
-    await right.cable.unplug(right.link);
+    await right.link.close();
     expect(right.log).toEqual(['heard', 'plug closed']);
     left.feed(numbered(60));
     await carry(left, right);
     plug.stream(stream([numbered(60)])); // a last word of the old plug
     expect(right.log.at(-1)).toBe('control 81 192.0.2.1');
     expect([right.frames.length, right.sent.length]).toEqual([1, 0]);
-    const next = right.cable.plugIn(LEFT, () => old) as Link;
+    const next = right.cable.plugIn(LEFT, () => NO_PLUG) as ClassicLink;
     expect(next.session).toBe(session);
-    expect(right.cable.counts(next)).toEqual({
+    expect(next.counts()).toEqual({
       sealed: 0n,
       sealedBytes: 0n,
       opened: 0n,
@@ -662,20 +669,20 @@ describe('taking a cable down', () => {
     });
   });
 
-  test('unplug() leaves what waited for the socket alone, and the ring whole', async () => {
+  test('close() leaves what waited for the socket alone, and the ring whole', async () => {
     const { left } = await joined();
     left.hold = true;
     left.feed(...Array.from({ length: 1_000 }, () => numbered(60)));
-    await left.cable.unplug(left.link);
+    await left.link.close();
     const sent = left.sent.length;
     while (left.held.length > 0) left.release(10);
     expect(left.sent).toHaveLength(sent); // the rest is gone with its link
     expect(left.cable.core.ring.room).toBe(left.cable.core.ring.slots);
   });
 
-  test('close() closes the socket', async () => {
+  test('close() of the cable closes the socket', async () => {
     const { left } = await joined();
-    await left.cable.unplug(left.link);
+    await left.link.close();
     await left.cable.close();
     expect(left.log).toEqual(['plug closed', 'socket closed']);
     expect(left.cable.local).toEqual(LEFT);

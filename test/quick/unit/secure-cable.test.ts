@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Link } from '../../../src/cable/cable.js';
+import type { SecureLink } from '../../../src/cable/link.js';
 import type { Plug, PlugEvents } from '../../../src/cable/plug/plug.js';
 import { PortableCable } from '../../../src/cable/portable/portable-cable.js';
 import type { UdpEvents } from '../../../src/cable/udp/udp.js';
@@ -18,7 +18,7 @@ const framed = (frame: Uint8Array) => Uint8Array.of(frame.length >> 8, frame.len
 /** One end with a secure link, whose socket and switch are only here. */
 class End {
   cable!: PortableCable;
-  link!: Link;
+  link!: SecureLink;
   socket!: UdpEvents;
   plug: PlugEvents | undefined;
   readonly sent: { bytes: Uint8Array; to: Remote }[] = [];
@@ -69,12 +69,12 @@ class End {
       opened: (place, from, data) => note(`opened ${place} ${from.address} ${data}`),
       sealed: (data, count) => note(`sealed ${data} ${count}`),
       control: (place, payload) => note(`control ${place} ${Buffer.from(payload).toString('hex')}`),
-    }) as Link;
+    }) as SecureLink;
     return end;
   }
 
   plugIn(): void {
-    this.cable.plug(this.link, (events): Plug => {
+    this.link.plug((events): Plug => {
       this.plug = events;
       return {
         settled: Promise.resolve(),
@@ -104,8 +104,8 @@ class End {
 const [one, other] = [numbered(32), numbered(32).reverse()];
 
 function install(left: End, right: End, place: number, index = 1): void {
-  left.cable.install(left.link, place, { send: one, receive: other, local: index, remote: 1000 + index });
-  right.cable.install(right.link, place, { send: other, receive: one, local: 1000 + index, remote: index });
+  left.link.install(place, { send: one, receive: other, local: index, remote: 1000 + index });
+  right.link.install(place, { send: other, receive: one, local: 1000 + index, remote: index });
 }
 
 /** Two ends with a keypair that the left one seals with. */
@@ -114,7 +114,7 @@ async function joined(): Promise<{ left: End; right: End }> {
   left.plugIn();
   right.plugIn();
   install(left, right, 0);
-  left.cable.use(left.link, 0);
+  left.link.use(0);
   return { left, right };
 }
 
@@ -132,7 +132,7 @@ describe('a secure link', () => {
     expect(right.frames).toEqual(frames);
     expect(right.happened()).toEqual(['opened 0 192.0.2.1 true']);
     expect(left.happened().at(-1)).toBe(`sealed true ${left.cable.core.keypairSealed(left.link.session, 0)}`);
-    expect(left.cable.counts(left.link).sealed).toBe(7n);
+    expect(left.link.counts().sealed).toBe(7n);
   });
 
   test('is found by the index, wherever a message comes from; and what is of no link is handed out', async () => {
@@ -150,7 +150,7 @@ describe('a secure link', () => {
 
   test('works through what came before a handshake message before it hands that out', async () => {
     const { left, right } = await joined();
-    left.cable.say(left.link, new Uint8Array());
+    left.link.say(new Uint8Array());
     right.socket.datagram((left.sent.pop() as { bytes: Uint8Array }).bytes, LEFT);
     const initiation = new Uint8Array(148);
     initiation[0] = 1;
@@ -160,7 +160,7 @@ describe('a secure link', () => {
 
   test('has frames wait for a key, their plug stopped, and sends them in order when there is one', async () => {
     const { left, right } = await joined();
-    left.cable.drop(left.link, 0);
+    left.link.drop(0);
     const frames = [60, 62, 64].map((length) => numbered(length));
     const stream = Buffer.concat(frames.map(framed));
     left.plug?.stream(stream.subarray(0, 70)); // cut within a frame
@@ -168,7 +168,7 @@ describe('a secure link', () => {
     expect(left.happened()).toEqual(['pause', 'wanted', 'pause', 'wanted']);
     expect(left.sent).toEqual([]);
     install(left, right, 1, 2);
-    left.cable.use(left.link, 1);
+    left.link.use(1);
     expect(left.happened()).toEqual(['sealed true 1', 'resume']);
     await carry(left, right, LEFT);
     expect(right.frames).toEqual(frames);
@@ -176,23 +176,23 @@ describe('a secure link', () => {
 
   test('refuses what waits when nobody answers, keeps its place in the stream, and goes on', async () => {
     const { left, right } = await joined();
-    left.cable.drop(left.link, 0);
+    left.link.drop(0);
     const stream = Buffer.concat([numbered(60), numbered(62)].map(framed));
     left.plug?.stream(stream.subarray(0, 70));
-    left.cable.discard(left.link);
+    left.link.discard();
     expect(left.happened()).toEqual(['pause', 'wanted', 'refused no key', 'resume']);
     left.plug?.stream(stream.subarray(70));
     install(left, right, 1, 2);
-    left.cable.use(left.link, 1);
+    left.link.use(1);
     await carry(left, right, LEFT);
     expect(right.frames).toEqual([numbered(62)]);
   });
 
   test('keeps no more than some frames from a plug that does not stop', async () => {
     const { left } = await joined();
-    left.cable.drop(left.link, 0);
+    left.link.drop(0);
     for (let i = 0; i < 400; i++) left.plug?.stream(framed(numbered(1514)));
-    expect(left.cable.counts(left.link).refused['no key']).toBeGreaterThan(100n);
+    expect(left.link.counts().refused['no key']).toBeGreaterThan(100n);
   });
 
   test('a ring with too little room for all fragments of a frame has it wait', async () => {
@@ -212,7 +212,7 @@ describe('a secure link', () => {
   test('a dropped keypair opens nothing, and its index is nobody’s', async () => {
     const { left, right } = await joined();
     left.plug?.stream(framed(numbered(60)));
-    right.cable.drop(right.link, 0);
+    right.link.drop(0);
     await carry(left, right, LEFT);
     expect(right.happened()).toEqual(['control 4']);
   });
@@ -221,7 +221,7 @@ describe('a secure link', () => {
     const { left, right } = await joined();
     const old = left.plug;
     old?.stream(framed(numbered(60)).subarray(0, 30));
-    await left.cable.pull(left.link);
+    await left.link.pull();
     old?.stream(framed(numbered(60)));
     old?.lost('late');
     left.plugIn();
@@ -234,7 +234,7 @@ describe('a secure link', () => {
   test('unplugged, it leaves nothing behind', async () => {
     const { left, right } = await joined();
     left.plug?.stream(framed(numbered(60)));
-    await right.cable.unplug(right.link);
+    await right.link.close();
     await carry(left, right, LEFT);
     expect(right.happened()).toEqual(['plug closed', 'control 4']);
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { PortableCable } from '../../../src/cable/portable/portable-cable.js';
+import { PortableLink } from '../../../src/cable/portable/portable-link.js';
 import { keyText, newPrivateKey } from '../../../src/keys/key-text.js';
 import { publicKeyOf } from '../../../src/keys/public-key.js';
 import { PACE } from '../../../src/protocol/secure/constants.js';
@@ -35,11 +35,11 @@ afterEach(async () => {
 test('keys that the core has are wiped where they came from', async () => {
   await pass(200); // what there was has gone
   left.plugAgain();
-  const install = vi.spyOn(PortableCable.prototype, 'install');
+  const install = vi.spyOn(PortableLink.prototype, 'install');
   const frame = bytes(60);
   left.port.send(frame);
   await settle(left, right);
-  const installed = install.mock.calls.map(([, , keys]) => keys);
+  const installed = install.mock.calls.map(([, keys]) => keys);
   install.mockRestore();
   expect(right.frames).toEqual([frame]); // they were good ones
   expect(installed).toHaveLength(2); // at either end

@@ -1,0 +1,112 @@
+import type { Core } from '../core/core.js';
+import type { Status } from '../core/status.js';
+import type { FragmentCounts, SessionCounts } from '../core/terms.js';
+import type { Remote } from '../protocol/remote.js';
+import type { CableEvents } from './cable.js';
+import { type Link, portText, type SecureEvents } from './link.js';
+import type { OpenPlug, Plug } from './plug/plug.js';
+
+/** What every link needs of its cable. */
+export interface LinkHost {
+  readonly core: Core;
+  readonly events: CableEvents;
+  /** Sends a datagram that is not in the ring. */
+  send(datagram: Uint8Array, to: Remote): void;
+}
+
+/** What the links of both paths have in common. */
+export abstract class BaseLink implements Link {
+  readonly session: number;
+  remote: Remote;
+  port: string | undefined;
+  /** Its plug, if that is on this thread. */
+  own: Plug | undefined;
+  readonly secure: SecureEvents | undefined;
+  path: number | undefined;
+  /** Of a secure link: the receiver's index of each keypair, by place; the place of the one that seals. */
+  readonly indices: (number | undefined)[] = [];
+  sealing: number | undefined;
+  /** The longest frame carried, bytes; and whether a longer one has been told. */
+  #frameMax: number;
+  #toldLong = false;
+  readonly #host: LinkHost;
+
+  constructor(host: LinkHost, session: number, remote: Remote, secure?: SecureEvents) {
+    this.#host = host;
+    this.session = session;
+    this.remote = remote;
+    this.secure = secure;
+    this.#frameMax = host.core.frameMax;
+  }
+
+  get settled(): Promise<void> | undefined {
+    return this.own?.settled;
+  }
+
+  abstract move(to: Remote): void;
+  abstract close(): Promise<void>;
+
+  counts(): SessionCounts {
+    return this.#host.core.counts(this.session);
+  }
+
+  fragments(): FragmentCounts {
+    return this.#host.core.fragments(this.session);
+  }
+
+  limit(frameMax: number): void {
+    this.#host.core.limitSession(this.session, frameMax);
+    this.#frameMax = frameMax;
+    this.#toldLong = false;
+  }
+
+  /** Datagrams or frames of it were refused; frames that are too long are told once. */
+  refused(why: Status, times: number): void {
+    const { events } = this.#host;
+    if (why !== 'frame too long') {
+      events.refused(this, why, times);
+    } else if (!this.#toldLong) {
+      this.#toldLong = true;
+      events.tooLong(this, this.#frameMax);
+    }
+  }
+
+  /** Its port is open. @param device a tap's */
+  plugged(device: string | undefined): void {
+    this.port = portText(device);
+    this.#host.events.plugged(this);
+  }
+
+  /** Its port was lost, or there is none. */
+  plugLost(why: string): void {
+    this.port = undefined;
+    this.#host.events.plugLost(this, why);
+  }
+
+  /**
+   * Opens its plug on this thread. Nothing of that is heard any more when the link has been given another one.
+   * @param renew its stream begins anew
+   */
+  openPlug(open: OpenPlug, feed: (piece: Uint8Array) => void, renew: () => void): Promise<void> {
+    let plug: Plug | undefined;
+    const unlessPulled = (act: () => void) => {
+      if (this.own === plug) act();
+    };
+    const plugged = () => this.plugged(plug?.device);
+    plug = open({
+      stream: (piece) => unlessPulled(() => feed(piece)),
+      lost: (why) => unlessPulled(() => this.plugLost(why)),
+      back: () =>
+        unlessPulled(() => {
+          renew();
+          plugged();
+        }),
+    });
+    this.own = plug;
+    plug.settled.then(
+      () => unlessPulled(plugged),
+      () => {}, // lost() tells
+    );
+    return plug.settled;
+  }
+}
