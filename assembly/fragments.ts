@@ -12,8 +12,10 @@ import {
   INCOMPLETE,
   INCOMPLETE_BYTES,
   INCOMPLETE_COUNT,
+  INCOMPLETE_FRAME,
   INCOMPLETE_FREE,
   INCOMPLETE_TOUCHED,
+  SESSION_HOST,
   SESSION_INCOMPLETE,
   sessionAt,
 } from './layout';
@@ -31,7 +33,7 @@ const OWNER: usize = 0;
 const SESSION: usize = 4;
 const HELD: usize = 8;
 const TABLE: usize = 256;
-const DATA: usize = 1280;
+const DATA: usize = INCOMPLETE_FRAME;
 
 /** A frame that is not complete by then is given up, ms. */
 const LIFETIME: f64 = 1000;
@@ -58,8 +60,8 @@ function giveUp(entry: usize): void {
   free(entry);
 }
 
-/** Takes a buffer for an entry of a session; returns 0 when all have complete frames in them. */
-function take(session: u32, entry: usize): usize {
+/** Takes the number of a free buffer, plus one; 0 when all have complete frames in them. */
+function takeNumber(): u32 {
   if (load<u32>(INCOMPLETE_FREE) == 0 && load<u32>(INCOMPLETE_TOUCHED) == INCOMPLETE_COUNT) {
     const oldest = oldestOfAll();
     if (oldest == 0) return 0;
@@ -72,6 +74,23 @@ function take(session: u32, entry: usize): usize {
     number = load<u32>(INCOMPLETE_TOUCHED) + 1;
     store<u32>(INCOMPLETE_TOUCHED, number);
   }
+  return number;
+}
+
+/**
+ * Takes a buffer for a frame of the host's own, which is put at fragmentFrame; it is the host's until fragmentRelease.
+ * @returns its number; -1 when all have complete frames in them
+ */
+export function fragmentBorrow(): i32 {
+  const number = takeNumber();
+  if (number > 0) store<u32>(bufferAt(number - 1), 0, OWNER);
+  return <i32>number - 1;
+}
+
+/** Takes a buffer for an entry of a session; returns 0 when all have complete frames in them. */
+function take(session: u32, entry: usize): usize {
+  const number = takeNumber();
+  if (number == 0) return 0;
   const buffer = bufferAt(number - 1);
   store<u32>(buffer, <u32>entry, OWNER);
   store<u32>(buffer, session, SESSION);
@@ -93,6 +112,7 @@ function oldestOfAll(): usize {
 
 /** Forgets the frames of a session. */
 export function fragmentsForget(session: u32): void {
+  if (load<u32>(sessionAt(session), SESSION_HOST) > 0) return; // no frames come to it in fragments
   const table = sessionAt(session) + SESSION_INCOMPLETE;
   for (let i: usize = 0; i < ENTRIES; i++) {
     const entry = table + i * ENTRY_BYTES;

@@ -17,11 +17,11 @@ export const IPV4_ID: usize = 4;
 export const IPV4_FRAGMENT: usize = 6;
 export const IPV4_PROTOCOL: usize = 9;
 const IPV4_CHECKSUM: usize = 10;
-const IPV4_ADDRESSES: usize = 12;
+export const IPV4_ADDRESSES: usize = 12;
 export const IPV6_BYTES: u32 = 40;
 export const IPV6_LENGTH: usize = 4;
 export const IPV6_NEXT: usize = 6;
-const IPV6_ADDRESSES: usize = 8;
+export const IPV6_ADDRESSES: usize = 8;
 
 export const PROTOCOL_TCP: u32 = 6;
 export const TCP_BYTES: u32 = 20;

@@ -14,7 +14,8 @@ export { responseOpen, responseSeal } from './classic';
 export { coalesceAdd, coalesceBegin, coalesceEnd } from './coalesce';
 export { controlSeal } from './controls';
 export { crc32 } from './crc32';
-export { fragmentRelease } from './fragments';
+export { fragmentBorrow, fragmentRelease } from './fragments';
+export { FROM_HOST, FROM_SWITCH, hostAddresses, hostGateway, hostNeighbour } from './host';
 export { intakeEnd, intakeFetched } from './intake';
 export {
   AEAD_MAX,
@@ -37,9 +38,17 @@ export {
   FRAME_MAX,
   FRAMES,
   FRAMES_ENTRY,
+  HOST_KEPT,
+  HOST_KEPT_BYTES,
+  HOST_KEPT_COUNT,
+  HOST_KEPT_FRAME,
+  HOST_KEPT_MAX,
+  HOST_NETWORKS_MAX,
+  HOST_OWN_MAX,
   INCOMPLETE,
   INCOMPLETE_BYTES,
   INCOMPLETE_COUNT,
+  INCOMPLETE_FRAME,
   KEYPAIR_BYTES,
   KEYPAIR_COUNTER,
   KEYPAIRS,

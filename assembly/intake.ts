@@ -1,4 +1,5 @@
 // Where frames from a plug go.
+import { hostFrame } from './host';
 import {
   FETCHED,
   FETCHED_BYTES,
@@ -6,6 +7,7 @@ import {
   FRAME_MAX,
   FRAME_MIN,
   INTAKE_HEAD,
+  SESSION_HOST,
   SESSION_PATH,
   sessionAt,
 } from './layout';
@@ -42,6 +44,8 @@ export function intake(session: u32, first: usize, firstLength: u32, rest: usize
       else tally(record, STATUS_OWN);
       return true;
     }
+    if (load<u32>(record, SESSION_HOST) > 0)
+      return hostFrame(session, record, first, firstLength, rest, restLength);
     return packFrame(session, first, firstLength, rest, restLength);
   }
   if (ringRoom() == 0) return false;

@@ -22,7 +22,8 @@
 //   0x9d0000   table of opened frames, 512 KiB                 the core, see unpack.ts
 //   0xa50000   frames from a switch, 64 × 9280 bytes           the host, see pack.ts
 //   0xae1400   a frame from a tap, 64 KiB and a bit more       the host
-//   0xb00000   session records, 16 KiB each                    the core; the memory grows with them
+//   0xaf2000   what is kept of hosts, 32 × 9280 bytes          the core, see host.ts
+//   0xb40000   session records, 16 KiB each                    the core; the memory grows with them
 //
 // Widths: message counters and statistics are 64 bits. Ring indices are 32-bit numbers that run
 // freely and are compared modulo 2^32: they are positions, not counts.
@@ -109,6 +110,9 @@ export const AEAD_MAX: u32 = CHACHA_STREAM_BYTES - 64;
 /** The beginning of a frame that lies in two parts (intake.ts), 128 bytes. */
 export const INTAKE_HEAD: usize = 0x6c00;
 
+/** u32: how many stand in HOST_KEPT. */
+export const HOST_KEPT_COUNT: usize = 0x6c84;
+
 // Control payloads that were opened and the host has not taken (controls.ts).
 /** u32: how many. */
 export const CONTROLS_COUNT: usize = 0x6c80;
@@ -165,6 +169,8 @@ export const INCOMPLETE_TOUCHED: usize = 0x6584;
 export const INCOMPLETE: usize = 0x3a0000;
 export const INCOMPLETE_BYTES: u32 = 10496;
 export const INCOMPLETE_COUNT: u32 = 512;
+/** Where the frame of a buffer begins. */
+export const INCOMPLETE_FRAME: usize = 1280;
 
 /**
  * Frames that opened transport messages hold, an entry for each. A payload holds 576 at most, and may complete 64 that
@@ -191,10 +197,19 @@ export const TAP_STAGE_BYTES: u32 = 0x10440;
 /** The header of vnet.ts for what is written to a tap. */
 export const TAP_HEADER: usize = 0x6590;
 
-export const SESSIONS: usize = 0xb00000;
+/**
+ * Frames and packets of hosts that the main thread has to look at, and has not taken (host.ts): u32 session, u32 FROM_*, u32 length;
+ * its bytes from HOST_KEPT_FRAME on.
+ */
+export const HOST_KEPT: usize = 0xaf2000;
+export const HOST_KEPT_MAX: u32 = 32;
+export const HOST_KEPT_BYTES: usize = 9280;
+export const HOST_KEPT_FRAME: usize = 16;
+
+export const SESSIONS: usize = 0xb40000;
 export const SESSION_BYTES: u32 = 0x4000;
 /** Sessions that fit the largest memory (asconfig.json, maximumMemory). */
-export const SESSIONS_MAX: u32 = (0x40000000 - 0xb00000) / 0x4000;
+export const SESSIONS_MAX: u32 = (0x40000000 - 0xb40000) / 0x4000;
 
 // Fields of a session record.
 /** u32: see SUITE_* in session.ts. */
@@ -238,6 +253,25 @@ export const SESSION_STORM_LEFT: usize = 536;
 export const SESSION_STORM_AT: usize = 544;
 /** u32: per second; 0 for any number. */
 export const SESSION_STORM_RATE: usize = 552;
+// A host on the Ethernet (host.ts).
+/** u32: whether the session is one. */
+export const SESSION_HOST: usize = 556;
+/** u32: whose turn it is to make room in the table of neighbours. */
+export const SESSION_HOST_TURN: usize = 560;
+/** 6 bytes. */
+export const SESSION_HOST_MAC: usize = 564;
+/** The MAC addresses of its gateways, of IPv4 and of IPv6, and a u16 behind each that says that there is one. */
+export const SESSION_HOST_GATEWAYS: usize = 572;
+/** u32 each: how many addresses it has, and how many networks are on its link. */
+export const SESSION_HOST_OWN_COUNT: usize = 588;
+export const SESSION_HOST_NETWORKS_COUNT: usize = 592;
+/** These, 16 and 20 bytes each. */
+export const SESSION_HOST_OWN: usize = 596;
+export const HOST_OWN_MAX: u32 = 8;
+export const SESSION_HOST_NETWORKS: usize = 724;
+export const HOST_NETWORKS_MAX: u32 = 14;
+/** Where what is known of it ends. */
+export const SESSION_HOST_END: usize = 1004;
 // What is secret of a session, from SESSION_REPLAY to SESSION_PARTIAL: of a classic one
 /** Replay window (replay.ts), REPLAY_BYTES. */
 export const SESSION_REPLAY: usize = 1016;
@@ -248,6 +282,11 @@ export const SESSION_SCHEDULE: usize = 2048;
 export const SESSION_KEYPAIRS: usize = 1024;
 /** The frames of which fragments are missing, a table of 64 × 16 bytes (fragments.ts). */
 export const SESSION_INCOMPLETE: usize = 5376;
+/** Of a host, to which no frames come in fragments, the table of its neighbours stands there instead (host.ts). */
+export const SESSION_NEIGHBOURS: usize = 5376;
+export const NEIGHBOURS_SETS: u32 = 8;
+export const NEIGHBOURS_WAYS: u32 = 4;
+export const NEIGHBOUR_BYTES: usize = 32;
 /** A frame of the stream that has not wholly arrived: 2 + FRAME_MAX bytes. */
 export const SESSION_PARTIAL: usize = 6656;
 

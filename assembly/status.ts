@@ -39,7 +39,13 @@ export const STATUS_OWN: u32 = 16;
 export const STATUS_SHARE: u32 = 17;
 /** A broadcast or multicast of a peer that has sent as many as it may (storm.ts). */
 export const STATUS_STORM: u32 = 18;
-export const STATUS_COUNT: u32 = 19;
+/** A packet of a host's with a source address that is not its own (host.ts). */
+export const STATUS_SOURCE: u32 = 19;
+/** A frame from the switch that is not for the host at its port. */
+export const STATUS_NOT_HOST: u32 = 20;
+/** A frame or packet of a host's that is more than the main thread takes at a time. */
+export const STATUS_HOST_BUSY: u32 = 21;
+export const STATUS_COUNT: u32 = 22;
 
 /** Counts one more of a session's slots, or frames, that ended so. @param record of the session */
 export function tally(record: usize, status: u32): void {

@@ -8,6 +8,7 @@
 // fragments and the counts, which are the peer's and not a keypair's, go on over every change of keys.
 import { aeadDecrypt, aeadSeal, aeadVerify, TAG_BYTES } from './aead';
 import { FRAME_HEADER } from './frames';
+import { ETHERNET } from './host';
 import {
   AEAD_NONCE,
   DATAGRAM_MAX,
@@ -29,7 +30,7 @@ import {
   sessionAt,
   TRANSPORT_HEADER,
 } from './layout';
-import { FRAGMENT, FRAGMENT_HEADER, PAYLOAD_CONTROL, PAYLOAD_RECORDS } from './records';
+import { FRAGMENT, FRAGMENT_HEADER, PACKET_MIN, PAYLOAD_CONTROL, PAYLOAD_RECORDS } from './records';
 import { FRESH, replayCheck, replayTake, SEEN } from './replay';
 import { scratchWipe, sessionPath } from './session';
 import {
@@ -132,9 +133,15 @@ function isData(payload: usize, length: u32): bool {
   return length > 0 && load<u8>(payload) != PAYLOAD_CONTROL;
 }
 
-/** Counts the frames of a payload of our own making; one in fragments with its last. */
+/** Counts the frames of a payload of our own making; one in fragments with its last. An IP packet was one (host.ts). */
 function countSealed(record: usize, payload: usize, length: u32): void {
-  if (length == 0 || load<u8>(payload) != PAYLOAD_RECORDS) return;
+  if (length == 0) return;
+  const kind = load<u8>(payload);
+  if (kind >= PACKET_MIN) {
+    store<u64>(record, load<u64>(record, SESSION_SEALED) + 1, SESSION_SEALED);
+    store<u64>(record, load<u64>(record, SESSION_SEALED_BYTES) + length + ETHERNET, SESSION_SEALED_BYTES);
+  }
+  if (kind != PAYLOAD_RECORDS) return;
   const end = payload + length;
   for (let at = payload + 1; at < end; ) {
     const word = ((<u32>load<u8>(at)) << 8) | load<u8>(at, 1);

@@ -6,7 +6,17 @@
 import { controlKeep } from './controls';
 import { fragmentFrame, fragmentLength, fragmentRelease, fragmentTake } from './fragments';
 import { countOpened, FRAME_HEADER } from './frames';
-import { FRAME_MIN, FRAMES, FRAMES_ENTRY, RING_DONE, RING_SLOTS, SESSION_LEADING, sessionAt } from './layout';
+import { ETHERNET, hostPacket } from './host';
+import {
+  FRAME_MIN,
+  FRAMES,
+  FRAMES_ENTRY,
+  RING_DONE,
+  RING_SLOTS,
+  SESSION_HOST,
+  SESSION_LEADING,
+  sessionAt,
+} from './layout';
 import { FRAGMENT, FRAGMENT_HEADER, PAYLOAD_CONTROL, PAYLOAD_RECORDS } from './records';
 import {
   DESCRIPTOR_ADDRESS,
@@ -70,6 +80,10 @@ function enterFragment(session: u32, at: usize, size: u32, table: usize, now: f6
 export function unpack(session: u32, slot: u32, payload: usize, length: u32, table: usize, now: f64): usize {
   if (length == 0) return table; // a keepalive
   const record = sessionAt(session);
+  if (load<u32>(record, SESSION_HOST) > 0) {
+    const frame = hostPacket(session, record, payload, length, now);
+    return frame == 0 ? table : enter(table, slot, payload - ETHERNET, frame);
+  }
   const kind = load<u8>(payload);
   if (kind == PAYLOAD_CONTROL) {
     controlKeep(session, load<u32>(descriptorAt(slot), DESCRIPTOR_KEYPAIR), payload, length);

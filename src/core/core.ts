@@ -1,3 +1,4 @@
+import { Hosts } from './hosts.js';
 import { Lock } from './lock.js';
 import { Ring } from './ring.js';
 import { type Refusal, STATUS } from './status.js';
@@ -24,6 +25,8 @@ export interface OpenedControl {
 }
 
 const CHALLENGE_BYTES = 128;
+/** The lowest first byte of an IP packet. */
+const PACKET_MIN = 0x40;
 const BLOWFISH_KEY_BYTES = 16;
 const IV_BYTES = 8;
 const CHACHA20_KEY_BYTES = 32;
@@ -60,6 +63,8 @@ function checkKeying(keying: Keying): void {
 export class Core {
   /** What is sealed and opened goes through it. */
   readonly ring: Ring;
+  /** Its sessions whose peers are hosts on the Ethernet. */
+  readonly hosts: Hosts;
   /** Largest datagram that can be opened, bytes. */
   readonly datagramMax: number;
   /** Largest frame that can be carried, bytes. */
@@ -85,6 +90,7 @@ export class Core {
     this.#words = new Uint32Array(wasm.memory.buffer);
     this.#lock = new Lock(wasm);
     this.ring = new Ring(wasm, this.#lock);
+    this.hosts = new Hosts(wasm, this.ring.bytes, (work) => this.#locked(work));
     this.datagramMax = wasm.layout.DATAGRAM_MAX;
     this.frameMax = wasm.layout.FRAME_MAX;
     this.pieceMax = wasm.layout.STAGE_IN_BYTES;
@@ -418,14 +424,15 @@ export class Core {
 
   /**
    * Seals a control payload with the keypair that seals, outside of the ring.
-   * @param payload CONTROL_MAX bytes at most, its kind first; an empty one is a keepalive
+   * @param payload CONTROL_MAX bytes at most, its kind first; an empty one is a keepalive; of a host, an IP packet that the path
+   * carries
    * @returns the transport message, or why there is none: no keypair seals, or the one that does has sealed all that it may
    * @throws RangeError for a longer payload
    */
   sealControl(session: number, payload: Uint8Array): Uint8Array | Refusal {
     const { functions, layout } = this.#wasm;
-    if (payload.length > layout.CONTROL_MAX)
-      throw new RangeError(`a control payload has ${layout.CONTROL_MAX} bytes at most`);
+    const most = (payload[0] as number) >= PACKET_MIN ? this.frameMax : layout.CONTROL_MAX;
+    if (payload.length > most) throw new RangeError(`such a payload has ${most} bytes at most`);
     return this.#locked(() => {
       this.ring.bytes.set(payload, layout.STAGE_IN + layout.TRANSPORT_HEADER);
       const length = functions.controlSeal(session, payload.length);
@@ -450,6 +457,20 @@ export class Core {
       opened.fill(0); // it may hold a key
       return { session: session as number, place: place as number, payload };
     });
+  }
+
+  /**
+   * Puts a frame that is for the switch, and came in no message, where those stand that were put together from fragments.
+   * @param frame frameMax bytes at most
+   * @returns where it is, to be given back with releaseFrame; undefined where there is no room
+   */
+  borrowFrame(frame: Uint8Array): Readonly<OpenedFrame> | undefined {
+    const { functions, layout } = this.#wasm;
+    const number = this.#locked(() => functions.fragmentBorrow());
+    if (number < 0) return undefined;
+    const address = layout.INCOMPLETE + number * layout.INCOMPLETE_BYTES + layout.INCOMPLETE_FRAME;
+    this.ring.bytes.set(frame, address);
+    return { place: ~number, address, length: frame.length };
   }
 
   /** Gives back a frame that was put together from fragments. @param place as frame() tells it */

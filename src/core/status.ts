@@ -19,6 +19,9 @@ export const STATUS = [
   'own datagram',
   'over its share',
   'over the broadcast limit',
+  'not its address',
+  'not for this host',
+  'too much at a time',
 ] as const;
 
 /** What became of a slot: `ok`, or why it was refused. */

@@ -31,11 +31,21 @@ const LAYOUT = [
   'FRAME_MAX',
   'FRAMES',
   'FRAMES_ENTRY',
+  'FROM_HOST',
+  'FROM_SWITCH',
+  'HOST_KEPT',
+  'HOST_KEPT_BYTES',
+  'HOST_KEPT_COUNT',
+  'HOST_KEPT_FRAME',
+  'HOST_KEPT_MAX',
+  'HOST_NETWORKS_MAX',
+  'HOST_OWN_MAX',
   'LOCK_NEXT',
   'LOCK_SERVING',
   'INCOMPLETE',
   'INCOMPLETE_BYTES',
   'INCOMPLETE_COUNT',
+  'INCOMPLETE_FRAME',
   'KEYPAIR_BYTES',
   'KEYPAIR_COUNTER',
   'KEYPAIRS',
@@ -104,7 +114,11 @@ export interface Functions {
   coalesceEnd(): number;
   controlSeal(session: number, length: number): number;
   crc32(address: number, length: number): number;
+  fragmentBorrow(): number;
   fragmentRelease(number: number): void;
+  hostAddresses(session: number, at: number, own: number, networks: number): void;
+  hostGateway(session: number, family: number, at: number, there: number): void;
+  hostNeighbour(session: number, at: number, there: number): void;
   intakeEnd(session: number): void;
   keypairDrop(session: number, place: number): void;
   keypairInstall(session: number, place: number, keys: number, local: number, remote: number): void;
@@ -147,7 +161,7 @@ export interface Wasm {
 }
 
 /** Pages of 64 KiB; as in asconfig.json, which the module repeats as its import's type. */
-const PAGES = { initial: 180, maximum: 16384 };
+const PAGES = { initial: 184, maximum: 16384 };
 
 /** A memory that the core can run in. */
 export function newMemory(): WebAssembly.Memory {

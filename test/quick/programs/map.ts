@@ -111,7 +111,7 @@ export const fixedGaps: Span[] = [
   span(at('OWN_FRAGMENT_NEXT') + 4, at('OWN_FRAGMENTS')),
   span(at('OWN_FRAGMENTS') + 8 * at('OWN_FRAGMENTS_COUNT'), at('INTAKE_HEAD')),
   span(at('INTAKE_HEAD') + 128, at('CONTROLS_COUNT')),
-  span(at('CONTROLS_COUNT') + 4, at('CONTROL_SPAN')),
+  span(at('HOST_KEPT_COUNT') + 4, at('CONTROL_SPAN')),
   span(at('CONTROL_DATA') + 4, at('CONTROLS')),
   span(at('CONTROLS') + at('CONTROLS_MAX') * at('CONTROLS_BYTES'), at('DESCRIPTORS')),
   span(at('KEY_SLOTS') + 5 * at('KEY_SLOT_BYTES'), at('STAGE_IN')),
@@ -136,7 +136,13 @@ export const farGaps: Span[] = [
     ];
   }).flat(),
   span(at('FETCHED') + at('FETCHED_COUNT') * at('FETCHED_BYTES'), at('TAP_STAGE')),
-  span(at('TAP_STAGE') + TAP_END, at('SESSIONS')),
+  span(at('TAP_STAGE') + TAP_END, at('HOST_KEPT')),
+  ...times(at('HOST_KEPT_MAX'), (i) => {
+    const kept = at('HOST_KEPT') + i * at('HOST_KEPT_BYTES');
+    const end = kept + at('HOST_KEPT_FRAME') + at('FRAME_MAX');
+    return [span(kept + 12, kept + at('HOST_KEPT_FRAME')), span(end, kept + at('HOST_KEPT_BYTES'))];
+  }).flat(),
+  span(at('HOST_KEPT') + at('HOST_KEPT_MAX') * at('HOST_KEPT_BYTES'), at('SESSIONS')),
 ];
 
 /** The pattern's word at a place: another one everywhere, so that no copy of one gap passes for another. */

@@ -43,6 +43,16 @@ export interface Material {
   readonly noise: Uint8Array;
 }
 
+/** Who the tap's frames are for, as a host. */
+export const HOST = {
+  mac: Uint8Array.of(2, 0x63, 0x61, 0x62, 0, 1),
+  own: [Uint8Array.of(10, 88, 0, 1), Uint8Array.of(0xfd, 0x88, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)],
+  onLink: [
+    { address: Uint8Array.of(10, 88, 0, 0), bits: 24 },
+    { address: Uint8Array.of(0xfd, 0x88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), bits: 16 },
+  ],
+};
+
 /** Sizes at which something ends, and any others. */
 function sizeOf(random: Random, max: number): number {
   const kind = random.below(8);
@@ -74,8 +84,23 @@ function payloads(random: Random, noise: (length: number) => Uint8Array): Uint8A
   all.push(joined([1], whole(noise(60)), word(random.below(0x10000)), noise(random.below(99))));
   all.push(joined([random.below(256)], noise(random.below(99))));
   all.push(joined([2], noise(random.below(300))));
+  for (let i = 0; i < 6; i++) all.push(packet(random, noise));
   for (let series = 0; series < 8; series++) all.push(...fragments(random, noise, series > 2));
   return all.map((payload) => payload.subarray(0, PAYLOAD_MAX));
+}
+
+/** An IP packet as the host of tap frames sends it (HOST), or of what is none of its. */
+function packet(random: Random, noise: (length: number) => Uint8Array): Uint8Array {
+  const segment = anySegment(random, noise);
+  const whole = encode({ ...segment, tags: [], payload: noise(sizeOf(random, 9000)) }).subarray(14);
+  if (random.below(4) > 0) {
+    const [at, size] = segment.version === 4 ? [12, 4] : [8, 16];
+    const source = whole.slice(at, at + size);
+    whole.copyWithin(at, at + size, at + 2 * size);
+    whole.set(source, at + size);
+  }
+  if (random.below(4) === 0) whole[random.below(60)] = random.below(256);
+  return joined(whole, new Uint8Array(random.below(16)));
 }
 
 /** The fragments of a frame, or of what is none: too long, too short, with others' numbers. */
@@ -117,10 +142,13 @@ function anySegment(random: Random, noise: (length: number) => Uint8Array): Segm
     port: random.below(3),
     sequence: random.below(2 ** 32),
     acknowledged: random.below(2 ** 32),
-    flags: 16,
+    flags: random.below(3) === 0 ? 2 : 16,
     window: 1000,
     urgent: 0,
-    options: random.bytes(4 * random.below(11)),
+    options:
+      random.below(2) === 0
+        ? random.bytes(4 * random.below(11))
+        : Uint8Array.of(1, 2, 4, 0xff, 0xff, 1, 1, 0),
     payload: noise(1 + (random.below(4) === 0 ? random.below(65_300) : random.below(12_000))),
   };
 }

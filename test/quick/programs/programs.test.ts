@@ -21,6 +21,10 @@ const SHOWN = [
     'frames joined',
     'a super-frame that waits',
     'a full ring',
+    'a packet of a host',
+    'a packet kept',
+    'not its address',
+    'not for this host',
   ],
 ];
 const core = await WebAssembly.compile(wasmBytes());

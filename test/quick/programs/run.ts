@@ -14,6 +14,7 @@ const WEIGHTS: Readonly<Record<Operation, number>> = {
   release: 5,
   giveBack: 3,
   secure: 4,
+  host: 2,
   drop: 1,
   classic: 1,
   renew: 1,

@@ -23,7 +23,7 @@ export const SEEN = new Set<string>();
 
 /** What the host of a core knows. */
 export interface State {
-  readonly sessions: readonly { readonly number: number; readonly secure: boolean }[];
+  readonly sessions: readonly { readonly number: number; readonly secure: boolean; readonly host: boolean }[];
   /** Slots that have been processed and not released; buffers of frames that are complete, as Core.frame names them. */
   readonly slots: readonly number[];
   readonly frames: readonly number[];
@@ -140,7 +140,8 @@ export class Watch {
     for (let next = words[FREE] as number; next !== 0; next = words[bufferAt(next)] as number)
       see(next, 'the list of free buffers');
     for (const place of state.frames) see(~place + 1, 'the host');
-    for (const { number, secure } of state.sessions) if (secure) this.#entries(number, state.now, see);
+    for (const { number, secure, host } of state.sessions)
+      if (secure && !host) this.#entries(number, state.now, see);
     for (let number = 1; number <= touched; number++)
       this.#demand(seen[number] === 1, `buffer ${number} is lost`);
   }

@@ -4,7 +4,7 @@ import { Core } from '../../../src/core/core.js';
 import { STATUS } from '../../../src/core/status.js';
 import { layout } from '../unit/core/harness.js';
 import { at } from './map.js';
-import { indexOf, type Material, SESSIONS, type Suite, start, TAP_HEAD } from './material.js';
+import { HOST, indexOf, type Material, SESSIONS, type Suite, start, TAP_HEAD } from './material.js';
 import { Fault, SEEN, Watch } from './watch.js';
 
 /** What programs do: each is a method of World. */
@@ -17,6 +17,7 @@ export const OPERATIONS = [
   'release',
   'giveBack',
   'secure',
+  'host',
   'drop',
   'classic',
   'renew',
@@ -47,7 +48,10 @@ const ARRIVAL = 0xffff;
 const [TAIL, DONE, HEAD] = [at('RING_TAIL') >> 2, at('RING_DONE') >> 2, at('RING_HEAD') >> 2];
 const FREE = at('INCOMPLETE_FREE') >> 2;
 const TOUCHED = at('INCOMPLETE_TOUCHED') >> 2;
-const BUFFER_DATA = 1280;
+const BUFFER_DATA = at('INCOMPLETE_FRAME');
+const ETHERNET = 14;
+const FD88 = [0xfd, 0x88] as const;
+const ZEROS = new Uint8Array(13);
 /** A sealed DATA of the longest frame: a byte before it, a tail and padding behind it. */
 const SEALED_MAX = 1 + at('FRAME_MAX') + 12 + 8;
 const hexOf = (address: number) => `0x${address.toString(16)}`;
@@ -58,6 +62,8 @@ interface Session {
   /** Of a secure session: whether it has been given a path or a keypair. */
   secure: boolean;
   suite: Suite | undefined;
+  /** Whether a secure session is that of a host. */
+  host: boolean;
   /** What its plug has said and nobody has read. */
   unread: Buffer;
 }
@@ -105,7 +111,7 @@ export class World {
     for (let i = 0; i < count; i++) {
       const number = this.#core.openSession() as number;
       this.#watch.begin(number);
-      this.#sessions.push({ number, secure: false, suite: undefined, unread: Buffer.alloc(0) });
+      this.#sessions.push({ number, secure: false, suite: undefined, host: false, unread: Buffer.alloc(0) });
     }
     this.#sessions.sort((one, other) => one.number - other.number);
   }
@@ -234,6 +240,7 @@ export class World {
       if (!sealed && path === undefined) frames.push({ address, length });
     }
     if (b & 64) this.#join(frames);
+    if (b & 32) this.#kept();
     for (let i = 0; i < SESSIONS; i++) {
       const { number } = this.#session(a + i);
       const how = (b >> (2 * i)) & 3;
@@ -252,13 +259,15 @@ export class World {
     }
     for (let i = 0; i < count; i++) {
       const { place, address, length } = this.#core.frame(i);
+      const headers = this.#sessions.some((one) => one.number === number && one.host) ? ETHERNET : 0;
+      if (place >= 0 && headers > 0) SEEN.add('a packet of a host');
       const start =
         place < 0 ? at('INCOMPLETE') + ~place * at('INCOMPLETE_BYTES') + BUFFER_DATA : slotStart(place);
       if (place < 0) {
         this.#frames.push(place);
         SEEN.add('a frame of fragments');
       }
-      const fits = address >= start && address + length <= start + layout.FRAME_MAX + 3;
+      const fits = address >= start - headers && address + length <= start + layout.FRAME_MAX + 3;
       this.#demand(
         fits && (place >= 0 || address === start),
         `a frame of ${length} bytes at ${hexOf(address)}`,
@@ -334,6 +343,34 @@ export class World {
     if (b & 4) this.#core.useKeypair(session.number, place);
     session.secure = true;
     session.suite = undefined;
+  }
+
+  /** A secure session becomes that of a host, or hears of addresses and neighbours. */
+  host(a: number, b: number, c: number): void {
+    const session = this.#session(a);
+    if (!session.secure) return;
+    const { hosts } = this.#core;
+    for (const why of Object.keys(this.#core.counts(session.number).refused)) SEEN.add(why);
+    session.host = true;
+    hosts.set(session.number, HOST.mac, b & 7 ? HOST : { own: HOST.own.slice(0, b >> 4), onLink: [] });
+    for (let i = 0; i < c % 70; i++) {
+      const address = i & 1 ? Uint8Array.of(10, 88, 0, i >> 1) : Uint8Array.of(...FD88, i >> 1, ...ZEROS);
+      hosts.neighbour(session.number, address, (c >> (i % 12)) & 1 ? HOST.mac : undefined);
+    }
+    hosts.gateway(session.number, b & 8 ? 4 : 6, b & 16 ? HOST.mac : undefined);
+    if (b & 32) {
+      const frame = this.#core.borrowFrame(this.#material.noise.subarray(0, FRAME_MIN + (c % 9000)));
+      if (frame !== undefined) this.#frames.push(frame.place);
+    }
+  }
+
+  /** What was kept of hosts; a host may be late. */
+  #kept(): void {
+    for (const { session, bytes } of this.#core.hosts.kept()) {
+      const fits = bytes.length > 0 && bytes.length <= layout.FRAME_MAX && session < layout.SESSIONS_MAX;
+      this.#demand(fits, 'what was kept of a host');
+      SEEN.add('a packet kept');
+    }
   }
 
   drop(a: number, b: number): void {
