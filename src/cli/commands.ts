@@ -79,6 +79,11 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
       const [peer, name] = operands as [string, string];
       return (await import('./commands/peers.js')).renamePeer(peer, name, options);
     }
+    case 'peers set': {
+      const { options, operands } = readWords(command, args);
+      const [peer, ...fields] = operands as [string, ...string[]];
+      return (await import('./commands/peers.js')).limitPeer(peer, fields, options);
+    }
     case 'ping': {
       const { options, operands } = readWords(command, args);
       return (await import('./commands/peers.js')).ping(operands[0] as string, options);

@@ -41,6 +41,7 @@ export type Request =
   | { readonly do: 'ping' | 'remove' | 'kick'; readonly peer: string }
   | { readonly do: 'drain'; readonly seconds: number }
   | { readonly do: 'rename'; readonly peer: string; readonly name: string }
+  | { readonly do: 'limit'; readonly peer: string; readonly policy: string }
   | {
       readonly do: 'add';
       readonly publicKey: string;
@@ -54,6 +55,8 @@ export interface Changed {
   readonly peer: string;
   /** Why the change ends with this end; null where it lasts. */
   readonly untilEnd: string | null;
+  /** After `limit`: what it may do on the network now; empty where nothing is limited. */
+  readonly policy?: string;
 }
 
 /** The answer to `ping`: ms, or null where none came in time. */
@@ -196,6 +199,11 @@ export function parseRequest(line: Uint8Array): Request | string {
     case 'rename':
       if (typeof peer !== 'string') return NOT_A_PEER;
       return name === undefined ? `name is missing: ${NAME_RULE}` : { do: 'rename', peer, name };
+    case 'limit': {
+      const { policy } = request;
+      if (typeof peer !== 'string') return NOT_A_PEER;
+      return typeof policy === 'string' ? { do: 'limit', peer, policy } : 'policy is not a text';
+    }
     case 'add': {
       const publicKey = keyIn(request.publicKey);
       const { presharedKeyFile } = request;
@@ -261,9 +269,9 @@ export function parseStatus(line: string): EndStatus | undefined {
 
 /** The answer to a change of the peers; undefined if the line is none. */
 export function parseChanged(line: string): Changed | undefined {
-  const { peer, untilEnd } = parseObject(line) ?? {};
+  const { peer, untilEnd, policy } = parseObject(line) ?? {};
   if (typeof peer !== 'string' || (untilEnd !== null && typeof untilEnd !== 'string')) return undefined;
-  return { peer, untilEnd };
+  return { peer, untilEnd, ...(typeof policy === 'string' && { policy }) };
 }
 
 /** The answer to `ping`; undefined if the line is none. */

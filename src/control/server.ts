@@ -39,6 +39,7 @@ export interface Controlled {
   addPeer(publicKey: string, name?: string, presharedKeyFile?: string): Changed;
   removePeer(peer: string): Changed;
   renamePeer(peer: string, name: string): Changed;
+  limitPeer(peer: string, policy: string): Promise<Changed>;
   /** Ends its session; it may connect again. */
   kick(peer: string): Changed;
   /** Sends all peers elsewhere, and ends. @param seconds at the latest @returns how many are told */
@@ -254,6 +255,8 @@ async function fulfil(
       return { told: end.drain(request.seconds) };
     case 'rename':
       return end.renamePeer(request.peer, request.name);
+    case 'limit':
+      return end.limitPeer(request.peer, request.policy);
   }
 }
 

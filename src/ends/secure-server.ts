@@ -115,8 +115,6 @@ export class SecureServer {
   readonly #guests: Guests | undefined;
   readonly #plug: OpenPlug;
   readonly #policies: PeerPolicies;
-  /** What those ask of the network who are in no file. */
-  readonly #asked: { readonly who: string; readonly fields: PolicyFields }[] = [];
   /** Before that, a line that cannot be kept is told by wishes(). */
   #started = false;
   #roster: Roster | undefined;
@@ -215,7 +213,6 @@ export class SecureServer {
       for (const { endpoint, policy = {}, ...options } of peers) {
         const peer = side.add(options, endpoint);
         policies.set(peer, policy);
-        this.#asked.push({ who: `the peer ${peerText(peer)}`, fields: policy });
       }
       this.#known =
         peersFile === undefined ? undefined : new KnownPeers(peersFile, log, (peers) => this.#apply(peers));
@@ -226,11 +223,8 @@ export class SecureServer {
     if (configuration.state !== undefined) {
       const { state: directory, privateKey } = configuration;
       const { publicKey } = side;
-      const roster = new Roster(
-        new ServerState({ directory, privateKey, publicKey, random: drawSecret, log }),
-        side,
-        this.#origins,
-      );
+      const state = new ServerState({ directory, privateKey, publicKey, random: drawSecret, log });
+      const roster = new Roster(state, side, this.#origins, policies);
       const guests = new Guests(side, roster, log, seldom);
       guests.restore(roster.restore());
       roster.invites = () => guests.kept;
@@ -259,8 +253,10 @@ export class SecureServer {
   /** What is asked of the network; later a line that cannot be kept is skipped. */
   wishes(): { readonly who: string; readonly fields: PolicyFields }[] {
     this.#started = true;
-    const ofLines = [...this.#listed.values()].map(({ where, policy }) => ({ who: where, fields: policy }));
-    return [...this.#asked, ...ofLines];
+    return [...this.#side.peers()].map(({ peer }) => ({
+      who: this.#listed.get(keyText(peer.publicKey))?.where ?? `the peer ${peerText(peer)}`,
+      fields: this.#policies.fieldsOf(peer),
+    }));
   }
 
   /** A link's peer. */
@@ -391,6 +387,8 @@ export class SecureServer {
     const { peersFile, state } = this.#configuration;
     return {
       side: this.#side,
+      plug: this.#plug,
+      policies: this.#policies,
       store: peersFile === undefined ? undefined : new PeersStore(peersFile),
       keeps: (peer) => state !== undefined && (peer.enrolled || this.#origins.get(peer)?.how === 'invite'),
       isListed: (peer) => this.#listed.get(keyText(peer.publicKey))?.peer === peer,

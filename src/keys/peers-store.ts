@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
+import { fieldsText, type PolicyChange } from '../network/policy.js';
 import { keyText } from './key-text.js';
 import { isName, NAME_RULE, parsePeers } from './peers-file.js';
 
@@ -108,6 +109,27 @@ export class PeersStore {
     });
   }
 
+  /**
+   * Changes what one may do on the network.
+   * @throws CryptcabError when it cannot be written, or the list does not have it
+   */
+  limit(publicKey: string, { fields, cleared }: PolicyChange): void {
+    const gone = [...Object.keys(fields), ...cleared].join('|');
+    const words = fieldsText(fields);
+    this.#change(() => {
+      const file = this.isDirectory ? this.#fileOf(publicKey) : this.#path;
+      this.#editLine(
+        publicKey,
+        (line) => {
+          const [, said = '', rest = ''] = /^(.*?)(\s*(?:\s#.*)?)$/s.exec(line) ?? [];
+          const kept = said.replace(new RegExp(`\\s+(?:${gone})(?:=\\S*)?(?=\\s|$)`, 'g'), '');
+          return `${kept}${words === '' ? '' : ` ${words}`}${rest}`;
+        },
+        file,
+      );
+    });
+  }
+
   #change<T>(change: () => T): T {
     try {
       return change();
@@ -117,8 +139,8 @@ export class PeersStore {
     }
   }
 
-  #text(): string {
-    return readFileSync(this.#path, 'utf8');
+  #text(file = this.#path): string {
+    return readFileSync(file, 'utf8');
   }
 
   /** The file of a directory that has this peer. */
@@ -133,19 +155,19 @@ export class PeersStore {
   }
 
   /** @param edit gives the line as it is to be; undefined where it is to go */
-  #editLine(publicKey: string, edit: (line: string) => string | undefined): void {
-    const lines = this.#text().split('\n');
+  #editLine(publicKey: string, edit: (line: string) => string | undefined, file = this.#path): void {
+    const lines = this.#text(file).split('\n');
     const { peers } = parsePeers(lines.join('\n'));
     const found = peers.find((peer) => keyText(peer.publicKey) === publicKey);
-    if (found === undefined) throw new CryptcabError(`no line of ${this.#path} has this peer`);
+    if (found === undefined) throw new CryptcabError(`no line of ${file} has this peer`);
     const made = edit(lines[found.line - 1] as string);
     lines.splice(found.line - 1, 1, ...(made === undefined ? [] : [made]));
-    this.#write(lines.join('\n'));
+    this.#write(lines.join('\n'), file);
   }
 
   /** A link to the file stays one. */
-  #write(text: string): void {
-    const path = realpathSync(this.#path);
+  #write(text: string, file = this.#path): void {
+    const path = realpathSync(file);
     put(path, text, path);
   }
 }

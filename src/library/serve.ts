@@ -85,6 +85,22 @@ export class ServerPeers {
     const given = new Checked<SecurePeer>('peers.remove', { publicKey }, PEER_NAMES);
     return this.#server.removePeer(keyText(given.required('publicKey', given.publicKey('publicKey'))));
   }
+
+  /**
+   * Changes what a peer may do on the network, also while it is up, and in its line where a peers file has it.
+   * @param publicKey 32 bytes, or 44 characters of base64
+   * @param policy fields as {@link SecurePeer.policy} has them, for those alone that change; `rate=` takes one out, so that
+   * `peerDefaults` hold
+   * @returns what it may do now; empty where nothing is limited
+   * @throws CryptcabError where it is not there, for what are no fields, for what cannot be kept on this plug, where no secure
+   * clients are served, and when the server has ended
+   */
+  async limit(publicKey: Uint8Array | string, policy: string): Promise<string> {
+    const given = new Checked<SecurePeer>('peers.limit', { publicKey, policy }, PEER_NAMES);
+    const peer = keyText(given.required('publicKey', given.publicKey('publicKey')));
+    const text = given.required('policy', given.take<string>('policy', isText, 'a text that is not empty'));
+    return (await this.#server.peers.limit(peer, text)).policy ?? '';
+  }
 }
 
 /** A server that runs: what {@link serve} gives. It ends by close(), by its signal, or because it cannot go on. */

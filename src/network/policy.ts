@@ -126,6 +126,10 @@ function parseRate(text: string): Policy['rate'] {
   return { to, from };
 }
 
+function noField(word: string): string {
+  return `${word} is no field of a policy; there are ${POLICY_FIELDS.join(', ')}`;
+}
+
 /**
  * Reads fields that stand in one text, with white space between them.
  * @returns text, what is wrong, where they are none
@@ -135,13 +139,51 @@ export function parsePolicy(text: string): PolicyFields | string {
   for (const word of text.trim().split(/\s+/)) {
     if (word === '') continue;
     const [, name = '', value] = /^([a-z]+)(?:=(.*))?$/.exec(word) ?? [];
-    if (!isPolicyField(name)) return `${word} is no field of a policy; there are ${POLICY_FIELDS.join(', ')}`;
+    if (!isPolicyField(name)) return noField(word);
     if (Object.hasOwn(fields, name)) return `${name} is there twice`;
     const read = parsePolicyField(name, value);
     if (typeof read === 'string') return read;
     fields = { ...fields, ...read };
   }
   return conflictOf(fields) ?? fields;
+}
+
+/** What is to become of fields. */
+export interface PolicyChange {
+  /** These are set. */
+  readonly fields: PolicyFields;
+  /** Of these nothing is said any more: the defaults hold. */
+  readonly cleared: readonly PolicyField[];
+}
+
+/**
+ * Reads a change: fields as parsePolicy() has them, and `FIELD=` for one that is to go.
+ * @returns text, what is wrong, where it is none
+ */
+export function parsePolicyChange(text: string): PolicyChange | string {
+  const words = text.trim().split(/\s+/);
+  const going = words.filter((word) => /^[a-z]+=$/.test(word)).map((word) => word.slice(0, -1));
+  const stranger = going.find((name) => !isPolicyField(name));
+  if (stranger !== undefined) return noField(stranger);
+  const cleared = going as PolicyField[];
+  const fields = parsePolicy(words.filter((word) => !/^[a-z]+=$/.test(word)).join(' '));
+  if (typeof fields === 'string') return fields;
+  const twice = cleared.find((name) => Object.hasOwn(fields, name));
+  return twice === undefined ? { fields, cleared } : `${twice} is there twice`;
+}
+
+/**
+ * Fields after a change.
+ * @returns text, what does not go together in them
+ */
+export function changedFields(
+  before: PolicyFields,
+  { fields, cleared }: PolicyChange,
+): PolicyFields | string {
+  const after = Object.fromEntries(
+    Object.entries({ ...before, ...fields }).filter(([name]) => !cleared.includes(name as PolicyField)),
+  );
+  return conflictOf(after) ?? after;
 }
 
 /** What does not go together in fields, for people. */
@@ -187,4 +229,10 @@ export function policyText(policy: Policy): string {
   ]
     .filter(Boolean)
     .join(' ');
+}
+
+/** Fields as they are written in a line; empty where there are none. */
+export function fieldsText(fields: PolicyFields): string {
+  const taken = POLICY_FIELDS.filter((field) => fields[field] === null).map((field) => `${field}=${NONE}`);
+  return [policyText(policyOf(fields)), ...taken].filter(Boolean).join(' ');
 }

@@ -87,6 +87,17 @@ export const COMMANDS = {
     options: END,
     operands: { placeholder: 'PEER NAME', what: 'a peer and its new name', least: 2, most: 2 },
   },
+  'peers set': {
+    text: 'changes what a peer may do on the network, also while it is up, and in its line of `--peers`',
+    more: 'Fields are written as in that line; `FIELD=no` takes a default away, and `FIELD=` takes the field out of the line. See [network.md](network.md#what-a-client-may-do).',
+    options: END,
+    operands: {
+      placeholder: 'PEER FIELD...',
+      what: 'a peer and fields of its line',
+      least: 2,
+      most: Infinity,
+    },
+  },
   ping: {
     text: 'asks a peer of the secure cable whether it is there, and measures the way, once a second',
     more: 'PEER is its name, its public key or the beginning of it; of a client, the server that it was started with. Status 0 where an answer came, 3 where none did.',

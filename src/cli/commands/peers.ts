@@ -8,6 +8,7 @@ import type { PeerStatus } from '../../control/status.js';
 import { CryptcabError } from '../../error.js';
 import { parseKey } from '../../keys/key-text.js';
 import { isName, NAME_RULE } from '../../keys/peers-file.js';
+import { parsePolicyChange } from '../../network/policy.js';
 import type { Said } from '../said.js';
 import { print } from '../say.js';
 import { UsageError } from '../usage.js';
@@ -154,6 +155,21 @@ export async function renamePeer(
   refuseName(name);
   const { end, peer } = choose(await endsOf(wish, place), text);
   return said(changedText('is its name now', await change(end, { do: 'rename', peer, name })));
+}
+
+/** `peers set`. */
+export async function limitPeer(
+  text: string,
+  fields: readonly string[],
+  wish: Wish,
+  place: Place = controlPlace(),
+): Promise<Said> {
+  const policy = fields.join(' ');
+  const read = parsePolicyChange(policy);
+  if (typeof read === 'string') throw new UsageError(read);
+  const { end, peer } = choose(await endsOf(wish, place), text);
+  const changed = await change(end, { do: 'limit', peer, policy });
+  return said(changedText(changed.policy || 'nothing is limited', changed));
 }
 
 /** Between two questions, ms. */

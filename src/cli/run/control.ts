@@ -43,6 +43,7 @@ function controlled(running: RunningEnd, name: string, history: LogHistory): Con
     addPeer: (...peer) => server().peers.add(...peer),
     removePeer: (peer) => server().peers.remove(peer),
     renamePeer: (peer, to) => server().peers.rename(peer, to),
+    limitPeer: async (peer, policy) => server().peers.limit(peer, policy),
     kick: (peer) => server().peers.kick(peer),
     drain: (seconds) => server().drain(1_000 * seconds),
   };

@@ -1,6 +1,6 @@
 import { type CryptcabError, messageOf } from '../../error.js';
 import type { Log } from '../../log.js';
-import { type Policy, type PolicyFields, policyOf, policyText } from '../../network/policy.js';
+import { fieldsText, type Policy, type PolicyFields, policyOf, policyText } from '../../network/policy.js';
 import type { TapNetwork } from '../../network/tap-network.js';
 import type { Peer } from '../../protocol/secure/peer.js';
 import { peerText } from './peer-text.js';
@@ -21,12 +21,22 @@ export class PeerPolicies {
   }
 
   of(peer: Peer): Policy {
-    return policyOf(this.#own.get(peer), this.#defaults);
+    return policyOf(this.fieldsOf(peer), this.#defaults);
+  }
+
+  /** Its own fields. */
+  fieldsOf(peer: Peer): PolicyFields {
+    return this.#own.get(peer) ?? {};
   }
 
   /** Whether these are its own fields. */
   has(peer: Peer, fields: PolicyFields): boolean {
-    return JSON.stringify(this.#own.get(peer) ?? {}) === JSON.stringify(fields);
+    return fieldsText(this.fieldsOf(peer)) === fieldsText(fields);
+  }
+
+  /** Resolves when what is under way on a device is done, or has failed. */
+  async settled(device: string | undefined): Promise<void> {
+    if (device !== undefined) await this.#changes.get(device);
   }
 
   /** These are a peer's own fields from now on. */

@@ -1,17 +1,24 @@
+import type { OpenPlug } from '../../cable/plug/plug.js';
 import type { Changed } from '../../control/message.js';
 import { CryptcabError, messageOf } from '../../error.js';
 import { keyText, parseKey } from '../../keys/key-text.js';
 import type { PeersStore } from '../../keys/peers-store.js';
 import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
+import { changedFields, parsePolicyChange, policyText } from '../../network/policy.js';
 import { optionName, optionWithValue } from '../../options/name.js';
 import type { Peer } from '../../protocol/secure/peer.js';
+import { mustKeep } from '../kept.js';
 import type { SecureSide } from '../secure-side.js';
+import type { PeerPolicies } from './peer-policies.js';
 import { peerText } from './peer-text.js';
 
 /** The secure half of a server, as far as people change who its peers are. */
 export interface PeopleHost {
   readonly side: SecureSide;
+  /** What peers are plugged into, and what they may do there. */
+  readonly plug: OpenPlug;
+  readonly policies: PeerPolicies;
   /** Where peers are listed; undefined where that is nowhere. */
   readonly store: PeersStore | undefined;
   /** Whether it keeps a peer over a restart that no list has: one that has enrolled, or joined. */
@@ -117,9 +124,38 @@ export class People {
       host.side.rename(peer, name);
     }
     host.changed(peer);
-    const lasts = host.isListed(peer) || host.keeps(peer);
-    const untilEnd = lasts ? null : `nothing of this peer is kept; see ${optionName('secure.state')}`;
-    return { peer: this.#text(publicKey), untilEnd };
+    return { peer: this.#text(publicKey), untilEnd: lasting(host, peer) };
+  }
+
+  /**
+   * Changes what a peer may do on the network, also while it is up.
+   * @param text fields as its line has them; `FIELD=` takes one out, so that the defaults hold
+   * @throws CryptcabError where it is not there, for what are no fields, and for what cannot be kept here
+   */
+  async limit(publicKey: string, text: string): Promise<Changed> {
+    const host = this.#host();
+    const { policies, side, plug } = host;
+    const peer = this.#find(publicKey, 'limit');
+    const change = parsePolicyChange(text);
+    if (typeof change === 'string') throw new CryptcabError(change);
+    await mustKeep(plug, [{ who: peerText(peer), fields: change.fields }]);
+    if (side.find(publicKey) !== peer) throw new CryptcabError(`${peerText(peer)} has gone meanwhile`);
+    const fields = changedFields(policies.fieldsOf(peer), change);
+    if (typeof fields === 'string') throw new CryptcabError(fields);
+    let untilEnd = lasting(host, peer);
+    if (host.isListed(peer) && host.store !== undefined) {
+      try {
+        host.store.limit(publicKey, change);
+        host.reload();
+      } catch (error) {
+        untilEnd = messageOf(error);
+      }
+    }
+    const port = () => side.linkOf(peer)?.port;
+    if (!policies.has(peer, fields)) policies.change(peer, fields, port(), () => side.disconnect(peer));
+    host.changed(peer);
+    await policies.settled(port());
+    return { peer: peerText(peer), untilEnd, policy: policyText(policies.of(peer)) };
   }
 
   /** Ends the session of a peer, which may connect again. @param peer its public key, or a classic client's address */
@@ -155,4 +191,10 @@ export class People {
       if (peer.name === name)
         throw new CryptcabError(`${peerText(peer)} is called ${name}: choose another name`);
   }
+}
+
+/** Why a change of a peer ends with the server; null where it lasts. */
+function lasting(host: PeopleHost, peer: Peer): string | null {
+  const lasts = host.isListed(peer) || host.keeps(peer);
+  return lasts ? null : `nothing of this peer is kept; see ${optionName('secure.state')}`;
 }

@@ -1,8 +1,10 @@
 import type { Origin } from '../../control/status.js';
 import { keyText } from '../../keys/key-text.js';
+import { fieldsText, parsePolicy } from '../../network/policy.js';
 import type { Remote } from '../../protocol/remote.js';
 import type { Peer } from '../../protocol/secure/peer.js';
 import type { SecureSide } from '../secure-side.js';
+import type { PeerPolicies } from './peer-policies.js';
 import type { KeptAll, KeptInvite, RememberedInvite, ServerState } from './server-state.js';
 
 /** What a server keeps of its peers over a restart, and what it does with it then. */
@@ -14,15 +16,17 @@ export class Roster {
   /** Preshared keys of those that have enrolled, as they are kept. */
   readonly #sealed = new WeakMap<Peer, string>();
   readonly #origins: WeakMap<Peer, Origin>;
+  readonly #policies: PeerPolicies;
   /** What there is to keep of invites. */
   invites: () => KeptInvite[] = () => [];
   #closed = false;
 
   /** @param origins of those that have enrolled */
-  constructor(state: ServerState, side: SecureSide, origins: WeakMap<Peer, Origin>) {
+  constructor(state: ServerState, side: SecureSide, origins: WeakMap<Peer, Origin>, policies: PeerPolicies) {
     this.#state = state;
     this.#side = side;
     this.#origins = origins;
+    this.#policies = policies;
   }
 
   /**
@@ -33,7 +37,7 @@ export class Roster {
   restore(): readonly RememberedInvite[] {
     const { peers, invites } = this.#state.load();
     const calls: [Peer, Remote][] = [];
-    for (const { publicKey, name, endpoint, heard, sealed, presharedKey, origin } of peers) {
+    for (const { publicKey, name, endpoint, heard, sealed, presharedKey, origin, policy = '' } of peers) {
       let peer = this.#side.find(keyText(publicKey));
       if (peer === undefined && presharedKey !== undefined && sealed !== undefined) {
         try {
@@ -46,6 +50,8 @@ export class Roster {
           });
           this.#sealed.set(peer, sealed);
           if (origin !== undefined) this.#origins.set(peer, origin);
+          const fields = parsePolicy(policy);
+          if (typeof fields === 'object') this.#policies.set(peer, fields);
         } catch {
           // There is no room for it, or it is no key: then it enrols again.
         }
@@ -123,6 +129,7 @@ export class Roster {
       heard: up ? Date.now() : (this.#heard.get(peer) ?? 0),
       sealed: this.#sealed.get(peer),
       origin: this.#origins.get(peer),
+      ...(this.#sealed.has(peer) && { policy: fieldsText(this.#policies.fieldsOf(peer)) }),
     }));
     return { peers, invites: this.invites() };
   }

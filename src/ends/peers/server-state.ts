@@ -32,6 +32,8 @@ export interface Kept {
   readonly sealed: string | undefined;
   /** And how it did. One that has joined by an invite is not forgotten by itself. */
   readonly origin?: Origin | undefined;
+  /** And what it may do on the network, as its line would have it. */
+  readonly policy?: string | undefined;
 }
 
 /** An invite, and its guest's preshared key as sealForGuest() gives it. */
@@ -79,6 +81,7 @@ interface Line {
   /** Nonce and sealed preshared key, base64. */
   readonly psk?: string;
   readonly by?: Origin;
+  readonly policy?: string;
 }
 
 /** What a file says of how a peer has enrolled; undefined where that is no such thing. */
@@ -200,6 +203,7 @@ export class ServerState {
       sealed,
       presharedKey,
       origin: originIn(line.by),
+      policy: typeof line.policy === 'string' ? line.policy : undefined,
     };
   }
 
@@ -259,13 +263,14 @@ export class ServerState {
     this.#timer = undefined;
     const { peers: known, invites: made } = this.#collect();
     const peers = known.map(
-      ({ publicKey, name, endpoint, heard, sealed, origin }): Line => ({
+      ({ publicKey, name, endpoint, heard, sealed, origin, policy }): Line => ({
         publicKey: keyText(publicKey),
         name,
         ...(endpoint && { endpoint: remoteText(endpoint) }),
         heard,
         ...(sealed !== undefined && { psk: sealed }),
         ...(origin !== undefined && { by: origin }),
+        ...(policy && { policy }),
       }),
     );
     const invites = made.map(

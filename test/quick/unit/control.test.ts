@@ -78,6 +78,7 @@ describe('words', () => {
       { do: 'remove', peer: publicText },
       { do: 'kick', peer: '192.0.2.1:5' },
       { do: 'rename', peer: publicText, name: 'bob' },
+      { do: 'limit', peer: publicText, policy: 'guard rate=' },
       { do: 'add', publicKey: publicText, name: 'bob', presharedKeyFile: '/etc/bob.psk' },
     ] as const)
       expect(parseRequest(requestLine(request))).toEqual(request);
@@ -95,6 +96,7 @@ describe('words', () => {
     expect(parseStatus(answerLine(told))).toEqual(told);
     const changed = { peer: 'alice', untilEnd: null };
     expect(parseChanged(answerLine(changed))).toEqual(changed);
+    expect(parseChanged(answerLine({ ...changed, policy: '' }))).toEqual({ ...changed, policy: '' });
     for (const roundTrip of [null, 1.5]) expect(parsePong(answerLine({ roundTrip }))).toEqual({ roundTrip });
     expect(errorIn(answerLine({ error: 'so' }))).toBe('so');
     expect(errorIn(answerLine({ publicKey, port: 7667 }))).toBeUndefined();
@@ -117,6 +119,8 @@ describe('words', () => {
     ['{"do":"rename","peer":"a"}', /^name is missing/],
     ['{"do":"rename","peer":"a","name":"b c"}', /^name is no name/],
     ['{"do":"rename","peer":"a","name":"../b"}', /^name is no name/],
+    ['{"do":"limit","policy":"guard"}', /^peer is not a text/],
+    ['{"do":"limit","peer":"a","policy":["guard"]}', /^policy is not a text/],
     ['{"do":"add","publicKey":"a"}', /^publicKey is not/],
     ['{"do":"enrol"}', /^publicKey is not/],
     [`{"do":"enrol","publicKey":"${key.slice(1)}","presharedKey":"${key}"}`, /^publicKey is not/],
@@ -215,6 +219,7 @@ async function open(port: number, more: Partial<ControlConfiguration> = {}): Pro
     addPeer: () => expect.unreachable(),
     removePeer: () => expect.unreachable(),
     renamePeer: () => expect.unreachable(),
+    limitPeer: () => expect.unreachable(),
     kick: () => expect.unreachable(),
     drain: () => expect.unreachable(),
     ...more,

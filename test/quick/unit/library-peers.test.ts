@@ -1,15 +1,21 @@
 // A server knows who is who: whose plug is asked for, who comes and goes, and who has carried what.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { until } from '../../../lab/process.js';
+import type { PlugEvents } from '../../../src/cable/plug/plug.js';
 import {
   CryptcabError,
   connect,
   keyText,
   memoryPort,
+  newPresharedKey,
   newPrivateKey,
   type OpenPlug,
   type PeerIdentity,
   publicKeyOf,
+  type Server,
   serve,
 } from '../../../src/index.js';
 import { randomness } from '../../support/seed.js';
@@ -79,6 +85,56 @@ test('of secure peers: public key and name, in plug, events and stats, at both e
   ]);
   expect(events[2]).not.toHaveProperty('name');
   expect(end.stats().peers).toEqual([]);
+});
+
+/** A plug on a network that keeps any policy. */
+const keeps: OpenPlug = Object.assign((events: PlugEvents) => memoryPort(() => {}).open(events), {
+  network: {
+    tap: 't%d',
+    admit: async () => {},
+    govern: async () => {},
+    dismiss() {},
+    vlansRefused: async () => undefined,
+    refused: () => new Map(),
+  },
+});
+
+test('what a peer may do is changed while it runs, and kept of one that has enrolled', async () => {
+  const state = mkdtempSync(join(tmpdir(), 'cryptcab-limit-'));
+  const privateKey = newPrivateKey();
+  const [alice, bob] = [1, 2].map(() => keyText(publicKeyOf(newPrivateKey()))) as [string, string];
+  const start = (plug: OpenPlug) =>
+    serve({ ...common, port: 0, plug, classic: false, peerDefaults: 'guard', secure: { privateKey, state } });
+  const policyOf = (end: Server, publicKey: string) =>
+    end.report().peers.find((peer) => peer.publicKey === publicKey)?.policy;
+  try {
+    {
+      await using end = await start(keeps);
+      end.peers.add({ publicKey: alice, name: 'alice', policy: 'macs=2' });
+      end.enrol(bob, newPresharedKey());
+      expect(await end.peers.limit(alice, 'rate=1mbit guard=no')).toBe('macs=2 rate=1mbit');
+      expect(await end.peers.limit(alice, 'macs= guard=')).toBe('rate=1mbit guard');
+      expect(await end.peers.limit(bob, 'isolated')).toBe('isolated guard');
+      expect(policyOf(end, alice)).toBe('rate=1mbit guard');
+      await expect(end.peers.limit(alice, 'speed=1')).rejects.toThrow(/^speed=1 is no field of a policy/);
+      await expect(end.peers.limit(keyText(publicKeyOf(newPrivateKey())), 'guard')).rejects.toThrow(
+        /^there is no such peer$/,
+      );
+    }
+    {
+      await using end = await start(keeps);
+      expect(policyOf(end, bob)).toBe('isolated guard');
+      expect(policyOf(end, alice)).toBeUndefined();
+      expect(await end.peers.limit(bob, 'isolated=')).toBe('guard');
+      await end.peers.limit(bob, 'rate=1mbit');
+    }
+    const without = serve({
+      ...{ ...common, port: 0, plug: nowhere, classic: false, secure: { privateKey, state } },
+    });
+    await expect(without).rejects.toThrow(/^the peer .*: rate cannot be kept on this plug/);
+  } finally {
+    rmSync(state, { recursive: true });
+  }
 });
 
 test('of classic clients: the address, as in events and stats', async () => {

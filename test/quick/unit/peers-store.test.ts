@@ -54,6 +54,20 @@ describe('a file', () => {
     expect(text()).toBe('# ours\n\n');
   });
 
+  test('gets other fields of the network into its line, and nothing else', () => {
+    const peers = store(`  ${a}\tguard name=rate  rate=1mbit/2mbit # guard rate=x\r\n${b}\n`);
+    peers.limit(a, { fields: { rate: { to: 2e7, from: 2e7 }, isolated: true }, cleared: [] });
+    expect(text()).toBe(`  ${a}\tguard name=rate isolated rate=20mbit # guard rate=x\r\n${b}\n`);
+    peers.limit(a, { fields: { guard: null }, cleared: ['rate', 'isolated'] });
+    peers.limit(b, { fields: {}, cleared: ['guard'] });
+    expect(text()).toBe(`  ${a} name=rate guard=no # guard rate=x\r\n${b}\n`);
+    peers.limit(b, { fields: { macs: 1 }, cleared: [] });
+    expect(text()).toContain(`${b} macs=1\n`);
+    expect(() => peers.limit(c, { fields: { macs: 1 }, cleared: [] })).toThrow(
+      /^no line of .* has this peer/,
+    );
+  });
+
   test('gets another name into its line, and nothing else', () => {
     const peers = store(`  ${a}\tpsk=x name=alice endpoint=h:1 # x\n${b} psk=y`);
     peers.rename(a, 'anna');
@@ -82,6 +96,15 @@ describe('a file', () => {
 
 describe('a directory', () => {
   beforeEach(() => mkdirSync(path));
+
+  test('of one peer its own file is changed', () => {
+    writeFileSync(join(path, 'anna.peer'), `${a} psk=x\n`);
+    writeFileSync(join(path, 'bob.peer'), `${b}\n`);
+    new PeersStore(path).limit(a, { fields: { guard: true }, cleared: [] });
+    expect(readFileSync(join(path, 'anna.peer'), 'utf8')).toBe(`${a} psk=x guard\n`);
+    expect(readFileSync(join(path, 'bob.peer'), 'utf8')).toBe(`${b}\n`);
+    expect(readdirSync(path).sort()).toEqual(['anna.peer', 'bob.peer']);
+  });
 
   test('has a file for each peer', () => {
     const peers = new PeersStore(path);

@@ -3,7 +3,16 @@ import { expect, test } from 'vitest';
 import { unkept } from '../../../src/ends/kept.js';
 import { keyText, newPresharedKey } from '../../../src/keys/key-text.js';
 import { parsePeers } from '../../../src/keys/peers-file.js';
-import { type Policy, parsePolicy, policyOf, policyText } from '../../../src/network/policy.js';
+import {
+  changedFields,
+  fieldsText,
+  type Policy,
+  type PolicyFields,
+  parsePolicy,
+  parsePolicyChange,
+  policyOf,
+  policyText,
+} from '../../../src/network/policy.js';
 import { needsNft, nftScript, tcLine, vlanLines } from '../../../src/network/rules.js';
 import { randomness } from '../../support/seed.js';
 
@@ -54,6 +63,33 @@ test.each([
   ['guard guard', /^guard is there twice/],
 ])('%j is none', (text, why) => {
   expect(parsePolicy(text)).toMatch(why);
+});
+
+test.each([
+  ['guard', 'rate=20mbit', 'rate=20mbit guard'],
+  ['guard rate=10mbit', 'rate=20mbit', 'rate=20mbit guard'],
+  ['guard rate=10mbit', 'rate= isolated', 'isolated guard'],
+  ['guard', 'guard=no', 'guard=no'],
+  ['mac=02:00:00:00:00:0a', 'mac= macs=2', 'macs=2'],
+  ['guard', 'guard=', ''],
+])('%j becomes by %j: %j', (before, text, after) => {
+  const change = parsePolicyChange(text);
+  if (typeof change === 'string') throw new Error(change);
+  const fields = changedFields(parsePolicy(before) as PolicyFields, change);
+  expect(fieldsText(fields as PolicyFields)).toBe(after);
+});
+
+test.each([
+  ['rat=', /^rat is no field of a policy; there are/],
+  ['rate= rate=1mbit', /^rate is there twice/],
+  ['rate', /^rate is written/],
+])('no change: %j', (text, why) => {
+  expect(parsePolicyChange(text)).toMatch(why);
+});
+
+test('a change does not bring together what excludes each other', () => {
+  const before = parsePolicy('mac=02:00:00:00:00:0a') as PolicyFields;
+  expect(changedFields(before, { fields: { macs: 2 }, cleared: [] })).toMatch(/exclude each other/);
 });
 
 test('a field of its own counts before the default, and takes it away', () => {

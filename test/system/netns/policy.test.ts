@@ -1,4 +1,5 @@
 // What a client may do on a bridge: of each field a frame that must not pass, and one that must.
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cryptcab, type Host, Lab } from '../../../lab/lab.js';
 import { type Process, until } from '../../../lab/process.js';
@@ -238,6 +239,23 @@ test('the statistics say what each client has, and what that has refused', async
     expect(policy).toBe(`mac=${macOf(0)}`);
     return refusedByPolicy.mac === 3;
   });
+});
+
+test('peers set: while it is up, in its line, and refused where it is no such thing', async () => {
+  lines('guard', '', '');
+  const set = async (...words: string[]) => {
+    const command = hub.start([...cryptcab, 'peers', 'set', 'client0', ...words]);
+    return { status: await command.exited, said: command.output };
+  };
+  const limited = await set('guard=', `mac=${macOf(0)}`);
+  expect(limited).toEqual({ status: 0, said: expect.stringMatching(`^client0 .*: mac=${macOf(0)}\n$`) });
+  expect(readFileSync(peers.path, 'utf8')).toContain(`name=client0 mac=${macOf(0)}\n`);
+  await sees(a, c, [marked(macOf(0), BROADCAST)], kinds('02:00:00:00:aa:07', BROADCAST));
+  expect(await set('mac=')).toEqual({ status: 0, said: expect.stringMatching(/: nothing is limited\n$/) });
+  await sees(a, c, kinds('02:00:00:00:aa:07', BROADCAST), []);
+  expect(await set('speed=1')).toEqual({ status: 2, said: expect.stringMatching(/no field of a policy/) });
+  expect(await set('mac=02:00:00:00:00:01', 'macs=2')).toMatchObject({ status: 2 });
+  expect(readFileSync(peers.path, 'utf8')).toContain('name=client0\n');
 });
 
 test('VLANs where the system has them, else it is said at the start', async () => {
