@@ -18,10 +18,11 @@ export const PROBE_DELAY = 5_000;
 /** Neighbours that are remembered; the one that was needed the longest ago makes room. */
 export const NEIGHBOURS_MAX = 128;
 
-/** An address is looked for on the network for this long before it is used: by one solicitation (RFC 4862 §5.1), */
-export const DETECT_TIME = 1_000;
-/** or so many ARP probes; RFC 5227's longer waits are for stations that start together. */
-export const ARP_PROBES = 3;
+/**
+ * How often an address is looked for on the network, and for how long each time, before it is used: RFC 4862 §5.1, and
+ * RFC 5227, whose longer waits are for stations that start together.
+ */
+export const DETECT = { 6: { probes: 1, interval: 1_000 }, 4: { probes: 3, interval: 400 } } as const;
 /** Who has an address in conflict looks for it again after this long. */
 export const CONFLICT_TIME = 60_000;
 /** An address is defended at most so often (RFC 5227 §1.1). */

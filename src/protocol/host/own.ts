@@ -1,0 +1,177 @@
+// The device's own addresses: looked for on the network before they are used, announced and defended
+// (secure.md §6; RFC 4862 §5.4, RFC 5227).
+import { addressKey, familyOf, sameBytes } from './address.js';
+import {
+  ANNOUNCE_INTERVAL,
+  ANNOUNCEMENTS,
+  CONFLICT_TIME,
+  DEFEND_INTERVAL,
+  DETECT,
+  WAITING_MAX,
+} from './constants.js';
+import type { HostOutbox } from './outbox.js';
+import type { Prefix } from './terms.js';
+
+/**
+ * - detecting: it is asked whether somebody has it; the device's packets from it wait
+ * - used
+ * - refused: somebody else has it
+ */
+export type OwnState = 'detecting' | 'used' | 'refused';
+
+interface Own {
+  readonly prefix: Prefix;
+  state: OwnState;
+  /** When something is due, ms. */
+  at: number;
+  /** How often it was looked for, or is still to be announced. */
+  left: number;
+  defended: number;
+  /** Whether a conflict was told. */
+  told: boolean;
+  readonly waiting: Uint8Array[];
+}
+
+/** What follows in the machine. */
+export interface OwnEvents {
+  /** Ask who has an address, without having it. */
+  detect(address: Uint8Array): void;
+  /** Tell everybody who has it. */
+  announce(address: Uint8Array): void;
+  /** It can be used now. @param waiting packets of the device */
+  used(now: number, address: Uint8Array, waiting: readonly Uint8Array[]): void;
+  /** Somebody else has it. */
+  refused(now: number, address: Uint8Array): void;
+}
+
+export class OwnAddresses {
+  readonly #out: HostOutbox;
+  readonly #events: OwnEvents;
+  readonly #all = new Map<string, Own>();
+
+  constructor(out: HostOutbox, events: OwnEvents) {
+    this.#out = out;
+    this.#events = events;
+  }
+
+  get deadline(): number {
+    return Math.min(...Array.from(this.#all.values(), ({ at }) => at));
+  }
+
+  /** undefined for an address that is not the device's. */
+  state(address: Uint8Array): OwnState | undefined {
+    return this.#all.get(addressKey(address))?.state;
+  }
+
+  /** All of them, whatever their state. */
+  get addresses(): Uint8Array[] {
+    return Array.from(this.#all.values(), ({ prefix }) => prefix.address);
+  }
+
+  /** Those that are used, with their networks. */
+  get used(): Prefix[] {
+    return Array.from(this.#all.values())
+      .filter(({ state }) => state === 'used')
+      .map(({ prefix }) => prefix);
+  }
+
+  add(now: number, prefix: Prefix): void {
+    const key = addressKey(prefix.address);
+    if (this.#all.has(key)) return;
+    const one: Own = {
+      prefix,
+      state: 'detecting',
+      at: now,
+      left: 0,
+      defended: -Infinity,
+      told: false,
+      waiting: [],
+    };
+    this.#all.set(key, one);
+    this.#detect(now, one);
+  }
+
+  remove(address: Uint8Array): void {
+    const one = this.#all.get(addressKey(address));
+    if (one === undefined) return;
+    this.#out.drop('source', one.waiting.length);
+    this.#all.delete(addressKey(address));
+  }
+
+  #detect(now: number, one: Own): void {
+    one.state = 'detecting';
+    one.left = DETECT[familyOf(one.prefix.address)].probes;
+    this.#probe(now, one);
+  }
+
+  #probe(now: number, one: Own): void {
+    one.left--;
+    one.at = now + DETECT[familyOf(one.prefix.address)].interval;
+    this.#events.detect(one.prefix.address);
+  }
+
+  /** A packet of the device from an address that is being looked for waits. */
+  wait(address: Uint8Array, packet: Uint8Array): void {
+    const { waiting } = this.#all.get(addressKey(address)) as Own;
+    if (waiting.length >= WAITING_MAX) {
+      waiting.shift();
+      this.#out.drop('no room');
+    }
+    waiting.push(packet.slice());
+  }
+
+  /** Announces all that are used, as if they had just come. */
+  announce(now: number): void {
+    for (const one of this.#all.values()) if (one.state === 'used') this.#announceFirst(now, one);
+  }
+
+  #announceFirst(now: number, one: Own): void {
+    one.left = ANNOUNCEMENTS;
+    this.#announce(now, one);
+  }
+
+  #announce(now: number, one: Own): void {
+    one.left--;
+    one.at = one.left > 0 ? now + ANNOUNCE_INTERVAL : Infinity;
+    this.#events.announce(one.prefix.address);
+  }
+
+  /** Another station of this MAC address has an own address, or asks as we do whether somebody has it. */
+  conflict(now: number, address: Uint8Array, mac: Uint8Array): void {
+    const one = [...this.#all.values()].find(({ prefix }) => sameBytes(prefix.address, address));
+    if (one === undefined || one.state === 'refused') return;
+    const used = one.state === 'used';
+    if (!one.told) this.#out.notice({ what: 'conflict', address: address.slice(), mac: mac.slice(), used });
+    one.told = true;
+    if (used) {
+      if (now - one.defended < DEFEND_INTERVAL) return;
+      one.defended = now;
+      this.#events.announce(address.slice());
+      return;
+    }
+    one.state = 'refused';
+    one.at = now + CONFLICT_TIME;
+    this.#out.drop('source', one.waiting.splice(0).length);
+    this.#events.refused(now, one.prefix.address);
+  }
+
+  tick(now: number): void {
+    for (const one of [...this.#all.values()]) {
+      if (now < one.at) continue;
+      if (one.state === 'used') this.#announce(now, one);
+      else if (one.state === 'refused') this.#detect(now, one);
+      else if (one.left > 0) this.#probe(now, one);
+      else this.#use(now, one);
+    }
+  }
+
+  #use(now: number, one: Own): void {
+    one.state = 'used';
+    this.#announceFirst(now, one);
+    this.#events.used(now, one.prefix.address, one.waiting.splice(0));
+  }
+
+  clear(): void {
+    for (const address of this.addresses) this.remove(address);
+  }
+}
