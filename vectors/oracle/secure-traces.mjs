@@ -12,6 +12,8 @@ class End {
   #psk;
   #tape;
   #unixTime;
+  /** What the timestamps of who understands control records bear. */
+  #mark;
   /** Of the initiation that waits for its response. */
   #waiting;
   #initiated = -Infinity;
@@ -31,12 +33,13 @@ class End {
   #from;
   #questions = 0n;
 
-  constructor({ privateKey, peers, random, unixTime }) {
+  constructor({ privateKey, peers, random, unixTime, controls }) {
     this.#own = hex(privateKey);
     this.#peer = hex(peers[0].publicKey);
     this.#psk = hex(peers[0].presharedKey);
     this.#tape = hex(random);
     this.#unixTime = unixTime;
+    this.#mark = controls ? 0x0cab1e : 0;
   }
 
   /** Where the bytes after these are drawn: who draws, and when, is not asked. */
@@ -137,7 +140,7 @@ class End {
         'it calls too late',
       );
     const { ephemeral, index } = this.#ephemeral(hex(sent.datagram).subarray(8, 40));
-    const told = wg.tai64n(this.#unixTime + now);
+    const told = wg.tai64n(this.#unixTime + now, this.#mark);
     this.#timestamp = told.compare(this.#timestamp) > 0 ? told : wg.nextStep(this.#timestamp);
     const made = await wg.initiation({
       ...{ own: this.#own, responder: this.#peer, ephemeral, index },
@@ -170,7 +173,7 @@ class End {
     };
     switch (said[1]) {
       case 1:
-        expect(['receive', 'control', 'tick'].includes(event), `it says hello by ${event}`);
+        expect(['opened', 'control', 'tick'].includes(event), `it says hello by ${event}`);
         return same('the hello', record(1, Buffer.of(1, 0, 0, 0, 3), Buffer.from(this.#from)), said);
       case 2:
         expect(event === 'remove', `it says goodbye by ${event}`);

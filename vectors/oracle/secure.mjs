@@ -215,13 +215,21 @@ class State {
   }
 }
 
-/** TAI64N, whitened to steps of 2^24 ns. */
-export function tai64n(unixTime) {
-  const ns = ((BigInt(Math.trunc(unixTime)) * 1_000_000n) >> 24n) << 24n;
+/** Steps of 2^24 ns that begin within a second. */
+const STEPS = 60n;
+
+/** TAI64N of so many steps since 1970. @param mark what stands below the step */
+function ofSteps(steps, mark) {
   const bytes = Buffer.alloc(12);
-  bytes.writeBigUInt64BE(0x400000000000000an + ns / 1_000_000_000n);
-  bytes.writeUInt32BE(Number(ns % 1_000_000_000n), 8);
+  bytes.writeBigUInt64BE(0x400000000000000an + steps / STEPS);
+  bytes.writeUInt32BE((Number(steps % STEPS) << 24) + mark, 8);
   return bytes;
+}
+
+/** TAI64N, whitened to steps of 2^24 ns. @param mark 0x0cab1e of who understands control records */
+export function tai64n(unixTime, mark = 0) {
+  const ms = BigInt(Math.trunc(unixTime));
+  return ofSteps((ms / 1_000n) * STEPS + (((ms % 1_000n) * 1_000_000n) >> 24n), mark);
 }
 
 async function withMacs(body, receiver, cookie) {
@@ -394,13 +402,9 @@ export async function cookies(test) {
 
 /** A timestamp one step of 2^24 ns later. */
 export function nextStep(timestamp) {
-  const seconds = timestamp.readBigUInt64BE();
-  const ns =
-    (seconds - 0x400000000000000an) * 1_000_000_000n + BigInt(timestamp.readUInt32BE(8)) + (1n << 24n);
-  const bytes = Buffer.alloc(12);
-  bytes.writeBigUInt64BE(0x400000000000000an + ns / 1_000_000_000n);
-  bytes.writeUInt32BE(Number(ns % 1_000_000_000n), 8);
-  return bytes;
+  const nanoseconds = timestamp.readUInt32BE(8);
+  const seconds = timestamp.readBigUInt64BE() - 0x400000000000000an;
+  return ofSteps(seconds * STEPS + BigInt(nanoseconds >>> 24) + 1n, nanoseconds & 0xffffff);
 }
 
 /** Whether a message's mac2 is that of the cookie for where it comes from. */

@@ -16,7 +16,7 @@ import {
 } from './noise.js';
 import type { PeerState } from './peer.js';
 import type { Peers } from './peers.js';
-import { later, timeOf } from './tai64n.js';
+import { isMarked, later, timeOf } from './tai64n.js';
 import type { SecureHint, SecureRefusal, Stranger } from './terms.js';
 
 export class Callers {
@@ -69,6 +69,7 @@ export class Callers {
     }
     if (now - peer.initiationTaken < INITIATION_INTERVAL) return 'too many handshakes';
     peer.timestamp = timestamp;
+    peer.speaks = isMarked(timestamp);
     peer.initiationTaken = now;
     peer.older = undefined;
     return peer;

@@ -52,22 +52,26 @@ export class Conversation {
   }
 
   /**
-   * We have finished a handshake that we began: who begins says hello first. Whom it is said to for nothing may know
-   * nothing of it.
+   * We have finished a handshake that we began: a guest says at once who it is.
    * @returns whether something was said, which confirms the keys
    */
   begin(now: number, peer: PeerState): boolean {
-    if (!this.#speaks || peer.stock) return false;
-    if (peer.introduction !== undefined) {
-      peer.greetings++;
-      this.#say(peer, enrol(peer.introduction));
-      peer.greetAt = now + GREETING_INTERVAL;
-      return true;
-    }
-    if (peer.hello === undefined && peer.greetings >= GREETINGS) return false;
-    this.#greet(peer);
+    if (!this.#speaks || peer.introduction === undefined) return false;
+    peer.greetings++;
+    this.#say(peer, enrol(peer.introduction));
     peer.greetAt = now + GREETING_INTERVAL;
     return true;
+  }
+
+  /**
+   * A handshake that the peer began is finished: who was called says hello first, since it knows by the timestamp whether
+   * the caller understands it.
+   */
+  confirmed(now: number, peer: PeerState): void {
+    if (!this.#speaks || !peer.speaks || peer.guest) return;
+    if (peer.hello === undefined && peer.greetings >= GREETINGS) return;
+    this.#greet(peer);
+    peer.greetAt = now + GREETING_INTERVAL;
   }
 
   #greet(peer: PeerState): void {
@@ -127,7 +131,8 @@ export class Conversation {
       const { current, hello, introduction, greetings } = peer;
       // Who has the same line may have taken the session over.
       if (introduction !== undefined && greetings % ENROL_TRIES === 0) this.#events.dead(now, peer);
-      else if (current !== undefined && hello === undefined) this.begin(now, peer);
+      else if (current !== undefined && introduction !== undefined) this.begin(now, peer);
+      else if (current !== undefined && hello === undefined) this.confirmed(now, peer);
     }
     if (!this.#answers(peer)) return;
     const due = peer.liveness.due(now);
@@ -169,7 +174,7 @@ export class Conversation {
         const { version, capabilities, seenAt } = control;
         peer.hello = { version, capabilities, seenAt };
         peer.greetAt = Infinity;
-        if (!current.initiator && !peer.stock) this.#greet(peer);
+        if (current.initiator) this.#greet(peer);
         break;
       }
       case 'goaway':

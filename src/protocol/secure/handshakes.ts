@@ -57,7 +57,7 @@ export class Handshakes {
   readonly #unixTime: () => number;
   readonly #finished: (now: number, peer: PeerState) => void;
   readonly #keyLog: SecureOptions['keyLog'];
-  readonly #timestamps = new Timestamps();
+  readonly #timestamps: Timestamps;
   readonly #gate: Gate;
   readonly #callers: Callers;
   readonly #calls: boolean;
@@ -80,9 +80,12 @@ export class Handshakes {
     readonly keyLog: SecureOptions['keyLog'];
     readonly strangers?: Rate | undefined;
     readonly calls: boolean;
+    /** Whether this end understands control records, and says so. */
+    readonly controls: boolean;
   }) {
     const { own, peers, keypairs, outbox, random, unixTime, finished, strangers } = options;
     this.#own = own;
+    this.#timestamps = new Timestamps(options.controls);
     this.#peers = peers;
     this.#keypairs = keypairs;
     this.#outbox = outbox;

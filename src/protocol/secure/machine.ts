@@ -89,7 +89,7 @@ export class SecureMachine {
     };
     this.#handshakes = new Handshakes({
       ...{ own, outbox, random, unixTime, finished, keyLog, calls },
-      ...{ peers: this.#peers, keypairs: this.#keypairs, strangers },
+      ...{ peers: this.#peers, keypairs: this.#keypairs, strangers, controls },
     });
   }
 
@@ -186,11 +186,13 @@ export class SecureMachine {
   opened(now: number, peer: Peer, place: number, from: Remote, data: boolean): void {
     if (!this.#peers.has(peer)) return;
     const state = peer as PeerState;
-    if (state.next?.place === place) this.#keypairs.confirm(state);
+    const confirms = state.next?.place === place;
+    if (confirms) this.#keypairs.confirm(state);
     state.unfinished = 0;
     state.older = undefined;
     this.#handshakes.hear(now, state, from);
     if (this.#leaving && now - state.toldAt >= GOODBYE_INTERVAL) this.#tellToLeave(now, state);
+    if (confirms) this.#conversation.confirmed(now, state);
     const { timers, current } = state;
     if (data) timers.keepalive = Math.min(timers.keepalive, now + KEEPALIVE_TIMEOUT);
     // Nothing may be sent for a long time: so who began renews the keys before they can be used no more.

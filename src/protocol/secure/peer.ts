@@ -101,6 +101,8 @@ export class PeerState implements Peer {
   /** Whether the current keypair's last seconds have made us begin a handshake. */
   lastMinute = false;
   hello: Hello | undefined;
+  /** Whether its last initiation says that it understands control records. */
+  speaks = false;
   /** HELLOs of ours since it is up, and when one without an answer is said again. */
   greetings = 0;
   greetAt = Infinity;
@@ -123,7 +125,6 @@ export class PeerState implements Peer {
     readonly staticShared: Uint8Array,
     endpoint: Remote | undefined,
     readonly eager: boolean,
-    readonly stock: boolean,
     readonly guest: boolean,
     introduction: Introduction | undefined,
   ) {

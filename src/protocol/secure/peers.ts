@@ -64,7 +64,6 @@ export class Peers {
       enrolled = false,
       silent = 0,
       eager = false,
-      stock = false,
       guest = false,
       introduction,
     } = options;
@@ -89,7 +88,6 @@ export class Peers {
       shared,
       endpoint,
       eager,
-      stock,
       guest,
       introduction,
     );

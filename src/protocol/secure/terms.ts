@@ -180,8 +180,6 @@ export interface PeerOptions {
   readonly silent?: number;
   /** Whether it is tried every second for some minutes when it went away. */
   readonly eager?: boolean;
-  /** Whether it is a WireGuard of another make, which knows no control payloads: it is never sent one. */
-  readonly stock?: boolean;
   /** Whether it may enrol and no more (§8). */
   readonly guest?: boolean;
   /** What is said to it to be let in, as its guest; the machine keeps a copy of the preshared key. */

@@ -64,7 +64,7 @@ function json(value: Value): unknown {
 }
 
 /** Raised when the same seed gives other bytes than before. */
-const GENERATOR_VERSION = '3';
+const GENERATOR_VERSION = '4';
 
 /** A draft as the text of its file. */
 export function fileText({ algorithm, header, oracles, notes, groups }: Draft, seed: number): string {

@@ -197,8 +197,9 @@ function meet(pair: Pair): { left: number; right: number } {
   const answered = right.tell('receive', from(LEFT, initiation));
   const confirmed = left.tell('receive', from(RIGHT, sentOf(answered)));
   const places = { left: placeOf(confirmed), right: placeOf(answered) };
-  const greeted = carry(pair, 'left', places.right, confirmed, '1');
-  carry(pair, 'right', places.left, greeted, '1');
+  left.tell('sealed', { ...PLACE, data: false, count: '1' });
+  const greeted = right.tell('opened', { ...PLACE, place: places.right, from: LEFT, data: false });
+  carry(pair, 'left', places.right, carry(pair, 'right', places.left, greeted, '1'), '2');
   return places;
 }
 
@@ -214,29 +215,31 @@ function controlTests(random: Random): DraftTest[] {
   trace('a hello without an answer is said three times', ({ left, right }) => {
     const initiation = sentOf(left.tell('wanted', PLACE));
     const answered = right.tell('receive', from(LEFT, initiation));
-    let waits = left.tell('receive', from(RIGHT, sentOf(answered)));
-    for (let i = 0; i < 3; i++) waits = left.due('tick', waits);
+    left.tell('receive', from(RIGHT, sentOf(answered)));
+    left.tell('sealed', { ...PLACE, data: false, count: '1' });
+    let waits = right.tell('opened', { ...PLACE, place: placeOf(answered), from: LEFT, data: false });
+    for (let i = 0; i < 3; i++) waits = right.due('tick', waits);
   });
   trace('frames and no answer: a question after 1 s, which is answered', (pair) => {
     const places = meet(pair);
     pair.pass(20_000);
-    const sealed = pair.left.tell('sealed', { ...PLACE, data: true, count: '2' });
+    const sealed = pair.left.tell('sealed', { ...PLACE, data: true, count: '3' });
     const asked = pair.left.due('tick', sealed);
     pair.pass(pair.left.now - pair.right.now);
     pair.left.now = pair.right.now;
-    const answered = carry(pair, 'left', places.right, asked, '3');
+    const answered = carry(pair, 'left', places.right, asked, '4');
     carry(pair, 'right', places.left, answered, '2');
   });
   trace('frames and no answer at all: the peer is called after 3 s', (pair) => {
     meet(pair);
     pair.pass(20_000);
-    let waits = pair.left.tell('sealed', { ...PLACE, data: true, count: '2' });
+    let waits = pair.left.tell('sealed', { ...PLACE, data: true, count: '3' });
     for (let i = 0; i < 4; i++) waits = pair.left.due('tick', waits);
   });
   trace('a keepalive is a question', (pair) => {
     const places = meet(pair);
     pair.pass(25_000);
-    const answered = carry(pair, 'left', places.right, pair.left.tell('keepalive', PLACE), '2');
+    const answered = carry(pair, 'left', places.right, pair.left.tell('keepalive', PLACE), '3');
     carry(pair, 'right', places.left, answered, '2');
   });
   trace('who answers says goodbye, and is called again', (pair) => {
@@ -280,7 +283,7 @@ export const secureTraces: Maker = (random): Draft => ({
     'The state machine of the secure cable: each step says what happened and when, in milliseconds, and what the machine did then.',
     'random is all that it draws, in this order; its clock shows unixTime, in milliseconds since 1970, when now is 0.',
     'opened and sealed are transport messages, which the machine does not see; data is false for a keepalive and a control payload.',
-    'controls is true where the end carries control payloads; a peer that is eager is called again at once when it went away.',
+    'controls is true where the end carries control payloads, and its timestamps say so; a peer that is eager is called again at once when it went away.',
   ],
   oracles: [
     openssl(

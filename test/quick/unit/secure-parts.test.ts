@@ -4,7 +4,7 @@ import type { Remote } from '../../../src/protocol/remote.js';
 import { CookieGiver, CookieHolder } from '../../../src/protocol/secure/cookie.js';
 import { handshakeType, initiation, isTransport, macsOf } from '../../../src/protocol/secure/messages.js';
 import { sourceOf } from '../../../src/protocol/secure/source.js';
-import { later, Timestamps } from '../../../src/protocol/secure/tai64n.js';
+import { isMarked, later, Timestamps } from '../../../src/protocol/secure/tai64n.js';
 import { randomness } from '../../support/seed.js';
 import { hex } from './core/harness.js';
 
@@ -92,15 +92,25 @@ describe('cookies', () => {
 describe('timestamps', () => {
   it('are TAI64N, no finer than 2^24 ns', () => {
     // 2^62 + 10 s, and 0.5 s without what is finer than the step.
-    expect(hex(new Timestamps().next(0))).toBe('400000000000000a00000000');
-    const stamp = Buffer.from(new Timestamps().next(1_700_000_000_500));
+    expect(hex(new Timestamps(false).next(0))).toBe('400000000000000a00000000');
+    const stamp = Buffer.from(new Timestamps(false).next(1_700_000_000_500));
     expect(stamp.readBigUInt64BE() - 2n ** 62n - 10n).toBe(1_700_000_000n);
     expect(500_000_000 - stamp.readUInt32BE(8)).toBeGreaterThanOrEqual(0);
     expect(500_000_000 - stamp.readUInt32BE(8)).toBeLessThan(2 ** 24);
   });
 
+  it('say below the step whether control records are understood; a stock WireGuard has zeros there', () => {
+    for (let ms = 0; ms < 2_000; ms++) {
+      const [marked, plain] = [true, false].map((mark) => new Timestamps(mark).next(1_700_000_000_000 + ms));
+      expect([isMarked(marked as Uint8Array), isMarked(plain as Uint8Array)]).toEqual([true, false]);
+      expect(Buffer.from(plain as Uint8Array).readUInt32BE(8) % 2 ** 24).toBe(0);
+      expect(Buffer.from(marked as Uint8Array).readUInt32BE(8)).toBeLessThan(1e9);
+      expect(later(marked as Uint8Array, plain as Uint8Array)).toBe(true);
+    }
+  });
+
   it('each is later than the one before, whatever the clock does', () => {
-    const timestamps = new Timestamps();
+    const timestamps = new Timestamps(below(2) === 1);
     let last: Uint8Array = new Uint8Array(12);
     for (let i = 0; i < 1000; i++) {
       const next = timestamps.next(1_700_000_000_000 + below(10_000) - i * below(3));
