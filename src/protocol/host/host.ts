@@ -48,7 +48,7 @@ import { readUdp } from './udp.js';
  *   137 and, with DHCP, UDP to port 68;
  * - IP packets of the device from an own address, to a station that it was told of by `neighbour`, or to the gateway where the
  *   destination is unicast and on no network of `onLink`, except ICMPv6 of types 133 to 137, and IPv6 whose next header is an
- *   extension header (0, 43, 44, 51, 60).
+ *   extension header (0, 43, 60).
  * It makes the MSS of SYNs fit, as `clampMss` does. A packet is as long as its IP header says: what stands behind is padding.
  */
 export class HostMachine {
@@ -85,7 +85,11 @@ export class HostMachine {
     this.#out = new HostOutbox(this.mac);
     this.#speech = new Speech(this.mac, this.#out);
     this.#own = new OwnAddresses(this.#out, {
-      detect: (address) => this.#speech.detect(address),
+      detect: (address, first) => {
+        // What the device sends from it is to pass here.
+        if (first) this.#neighbours.clear();
+        this.#speech.detect(address);
+      },
       announce: (address) => this.#speech.announce(address),
       used: (now, address, waiting) => this.#used(now, address, waiting),
       refused: (now, address) => this.#refused(now, address),
@@ -93,6 +97,7 @@ export class HostMachine {
     this.#neighbours = new Neighbours(this.#out, {
       ask: (address, mac) => this.#ask(address, mac),
       known: (address, mac) => {
+        if (mac !== undefined && this.#own.isDetecting) return;
         this.#out.push({ do: 'neighbour', address, mac });
         this.#routes.known(address, mac);
       },
@@ -124,7 +129,10 @@ export class HostMachine {
     ];
     if (dhcp)
       this.#lease = new Lease({ mac, publicKey, name }, wanted, this.#out, random, {
-        leased: (now, prefix) => this.#own.add(now, prefix),
+        leased: (now, prefix) => {
+          this.#own.add(now, prefix);
+          this.#changed();
+        },
         lost: (_, address) => {
           if (this.#isGiven(address)) return;
           this.#own.remove(address);
@@ -163,6 +171,7 @@ export class HostMachine {
     for (const prefix of this.#options.addresses) this.#own.add(now, prefix);
     if (this.linkLocal !== undefined) this.#own.add(now, { address: this.linkLocal, bits: 64 });
     this.#lease?.start(now);
+    this.#changed();
     for (const groups of this.#groups) groups.joined(now);
     this.#settle(now);
   }
@@ -376,6 +385,7 @@ export class HostMachine {
 
   #refused(now: number, address: Uint8Array): void {
     if (!this.#isGiven(address)) this.#lease?.declined(now);
+    this.#changed();
   }
 
   /** Whether an address was told, not leased. */
@@ -392,7 +402,7 @@ export class HostMachine {
     const networks = [...used, ...this.#routers.networks].filter(({ address }) => address !== this.linkLocal);
     const six = this.#state !== 'closed' && this.linkLocal !== undefined;
     this.#routes.onLink = six ? [LINK_LOCAL, ...networks] : networks;
-    const own = used.map(({ address }) => address);
+    const own = this.#own.addresses.filter((one) => this.#own.state(one) !== 'refused');
     const { onLink } = this.#routes;
     const text = `${own.join(' ')} on ${onLink.map(({ address, bits }) => `${address}/${bits}`)}`;
     if (text !== this.#toldAddresses) this.#out.push({ do: 'addresses', own, onLink });

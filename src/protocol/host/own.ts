@@ -34,8 +34,8 @@ interface Own {
 
 /** What follows in the machine. */
 export interface OwnEvents {
-  /** Ask who has an address, without having it. */
-  detect(address: Uint8Array): void;
+  /** Ask who has an address, without having it. @param first whether it is the first time */
+  detect(address: Uint8Array, first: boolean): void;
   /** Tell everybody who has it. */
   announce(address: Uint8Array): void;
   /** It can be used now. @param waiting packets of the device */
@@ -61,6 +61,11 @@ export class OwnAddresses {
   /** undefined for an address that is not the device's. */
   state(address: Uint8Array): OwnState | undefined {
     return this.#all.get(addressKey(address))?.state;
+  }
+
+  /** Whether one is being looked for. */
+  get isDetecting(): boolean {
+    return [...this.#all.values()].some(({ state }) => state === 'detecting');
   }
 
   /** All of them, whatever their state. */
@@ -101,13 +106,13 @@ export class OwnAddresses {
   #detect(now: number, one: Own): void {
     one.state = 'detecting';
     one.left = DETECT[familyOf(one.prefix.address)].probes;
-    this.#probe(now, one);
+    this.#probe(now, one, true);
   }
 
-  #probe(now: number, one: Own): void {
+  #probe(now: number, one: Own, first = false): void {
     one.left--;
     one.at = now + DETECT[familyOf(one.prefix.address)].interval;
-    this.#events.detect(one.prefix.address);
+    this.#events.detect(one.prefix.address, first);
   }
 
   /** A packet of the device from an address that is being looked for waits. */

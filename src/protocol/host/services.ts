@@ -4,7 +4,7 @@ import { type HostOptions, SERVICES, type Service } from './terms.js';
 const v6 = (scope: number, ...end: number[]) =>
   Uint8Array.of(0xff, scope, ...new Array<number>(14 - end.length).fill(0), ...end);
 
-/** The groups of each service: RFC 6762 §3, UPnP Device Architecture 2.0 §1.1 and annex A, RFC 4795 §2. */
+/** The groups of each service: RFC 6762 §3, RFC 4795 §2, and what UPnP has for SSDP. */
 const GROUPS: Readonly<Record<Service, readonly Uint8Array[]>> = {
   mdns: [Uint8Array.of(224, 0, 0, 251), v6(2, 0xfb)],
   ssdp: [Uint8Array.of(239, 255, 255, 250), v6(2, 0x0c), v6(5, 0x0c)],

@@ -94,8 +94,9 @@ export type HostEffect =
   /** Send an IP packet to the device; it waits where there is no key, as frames do. */
   | { readonly do: 'packet'; readonly packet: Uint8Array }
   /**
-   * What the core needs, whole, each time that it changes: the addresses that the device may use now (a packet from another
-   * one is dropped), and the networks whose stations are reached directly, link-local ones among them.
+   * What the core needs, whole, each time that it changes: the addresses that the device's packets may come from, and the
+   * networks whose stations are reached directly, link-local ones among them. While an address is being looked for, the core
+   * is told of no neighbour and no gateway, so that what comes from it passes the machine, which keeps it until then.
    */
   | {
       readonly do: 'addresses';
