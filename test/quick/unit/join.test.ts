@@ -67,7 +67,7 @@ describe('the directory', () => {
   beforeEach(() => {
     path = join(mkdtempSync(join(tmpdir(), 'cryptcab-lab-join-')), 'a', 'b');
   });
-  afterEach(() => rmSync(join(path, '../../..'), { recursive: true, force: true }));
+  afterEach(() => rmSync(join(path, '../..'), { recursive: true, force: true }));
 
   test('has keys that nobody else can read before anybody hears of them, and the same ones for the same line', () => {
     const directory = new JoinedDirectory(path);
@@ -113,7 +113,7 @@ describe('the directory', () => {
   });
 
   test('that cannot be made says which one', () => {
-    const file = join(path, '../../..', 'file');
+    const file = join(path, '../..', 'file');
     writeFileSync(file, '');
     expect(() => new JoinedDirectory(join(file, 'x')).keys(bytes(32), SILENT)).toThrow(
       /^cannot keep keys in .*file\/x: ENOTDIR.*; name another directory with --to$/,
