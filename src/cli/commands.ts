@@ -109,6 +109,8 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
           : await invite({ ...options, port: options.port, name: who }),
       );
     }
+    case 'balancer':
+      return (await import('./commands/balancer.js')).balancer(readWords(command, args).options);
     case 'drain': {
       const { options, operands } = readWords(command, args);
       return (await import('./commands/drain.js')).drain(operands[0], options.within);

@@ -37,8 +37,8 @@ export function explain(key: OptionKey, spelling: Spelling): string {
 
 /** What follows the name of a command: `[--port PORT]`. */
 export function argumentsOf({ options = {}, operands, usage }: CommandTerms): string {
-  const words = Object.entries(options).map(([long, { value }]) =>
-    value === undefined ? `[--${long}]` : `[--${long} ${value.placeholder}]`,
+  const words = Object.entries(options).map(([long, { value, several }]) =>
+    value === undefined ? `[--${long}]` : `[--${long} ${value.placeholder}]${several === true ? '...' : ''}`,
   );
   if (operands !== undefined) words.push(operands.placeholder);
   if (usage !== undefined) words.push(usage);

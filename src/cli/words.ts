@@ -14,7 +14,9 @@ type OptionsOf<Terms> = Terms extends { readonly options: infer Options }
       readonly [Long in keyof Options]?: Options[Long] extends {
         readonly value: { readonly kind: infer Kind extends keyof Read };
       }
-        ? Read[Kind]
+        ? Options[Long] extends { readonly several: true }
+          ? readonly Read[Kind][]
+          : Read[Kind]
         : true;
     }
   : Record<never, never>;
@@ -74,16 +76,17 @@ export function readWords<Name extends CommandName>(name: Name, args: readonly s
   const given: Record<string, unknown> = {};
   for (const [long, text] of Object.entries(found.values)) {
     const value = terms.options?.[long]?.value;
-    given[long] = value === undefined ? true : readValue(`--${long}`, String(text), value);
+    const read = (one: unknown) => value && readValue(`--${long}`, String(one), value);
+    given[long] = value === undefined ? true : Array.isArray(text) ? text.map(read) : read(text);
   }
   return { options: given as Words<Name>['options'], operands: found.positionals };
 }
 
 /** Options and operands apart; undefined where the command does not take these. */
 function split({ options = {}, operands }: CommandTerms, args: readonly string[]) {
-  const types = Object.entries(options).map(([long, { value, short }]) => {
+  const types = Object.entries(options).map(([long, { value, short, several = false }]) => {
     const type = value === undefined ? 'boolean' : 'string';
-    return [long, { type, ...(short !== undefined && { short }) }] as const;
+    return [long, { type, multiple: several, ...(short !== undefined && { short }) }] as const;
   });
   try {
     const found = parseArgs({

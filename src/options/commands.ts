@@ -1,6 +1,6 @@
 // Every command beside the cable's own, once, with its options.
 import { INVITE_USES_MAX as USES_MAX } from '../protocol/secure/constants.js';
-import { DRAIN_SECONDS } from '../protocol/secure/fleet.js';
+import { DRAIN_SECONDS, SERVER_ID } from '../protocol/secure/fleet.js';
 import type { CommandTerms } from './terms.js';
 
 const SERVER = {
@@ -196,6 +196,32 @@ export const COMMANDS = {
       },
     },
     operands: { placeholder: '[NAME]', what: 'the name of one server', least: 0 },
+  },
+  balancer: {
+    text: 'prints the file by which nft brings datagrams to several servers with one key, from one address',
+    more: 'See [fleet.md](fleet.md#the-balancer).',
+    options: {
+      address: {
+        value: { kind: 'text', placeholder: 'ADDRESS', names: 'an address' },
+        several: true,
+        text: 'the address that clients call; one of IPv4, one of IPv6, or both',
+      },
+      server: {
+        value: { kind: 'text', placeholder: 'N=ADDRESS', names: 'a server' },
+        several: true,
+        text: 'a server: its `--server-id`, and where this machine reaches it; again for each one, and each version of IP',
+      },
+      leaving: {
+        value: { kind: 'number', placeholder: 'N', what: 'the number of a server', ...SERVER_ID },
+        several: true,
+        text: 'a server that gets no calls any more, and is about to be drained',
+      },
+      port: {
+        value: { kind: 'port', placeholder: 'PORT' },
+        text: 'the UDP port of the servers and of the balancer; 7667 unless told',
+      },
+      check: { text: 'load the file into a network namespace of its own, and print nothing of it' },
+    },
   },
   keygen: { text: 'makes a private key' },
   pubkey: { text: 'prints the public key of the private key on standard input' },

@@ -125,6 +125,8 @@ export interface Option<Key extends string = string> extends Explained {
 /** An option of a command. */
 export interface CommandOption extends Explained {
   readonly short?: string;
+  /** It may be given several times. */
+  readonly several?: true;
 }
 
 /** A command beside the cable's own. */
