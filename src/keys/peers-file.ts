@@ -1,11 +1,14 @@
 // The peers file (secure.md §3.2): who may connect, one a line, in the manner of `authorized_keys`.
 //
 //     PUBLIC-KEY [name=alice] [psk=FILE] [endpoint=host:port] [isolated] [rate=20mbit] …
+//     PUBLIC-KEY name=phone ip=10.0.0.7/24,fd00::7/64 [gateway=10.0.0.1] [mac=02:…] [multicast=all]
 //
+// A line with ip= is that of a stock WireGuard device, as host.ts reads it.
 // What the peer may do on the network stands there as policy.ts reads it.
 // `#` begins a comment, at the beginning of a line or behind white space. A line that is wrong does not touch the others.
 import { isIPv6 } from 'node:net';
 import { mayBeKey } from '../key-like.js';
+import { type HostFields, type HostWords, isHostWord, parseHost } from '../network/host.js';
 import {
   conflictOf,
   isPolicyField,
@@ -36,6 +39,8 @@ export interface PeerLine {
   readonly endpoint?: { readonly host: string; readonly port: number };
   /** What it may do on the network; undefined where its line says nothing of that. */
   readonly policy?: PolicyFields;
+  /** Of a stock WireGuard device: which host it is. */
+  readonly host?: HostFields;
 }
 
 /** A line that was skipped, and why; nothing of it is repeated, since it may hold a private key by mistake. */
@@ -80,6 +85,7 @@ function parseLine(line: number, [key, ...options]: [string, ...string[]]): Peer
     return 'it does not begin with a public key, 44 characters as `wg pubkey` prints them';
   const peer: { -readonly [name in keyof PeerLine]: PeerLine[name] } = { line, publicKey };
   const names = new Set<string>();
+  const host: { -readonly [name in keyof HostWords]: HostWords[name] } = {};
   for (const option of options) {
     const [, name, value] = /^([a-z]+)(?:=(.+))?$/.exec(option) ?? [];
     if (name === undefined || (value === undefined && !isPolicyField(name)))
@@ -102,11 +108,18 @@ function parseLine(line: number, [key, ...options]: [string, ...string[]]): Peer
       const endpoint = parseEndpoint(value);
       if (endpoint === undefined) return 'endpoint= is written HOST:PORT, or [IPV6-ADDRESS]:PORT';
       peer.endpoint = endpoint;
-    } else if (name === 'ip') {
-      return 'ip= is for peers that carry IP packets, and this server carries Ethernet frames: leave ip= away';
+    } else if (isHostWord(name)) {
+      host[name] = value;
     } else {
-      return `there is no option ${name}=; there are name=, psk= and endpoint=, and ${POLICY_FIELDS.join(', ')}`;
+      return `there is no option ${name}=; there are name=, psk=, endpoint=, ip=, gateway= and multicast=, and ${POLICY_FIELDS.join(', ')}`;
     }
+  }
+  const { mac, ...policy } = peer.policy ?? {};
+  const read = parseHost({ ...host, mac: mac ?? undefined });
+  if (typeof read === 'string') return read;
+  if (read !== undefined) {
+    peer.host = read;
+    if (peer.policy !== undefined) peer.policy = policy; // its mac= is what it has, not what it may have
   }
   return conflictOf(peer.policy ?? {}) ?? peer;
 }

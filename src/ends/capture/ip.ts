@@ -1,45 +1,9 @@
 // A datagram as the IP packet that it is on the wire. Nobody sees the real one's header here: what is not known of it is zero.
+import { addressBytes } from '../../network/address.js';
 
 const UDP = 17;
 const HOPS = 64;
 const UDP_BYTES = 8;
-
-/** The bytes of an address in text, 4 or 16 of them; a zone is left out. @returns undefined for what is none */
-export function addressBytes(address: string): Uint8Array | undefined {
-  const [host = ''] = address.split('%');
-  if (!host.includes(':')) return ofV4(host);
-  const [head = '', tail, more] = host.split('::');
-  const front = wordsIn(head);
-  const back = wordsIn(tail ?? '');
-  if (front === undefined || back === undefined || more !== undefined) return undefined;
-  const missing = 8 - front.length - back.length;
-  if (tail === undefined ? missing !== 0 : missing < 0) return undefined;
-  const words = [...front, ...new Array<number>(missing).fill(0), ...back];
-  return Uint8Array.from(words.flatMap((word) => [word >> 8, word & 0xff]));
-}
-
-function ofV4(host: string): Uint8Array | undefined {
-  const parts = host.split('.').map((part) => (/^\d{1,3}$/.test(part) ? Number(part) : 256));
-  return parts.length === 4 && parts.every((part) => part < 256) ? Uint8Array.from(parts) : undefined;
-}
-
-/** Words of 16 bits between colons; the last ones may be an IPv4 address. */
-function wordsIn(text: string): number[] | undefined {
-  if (text === '') return [];
-  const words: number[] = [];
-  for (const part of text.split(':')) {
-    const four = part.includes('.') ? ofV4(part) : undefined;
-    if (four !== undefined) {
-      const [a = 0, b = 0, c = 0, d = 0] = four;
-      words.push((a << 8) | b, (c << 8) | d);
-    } else if (/^[0-9a-f]{1,4}$/i.test(part)) {
-      words.push(Number.parseInt(part, 16));
-    } else {
-      return undefined;
-    }
-  }
-  return words;
-}
 
 /** The sum of RFC 1071, of 16-bit words. */
 function sum(bytes: Uint8Array, from: number): number {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { FramesIn } from '../../../src/cable/copies/frames-in.js';
-import { addressBytes } from '../../../src/ends/capture/ip.js';
+import { addressBytes } from '../../../src/network/address.js';
 import {
   BlockCounter,
   interfaceStatistics,

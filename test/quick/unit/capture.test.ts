@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Copies, KIND } from '../../../src/cable/copies/copies.js';
 import { FramesIn } from '../../../src/cable/copies/frames-in.js';
-import { addressBytes, ipPacket } from '../../../src/ends/capture/ip.js';
+import { ipPacket } from '../../../src/ends/capture/ip.js';
 import {
   BlockCounter,
   interfaceDescription,
@@ -10,6 +10,7 @@ import {
   packet,
   sectionHeader,
 } from '../../../src/ends/capture/pcapng.js';
+import { addressBytes } from '../../../src/network/address.js';
 import { randomness } from '../../support/seed.js';
 
 const { bytes } = randomness();

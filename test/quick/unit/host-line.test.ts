@@ -1,0 +1,141 @@
+// What a peer's line says of a stock WireGuard device, and addresses as text.
+import { describe, expect, it } from 'vitest';
+import { keyText } from '../../../src/keys/key-text.js';
+import { parsePeers } from '../../../src/keys/peers-file.js';
+import { addressBytes, addressText, within } from '../../../src/network/address.js';
+import { macText, prefixText } from '../../../src/network/host.js';
+import { randomness } from '../../support/seed.js';
+
+const { bytes, below } = randomness();
+const key = keyText(bytes(32));
+const read = (words: string) => parsePeers(`${key} ${words}`);
+const hostOf = (words: string) => {
+  const { peers, wrong } = read(words);
+  expect(wrong).toEqual([]);
+  const { host, policy } = peers[0] ?? {};
+  return {
+    policy,
+    host: host && {
+      ...host,
+      addresses: host.addresses.map(prefixText),
+      gateways: host.gateways?.map(addressText),
+      mac: host.mac && macText(host.mac),
+    },
+  };
+};
+
+describe('a line with ip=', () => {
+  it('says which host its peer is', () => {
+    expect(hostOf('name=phone ip=10.0.0.7/24,fd00::7/64')).toEqual({
+      policy: undefined,
+      host: {
+        addresses: ['10.0.0.7/24', 'fd00::7/64'],
+        dhcp: false,
+        gateways: [],
+        mac: undefined,
+        multicast: ['mdns', 'ssdp'],
+      },
+    });
+    const words = 'isolated ip=fd00::7/64,dhcp gateway=192.0.2.1,fe80::1 mac=02:00:00:00:00:0A multicast=all';
+    expect(hostOf(words)).toEqual({
+      policy: { isolated: true },
+      host: {
+        addresses: ['fd00::7/64'],
+        dhcp: true,
+        gateways: ['192.0.2.1', 'fe80::1'],
+        mac: '02:00:00:00:00:0a',
+        multicast: 'all',
+      },
+    });
+    expect(hostOf('ip=dhcp multicast=none').host).toMatchObject({
+      addresses: [],
+      dhcp: true,
+      multicast: 'none',
+    });
+    expect(hostOf('ip=10.0.0.7/24 multicast=ssdp').host).toMatchObject({ multicast: ['ssdp'] });
+  });
+
+  it('is none without: mac= is what a peer may have then', () => {
+    expect(hostOf('mac=02:00:00:00:00:01')).toEqual({
+      host: undefined,
+      policy: { mac: ['02:00:00:00:00:01'] },
+    });
+  });
+
+  it.each([
+    'ip=10.0.0.7',
+    'ip=10.0.0.7/0',
+    'ip=10.0.0.7/33',
+    'ip=fd00::7/129',
+    'ip=fd00::7/64%eth0',
+    'ip=224.0.0.1/24',
+    'ip=127.0.0.1/8',
+    'ip=ff02::1/64',
+    'ip=::1/128',
+    'ip=fe80::1/64',
+    'ip=10.0.0.7/24,10.0.0.7/24',
+    'ip=10.0.0.1/24,10.0.0.2/24,10.0.0.3/24,10.0.0.4/24,10.0.0.5/24',
+    'ip=dhcp,dhcp',
+    'ip=DHCP',
+    'ip=,',
+  ])('%s: one line says how it is written', (words) => {
+    expect(read(words)).toMatchObject({
+      peers: [],
+      wrong: [{ line: 1, why: expect.stringMatching(/^ip= is written/) }],
+    });
+  });
+
+  it.each([
+    ['ip=dhcp,10.0.0.7/24', /leases the IPv4 address/],
+    ['gateway=10.0.0.1', /give ip= as well/],
+    ['multicast=all', /give ip= as well/],
+    ['ip=10.0.0.7/24 gateway=10.0.1.1', /^gateway= is written/],
+    ['ip=10.0.0.7/24 gateway=10.0.0.1,10.0.0.2', /^gateway= is written/],
+    ['ip=10.0.0.7/24 gateway=there', /^gateway= is written/],
+    ['ip=10.0.0.7/24 multicast=mdns,chat', /^multicast= is written/],
+    ['ip=10.0.0.7/24 multicast=all,mdns', /^multicast= is written/],
+    ['ip=10.0.0.7/24 mac=02:00:00:00:00:01,02:00:00:00:00:02', /^mac= of a host is one/],
+    ['ip=10.0.0.7/24 ip=10.0.0.8/24', /there twice/],
+    ['ip', /name=VALUE/],
+  ])('%s is refused', (words, why) => {
+    expect(read(words)).toMatchObject({ peers: [], wrong: [{ line: 1, why: expect.stringMatching(why) }] });
+  });
+});
+
+describe('addresses', () => {
+  it.each([
+    '::',
+    '::1',
+    'fd00::',
+    'fd00::7',
+    '2001:db8::1:0:0:1',
+    '2001:0:0:1::1',
+    'fe80::1:2:3:4',
+    '1:2:3:4:5:6:7:8',
+    '1:0:3:4:5:6:7:8',
+    '192.0.2.1',
+  ])('%s is written as it was', (text) => {
+    expect(addressText(addressBytes(text) as Uint8Array)).toBe(text);
+  });
+
+  it('any reads back', () => {
+    for (let i = 0; i < 500; i++) {
+      const address = bytes(below(2) === 0 ? 4 : 16);
+      for (let zeros = below(12); zeros > 0; zeros--) address[below(address.length)] = 0;
+      expect(addressBytes(addressText(address))).toEqual(Uint8Array.from(address));
+    }
+  });
+
+  it('are in a network by its bits', () => {
+    const network = (text: string, bits: number) => ({ address: addressBytes(text) as Uint8Array, bits });
+    const is = (text: string, ...of: Parameters<typeof network>) =>
+      within(addressBytes(text) as Uint8Array, network(...of));
+    expect(is('10.0.0.254', '10.0.0.7', 24)).toBe(true);
+    expect(is('10.0.1.7', '10.0.0.7', 24)).toBe(false);
+    expect(is('10.0.1.7', '10.0.0.7', 23)).toBe(true);
+    expect(is('fd00::1', 'fd00::', 64)).toBe(true);
+    expect(is('fd00:0:0:1::1', 'fd00::', 64)).toBe(false);
+    expect(is('fd00:0:0:1::1', 'fd00::', 63)).toBe(true);
+    expect(is('10.0.0.7', 'fd00::', 8)).toBe(false);
+  });
+});
