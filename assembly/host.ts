@@ -225,11 +225,16 @@ export function hostNeighbour(session: u32, at: usize, there: bool): void {
   store<u16>(entry, 1, MAC + MAC_BYTES);
 }
 
+/** Counts what the main thread has no room for. */
+export function hostBusy(session: u32): void {
+  tally(sessionAt(session), STATUS_HOST_BUSY);
+}
+
 /** Keeps a frame from the switch, or a packet of the host, for the main thread. */
 function keep(session: u32, from: u32, at: usize, length: u32): void {
   const count = load<u32>(HOST_KEPT_COUNT);
   if (count == HOST_KEPT_MAX) {
-    tally(sessionAt(session), STATUS_HOST_BUSY);
+    hostBusy(session);
     return;
   }
   const kept = HOST_KEPT + <usize>count * HOST_KEPT_BYTES;

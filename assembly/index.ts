@@ -15,7 +15,7 @@ export { coalesceAdd, coalesceBegin, coalesceEnd } from './coalesce';
 export { controlSeal } from './controls';
 export { crc32 } from './crc32';
 export { fragmentBorrow, fragmentRelease } from './fragments';
-export { FROM_HOST, FROM_SWITCH, hostAddresses, hostGateway, hostNeighbour } from './host';
+export { FROM_HOST, FROM_SWITCH, hostAddresses, hostBusy, hostGateway, hostNeighbour } from './host';
 export { intakeEnd, intakeFetched } from './intake';
 export {
   AEAD_MAX,

@@ -1,4 +1,5 @@
 import type { Core } from '../core/core.js';
+import type { HostAddresses } from '../core/hosts.js';
 import type { Status } from '../core/status.js';
 import type { FragmentCounts, SessionCounts } from '../core/terms.js';
 import type { Remote } from '../protocol/remote.js';
@@ -58,6 +59,18 @@ export abstract class BaseLink implements Link {
     this.#host.core.limitSession(this.session, frameMax);
     this.#frameMax = frameMax;
     this.#toldLong = false;
+  }
+
+  beHost(mac: Uint8Array, addresses: HostAddresses): void {
+    this.#host.core.hosts.set(this.session, mac, addresses);
+  }
+
+  neighbour(address: Uint8Array, mac: Uint8Array | undefined): void {
+    this.#host.core.hosts.neighbour(this.session, address, mac);
+  }
+
+  gateway(family: 4 | 6, mac: Uint8Array | undefined): void {
+    this.#host.core.hosts.gateway(this.session, family, mac);
   }
 
   /** Datagrams or frames of it were refused; frames that are too long are told once. */

@@ -1,3 +1,4 @@
+import type { HostAddresses, KeptOfHost } from '../core/hosts.js';
 import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../core/terms.js';
 import type { Remote } from '../protocol/remote.js';
 import type { OpenPlug } from './plug/plug.js';
@@ -55,8 +56,21 @@ export interface SecureLink extends Link {
   drop(place: number): void;
   /** Refuses the frames that wait for a key. */
   discard(): void;
-  /** Sends a control payload, its kind first; an empty one is a keepalive. */
+  /** Sends a control payload, its kind first; an empty one is a keepalive; of a host, an IP packet that its path carries. */
   say(payload: Uint8Array): void;
+  /**
+   * Makes it that of a host on the Ethernet (secure.md §6), for as long as it lives, or tells it other addresses. What comes from
+   * the switch is read without a key as well.
+   * @param mac 6 bytes
+   * @throws RangeError for more addresses than the core keeps
+   */
+  beHost(mac: Uint8Array, addresses: HostAddresses): void;
+  /** A host's packets for this station go there by themselves, or are kept where it has no MAC address. */
+  neighbour(address: Uint8Array, mac: Uint8Array | undefined): void;
+  /** The same of those for other networks. */
+  gateway(family: 4 | 6, mac: Uint8Array | undefined): void;
+  /** Hands a frame to its switch. */
+  inject(frame: Uint8Array): void;
 }
 
 /** The port of a link that is plugged in. @param device a tap's */
@@ -91,6 +105,8 @@ export interface SecureEvents {
    * @param count how many the keypair has sealed
    */
   sealed(data: boolean, count: bigint): void;
+  /** A frame from the switch for a host, or a packet of its own, that the core does not carry by itself. */
+  kept?(from: KeptOfHost['from'], bytes: Uint8Array): void;
   /** The way to the remote is known to carry packets of so many bytes: datagrams fit them from now on. Where that can be asked. */
   path?(packet: number): void;
 }

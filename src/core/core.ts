@@ -1,4 +1,4 @@
-import { Hosts } from './hosts.js';
+import { Hosts, isPacket } from './hosts.js';
 import { Lock } from './lock.js';
 import { Ring } from './ring.js';
 import { type Refusal, STATUS } from './status.js';
@@ -25,8 +25,6 @@ export interface OpenedControl {
 }
 
 const CHALLENGE_BYTES = 128;
-/** The lowest first byte of an IP packet. */
-const PACKET_MIN = 0x40;
 const BLOWFISH_KEY_BYTES = 16;
 const IV_BYTES = 8;
 const CHACHA20_KEY_BYTES = 32;
@@ -431,7 +429,7 @@ export class Core {
    */
   sealControl(session: number, payload: Uint8Array): Uint8Array | Refusal {
     const { functions, layout } = this.#wasm;
-    const most = (payload[0] as number) >= PACKET_MIN ? this.frameMax : layout.CONTROL_MAX;
+    const most = isPacket(payload) ? this.frameMax : layout.CONTROL_MAX;
     if (payload.length > most) throw new RangeError(`such a payload has ${most} bytes at most`);
     return this.#locked(() => {
       this.ring.bytes.set(payload, layout.STAGE_IN + layout.TRANSPORT_HEADER);

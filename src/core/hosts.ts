@@ -20,6 +20,11 @@ const NO_MAC = new Uint8Array(6);
 const ADDRESS_BYTES = 16;
 const NETWORK_BYTES = 20;
 
+/** Whether a payload is an IP packet, as those of hosts are. */
+export function isPacket([first = 0]: Uint8Array): boolean {
+  return first >= 0x40;
+}
+
 /** An address as the core has it: one of IPv4 mapped (RFC 4291 §2.5.5.2). */
 function mapped(address: Uint8Array): Uint8Array {
   if (address.length === ADDRESS_BYTES) return address;
@@ -85,6 +90,11 @@ export class Hosts {
       }
       call(functions, layout.STAGE_IN);
     });
+  }
+
+  /** Counts one that was kept, and that the core's host has no room for. */
+  busy(session: number): void {
+    this.#locked(() => this.#wasm.functions.hostBusy(session));
   }
 
   /** What was kept since this was asked last. It is asked where frames are put into the ring and taken out. */

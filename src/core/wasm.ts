@@ -118,6 +118,7 @@ export interface Functions {
   fragmentRelease(number: number): void;
   hostAddresses(session: number, at: number, own: number, networks: number): void;
   hostGateway(session: number, family: number, at: number, there: number): void;
+  hostBusy(session: number): void;
   hostNeighbour(session: number, at: number, there: number): void;
   intakeEnd(session: number): void;
   keypairDrop(session: number, place: number): void;

@@ -79,6 +79,9 @@ const DOWN: Readonly<Record<SecureDown, string>> = {
   disconnected: 'peer is cut off',
 };
 
+/** A device that is silent is asleep, and may come back by itself. */
+const SLEEPS = 'a device is asleep: nothing has come from it for long, and its addresses are held for an hour';
+
 /** And of one that has enrolled and was removed. */
 const GONE: Readonly<Record<SecureGone, string>> = {
   silent: 'it was silent for long',
@@ -98,8 +101,8 @@ interface Listed {
 }
 
 /** All but the name. Of the preshared key a digest: it is not kept. */
-function contentOf({ presharedKey = new Uint8Array(), endpoint }: KnownPeer): string {
-  return JSON.stringify([bytesToHex(blake2s(presharedKey)), endpoint]);
+function contentOf({ presharedKey = new Uint8Array(), endpoint, host }: KnownPeer): string {
+  return JSON.stringify([bytesToHex(blake2s(presharedKey)), endpoint, host]);
 }
 
 /** The secure half of a server: a switch port for each peer of the peers file that is up. */
@@ -135,7 +138,13 @@ export class SecureServer {
     this.#configuration = { ...(peersFile !== undefined && { peersFile }), state };
     const policies = new PeerPolicies(configuration.peerDefaults ?? {}, plug.network, log);
     this.#policies = policies;
-    const side = new SecureSide({
+    const giveBack = (peer: Peer) => {
+      const link = side.linkOf(peer);
+      if (link !== undefined) passages.pulled(link);
+      side.pull(peer);
+      attendance.pulled(identityOf(peer));
+    };
+    const side: SecureSide = new SecureSide({
       cable,
       privateKey: configuration.privateKey,
       path: configuration.path,
@@ -157,6 +166,7 @@ export class SecureServer {
             const address = remoteText(peer.endpoint as Remote);
             log.info({ peer: peerText(peer), address, port: link.port }, 'peer is up, secure');
             const up = { ...identityOf(peer), address, cipher: 'secure', ...deviceOf(link) } as const;
+            side.hostOf(peer)?.up();
             attendance.up(up, () => link.counts());
           });
         },
@@ -166,11 +176,17 @@ export class SecureServer {
           else this.#roster?.heard(peer);
           const link = side.linkOf(peer);
           const wasUp = link !== undefined && passages.over(link);
-          if (link !== undefined) passages.pulled(link);
-          side.pull(peer);
-          log.info({ peer: peerText(peer) }, DOWN[why]);
+          const host = side.hostOf(peer);
+          const sleeps = host !== undefined && why === 'expired';
+          log.info({ peer: peerText(peer) }, sleeps ? SLEEPS : DOWN[why]);
           if (wasUp) attendance.down(identityOf(peer), why);
-          attendance.pulled(identityOf(peer));
+          if (sleeps) return host.asleep();
+          host?.gone();
+          giveBack(peer);
+        },
+        slept: (peer) => {
+          log.info({ peer: peerText(peer) }, 'a device that was asleep is gone: it has given its port back');
+          giveBack(peer);
         },
         keyed() {
           attendance.handshakes++;
@@ -210,8 +226,8 @@ export class SecureServer {
     this.#side = side;
     try {
       const { peers = [], peersFile } = configuration;
-      for (const { endpoint, policy = {}, ...options } of peers) {
-        const peer = side.add(options, endpoint);
+      for (const { endpoint, policy = {}, host, ...options } of peers) {
+        const peer = side.add(options, endpoint, host);
         policies.set(peer, policy);
       }
       this.#known =
@@ -345,11 +361,11 @@ export class SecureServer {
    * @returns what it is called from now on
    * @throws CryptcabError for what is no public key, our own, or there already
    */
-  add({ endpoint, policy = {}, ...options }: Omit<KnownPeer, 'where'>): PeerIdentity {
+  add({ endpoint, policy = {}, host, ...options }: Omit<KnownPeer, 'where'>): PeerIdentity {
     try {
       const why = unkept(this.#plug, policy);
       if (why !== undefined) throw new RangeError(why);
-      const peer = this.#side.add(options, endpoint);
+      const peer = this.#side.add(options, endpoint, host);
       this.#policies.set(peer, policy);
       return identityOf(peer);
     } catch (error) {
@@ -440,12 +456,12 @@ export class SecureServer {
   }
 
   #add(id: string, known: KnownPeer): void {
-    const { endpoint, where, at, policy = {}, ...options } = known;
+    const { endpoint, where, at, policy = {}, host, ...options } = known;
     const content = contentOf(known);
     try {
       const why = this.#started ? unkept(this.#plug, policy) : undefined;
       if (why !== undefined) throw new RangeError(why);
-      const peer = this.#side.add(options, endpoint);
+      const peer = this.#side.add(options, endpoint, host);
       this.#policies.set(peer, policy);
       this.#listed.set(id, { peer, content, where, policy });
     } catch (error) {

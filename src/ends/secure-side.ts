@@ -6,6 +6,7 @@ import { CryptcabError, isHopeless } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
+import type { HostFields } from '../network/host.js';
 import { ATTEMPT_DELAY } from '../protocol/race.js';
 import type { Rate } from '../protocol/rate-limit.js';
 import { type Remote, remoteKey, remoteText } from '../protocol/remote.js';
@@ -25,6 +26,7 @@ import type {
 import type { Endpoint } from './endpoint.js';
 import type { SecureHandlers } from './handlers.js';
 import { hintText } from './hints.js';
+import { HostEnd } from './host-end.js';
 import { Holes } from './holes.js';
 import { identityOf, peerText } from './peers/peer-text.js';
 import { Pings } from './pings.js';
@@ -51,6 +53,8 @@ export interface Initiation {
 
 interface Member {
   readonly endpoint: Endpoint | undefined;
+  /** Of a stock WireGuard device. */
+  readonly host: HostEnd | undefined;
   link: SecureLink | undefined;
   plugged: boolean;
   up: boolean;
@@ -141,6 +145,7 @@ export class SecureSide {
     this.#timer = setInterval(() => {
       this.#clock.look();
       this.#tick();
+      for (const { host } of this.#members.values()) host?.tick();
       this.#holes.look(this.#clock.now(), this.#members);
     }, TICK_MS);
   }
@@ -163,11 +168,12 @@ export class SecureSide {
    * From now on this one may connect; where its endpoint is known it is called.
    * @throws RangeError for what is no public key, our own, or there already, and for one more that enrols where all are up
    */
-  add(options: Omit<PeerOptions, 'endpoint'>, endpoint?: Endpoint): Peer {
-    const { name = '', eager = endpoint !== undefined } = options;
-    const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name, eager });
+  add(options: Omit<PeerOptions, 'endpoint'>, endpoint?: Endpoint, host?: HostFields): Peer {
+    const { name = '', eager = endpoint !== undefined, stock = host !== undefined } = options;
+    const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name, eager, stock });
     const member: Member = {
       endpoint,
+      host: host && this.#hostEnd(peer, host),
       link: undefined,
       plugged: false,
       up: false,
@@ -179,6 +185,21 @@ export class SecureSide {
     this.#step(() => {}); // another one may have had to make room
     if (endpoint !== undefined) this.#resolve(peer, member);
     return peer;
+  }
+
+  #hostEnd(peer: Peer, host: HostFields): HostEnd {
+    return new HostEnd(peer, host, {
+      log: this.#log,
+      path: this.#path,
+      now: () => this.#clock.now(),
+      wanted: () => this.wanted(peer),
+      close: () => this.#handlers.slept?.(peer),
+    });
+  }
+
+  /** A stock WireGuard device's host; undefined of another peer. */
+  hostOf(peer: Peer): HostEnd | undefined {
+    return this.#members.get(peer)?.host;
   }
 
   /** This one may not connect any more: it is cut off at once. */
@@ -296,7 +317,7 @@ export class SecureSide {
   /** What is known of each peer that may connect. */
   *facts(): Generator<PeerFacts & { readonly of: Peer }> {
     const now = this.#clock.now();
-    for (const [peer, { link }] of this.#members) {
+    for (const [peer, { link, host }] of this.#members) {
       if (peer.guest) continue;
       const { endpoint, heardAt, roundTrip, loss } = peer;
       yield {
@@ -309,6 +330,7 @@ export class SecureSide {
         loss,
         link,
         counts: link?.counts(),
+        ...(host !== undefined && { host: host.facts }),
       };
     }
   }
@@ -441,6 +463,7 @@ export class SecureSide {
       }
       case 'use':
         if (member.link !== undefined) member.link.use(effect.place);
+        member.host?.keyed();
         break;
       case 'drop':
         if (member.link !== undefined) member.link.drop(effect.place);
@@ -471,6 +494,7 @@ export class SecureSide {
         break;
       case 'unanswered':
         if (member.link !== undefined) member.link.discard();
+        member.host?.discard();
         this.#handlers.unanswered?.(peer);
         break;
       case 'up':
@@ -511,8 +535,9 @@ export class SecureSide {
 
   /** A peer's link, made when it is needed for the first time. */
   #linkOf(peer: Peer, member: Member): SecureLink | undefined {
+    if (member.link !== undefined) return member.link;
     const nowhere = { address: '::', port: 0 }; // until its endpoint is known nothing is sealed
-    member.link ??= this.#cable.join(peer.endpoint ?? nowhere, this.#path, {
+    member.link = this.#cable.join(peer.endpoint ?? nowhere, this.#path, {
       wanted: () => this.wanted(peer),
       opened: (place, from, data) => this.#step((now) => this.#machine.opened(now, peer, place, from, data)),
       control: (place, payload) => this.#step((now) => this.#machine.control(now, peer, place, payload)),
@@ -521,10 +546,14 @@ export class SecureSide {
         const text = `the way to the peer carries packets of ${packet} bytes`;
         this.#log.info({ peer: peerText(peer), packet }, text);
       },
+      kept: (from, bytes) => member.host?.kept(from, bytes),
     });
-    if (member.link === undefined)
+    if (member.link === undefined) {
       this.#log.warn({ peer: peerText(peer) }, 'refused a peer: no memory for one more session');
-    else this.#byLink.set(member.link, peer);
+    } else {
+      this.#byLink.set(member.link, peer);
+      member.host?.begin(member.link);
+    }
     return member.link;
   }
 
@@ -532,6 +561,7 @@ export class SecureSide {
     const member = this.#members.get(peer);
     this.#members.delete(peer);
     member?.forgotten.abort();
+    member?.host?.gone(); // it may have been asleep
     const link = member?.link;
     this.#handlers.left?.(peer, link?.counts());
     if (link !== undefined) this.#run(link.close());

@@ -230,6 +230,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
           const loop = (all: number) => warnOfLoop(log, textOf(link), link.remote, all);
           return seldom.note(performance.now(), why, loop, times);
         }
+        if (why === 'not for this host') return; // a switch floods
         const say = (all: number) => log.info({ peer: textOf(link), times: all }, `dropped: ${why}`);
         seldom.note(performance.now(), `${textOf(link)} ${why}`, say, times);
       },

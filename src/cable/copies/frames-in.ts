@@ -1,4 +1,5 @@
 // The frames in a payload of the secure cable (secure.md §2.3, §2.4), for a capture: what becomes of them at the switch is the core's.
+import { isPacket } from '../../core/hosts.js';
 
 const RECORDS = 0x01;
 const FRAGMENT = 0x8000;
@@ -17,6 +18,14 @@ interface Incomplete {
   missing: number;
 }
 
+/** A host's packet as a frame: which stations' it is the core knows alone, and what is not known is zero. */
+function framed(packet: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(FRAME_MIN + packet.length);
+  frame.set((packet[0] as number) >> 4 === 4 ? [0x08, 0x00] : [0x86, 0xdd], 12);
+  frame.set(packet, FRAME_MIN);
+  return frame;
+}
+
 /** Reads the payloads of one direction of one link. */
 export class FramesIn {
   readonly #incomplete = new Map<number, Incomplete>();
@@ -24,6 +33,7 @@ export class FramesIn {
   /** @param now ms, for frames in fragments */
   read(payload: Uint8Array, now: number): Uint8Array[] {
     const frames: Uint8Array[] = [];
+    if (isPacket(payload)) return [framed(payload)];
     if (payload[0] !== RECORDS) return frames;
     for (let at = 1; at + 2 <= payload.length; ) {
       const word = ((payload[at] as number) << 8) | (payload[at + 1] as number);

@@ -255,6 +255,10 @@ export class NativeCable implements Cable {
         this.#links.at(report.session)?.opened(report.index, from, report.data);
         break;
       }
+      case 'kept':
+        Atomics.sub(this.#flow, FLOW.kept, 1);
+        this.#links.at(report.session)?.secure?.kept?.(report.from, report.bytes);
+        break;
       case 'said':
         Atomics.sub(this.#flow, FLOW.said, 1);
         this.#links.at(report.session)?.said(report.index, report.payload);

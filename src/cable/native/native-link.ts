@@ -1,3 +1,4 @@
+import type { HostAddresses } from '../../core/hosts.js';
 import { STATUS } from '../../core/status.js';
 import type { Keying, SessionCounts, TransportKeys } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
@@ -194,6 +195,15 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
   say(payload: Uint8Array): void {
     const datagram = this.#host.core.sealControl(this.session, payload);
     if (typeof datagram !== 'string') this.#host.send(datagram, this.remote);
+  }
+
+  override beHost(mac: Uint8Array, addresses: HostAddresses): void {
+    super.beHost(mac, addresses);
+    this.#host.thread.order({ do: 'host', session: this.session });
+  }
+
+  inject(frame: Uint8Array): void {
+    this.#host.thread.order({ do: 'inject', session: this.session, frame });
   }
 
   /** Hands a piece of its plug's stream to the I/O thread; the plug waits when that has many. */

@@ -257,11 +257,21 @@ export class PortableCable implements Cable {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      for (let count = this.#process(); count > 0; count = this.#process()) this.#deliver(count);
+      for (let count = this.#process(); count > 0; count = this.#process()) {
+        this.#deliver(count);
+        this.#tellKept();
+      }
+      this.#tellKept(); // nothing of it may have come into the ring
     } finally {
       this.#pumping = false; // what a plug throws must not stop the others for good
     }
     this.#readOn();
+  }
+
+  /** Tells what the core has kept of hosts. */
+  #tellKept(): void {
+    for (const { session, from, bytes } of this.core.hosts.kept())
+      this.#links.at(session)?.secure?.kept?.(from, bytes);
   }
 
   #process(): number {

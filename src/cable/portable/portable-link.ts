@@ -1,3 +1,4 @@
+import { type HostAddresses, isPacket } from '../../core/hosts.js';
 import type { Slot } from '../../core/ring.js';
 import type { Keying, TransportKeys } from '../../core/terms.js';
 import { Refusals } from '../../protocol/refusals.js';
@@ -49,6 +50,8 @@ export class PortableLink extends BaseLink implements ClassicLink, SecureLink {
   opened = 0;
   /** Whether a datagram was sent in the batch at hand. */
   sealed = false;
+  /** Whether it is that of a host: its frames are looked at without a key, too. */
+  #isHost = false;
   /** Of its datagrams, by the system. */
   readonly refusals = new Refusals();
 
@@ -132,7 +135,20 @@ export class PortableLink extends BaseLink implements ClassicLink, SecureLink {
     const datagram = core.sealControl(session, payload);
     if (typeof datagram === 'string' || sealing === undefined) return;
     this.#host.send(datagram, this.remote);
-    secure?.sealed(false, core.keypairSealed(session, sealing));
+    secure?.sealed(isPacket(payload), core.keypairSealed(session, sealing));
+  }
+
+  override beHost(mac: Uint8Array, addresses: HostAddresses): void {
+    super.beHost(mac, addresses);
+    this.#isHost = true;
+  }
+
+  inject(frame: Uint8Array): void {
+    const size = this.#even ? frame.length + (frame.length & 1) : frame.length;
+    const stream = new Uint8Array(2 + size);
+    stream.set([size >> 8, size]);
+    stream.set(frame, 2);
+    if (this.own?.write(stream) !== true) this.#host.core.dropped(this.session, 1, 0);
   }
 
   /**
@@ -143,11 +159,12 @@ export class PortableLink extends BaseLink implements ClassicLink, SecureLink {
     const { core, links, stalled, closed } = this.#host;
     if (closed || links.at(this.session) !== this) return;
     let rest = this.#withBacklog(piece);
-    if (waits && this.secure !== undefined && this.sealing === undefined && rest.length <= HELD_MAX) {
+    const held = waits && !this.#isHost && this.secure !== undefined && this.sealing === undefined;
+    if (held && rest.length <= HELD_MAX) {
       stalled.delete(this);
       this.#backlog = rest;
       this.#pause();
-      this.secure.wanted();
+      this.secure?.wanted();
       return;
     }
     const bytes = rest.length;

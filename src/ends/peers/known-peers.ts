@@ -8,6 +8,7 @@ import { isName, NAME_RULE, type PeerLine, parsePeers } from '../../keys/peers-f
 import { PEER_SUFFIX, peerOfFile } from '../../keys/peers-store.js';
 import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
+import type { HostFields } from '../../network/host.js';
 import type { PolicyFields } from '../../network/policy.js';
 import { optionName } from '../../options/name.js';
 import type { Endpoint } from '../endpoint.js';
@@ -27,6 +28,8 @@ export interface KnownPeer {
   readonly endpoint?: Endpoint;
   /** What it may do on the network, where its line says something of that. */
   readonly policy?: PolicyFields;
+  /** Of a stock WireGuard device: which host it is. */
+  readonly host?: HostFields;
 }
 
 const lookOf = ({ mtimeNs, size, ino }: { mtimeNs: bigint; size: bigint; ino: bigint }) =>
@@ -147,7 +150,7 @@ export class KnownPeers {
     if (exposed !== undefined) this.#log.warn({ file: path }, `${file} ${exposed}`);
     const { peers, wrong } = parsePeers(bytes.toString());
     for (const [i, peer] of peers.entries()) {
-      const { line, publicKey, presharedKeyFile, endpoint, policy } = peer;
+      const { line, publicKey, presharedKeyFile, endpoint, policy, host } = peer;
       const name = listing.name ?? peer.name;
       const id = keyText(publicKey);
       try {
@@ -162,6 +165,7 @@ export class KnownPeers {
           ...(presharedKeyFile !== undefined && { presharedKey: this.#presharedKey(path, presharedKeyFile) }),
           ...(endpoint !== undefined && { endpoint }),
           ...(policy !== undefined && { policy }),
+          ...(host !== undefined && { host }),
         });
       } catch (error) {
         wrong.push({ line, why: messageOf(error) });

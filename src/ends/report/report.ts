@@ -10,6 +10,7 @@ import { type Remote, remoteText } from '../../protocol/remote.js';
 
 import type { SecureRefusal, Stranger } from '../../protocol/secure/terms.js';
 import { PATH_HEADERS } from '../../protocol/sizes.js';
+import type { HostFacts } from '../host-end.js';
 import { type Attendance, addReasons, dropsOf, NO_DROPS } from './attendance.js';
 import { flowOf, NOTHING, STILL } from './meter.js';
 
@@ -27,6 +28,8 @@ export interface PeerFacts {
   readonly origin?: Origin | undefined;
   /** What it may do on the network, and how many of its frames that has refused. */
   readonly policy?: string;
+  /** Of a stock WireGuard device. */
+  readonly host?: HostFacts;
   readonly refusedByPolicy?: Readonly<Record<string, number>>;
 }
 

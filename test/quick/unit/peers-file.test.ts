@@ -91,7 +91,7 @@ describe('the peers file', () => {
     [
       'an unknown option',
       `${a} nmae=alice`,
-      /no option nmae=; there are name=, psk= and endpoint=, and isolated, /,
+      /no option nmae=; there are name=, psk=, endpoint=, ip=, gateway= and multicast=, and isolated, /,
     ],
     ['an option without a value', `${a} name=`, /name=VALUE/],
     ['something that is no option', `${a} alice`, /name=VALUE/],
@@ -102,7 +102,6 @@ describe('the peers file', () => {
     ['an endpoint with a large port', `${a} endpoint=example.org:65536`, /HOST:PORT/],
     ['an endpoint without brackets', `${a} endpoint=2001:db8::1:7667`, /HOST:PORT/],
     ['an endpoint with wrong brackets', `${a} endpoint=[example]:7667`, /HOST:PORT/],
-    ['an address of IP packets', `${a} ip=10.0.0.7/32`, /^ip= is for peers that carry IP packets.*leave/],
   ])('a wrong line is named by its number, the others hold: %s', (_, line, why) => {
     const { peers, wrong } = parsePeers([b, line, c].join('\n'));
     expect(peers.map(({ line }) => line)).toEqual([1, 3]);

@@ -31,6 +31,8 @@ export interface Peer {
   /** Whether something is to be done with what that batch brought it. */
   touched: boolean;
   secure: SecurePeer | undefined;
+  /** Whether it is that of a host. */
+  host: boolean;
 }
 
 /** What there is to know of a link of the secure cable besides. */

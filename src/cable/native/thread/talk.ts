@@ -1,6 +1,7 @@
 // What the main thread and the I/O thread tell each other. Frames and datagrams of links that are up are not among
 // it: they stay in the memory of the core.
 import type { MessagePort } from 'node:worker_threads';
+import type { KeptOfHost } from '../../../core/hosts.js';
 import type { CopyWish } from '../../copies/copier.js';
 import type { InfoFamily } from '../linux/cmsg.js';
 import type { Port } from '../ports/port.js';
@@ -26,8 +27,8 @@ export interface Start {
 }
 
 /** What is under way to the main thread, so that nothing queues without bound. */
-export const FLOW = { control: 0, tapped: 1, pieces: 2, opened: 3, said: 4 } as const;
-export const FLOW_BYTES = 20;
+export const FLOW = { control: 0, tapped: 1, pieces: 2, opened: 3, said: 4, kept: 5 } as const;
+export const FLOW_BYTES = 24;
 /** Datagrams that are not of any link; more are dropped, as a full socket drops them. */
 export const CONTROL_MAX = 2_048;
 /**
@@ -43,6 +44,8 @@ export const PIECES_MAX = 4 << 20;
 export const OPENED_MAX = 1_024;
 /** Control payloads that are under way to the main thread; past that, they are dropped. */
 export const SAID_MAX = 1_024;
+/** Frames and packets of hosts that are; past that, they are dropped. */
+export const KEPT_MAX = 512;
 /** Bytes of frames from one such plug; past that, it waits. */
 export const FEED_MAX = 256 << 10;
 
@@ -79,6 +82,10 @@ export type Order =
   | { readonly do: 'drop'; readonly session: number; readonly place: number }
   /** Whether the link has a key to seal with; its frames wait for one. */
   | { readonly do: 'seal'; readonly session: number; readonly can: boolean }
+  /** The link is that of a host: its frames wait for no key. */
+  | { readonly do: 'host'; readonly session: number }
+  /** Hand a frame to the link's switch. */
+  | { readonly do: 'inject'; readonly session: number; readonly frame: Uint8Array }
   /** Refuse what waits for a key. */
   | { readonly do: 'discard'; readonly session: number }
   /** Let go of a secure link's plug, and say so with this ticket. */
@@ -116,6 +123,13 @@ export type Report =
       readonly session: number;
       readonly index: number;
       readonly payload: Uint8Array;
+    }
+  /** See SecureEvents.kept. */
+  | {
+      readonly says: 'kept';
+      readonly session: number;
+      readonly from: KeptOfHost['from'];
+      readonly bytes: Uint8Array;
     }
   /** A secure link has frames, and no key. */
   | { readonly says: 'wanted'; readonly session: number }

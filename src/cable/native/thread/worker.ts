@@ -27,6 +27,7 @@ import {
   CONTROL_RATE,
   FEED_MAX,
   FLOW,
+  KEPT_MAX,
   OPENED_MAX,
   type Order,
   PIECES_MAX,
@@ -196,7 +197,33 @@ class IoThread {
       }
       this.#touched.clear();
       if (ring.room < ROOM_SHORT && this.#datagrams.crowded) this.#ready.setAside();
+      this.#tellKept();
     }
+    this.#tellKept(); // nothing of it may have come into the ring
+  }
+
+  /** Reports what the core has kept of hosts. */
+  #tellKept(): void {
+    for (const { session, from, bytes } of this.#core.hosts.kept()) {
+      if (Atomics.load(this.#flow, FLOW.kept) >= KEPT_MAX) {
+        this.#core.hosts.busy(session);
+        continue;
+      }
+      Atomics.add(this.#flow, FLOW.kept, 1);
+      this.#report({ says: 'kept', session, from, bytes });
+    }
+  }
+
+  /** Hands a frame of the main thread's to a link's switch. */
+  #inject(peer: Peer, frame: Uint8Array): void {
+    const { side } = peer;
+    const put = side && this.#core.borrowFrame(frame);
+    if (side === undefined || put === undefined) {
+      this.#core.dropped(peer.session, 1, 0);
+      return;
+    }
+    side.queue(put.place, put.address, put.length);
+    this.#handOver(peer, side);
   }
 
   #touch(peer: Peer): void {
@@ -339,6 +366,7 @@ class IoThread {
       opened: 0,
       touched: false,
       secure: undefined,
+      host: false,
     };
     return this.#peers[session];
   }
@@ -409,6 +437,13 @@ class IoThread {
       case 'seal':
         this.#holdBack(peer, !order.can);
         break;
+      case 'host':
+        peer.host = true;
+        this.#holdBack(peer, false);
+        break;
+      case 'inject':
+        this.#inject(peer, order.frame);
+        break;
       case 'discard':
         this.#discard(peer);
         break;
@@ -451,7 +486,7 @@ class IoThread {
   #holdBack(peer: Peer, holds: boolean): void {
     const { side } = peer;
     if (side === undefined) return;
-    side.holds = holds;
+    side.holds = holds && !peer.host;
     side.wanted = false;
     if (peer.backlog.length > 0) this.#backlogged.add(peer);
     this.#ready.resume(side);
