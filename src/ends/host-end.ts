@@ -1,10 +1,11 @@
 // A peer that is a stock WireGuard device: carries out what its machine says (secure.md §6).
+
+import type { SecureLink } from '../cable/link.js';
 import type { KeptOfHost } from '../core/hosts.js';
 import { drawSecret } from '../keys/draw.js';
 import type { Log } from '../log.js';
 import { addressText } from '../network/address.js';
 import { type HostFields, macText, prefixText } from '../network/host.js';
-import type { SecureLink } from '../cable/link.js';
 import { HostMachine } from '../protocol/host/host.js';
 import type { HostDrop, HostEffect, HostNotice, Prefix } from '../protocol/host/terms.js';
 import type { Peer } from '../protocol/secure/peer.js';
@@ -175,7 +176,10 @@ export class HostEnd {
         const what = notice.used
           ? 'it goes on using it'
           : 'it does not use it until that station is gone: give one of them another address';
-        log.warn({ peer, address, mac: macText(notice.mac) }, `another station has the address ${address} of a device: ${what}`);
+        log.warn(
+          { peer, address, mac: macText(notice.mac) },
+          `another station has the address ${address} of a device: ${what}`,
+        );
         break;
       }
       case 'lease': {
@@ -192,7 +196,10 @@ export class HostEnd {
         log.warn({ peer, address: addressText(notice.address) }, 'the lease of a device is over');
         break;
       case 'no dhcp':
-        log.warn({ peer }, 'no DHCP server answers a device: see that there is one on the network, or give the device an address by ip=');
+        log.warn(
+          { peer },
+          'no DHCP server answers a device: see that there is one on the network, or give the device an address by ip=',
+        );
         break;
       case 'no gateway':
         log.warn(

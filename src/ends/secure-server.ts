@@ -80,7 +80,8 @@ const DOWN: Readonly<Record<SecureDown, string>> = {
 };
 
 /** A device that is silent is asleep, and may come back by itself. */
-const SLEEPS = 'a device is asleep: nothing has come from it for long, and its addresses are held for an hour';
+const SLEEPS =
+  'a device is asleep: nothing has come from it for long, and its addresses are held for an hour';
 
 /** And of one that has enrolled and was removed. */
 const GONE: Readonly<Record<SecureGone, string>> = {

@@ -26,8 +26,8 @@ import type {
 import type { Endpoint } from './endpoint.js';
 import type { SecureHandlers } from './handlers.js';
 import { hintText } from './hints.js';
-import { HostEnd } from './host-end.js';
 import { Holes } from './holes.js';
+import { HostEnd } from './host-end.js';
 import { identityOf, peerText } from './peers/peer-text.js';
 import { Pings } from './pings.js';
 import type { PeerFacts } from './report/report.js';
@@ -169,8 +169,8 @@ export class SecureSide {
    * @throws RangeError for what is no public key, our own, or there already, and for one more that enrols where all are up
    */
   add(options: Omit<PeerOptions, 'endpoint'>, endpoint?: Endpoint, host?: HostFields): Peer {
-    const { name = '', eager = endpoint !== undefined, stock = host !== undefined } = options;
-    const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name, eager, stock });
+    const { name = '', eager = endpoint !== undefined } = options;
+    const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name, eager });
     const member: Member = {
       endpoint,
       host: host && this.#hostEnd(peer, host),

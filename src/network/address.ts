@@ -52,26 +52,3 @@ export function addressText(bytes: Uint8Array): string {
   const at = text.search(new RegExp(`(?:^|(?<=:))${longest}(?![0-9a-f])`));
   return `${text.slice(0, at).replace(/:$/, '')}::${text.slice(at + longest.length).replace(/^:/, '')}`;
 }
-
-export function isLinkLocal([first = 0, second = 0]: Uint8Array): boolean {
-  return first === 0xfe && second >> 6 === 0b10;
-}
-
-/** Whether a station of a network can have an address: no multicast, loopback, reserved or unspecified one. */
-export function isStation(address: Uint8Array): boolean {
-  const [first = 0] = address;
-  if (address.length === 4) return first !== 0 && first !== 127 && first < 224;
-  return first !== 0xff && !address.subarray(0, 15).every((byte) => byte === 0);
-}
-
-/** Whether an address is in a network. */
-export function within(
-  address: Uint8Array,
-  network: { readonly address: Uint8Array; readonly bits: number },
-): boolean {
-  if (address.length !== network.address.length) return false;
-  return address.every((byte, i) => {
-    const spare = 8 - Math.min(8, Math.max(0, network.bits - 8 * i));
-    return (byte ^ (network.address[i] as number)) >> spare === 0;
-  });
-}

@@ -1,6 +1,7 @@
 // A peer that is a stock WireGuard device, and a host on the network (secure.md §6), as its line says.
+import { isLinkLocal, isStation, within } from '../protocol/host/address.js';
 import { type HostOptions, type Prefix, SERVICES, type Service } from '../protocol/host/terms.js';
-import { addressBytes, addressText, isLinkLocal, isStation, within } from './address.js';
+import { addressBytes, addressText } from './address.js';
 
 /** What a line says of a host. */
 export interface HostFields

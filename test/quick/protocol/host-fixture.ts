@@ -1,7 +1,7 @@
 // A device, its machine, and a network whose other stations the test plays. What the machine does is read as text.
 
 import { generator } from '../../../lab/generator.js';
-import { addressBytes } from '../../../src/ends/capture/ip.js';
+import { addressBytes } from '../../../src/network/address.js';
 import { type Family, familyOf } from '../../../src/protocol/host/address.js';
 import { arpOf, readArp } from '../../../src/protocol/host/arp.js';
 import { ETHERTYPE, frameOf, readFrame } from '../../../src/protocol/host/ethernet.js';

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { keyText } from '../../../src/keys/key-text.js';
 import { parsePeers } from '../../../src/keys/peers-file.js';
-import { addressBytes, addressText, within } from '../../../src/network/address.js';
+import { addressBytes, addressText } from '../../../src/network/address.js';
 import { macText, prefixText } from '../../../src/network/host.js';
+import { within } from '../../../src/protocol/host/address.js';
 import { randomness } from '../../support/seed.js';
 
 const { bytes, below } = randomness();
