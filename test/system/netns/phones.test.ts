@@ -1,13 +1,11 @@
 // Stock WireGuard devices, wireguard-go on a real tun, as hosts on the Ethernet (secure.md §6).
 import { afterEach, describe, expect, test } from 'vitest';
-import { transfer } from '../../../lab/checks.js';
 import { type Host, Lab } from '../../../lab/lab.js';
 import { Phone } from '../../../lab/phone.js';
-import { type Process, until } from '../../../lab/process.js';
+import type { Process } from '../../../lab/process.js';
 import { type End, makeEnd, Peers, startSecureServer } from '../../../lab/secure-keys.js';
-import { randomness, seed } from '../../support/seed.js';
+import { randomness } from '../../support/seed.js';
 
-const BYTES = 20_000_000;
 const PORT = 7667;
 const HUB = { four: '10.88.0.1', six: 'fd88::1' };
 const { bytes } = randomness();
