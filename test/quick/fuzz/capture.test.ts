@@ -2,13 +2,13 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { FramesIn } from '../../../src/cable/copies/frames-in.js';
-import { addressBytes } from '../../../src/network/address.js';
 import {
   BlockCounter,
   interfaceStatistics,
   packet,
   sectionHeader,
 } from '../../../src/ends/capture/pcapng.js';
+import { addressBytes } from '../../../src/network/address.js';
 import { property } from './property.js';
 
 const record = fc.oneof(
