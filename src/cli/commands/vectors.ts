@@ -69,7 +69,7 @@ async function verifyAll(files: readonly string[], strict: boolean): Promise<Sai
 
 function rowOf(path: string, { type, name, passed, failed, skipped }: GroupResult): Record<string, string> {
   return {
-    file: oneLine(relative(OURS, path).startsWith('../..') ? basename(path) : relative(OURS, path)),
+    file: oneLine(relative(OURS, path).startsWith('..') ? basename(path) : relative(OURS, path)),
     type: oneLine(type),
     group: oneLine(name),
     passed: String(passed),

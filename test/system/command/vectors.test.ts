@@ -138,7 +138,7 @@ describe('vectors verify', () => {
   });
 
   test('holds the files of the package against its manifests, and checks those that are right', () => {
-    const root = join(DIRECTORY, '../../..');
+    const root = join(DIRECTORY, '..');
     const copy = join(directory, 'package');
     for (const part of ['package.json', 'dist', 'vectors'])
       cpSync(join(root, part), join(copy, part), { recursive: true });
@@ -212,7 +212,7 @@ test.each([
 });
 
 test('--version -v says what it runs on; --version alone does not', () => {
-  const { version } = JSON.parse(readFileSync(join(DIRECTORY, '../../../package.json'), 'utf8'));
+  const { version } = JSON.parse(readFileSync(join(DIRECTORY, '../package.json'), 'utf8'));
   expect(run('--version')).toEqual({ status: 0, out: `${version}\n`, err: '' });
   for (const args of [
     ['--version', '-v'],

@@ -73,7 +73,7 @@ test('holds what was made of the sources, and what there is to read', () => {
   ];
   const held = run('tar', '-tzf', tarball).trim().split('\n');
   expect(held.sort()).toEqual(expected.map((file) => `package/${file}`).sort());
-  expect(manifest.man.map((page: string) => page.replace('../../package/', 'package/')).sort()).toEqual(
+  expect(manifest.man.map((page: string) => page.replace('./', 'package/')).sort()).toEqual(
     held.filter((file) => /\.[15]$/.test(file)).sort(),
   );
 });
