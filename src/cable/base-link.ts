@@ -1,4 +1,4 @@
-import type { Core } from '../core/core.js';
+import type { SessionCore } from '../core/core.js';
 import type { HostAddresses } from '../core/hosts.js';
 import type { Status } from '../core/status.js';
 import type { FragmentCounts, SessionCounts } from '../core/terms.js';
@@ -9,7 +9,7 @@ import type { OpenPlug, Plug } from './plug/plug.js';
 
 /** What every link needs of its cable. */
 export interface LinkHost {
-  readonly core: Core;
+  readonly core: SessionCore;
   readonly events: CableEvents;
   /** Sends a datagram that is not in the ring. */
   send(datagram: Uint8Array, to: Remote): void;

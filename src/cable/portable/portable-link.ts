@@ -1,3 +1,4 @@
+import type { Core } from '../../core/core.js';
 import { type HostAddresses, isPacket } from '../../core/hosts.js';
 import type { Slot } from '../../core/ring.js';
 import type { Keying, TransportKeys } from '../../core/terms.js';
@@ -15,6 +16,7 @@ const HELD_MAX = 256 << 10;
 
 /** What a link needs of its cable. */
 export interface PortableHost extends LinkHost {
+  readonly core: Core;
   readonly links: Links<PortableLink>;
   /** Those whose plugs wait for room in the ring. */
   readonly stalled: Set<PortableLink>;

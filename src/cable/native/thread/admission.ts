@@ -1,4 +1,4 @@
-import type { Core } from '../../../core/core.js';
+import type { FrameCore } from '../../../core/frame-core.js';
 import { FairShares } from '../../../protocol/fair-share.js';
 import type { Peer } from './peer.js';
 
@@ -7,7 +7,7 @@ import type { Peer } from './peer.js';
  * none is opened in vain, and of one that brings more than there is time for its share.
  */
 export class Admission {
-  readonly #core: Core;
+  readonly #core: FrameCore;
   readonly #many: () => boolean;
   readonly #pump: () => void;
   readonly #shares = new FairShares();
@@ -16,7 +16,7 @@ export class Admission {
    * @param many whether there is more than one peer
    * @param pump works through the ring
    */
-  constructor(core: Core, many: () => boolean, pump: () => void) {
+  constructor(core: FrameCore, many: () => boolean, pump: () => void) {
     this.#core = core;
     this.#many = many;
     this.#pump = pump;

@@ -1,4 +1,4 @@
-import type { Core } from '../../../core/core.js';
+import type { FrameCore } from '../../../core/frame-core.js';
 import { TYPE } from '../../../protocol/classic/constants.js';
 import { KEEPALIVE_BYTES, MESSAGE } from '../../../protocol/secure/constants.js';
 import { Arena, Messages, MMSGHDR } from '../linux/arena.js';
@@ -39,7 +39,7 @@ export interface DatagramEvents {
 /** The UDP side of the ring: many datagrams with one call, both ways, and where the kernel can, in one piece. */
 export class Datagrams {
   readonly #libc: Libc;
-  readonly #core: Core;
+  readonly #core: FrameCore;
   readonly #arena: Arena;
   readonly #fd: number;
   readonly #gso: boolean;
@@ -84,7 +84,7 @@ export class Datagrams {
   /** Whether the socket takes no more for now. */
   blocked = false;
 
-  static arenaBytes(core: Core): number {
+  static arenaBytes(core: FrameCore): number {
     const { ARRIVALS_COUNT } = core.layout;
     return (
       Messages.bytes(ARRIVALS_COUNT, 1) +
@@ -98,7 +98,7 @@ export class Datagrams {
 
   constructor(
     libc: Libc,
-    core: Core,
+    core: FrameCore,
     arena: Arena,
     socket: {
       readonly fd: number;

@@ -1,4 +1,4 @@
-import type { Core } from '../../../core/core.js';
+import type { FrameCore } from '../../../core/frame-core.js';
 import { type Arena, Messages } from '../linux/arena.js';
 import type { Libc } from '../linux/libc.js';
 import type { VdeCalls } from '../ports/vde.js';
@@ -10,7 +10,7 @@ export const BATCH = 64;
 /** What the ports of a thread share. */
 export class FrameTools {
   readonly libc: Libc;
-  readonly core: Core;
+  readonly core: FrameCore;
   readonly calls: VdeCalls | undefined;
   readonly memoryAt: number;
   /** A message for each slot of the ring, to receive into. */
@@ -23,7 +23,7 @@ export class FrameTools {
 
   readonly taps: TapFrames;
 
-  static arenaBytes(core: Core): number {
+  static arenaBytes(core: FrameCore): number {
     const { RING_SLOTS, FETCHED_COUNT } = core.layout;
     return (
       Messages.bytes(RING_SLOTS, 1) +
@@ -36,7 +36,7 @@ export class FrameTools {
   /** @param wants told the session of a secure link that has frames, and no key */
   constructor(
     libc: Libc,
-    core: Core,
+    core: FrameCore,
     arena: Arena,
     calls: VdeCalls | undefined,
     readonly wants: (session: number) => void,

@@ -1,4 +1,4 @@
-import type { Core } from '../../../core/core.js';
+import type { FrameCore } from '../../../core/frame-core.js';
 import { type Arena, IOVEC_BYTES } from '../linux/arena.js';
 import type { Libc } from '../linux/libc.js';
 import { CardReader } from './card-reader.js';
@@ -23,7 +23,7 @@ interface Queue {
  */
 export class TapFrames {
   readonly #libc: Libc;
-  readonly #core: Core;
+  readonly #core: FrameCore;
   readonly #arena: Arena;
   readonly #iovecs: number;
   readonly #memoryAt: number;
@@ -35,7 +35,7 @@ export class TapFrames {
     return (1 + JOINED_MAX) * IOVEC_BYTES + CardReader.arenaBytes();
   }
 
-  constructor(libc: Libc, core: Core, arena: Arena, memoryAt: number) {
+  constructor(libc: Libc, core: FrameCore, arena: Arena, memoryAt: number) {
     this.#libc = libc;
     this.#core = core;
     this.#arena = arena;

@@ -2,7 +2,7 @@
 // never returns to the event loop: it waits in epoll, where its orders reach it by an eventfd. Handshakes, timers and
 // logs are the main thread's.
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
-import { Core } from '../../../core/core.js';
+import { FrameCore } from '../../../core/frame-core.js';
 import { ORIGINAL_DATAGRAM_MAX } from '../../../protocol/classic/constants.js';
 import { RateLimit } from '../../../protocol/rate-limit.js';
 import { Refusals } from '../../../protocol/refusals.js';
@@ -60,7 +60,7 @@ function bytesOf(pieces: readonly Uint8Array[]): number {
 
 class IoThread {
   readonly #libc: Libc;
-  readonly #core: Core;
+  readonly #core: FrameCore;
   readonly #start: Start;
   readonly #flow: Int32Array;
   readonly #datagrams: Datagrams;
@@ -76,7 +76,7 @@ class IoThread {
   readonly #tidings = new Tidings((report) => this.#report(report));
   #stopped = false;
 
-  constructor(libc: Libc, core: Core, calls: VdeCalls | undefined, start: Start) {
+  constructor(libc: Libc, core: FrameCore, calls: VdeCalls | undefined, start: Start) {
     this.#libc = libc;
     this.#core = core;
     this.#start = start;
@@ -542,7 +542,7 @@ async function main(): Promise<void> {
   const libc = await loadLibc();
   const start = await told;
   const lacks = letSwitchesFinish(libc);
-  const core = await Core.load(start.memory);
+  const core = await FrameCore.load(start.memory);
   core.shared = true;
   new IoThread(libc, core, start.vde ? bindVdeCalls(libc) : undefined, start).run(lacks);
 }
