@@ -49,8 +49,8 @@ export const KEPT_MAX = 512;
 /** Bytes of frames from one such plug; past that, it waits. */
 export const FEED_MAX = 256 << 10;
 
-/** To the I/O thread. */
-export type Order =
+/** To the I/O thread, about a link. */
+export type LinkOrder =
   | { readonly do: 'raise'; readonly session: number; readonly way: Uint8Array; readonly connected: boolean }
   | { readonly do: 'lower'; readonly session: number }
   /** The link's port is this one, or being opened; `number` tells it from the one before. */
@@ -91,7 +91,11 @@ export type Order =
   /** Let go of a secure link's plug, and say so with this ticket. */
   | { readonly do: 'pull'; readonly session: number; readonly ticket: number }
   /** Let go of the link's plug, and say so with this ticket. */
-  | { readonly do: 'unplug'; readonly session: number; readonly ticket: number }
+  | { readonly do: 'unplug'; readonly session: number; readonly ticket: number };
+
+/** To the I/O thread. */
+export type Order =
+  | LinkOrder
   /** Copy what is wished for from now on (capture/copies.ts); nothing without memory. */
   | { readonly do: 'copy'; readonly memory: SharedArrayBuffer | undefined; readonly wish: CopyWish }
   | { readonly do: 'stop' };
