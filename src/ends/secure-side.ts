@@ -1,6 +1,6 @@
 import type { Cable } from '../cable/cable.js';
 import type { Link, SecureLink } from '../cable/link.js';
-import { forPeer, type OpenPlug } from '../cable/plug/plug.js';
+import type { OpenPlug } from '../cable/plug/plug.js';
 import type { SessionCounts } from '../core/terms.js';
 import { CryptcabError, isHopeless } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
@@ -9,60 +9,29 @@ import type { Log, SeldomLog } from '../log.js';
 import type { HostFields } from '../network/host.js';
 import { ATTEMPT_DELAY } from '../protocol/race.js';
 import type { Rate } from '../protocol/rate-limit.js';
-import { type Remote, remoteKey, remoteText } from '../protocol/remote.js';
-import { MESSAGE } from '../protocol/secure/constants.js';
+import type { Remote } from '../protocol/remote.js';
 import type { EnrolResult } from '../protocol/secure/control.js';
 import { SecureMachine } from '../protocol/secure/machine.js';
-import { handshakeType, isTransport } from '../protocol/secure/messages.js';
+import { isTransport } from '../protocol/secure/messages.js';
 import type { Peer } from '../protocol/secure/peer.js';
-import type {
-  PeerOptions,
-  SecureEffect,
-  SecureHint,
-  SecureOptions,
-  SecureRefusal,
-  Stranger,
-} from '../protocol/secure/terms.js';
+import type { PeerOptions, SecureOptions, SecureRefusal, Stranger } from '../protocol/secure/terms.js';
 import type { Endpoint } from './endpoint.js';
 import type { SecureHandlers } from './handlers.js';
-import { hintText } from './hints.js';
 import { Holes } from './holes.js';
 import { HostEnd } from './host-end.js';
-import { identityOf, peerText } from './peers/peer-text.js';
+import { Member } from './peers/member.js';
+import { peerText } from './peers/peer-text.js';
 import { Pings } from './pings.js';
 import type { PeerFacts } from './report/report.js';
 import { type Ask, Resolver } from './resolve.js';
 import type { PeerStatistics } from './running.js';
+import { type Initiation, SecureActs } from './secure-acts.js';
 import { type SleepClock, sleepClock } from './sleep-clock.js';
 
 /** How often the machine's timers are looked at; the shortest of them is seconds long. */
 const TICK_MS = 250;
 /** Another address is to be tried by then; a timer may ring up to 1 ms too early. */
 const ELSEWHERE_MS = ATTEMPT_DELAY + 1;
-
-/** What a refusal may mean, where people can tell. */
-const MEANS: Partial<Record<SecureRefusal, string>> = {
-  'bad mac1': ', of somebody who calls another server: with its public key, or by its invite',
-};
-
-/** A message that begins a handshake, and where it was sent. */
-export interface Initiation {
-  readonly to: Remote;
-  readonly datagram: Uint8Array;
-}
-
-interface Member {
-  readonly endpoint: Endpoint | undefined;
-  /** Of a stock WireGuard device. */
-  readonly host: HostEnd | undefined;
-  link: SecureLink | undefined;
-  plugged: boolean;
-  up: boolean;
-  readonly resolver: Resolver | undefined;
-  /** Ends what is under way for it. */
-  readonly forgotten: AbortController;
-  resolving: boolean;
-}
 
 /**
  * The secure links of a cable: carries out what the machine says (secure.md). Which peers there are, and what
@@ -71,10 +40,10 @@ interface Member {
 export class SecureSide {
   readonly #cable: Cable;
   readonly #machine: SecureMachine;
+  readonly #acts: SecureActs;
   readonly #path: number;
   readonly #handlers: SecureHandlers;
   readonly #log: Log;
-  readonly #seldom: SeldomLog;
   readonly #members = new Map<Peer, Member>();
   readonly #byLink = new WeakMap<Link, Peer>();
   /** Who may not connect any more, until all is done that follows. */
@@ -119,10 +88,8 @@ export class SecureSide {
     readonly serverId?: number | undefined;
   }) {
     this.#cable = options.cable;
-    this.#path = options.path;
     this.#handlers = options.handlers;
     this.#log = options.log;
-    this.#seldom = options.seldom;
     this.#ask = options.ask;
     this.#clock = options.clock ?? sleepClock();
     this.#machine = new SecureMachine({
@@ -130,7 +97,7 @@ export class SecureSide {
       random: drawSecret,
       index: (peer, drawn) => {
         const member = this.#members.get(peer);
-        const link = member && this.#linkOf(peer, member);
+        const link = member && this.#acts.linkOf(member);
         return link === undefined ? drawn : link.index(drawn);
       },
       unixTime: Date.now,
@@ -141,7 +108,21 @@ export class SecureSide {
       strangers: options.strangers,
       serverId: options.serverId,
     });
-    this.#holes = new Holes((hint) => this.#hint(hint));
+    this.#path = options.path;
+    this.#acts = new SecureActs({
+      ...{ cable: options.cable, path: options.path, handlers: options.handlers },
+      ...{ log: options.log, seldom: options.seldom },
+      ...{ pings: this.#pings, members: this.#members, byLink: this.#byLink },
+      now: () => this.#clock.now(),
+      tell: (what) => this.#step((now) => what(this.#machine, now)),
+      called: (initiation) => {
+        this.#initiation = initiation;
+        if (this.#several) this.#tickForOthers();
+      },
+      resolve: (member) => this.#resolve(member),
+      forget: (peer) => this.#forget(peer),
+    });
+    this.#holes = new Holes((hint) => this.#acts.hint(hint));
     this.#timer = setInterval(() => {
       this.#clock.look();
       this.#tick();
@@ -171,19 +152,12 @@ export class SecureSide {
   add(options: Omit<PeerOptions, 'endpoint'>, endpoint?: Endpoint, host?: HostFields): Peer {
     const { name = '', eager = endpoint !== undefined } = options;
     const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name, eager });
-    const member: Member = {
-      endpoint,
-      host: host && this.#hostEnd(peer, host),
-      link: undefined,
-      plugged: false,
-      up: false,
-      resolver: endpoint && new Resolver(endpoint.host, this.#cable.local.address, this.#log, this.#ask),
-      forgotten: new AbortController(),
-      resolving: false,
-    };
+    const own = this.#cable.local.address;
+    const resolver = endpoint && new Resolver(endpoint.host, own, this.#log, this.#ask);
+    const member = new Member(peer, endpoint, resolver, host && this.#hostEnd(peer, host));
     this.#members.set(peer, member);
     this.#step(() => {}); // another one may have had to make room
-    if (endpoint !== undefined) this.#resolve(peer, member);
+    if (endpoint !== undefined) this.#resolve(member);
     return peer;
   }
 
@@ -221,7 +195,7 @@ export class SecureSide {
     const member = this.#members.get(peer);
     if (member === undefined) return;
     this.#several ||= addresses.length > 1;
-    this.#setAddresses(peer, member, addresses);
+    this.#setAddresses(member, addresses);
     this.wanted(peer);
   }
 
@@ -274,18 +248,14 @@ export class SecureSide {
    */
   plug(peer: Peer, open: OpenPlug): Promise<void> {
     const member = this.#members.get(peer);
-    const link = member && this.#linkOf(peer, member);
-    if (member === undefined || link === undefined || member.plugged) return Promise.resolve();
-    member.plugged = true;
-    return link.plug(forPeer(open, identityOf(peer)));
+    const link = member && this.#acts.linkOf(member);
+    return member === undefined || link === undefined ? Promise.resolve() : member.plug(link, open);
   }
 
   /** Gives a peer's port back. */
   pull(peer: Peer): void {
-    const member = this.#members.get(peer);
-    if (member?.link === undefined || !member.plugged) return;
-    member.plugged = false;
-    this.#run(member.link.pull());
+    const pulled = this.#members.get(peer)?.pull();
+    if (pulled !== undefined) this.#run(pulled);
   }
 
   /** A peer's link, once it has one. */
@@ -311,28 +281,13 @@ export class SecureSide {
 
   /** Why a peer's name has no address; undefined when it has one, or is none. */
   trouble(peer: Peer): string | undefined {
-    return this.#members.get(peer)?.resolver?.trouble;
+    return this.#members.get(peer)?.trouble;
   }
 
   /** What is known of each peer that may connect. */
   *facts(): Generator<PeerFacts & { readonly of: Peer }> {
     const now = this.#clock.now();
-    for (const [peer, { link, host }] of this.#members) {
-      if (peer.guest) continue;
-      const { endpoint, heardAt, roundTrip, loss } = peer;
-      yield {
-        of: peer,
-        identity: identityOf(peer),
-        cable: 'secure',
-        address: endpoint,
-        quiet: heardAt === undefined ? undefined : now - heardAt,
-        roundTrip,
-        loss,
-        link,
-        counts: link?.counts(),
-        ...(host !== undefined && { host: host.facts }),
-      };
-    }
+    for (const [peer, member] of this.#members) if (!peer.guest) yield { of: peer, ...member.facts(now) };
   }
 
   /** What the links of all peers have carried. */
@@ -371,20 +326,7 @@ export class SecureSide {
 
   /** What each peer that is up has carried. */
   statistics(): PeerStatistics[] {
-    return [...this.#members].flatMap(([peer, { link, up }]) =>
-      up && link !== undefined && !peer.guest
-        ? [
-            {
-              ...identityOf(peer),
-              address: remoteText(link.remote),
-              port: link.port,
-              roundTrip: peer.roundTrip,
-              loss: peer.loss,
-              ...link.counts(),
-            },
-          ]
-        : [],
-    );
+    return [...this.#members].flatMap(([{ guest }, member]) => (guest ? [] : (member.statistics() ?? [])));
   }
 
   /** Tells all peers to go elsewhere; no call is answered from now on. */
@@ -419,7 +361,7 @@ export class SecureSide {
     this.#acting = true;
     try {
       for (let effects = this.#machine.take(); effects.length > 0; effects = this.#machine.take()) {
-        for (const effect of effects) this.#act(effect);
+        for (const effect of effects) this.#acts.act(effect);
       }
       for (const peer of this.#removed) this.#forget(peer);
       this.#removed.clear();
@@ -428,179 +370,36 @@ export class SecureSide {
     }
   }
 
-  #act(effect: SecureEffect): void {
-    if (effect.do === 'send') {
-      this.#cable.send(effect.datagram, effect.to);
-      if (handshakeType(effect.datagram) === MESSAGE.INITIATION) {
-        this.#initiation = effect;
-        if (this.#several) this.#tickForOthers();
-      }
-      return;
-    }
-    if (effect.do === 'refused') {
-      const { from, why } = effect;
-      const say = (times: number) =>
-        this.#log.info({ peer: remoteText(from), times }, `dropped: ${why}${MEANS[why] ?? ''}`);
-      // By reason alone: an attacker who can forge one source address can forge many.
-      this.#seldom.note(this.#clock.now(), `secure ${why}`, say);
-      return;
-    }
-    if (effect.do === 'hint') {
-      this.#hint(effect.hint);
-      return;
-    }
-    const { peer } = effect;
-    const member = this.#members.get(peer);
-    if (member === undefined) return;
-    switch (effect.do) {
-      case 'install': {
-        const link = this.#linkOf(peer, member);
-        if (link !== undefined) link.install(effect.place, effect.keys);
-        this.#handlers.keyed?.();
-        effect.keys.send.fill(0);
-        effect.keys.receive.fill(0);
-        break;
-      }
-      case 'use':
-        if (member.link !== undefined) member.link.use(effect.place);
-        member.host?.keyed();
-        break;
-      case 'drop':
-        if (member.link !== undefined) member.link.drop(effect.place);
-        break;
-      case 'keepalive':
-        if (member.link !== undefined) member.link.say(new Uint8Array());
-        break;
-      case 'control':
-        if (member.link !== undefined) member.link.say(effect.payload);
-        effect.payload.fill(0); // it may hold a key
-        break;
-      case 'enrol':
-        this.#handlers.enrol?.(peer, effect.introduction);
-        break;
-      case 'verdict':
-        this.#handlers.verdict?.(peer, effect.answer);
-        break;
-      case 'answered':
-        this.#pings.answered(peer, effect.question, effect.took);
-        break;
-      case 'moved':
-        this.#moved(peer, member, effect.to);
-        break;
-      case 'resolve':
-        if (member.endpoint === undefined) break; // it is the one that calls
-        this.#resolve(peer, member);
-        this.#handlers.noAnswer?.(peer);
-        break;
-      case 'unanswered':
-        if (member.link !== undefined) member.link.discard();
-        member.host?.discard();
-        this.#handlers.unanswered?.(peer);
-        break;
-      case 'up':
-        member.up = true;
-        this.#handlers.up(peer);
-        break;
-      case 'down':
-        member.up = false;
-        if (member.link !== undefined) member.link.discard();
-        this.#handlers.down(peer, effect.why);
-        break;
-      case 'gone':
-        this.#handlers.gone?.(peer, effect.why);
-        this.#forget(peer);
-        break;
-    }
-  }
-
-  #hint(hint: SecureHint): void {
-    if (hint.what === 'stranger') {
-      this.#handlers.stranger?.(hint.publicKey, hint.from);
-      return;
-    }
-    const say = () => this.#log.warn({ peer: peerText(hint.peer) }, hintText(hint));
-    this.#seldom.note(this.#clock.now(), `${hint.what} ${keyText(hint.peer.publicKey)}`, say);
-  }
-
-  #moved(peer: Peer, member: Member, to: Remote): void {
-    if (member.link === undefined) return;
-    const before = remoteKey(member.link.remote);
-    member.link.move(to);
-    if (!member.up || before === remoteKey(to)) return;
-    this.#handlers.moved?.(peer);
-    const say = (times: number) =>
-      this.#log.info({ peer: peerText(peer), address: remoteText(to), times }, 'the peer has moved');
-    this.#seldom.note(this.#clock.now(), `moved ${keyText(peer.publicKey)}`, say);
-  }
-
-  /** A peer's link, made when it is needed for the first time. */
-  #linkOf(peer: Peer, member: Member): SecureLink | undefined {
-    if (member.link !== undefined) return member.link;
-    const nowhere = { address: '::', port: 0 }; // until its endpoint is known nothing is sealed
-    member.link = this.#cable.join(peer.endpoint ?? nowhere, this.#path, {
-      wanted: () => this.wanted(peer),
-      opened: (place, from, data) => this.#step((now) => this.#machine.opened(now, peer, place, from, data)),
-      control: (place, payload) => this.#step((now) => this.#machine.control(now, peer, place, payload)),
-      sealed: (data, count) => this.#step((now) => this.#machine.sealed(now, peer, data, count)),
-      path: (packet) => {
-        const text = `the way to the peer carries packets of ${packet} bytes`;
-        this.#log.info({ peer: peerText(peer), packet }, text);
-      },
-      kept: (from, bytes) => member.host?.kept(from, bytes),
-    });
-    if (member.link === undefined) {
-      this.#log.warn({ peer: peerText(peer) }, 'refused a peer: no memory for one more session');
-    } else {
-      this.#byLink.set(member.link, peer);
-      member.host?.begin(member.link);
-    }
-    return member.link;
-  }
-
   #forget(peer: Peer): void {
     const member = this.#members.get(peer);
     this.#members.delete(peer);
-    member?.forgotten.abort();
-    member?.host?.gone(); // it may have been asleep
+    member?.forget();
     const link = member?.link;
     this.#handlers.left?.(peer, link?.counts());
     if (link !== undefined) this.#run(link.close());
   }
 
   /** Looks up where a peer is, however long that takes, and calls it there. */
-  #resolve(peer: Peer, member: Member): void {
-    const { endpoint, resolver } = member;
-    if (endpoint === undefined || resolver === undefined || member.resolving) return;
-    member.resolving = true;
+  #resolve(member: Member): void {
+    const { peer } = member;
     const look = async () => {
-      let found: string[];
       try {
-        found = await resolver.wait(member.forgotten.signal);
+        const found = await member.addresses();
+        if (found !== undefined) this.callAt(peer, found);
       } catch (error) {
         if (isHopeless(error)) this.#handlers.noWay?.(peer, error);
-        return;
-      } finally {
-        member.resolving = false;
       }
-      if (!this.#members.has(peer)) return;
-      this.#several ||= found.length > 1;
-      this.#setAddresses(
-        peer,
-        member,
-        found.map((address) => ({ address, port: endpoint.port })),
-      );
-      this.wanted(peer);
     };
     this.#run(look());
   }
 
   /** What its name stands for. */
-  #setAddresses(peer: Peer, member: Member, all: readonly Remote[]): void {
+  #setAddresses({ peer, link }: Member, all: readonly Remote[]): void {
     const { endpoint } = peer;
     const known = all.some(({ address }) => address === endpoint?.address);
     const to = known && endpoint !== undefined ? endpoint : (all[0] as Remote);
     this.#machine.setEndpoint(peer, to, all);
-    if (!known && member.link !== undefined) member.link.move(to);
+    if (!known) link?.move(to);
   }
 
   #tickForOthers(): void {
