@@ -109,7 +109,7 @@ describe('the directory', () => {
     rmSync(join(path, 'mine'));
     directory.remove();
     directory.remove();
-    expect(readdirSync(join(path, '../..'))).toEqual([]);
+    expect(readdirSync(join(path, '..'))).toEqual([]);
   });
 
   test('that cannot be made says which one', () => {
