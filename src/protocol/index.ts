@@ -38,6 +38,18 @@ export {
   type Random,
   type Secret,
 } from './classic/session-key.js';
+export { HostMachine } from './host/host.js';
+export { macOf } from './host/mac.js';
+export {
+  HOST_DROPS,
+  type HostDrop,
+  type HostEffect,
+  type HostNotice,
+  type HostOptions,
+  type Prefix,
+  SERVICES,
+  type Service,
+} from './host/terms.js';
 export type { Rate } from './rate-limit.js';
 export { type Remote, remoteText } from './remote.js';
 export {

@@ -1,5 +1,5 @@
 // What becomes of a packet that is too large for the way to the device: who sent it is told, and TCP is told before (secure.md §6).
-import { isMulticast, isUnspecified } from './address.js';
+import { isStation } from './address.js';
 import { sum } from './checksum.js';
 import { ICMPV6, icmpv6Of, icmpv6Type } from './icmpv6.js';
 import { type Packet, PROTOCOL, packetOf } from './ip.js';
@@ -11,15 +11,14 @@ const TCP_BYTES = 20;
 const REPEATED = { 4: 576 - 28, 6: 1280 - 48 } as const;
 
 /**
- * The answer to a packet that does not fit: IPv4's "fragmentation needed" (RFC 1191), IPv6's "packet too big" (RFC 8201). It
+ * The answer to a packet for one station that does not fit: IPv4's "fragmentation needed" (RFC 1191), IPv6's "packet too big" (RFC 8201). It
  * comes from the packet's own destination.
  * @param mtu the largest packet that fits, bytes
  * @returns undefined where none may be sent (RFC 1122 §3.2.2, RFC 4443 §2.4)
  */
 export function tooBig(packet: Packet, mtu: number): Uint8Array | undefined {
   const { family, source, destination, bytes, protocol, part, payload } = packet;
-  if (part === 'later' || isMulticast(destination) || isMulticast(source) || isUnspecified(source))
-    return undefined;
+  if (part === 'later' || !isStation(source)) return undefined;
   const repeated = bytes.subarray(0, REPEATED[family]);
   if (family === 6) {
     if ((icmpv6Type(packet) ?? 128) < 128) return undefined;

@@ -220,9 +220,8 @@ export class HostMachine {
     }
     this.#own.tick(now);
     this.#neighbours.tick(now);
-    const networks = this.#routers.networks.length;
     this.#routers.tick(now);
-    if (this.#routers.networks.length !== networks) this.#changed();
+    this.#changed();
     this.#lease?.tick(now);
     this.#routes.review();
     this.#settle(now);
@@ -295,7 +294,7 @@ export class HostMachine {
     if (many && !(family && takes(this.#options.multicast, destination))) return 'not taken';
     if (many && this.#state === 'asleep') return 'asleep';
     if (bytes.length > this.packetMax) {
-      this.#refuse(now, frame, packet);
+      if (!many) this.#refuse(now, frame, packet);
       return 'too big';
     }
     clampMss(packet, this.packetMax);
@@ -372,8 +371,14 @@ export class HostMachine {
     const given = this.#options.gateways?.find((one) => familyOf(one) === family);
     if (given !== undefined) return given;
     if (family === 4) return this.#lease?.router;
+    // One that is known before one that may be there, and that before one that does not answer (RFC 4861 §6.3.6).
     const { routers } = this.#routers;
-    return routers.find((one) => !this.#neighbours.isUnreachable(one)) ?? routers[0];
+    const state = (one: Uint8Array) => this.#neighbours.stateOf(one);
+    return (
+      routers.find((one) => !['incomplete', 'negative', undefined].includes(state(one))) ??
+      routers.find((one) => state(one) !== 'negative') ??
+      routers[0]
+    );
   }
 
   #used(now: number, address: Uint8Array, waiting: readonly Uint8Array[]): void {

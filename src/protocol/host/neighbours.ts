@@ -20,12 +20,12 @@ import type { HostOutbox } from './outbox.js';
  * - probe: it is asked
  * - negative: it has not answered
  */
-type State = 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'negative';
+export type NeighbourState = 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'negative';
 
 interface Neighbour {
   readonly address: Uint8Array;
   mac: Uint8Array | undefined;
-  state: State;
+  state: NeighbourState;
   /** When something is due, ms. */
   at: number;
   /** How often it was asked. */
@@ -80,9 +80,9 @@ export class Neighbours {
     return deadline;
   }
 
-  /** Whether it was asked in vain. */
-  isUnreachable(address: Uint8Array): boolean {
-    return this.#all.get(addressKey(address))?.state === 'negative';
+  /** undefined where nothing is known of it. */
+  stateOf(address: Uint8Array): NeighbourState | undefined {
+    return this.#all.get(addressKey(address))?.state;
   }
 
   /** Sends a packet to a neighbour, or keeps it until that has answered. @returns whether it was dropped at once */
@@ -122,7 +122,7 @@ export class Neighbours {
     return one;
   }
 
-  #add(address: Uint8Array, state: State, mac: Uint8Array | undefined, at: number): Neighbour {
+  #add(address: Uint8Array, state: NeighbourState, mac: Uint8Array | undefined, at: number): Neighbour {
     const one = {
       address: address.slice(),
       mac: mac?.slice(),

@@ -2,7 +2,6 @@
 
 import { generator } from '../../../lab/generator.js';
 import { addressBytes } from '../../../src/network/address.js';
-import { type Family, familyOf } from '../../../src/protocol/host/address.js';
 import { arpOf, readArp } from '../../../src/protocol/host/arp.js';
 import { ETHERTYPE, frameOf, readFrame } from '../../../src/protocol/host/ethernet.js';
 import { HostMachine } from '../../../src/protocol/host/host.js';
@@ -143,8 +142,8 @@ export class World {
   }
 
   /** A device that is up, all of whose announcements are over. */
-  static settled(options: Partial<HostOptions> = {}): World {
-    const world = new World(options);
+  static settled(options: Partial<HostOptions> = {}, seed = 1): World {
+    const world = new World(options, seed);
     world.machine.up(world.now);
     world.pass(20_000);
     world.took();
@@ -205,7 +204,3 @@ export class World {
     return Number(this.machine.dropped.get(why) ?? 0n);
   }
 }
-
-export const ofFamily = (family: Family, one: { four: Uint8Array; six: Uint8Array }) =>
-  family === 4 ? one.four : one.six;
-export { familyOf };
