@@ -10,6 +10,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/knock',
     'unit/control',
     'unit/metrics',
+    'unit/page',
     'unit/qemu-plug',
   ],
   'files, programs and users': [

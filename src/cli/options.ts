@@ -4,7 +4,7 @@ import { absoluteLocator } from '../cable/plug/kinds.js';
 import type { Endpoint } from '../ends/endpoint.js';
 import type { HookCommands } from '../ends/hooks.js';
 import { CryptcabError } from '../error.js';
-import type { MetricsPlace } from '../metrics/server.js';
+import { type HttpPlace, isLoopback } from '../metrics/place.js';
 import type { PolicyFields } from '../network/policy.js';
 import { conflict } from '../options/conflicts.js';
 import type { Io } from '../options/io-path.js';
@@ -57,7 +57,9 @@ export interface Settings {
   readonly pidFile: string | undefined;
   readonly logFile: string | undefined;
   /** Where metrics are served; undefined: nowhere. */
-  readonly metrics: MetricsPlace | undefined;
+  readonly metrics: HttpPlace | undefined;
+  /** Where the page is served, and the file with its password; undefined: nowhere. */
+  readonly web: { readonly place: HttpPlace; readonly tokenFile: string | undefined } | undefined;
   readonly secure: SecureSettings | undefined;
   /** Of a server: whether it serves clients of the classic protocol. */
   readonly classic: boolean;
@@ -162,6 +164,7 @@ export function settingsOf(line: Line, spelling: Spelling, base?: string): Setti
     hooks: { up: given.up, down: given.down },
     pidFile: given.pidFile === undefined ? undefined : absolute(given.pidFile),
     metrics: given.metrics,
+    web: given.web && webSettings(given.web, given.webToken, absolute),
     logFile: given.logFile === undefined ? undefined : absolute(given.logFile),
     secure: given.secure && secureSettings(given, absolute),
     classic: given.classic !== true,
@@ -204,6 +207,15 @@ function pathFrom(base: string | undefined, path: string): string {
       `the working directory is gone, and '${path}' is a path from there: change to another directory`,
     );
   }
+}
+
+/** @throws UsageError for a place that others reach, where nobody is asked for a password */
+function webSettings(place: HttpPlace, token: string | undefined, absolute: (path: string) => string) {
+  if (token === undefined && 'host' in place && !isLoopback(place.host))
+    throw new UsageError(
+      `${commandName('web')} at an address that others reach needs a password: make one by cryptcab genpsk > FILE and give ${commandName('webToken')} FILE, or serve it at 127.0.0.1:${place.port}`,
+    );
+  return { place, tokenFile: token === undefined ? undefined : absolute(token) };
 }
 
 function secureSettings(given: Given, absolute: (path: string) => string): SecureSettings {

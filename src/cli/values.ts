@@ -5,7 +5,7 @@ import { bindAddress } from '../cable/udp/bind.js';
 import type { Endpoint } from '../ends/endpoint.js';
 import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
-import type { MetricsPlace } from '../metrics/server.js';
+import type { HttpPlace } from '../metrics/place.js';
 import { type PolicyFields, parsePolicy } from '../network/policy.js';
 import type { Value } from '../options/terms.js';
 import { DEFAULT_PORT } from '../protocol/classic/constants.js';
@@ -30,7 +30,7 @@ export interface Read {
   readonly address: string;
   readonly server: Target;
   readonly endpoint: Endpoint;
-  readonly listen: MetricsPlace;
+  readonly listen: HttpPlace;
   readonly 'public key': Uint8Array;
   readonly places: readonly { readonly host: string; readonly port: number | undefined }[];
   /** s */
@@ -225,7 +225,7 @@ function readTime(text: string): number {
 }
 
 /** `ADDRESS:PORT` or `unix:PATH`. */
-function readListen(text: string): MetricsPlace {
+function readListen(text: string): HttpPlace {
   const path = /^unix:(.+)$/s.exec(text)?.[1];
   if (path !== undefined) return { path: resolve(path) };
   const { address, port } = /^\[?(?<address>[\w.:%-]+?)\]?:(?<port>\d{1,5})$/.exec(text)?.groups ?? {};

@@ -1,4 +1,5 @@
 import type { EndReport } from '../control/status.js';
+import { inWords } from '../control/words.js';
 import { deferred } from '../deferred.js';
 import type { PeerStatistics, Running } from '../ends/running.js';
 import { CryptcabError, messageOf } from '../error.js';
@@ -67,14 +68,7 @@ export abstract class CableEnd extends EventTarget implements AsyncDisposable {
 
   /** All that it can say of itself now: who is up since when, or why not; rates, refusals, round-trip times (docs/control.md). */
   report(): EndReport {
-    const { why, plug, peers, ...report } = this.#running.report();
-    const words = (text: string | null) => (text === null ? null : libraryText(text));
-    return {
-      ...report,
-      why: words(why),
-      plug: { ...plug, trouble: words(plug.trouble) },
-      peers: peers.map((peer) => ({ ...peer, portTrouble: words(peer.portTrouble) })),
-    };
+    return inWords(this.#running.report(), libraryText);
   }
 
   /** Takes everything down: plugs, keys, socket. Called again, it waits for the same end. */

@@ -393,6 +393,20 @@ export const OPTIONS = {
     text: 'serve metrics there for Prometheus, at `/metrics`',
     more: 'Everybody who reaches that address can read them. See [monitoring.md](monitoring.md).',
   },
+  web: {
+    face: 'command',
+    long: 'web',
+    value: { kind: 'listen', placeholder: 'ADDRESS:PORT|unix:PATH' },
+    text: 'serve a page there that shows who is up, what is carried and what was refused',
+    more: 'Everybody on this machine can read it at `127.0.0.1:PORT`; an address that others reach needs `--web-token`. See [monitoring.md](monitoring.md#the-page).',
+  },
+  webToken: {
+    face: 'command',
+    long: 'web-token',
+    value: { kind: 'file', placeholder: 'FILE', names: 'the file with the password of the page' },
+    needs: [{ option: 'web', why: 'the place of the page' }],
+    text: 'who reads that page has to give what this file holds as a password; `cryptcab genpsk` makes one',
+  },
   verbose: {
     face: 'command',
     long: 'verbose',

@@ -1,53 +1,13 @@
 // How a terminal shows what ends say of themselves.
-import type {
-  EndStatus,
-  Flow,
-  PeerStatus,
-  PendingPeer,
-  Reasons,
-  Traffic,
-  Why,
-} from '../../control/status.js';
+import type { EndStatus, Flow, PeerStatus, PendingPeer, Reasons, Traffic } from '../../control/status.js';
+import { MODES, shortSpan, size, stateOf } from '../../control/words.js';
 import { span } from '../../ends/hints.js';
 import { oneLine } from '../../error.js';
 import { table } from './table.js';
 
-const WHY: Readonly<Record<Why, string>> = {
-  waiting: 'not yet up',
-  goodbye: 'said goodbye',
-  silent: 'silent',
-  unknown: 'forgotten',
-  disconnected: 'ended here',
-  removed: 'removed',
-  moved: 'moved',
-  'no port': 'no port',
-};
-
-const MINUTE = 60_000;
-const UNITS = [
-  ['d', 24 * 60 * MINUTE],
-  ['h', 60 * MINUTE],
-  ['min', MINUTE],
-] as const;
-
-/** A time span, short: `3 s`, `2 h`. */
-function short(ms: number): string {
-  const [unit, length] = UNITS.find(([, one]) => ms >= one) ?? (['s', 1_000] as const);
-  return `${Math.max(0, Math.floor(ms / length))} ${unit}`;
-}
-
-const SIZES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
-
-/** Bytes, short: `1.2 MB`. */
-function size(bytes: number): string {
-  const power = Math.min(SIZES.length - 1, bytes < 1_000 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  const value = bytes / 1_000 ** power;
-  return `${value.toFixed(power === 0 || value >= 100 ? 0 : 1)} ${SIZES[power]}`;
-}
-
 const amount = ({ frames, bytes }: Traffic) => `${size(bytes)} in ${frames} frame${frames === 1 ? '' : 's'}`;
 const rate = ({ in: came, out: went }: Flow) => `${size(came.bytes)}/s in, ${size(went.bytes)}/s out`;
-const since = (time: string, now: number) => short(now - Date.parse(time));
+const since = (time: string, now: number) => shortSpan(now - Date.parse(time));
 
 function reasons(all: Reasons): string[] {
   return Object.entries(all).map(([why, times]) => `${times} ${why}`);
@@ -62,7 +22,7 @@ function peerRow(peer: PeerStatus, now: number): Record<string, string> {
   const { carried, rates } = peer;
   return {
     peer: peer.peer,
-    state: peer.up ? 'up' : (WHY[peer.why ?? 'waiting'] ?? 'down'),
+    state: stateOf(peer),
     for: since(peer.since, now),
     address: peer.address ?? '',
     port: peer.port ?? (peer.portTrouble === null ? '' : 'missing'),
@@ -76,8 +36,6 @@ function peerRow(peer: PeerStatus, now: number): Record<string, string> {
     dropped: String(peer.dropped.bySwitch + peer.dropped.unopened),
   };
 }
-
-const MODES = { secure: 'secure', classic: 'classic', both: 'secure and classic' } as const;
 
 /** What an end is and does, in some lines, and its peers as a table. */
 export function statusText(end: EndStatus): string {
@@ -123,7 +81,7 @@ export function peersText(ends: readonly EndStatus[]): string {
         end: end.name,
         name: peer.name ?? '',
         'public key': peer.publicKey ?? '(classic)',
-        state: peer.up ? 'up' : (WHY[peer.why ?? 'waiting'] ?? 'down'),
+        state: stateOf(peer),
         for: since(peer.since, now),
         heard: peer.heard === null ? '' : `${since(peer.heard, now)} ago`,
         address: peer.address ?? '',

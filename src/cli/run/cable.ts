@@ -15,7 +15,7 @@ import { CryptcabError, messageOf } from '../../error.js';
 import { drawSecret } from '../../keys/draw.js';
 import { newPrivateKey } from '../../keys/key-text.js';
 import type { Log } from '../../log.js';
-import type { Metrics } from '../../metrics/server.js';
+import type { Served } from '../../metrics/http.js';
 import type { ClientMode } from '../../protocol/classic/client-terms.js';
 import { ignoreDebugSignal, onHangup } from '../early.js';
 import { compileEarlySoon, keepSmall } from '../engine.js';
@@ -29,7 +29,7 @@ import { openEndControl } from './control.js';
 import { type Carried, detach, handedOver, releaseParent, tellParent } from './daemon.js';
 import { KeyFiles } from './key-files.js';
 import { type KeyLog, openKeyLog } from './key-log.js';
-import { startMetrics } from './metrics.js';
+import { startServing } from './metrics.js';
 import { noticesFor, watchers } from './notices.js';
 import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
 import { Service, takeSupervisor } from './service.js';
@@ -348,7 +348,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
     });
     log.info({}, 'SIGHUP: opened the log file anew, and read keys and peers again');
   });
-  let metrics: Metrics | undefined;
+  let served: readonly Served[] = [];
   const failed = deferred();
   process.on('uncaughtException', failed.reject);
   let pidFile: PidFile | undefined;
@@ -410,7 +410,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       if (connect === undefined) notices?.serving(running.local.port, settings.socket);
       const { ready, ended, up, trouble } = running;
       service.upWhen(up, trouble);
-      if (settings.metrics !== undefined) metrics = await startMetrics(settings.metrics, running, log);
+      served = await startServing(settings, keys.webToken, running, log);
       process.on('SIGUSR2', () => sayStatistics(running as Running, asked));
       if (settled === undefined) {
         await Promise.race([daemon ? running.settled() : ready, ended]);
@@ -421,7 +421,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
     };
     await Promise.race([start(), stopped.promise, failed.promise]);
   } finally {
-    await metrics?.close();
+    await Promise.all(served.map((one) => one.close()));
     if (running !== undefined) {
       sayStatistics(running, log);
       const patience = new Promise((resolve) => setTimeout(resolve, END_MS));

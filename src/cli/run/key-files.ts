@@ -18,6 +18,8 @@ export class KeyFiles {
   /** Of the secure cable. */
   readonly privateKey: Uint8Array | undefined;
   readonly presharedKey: Uint8Array | undefined;
+  /** Whoever reads the page has to give it as a password, in base64. */
+  readonly webToken: Uint8Array | undefined;
   readonly #log: Log;
   readonly #user: number | undefined;
   readonly #again: (() => void)[] = [];
@@ -26,13 +28,14 @@ export class KeyFiles {
    * @param user whom the files may belong to, besides root
    * @throws CryptcabError that says what is wrong with a file
    */
-  constructor({ keyFile, cipher, secure }: Settings, log: Log, user = process.geteuid?.()) {
+  constructor({ keyFile, cipher, secure, web }: Settings, log: Log, user = process.geteuid?.()) {
     this.#log = log;
     this.#user = user;
     if (keyFile !== undefined) this.classic = this.#classic(keyFile, cipher);
     if (secure?.keyFile !== undefined) this.privateKey = this.#secure(secure.keyFile, 'keygen');
     if (secure?.presharedKeyFile !== undefined)
       this.presharedKey = this.#secure(secure.presharedKeyFile, 'genpsk');
+    if (web?.tokenFile !== undefined) this.webToken = this.#secure(web.tokenFile, 'genpsk');
   }
 
   #classic(file: string, cipher: CipherChoice): Uint8Array {

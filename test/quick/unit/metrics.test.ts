@@ -4,13 +4,14 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Served } from '../../../src/metrics/http.js';
 import { expositionOf } from '../../../src/metrics/prometheus.js';
-import { type Metrics, openMetrics } from '../../../src/metrics/server.js';
+import { openMetrics } from '../../../src/metrics/server.js';
 import { quiet } from '../../support/quiet.js';
 import { endStatus, peerStatus } from '../../support/status.js';
 
 let directory: string;
-const open: Metrics[] = [];
+const open: Served[] = [];
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'cryptcab-metrics-'));
 });

@@ -36,6 +36,7 @@ const NONE: Settings = {
   pidFile: undefined,
   logFile: undefined,
   metrics: undefined,
+  web: undefined,
   secure: undefined,
   classic: true,
   verbosity: 0,

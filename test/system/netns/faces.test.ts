@@ -63,6 +63,29 @@ test('the classic wire where it is asked for: ours and the C program beside a se
   await server.prints(/leaving --classic away shuts them out/);
 });
 
+test('the page, on another machine, with a password; and the log', async () => {
+  const made = hub.start([...cryptcab, 'genpsk']);
+  await made.exited;
+  const token = join(lab.directory, 'token');
+  writeFileSync(token, made.output, { mode: 0o600 });
+  const server = await serve('--web', '0.0.0.0:8080', '--web-token', token);
+  await server.prints(/the page is served/);
+  const ask = (password: string) => {
+    const headers = `{ authorization: 'Basic ' + btoa('me:' + ${JSON.stringify(password)}) }`;
+    const url = `http://${client.link.hub4}:8080/`;
+    const script = `fetch('${url}', { headers: ${headers} }).then(async (r) => console.log(r.status, await r.text()))`;
+    return client.run(process.execPath, '-e', script);
+  };
+  expect(ask('no')).toMatch(/^401 /);
+  expect(ask(made.output.trim())).toMatch(/^200 .*<h1>server on UDP port 7667<\/h1>/s);
+  const log = hub.start([...cryptcab, 'log', '-f']);
+  await log.prints(/waiting for clients/);
+  expect(await server.stop()).toBe(0);
+  expect(await log.exited).toBe(0);
+  expect(log.output).toMatch(/ended by SIGTERM/);
+  expect(`${server.output}${log.output}`).not.toContain(made.output.trim());
+});
+
 test('up, restart and down of cables that have a file', async () => {
   const files = join(lab.directory, 'configuration');
   mkdirSync(files);
