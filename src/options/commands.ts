@@ -122,8 +122,8 @@ export const COMMANDS = {
     operands: { ...PEER, placeholder: '[PEER]', least: 0 },
   },
   log: {
-    text: 'shows the last lines of the log of a running end, wherever its log goes',
-    more: 'The end keeps the last thousand lines in its memory, from `-v` on and whatever its own `-v` is. NAME is as of `status`.',
+    text: 'shows the last lines of the log of a running end',
+    more: 'It does so wherever that log goes: the end keeps the last thousand lines in its memory, from `-v` on and whatever its own `-v` is. NAME is as of `status`.',
     options: {
       follow: { short: 'f', text: 'go on with the lines that come, until it is ended' },
       json: JSON_LINES,
@@ -263,7 +263,7 @@ export const COMMANDS = {
       },
     },
   },
-  unit: { text: 'prints a systemd unit, by which `systemctl start cryptcab@NAME` runs a cable' },
+  unit: { text: 'prints a unit, by which `systemctl start cryptcab@NAME` runs a cable' },
   completion: {
     text: 'prints a script by which a shell completes options and commands: `bash`, `zsh` or `fish`',
     operands: { placeholder: 'SHELL', what: SHELLS.join(' or '), choices: SHELLS },
