@@ -2,6 +2,7 @@
 
 /** An address of the device's, or a network: 4 bytes of IPv4 or 16 of IPv6, and how many bits of it name the network on the switch. */
 export interface Prefix {
+  /** 4 or 16 bytes; those behind the network's may be anything. */
   readonly address: Uint8Array;
   /** 0 to 32, or 0 to 128. */
   readonly bits: number;
