@@ -1,5 +1,5 @@
 // Reports of the groups that are in use, so that a switch that listens to them sends what is for these groups
-// (secure.md §6; RFC 3376 §5, RFC 3810 §6).
+// (secure.md §6.5; RFC 3376 §5, RFC 3810 §6).
 import type { Random } from '../classic/session-key.js';
 import { type Family, sameBytes } from './address.js';
 import { REPORT_INTERVAL, REPORTS } from './constants.js';

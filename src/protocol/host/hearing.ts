@@ -1,4 +1,4 @@
-// What stations say of addresses, by ARP and by neighbour discovery: answered, and remembered (secure.md §6).
+// What stations say of addresses, by ARP and by neighbour discovery: answered, and remembered (secure.md §6.3, §6.4).
 import { isStation, isUnspecified, sameBytes } from './address.js';
 import type { Arp } from './arp.js';
 import type { Packet } from './ip.js';

@@ -1,4 +1,4 @@
-// The client of DHCP (secure.md §6; RFC 2131 §4.4).
+// The client of DHCP (secure.md §6.6; RFC 2131 §4.4).
 import type { Random } from '../classic/session-key.js';
 import { isStation, NOBODY_4, sameBytes } from './address.js';
 import { DHCP_PAUSE, DHCP_RENEW_MIN, DHCP_REQUESTS, DHCP_SILENCE, DHCP_WAIT } from './constants.js';

@@ -1,4 +1,4 @@
-// The MAC addresses of a host peer, and what follows from them (secure.md §6).
+// The MAC addresses of a host peer, and what follows from them (secure.md §6.2).
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { blake2s } from '../../core/handshake.js';
 import { LABEL_MAC } from './constants.js';

@@ -1,5 +1,5 @@
 // The device's own addresses: looked for on the network before they are used, announced and defended
-// (secure.md §6; RFC 4862 §5.4, RFC 5227).
+// (secure.md §6.3; RFC 4862 §5.4, RFC 5227).
 import { addressKey, familyOf, sameBytes } from './address.js';
 import {
   ANNOUNCE_INTERVAL,
