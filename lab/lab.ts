@@ -18,7 +18,7 @@ const root = fileURLToPath(
 /** The program under test: as built, on this runtime; or what CRYPTCAB_COMMAND says, a list in JSON. */
 export const cryptcab: readonly string[] =
   process.env.CRYPTCAB_COMMAND === undefined
-    ? [process.execPath, join(root, 'dist/src/cli/main.js')]
+    ? [process.execPath, join(root, 'dist/command/main.js')]
     : JSON.parse(process.env.CRYPTCAB_COMMAND);
 
 /** Another program of the lab's, as built. */

@@ -34,7 +34,7 @@ const PAGES = readdirSync(join(root, 'docs/man')).filter((name) => name !== 'vde
 
 /** The text of `cryptcab WORDS`. */
 function says(...words) {
-  return execFileSync(process.execPath, [join(root, 'dist/src/cli/main.js'), ...words], { encoding: 'utf8' });
+  return execFileSync(process.execPath, [join(root, 'dist/command/main.js'), ...words], { encoding: 'utf8' });
 }
 
 /** What a package holds: text, by path. */

@@ -8,7 +8,7 @@ import { installRuntimes, RUNTIMES, runtimeProgram } from './install-runtimes.mj
 import { asRoot, prepare, root, SetupError, TEST_PROGRAMS } from './setup.mjs';
 
 const VITEST = join(root, 'node_modules/vitest/vitest.mjs');
-const MAIN = join(root, 'dist/src/cli/main.js');
+const MAIN = join(root, 'dist/command/main.js');
 const EXE = join(root, 'build/exe/cryptcab');
 const PATH_OF_EXE = join(root, 'build/exe/path');
 const PAGE = join(root, 'docs/runtimes.md');

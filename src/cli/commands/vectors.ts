@@ -12,8 +12,10 @@ import type { Said } from '../said.js';
 import { filesOf, readText } from './manifest.js';
 import { table } from './table.js';
 
-/** Where the package has its vectors: ours, and those of others. */
-const OURS = fileURLToPath(new URL('../../../../vectors', import.meta.url));
+/** Where the package has its vectors: ours, and those of others. The command runs bundled, or as the modules that it is made of. */
+const OURS = ['../../vectors', '../../../../vectors']
+  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  .sort((a, b) => Number(existsSync(b)) - Number(existsSync(a)))[0] as string;
 const FOREIGN = 'foreign';
 /** Failures shown of one group. */
 const SHOWN = 10;

@@ -18,7 +18,7 @@ let serverKey: string;
 
 /** What the unit runs here. */
 function write(words: readonly string[], more = ''): void {
-  const command = ['/run/node', '/run/program/dist/src/cli/main.js'];
+  const command = ['/run/node', '/run/program/dist/command/main.js'];
   const text = unitText(undefined, command.join(' ')).replace(' up --foreground %i', ` ${words.join(' ')}`);
   writeFileSync(join(systemd.units, 'cryptcab@.service'), text.replace('[Install]', `${more}\n[Install]`));
   systemd.run('systemctl', 'daemon-reload');

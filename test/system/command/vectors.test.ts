@@ -144,7 +144,7 @@ describe('vectors verify', () => {
       cpSync(join(root, part), join(copy, part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
     const again = () =>
-      spawned(['node', join(copy, 'dist/src/cli/main.js'), 'vectors', 'verify', '--strict']);
+      spawned(['node', join(copy, 'dist/command/main.js'), 'vectors', 'verify', '--strict']);
     const path = (name: string) => join(copy, 'vectors', name);
     expect(again()).toMatchObject({ status: 0, err: '' });
 

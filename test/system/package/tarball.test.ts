@@ -72,7 +72,15 @@ test('holds what was made of the sources, and what there is to read', () => {
       .flatMap((file) => [`${file}.js`, `${file}.d.ts`].map((made) => `dist/src/${made}`)),
   ];
   const held = run('tar', '-tzf', tarball).trim().split('\n');
-  expect(held.sort()).toEqual(expected.map((file) => `package/${file}`).sort());
+  const [command, rest] = [true, false].map((is) =>
+    held.filter((file) => /^package\/dist\/command\/[\w-]+\.js$/.test(file) === is),
+  );
+  expect(rest?.sort()).toEqual(expected.map((file) => `package/${file}`).sort());
+  expect(command?.sort()).toEqual(
+    readdirSync(join(root, 'dist/command'))
+      .map((file) => `package/dist/command/${file}`)
+      .sort(),
+  );
   expect(manifest.man.map((page: string) => page.replace('./', 'package/')).sort()).toEqual(
     held.filter((file) => /\.[15]$/.test(file)).sort(),
   );
