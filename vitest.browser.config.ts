@@ -32,6 +32,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/vitals',
   ],
   'a command line': [
+    'unit/balancer',
     'unit/configuration',
     'unit/debugger',
     'unit/faces',
@@ -59,6 +60,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/library-peers',
     'unit/library-waits',
     'unit/resolve',
+    'unit/peers-source',
   ],
   'system calls': ['unit/ready', 'unit/service'],
   'ciphers of the system': ['unit/x25519-system'],

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cryptcab, type Host, Lab } from './lab.js';
-import { type Process, run } from './process.js';
+import { type Process, run, until } from './process.js';
 import { type End, makeEnd } from './secure-keys.js';
 
 /** What clients call. */
@@ -154,13 +154,18 @@ export class Fleet {
   }
 
   /** Starts a client, and waits until it is up. */
-  async connect({ host, end }: Member): Promise<Process> {
+  async connect(member: Member): Promise<Process> {
+    const client = this.call(member);
+    await client.prints(/the cable is up/);
+    return client;
+  }
+
+  /** Starts a client. */
+  call({ host, end }: Member): Process {
     const target = this.#version === 4 ? SHARED[4] : `[${SHARED[6]}]`;
     const io = this.lab.io === undefined ? [] : ['--io', this.lab.io];
     const words = ['connect', `${target}:7667`, '-s', 'tap://tap0', '--key', end.keyFile];
-    const client = host.start([...cryptcab, ...words, '--peer', this.key.publicKey, '-v', ...io]);
-    await client.prints(/the cable is up/);
-    return client;
+    return host.start([...cryptcab, ...words, '--peer', this.key.publicKey, '-v', ...io]);
   }
 
   /** A client goes on from another address. @returns the address */
@@ -177,6 +182,54 @@ export class Fleet {
     ];
     host.run('sh', '-c', `printf '${steps.join('\\n')}\\n' | ip -${this.#version} -batch -`);
     return to;
+  }
+
+  /**
+   * Starts etcd on the balancer, with what it had before.
+   * @param more options besides; with certificates it is asked by TLS
+   */
+  async startEtcd(...more: string[]): Promise<Process> {
+    const scheme = more.includes('--cert-file') ? 'https' : 'http';
+    const directory = join(this.lab.directory, 'etcd');
+    const etcd = this.balancer.start([
+      ...['etcd', '--name', 'lab', '--data-dir', directory],
+      ...['--listen-client-urls', `${scheme}://0.0.0.0:2379,http://127.0.0.1:2378`],
+      ...['--advertise-client-urls', 'http://127.0.0.1:2378'],
+      ...['--listen-peer-urls', 'http://127.0.0.1:2380', '--initial-cluster', 'lab=http://127.0.0.1:2380'],
+      ...['--initial-advertise-peer-urls', 'http://127.0.0.1:2380', ...more],
+    ]);
+    await until('etcd answers', async () => (await this.#asksEtcd('endpoint', 'health')) === 0, 60_000);
+    return etcd;
+  }
+
+  #asksEtcd(...words: string[]): Promise<number> {
+    const env = { ETCDCTL_API: '3' };
+    return this.balancer.start(['etcdctl', '--endpoints', 'http://127.0.0.1:2378', ...words], env).exited;
+  }
+
+  /** Runs etcdctl; it has to succeed. */
+  async etcd(...words: string[]): Promise<void> {
+    const status = await this.#asksEtcd(...words);
+    if (status !== 0) throw new Error(`etcdctl ${words.join(' ')}: status ${status}`);
+  }
+
+  /** Enters a client into etcd. */
+  enter({ end, host }: Member): Promise<void> {
+    return this.etcd('put', `net/host${host.index}`, `${end.publicKey} name=client${this.#numberOf(end)}`);
+  }
+
+  /** Takes a client out of etcd. */
+  strike({ host }: Member): Promise<void> {
+    return this.etcd('del', `net/host${host.index}`);
+  }
+
+  #numberOf(end: End): number {
+    return this.clients.findIndex((one) => one.end === end);
+  }
+
+  /** What `--peers` says of etcd at a server. @param query behind it, such as `?options=FILE` */
+  etcdSource(number: number, query = ''): string {
+    return `etcd://${this.servers.get(number)?.link.hub4}/net${query}`;
   }
 
   close(): Promise<void> {

@@ -25,6 +25,8 @@ export const TEST_PROGRAMS = {
   ...DEMO_PROGRAMS,
   chromium: 'chromium',
   conntrack: 'conntrack',
+  etcd: 'etcd-server',
+  etcdctl: 'etcd-client',
   'dpkg-deb': 'dpkg',
   nft: 'nftables',
   python3: 'python3',

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { absoluteLocator } from '../cable/plug/kinds.js';
 import type { Endpoint } from '../ends/endpoint.js';
 import type { HookCommands } from '../ends/hooks.js';
+import type { PeersDirectory, PeersSource } from '../ends/peers/source.js';
 import { CryptcabError } from '../error.js';
 import { type HttpPlace, isLoopback } from '../metrics/place.js';
 import type { PolicyFields } from '../network/policy.js';
@@ -75,8 +76,10 @@ export interface SecureSettings {
   readonly peer: Uint8Array | undefined;
   /** Of a client: file with the preshared key. */
   readonly presharedKeyFile: string | undefined;
-  /** Of a server. */
+  /** Of a server: its list of peers, where that is a file or a directory of files. */
   readonly peersFile: string | undefined;
+  /** Of a server: who else knows who may connect; undefined when nobody was named. */
+  readonly directory: PeersDirectory | undefined;
   /** Of a server: enrolled peers at a time, at most; undefined when not said. */
   readonly enrolledMax: number | undefined;
   /** Of a server: for how many days an enrolled peer may be away; undefined when not said. */
@@ -218,13 +221,27 @@ function webSettings(place: HttpPlace, token: string | undefined, absolute: (pat
   return { place, tokenFile: token === undefined ? undefined : absolute(token) };
 }
 
+/** A file's path is as it is found from anywhere. */
+function directoryOf(
+  source: PeersSource | undefined,
+  file: (path: string | undefined) => string | undefined,
+): PeersDirectory | undefined {
+  if (source === undefined || source.kind === 'file') return undefined;
+  return source.kind === 'etcd' ? { ...source, options: file(source.options) } : source;
+}
+
 function secureSettings(given: Given, absolute: (path: string) => string): SecureSettings {
   const file = (path: string | undefined) => (path === undefined ? undefined : absolute(path));
+  const peers = given['secure.peers'];
+  const directory = directoryOf(peers, file);
+  if (given.verify !== undefined && (directory?.kind === 'exec' || directory?.kind === 'https'))
+    throw new UsageError('--verify and --peers both name who is asked: leave one of them away');
   return {
     keyFile: file(given['secure.privateKey']),
     presharedKeyFile: file(given['secure.presharedKey']),
     peer: given['secure.serverPublicKey'],
-    peersFile: file(given['secure.peers']),
+    peersFile: peers?.kind === 'file' ? file(peers.path) : undefined,
+    directory,
     enrolledMax: given['secure.enrolledMax'],
     forgetAfter: given['secure.forgetAfter'],
     serverId: given['secure.serverId'],

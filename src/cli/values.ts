@@ -3,6 +3,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { bindAddress } from '../cable/udp/bind.js';
 import type { Endpoint } from '../ends/endpoint.js';
+import { type PeersSource, readPeersSource } from '../ends/peers/source.js';
 import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
 import type { HttpPlace } from '../metrics/place.js';
@@ -42,6 +43,7 @@ export interface Read {
   readonly text: string;
   readonly policy: PolicyFields;
   readonly command: string;
+  readonly peers: PeersSource;
 }
 
 /** A text is no value of this kind: the message is what a sentence with the option's name before it says. */
@@ -84,6 +86,8 @@ function read(text: string, value: Value): Read[keyof Read] {
       return readTime(text);
     case 'policy':
       return readPolicy(text);
+    case 'peers':
+      return readPeers(text, value.names);
     case 'choice':
       if (value.choices.includes(text)) return text;
       throw new NotValue(`'${text}' is not known: give ${value.choices.join(' or ')}`);
@@ -114,6 +118,14 @@ function readPolicy(text: string): PolicyFields {
   const fields = parsePolicy(text);
   if (typeof fields === 'string') throw new NotValue(`'${text}' is no policy: ${fields}`);
   return fields;
+}
+
+function readPeers(text: string, names: string | undefined): PeersSource {
+  if (holdsKey(text)) throw new NotValue(KEY_ITSELF);
+  if (text === '') throw new NotValue(`is empty: name ${names}`);
+  const source = readPeersSource(text);
+  if (typeof source === 'string') throw new NotValue(source);
+  return source;
 }
 
 function readPort(text: string): number {

@@ -24,6 +24,8 @@ export interface SecureHandlers {
   enrol?(guest: Peer, introduction: Introduction): void;
   /** A peer has answered to an introduction. */
   verdict?(peer: Peer, answer: EnrolAnswer): void;
+  /** One of several servers with one key has met a peer. @param timestamp of its last initiation, 12 bytes */
+  met?(peer: Peer, timestamp: Uint8Array): void;
   /** An enrolled peer is removed. */
   gone?(peer: Peer, why: SecureGone): void;
   /** No answer for some seconds from one that is called; tried on. */

@@ -74,7 +74,7 @@ export interface PeerUp extends PeerIdentity {
  * - `silent`: nothing comes from the server any more; it is looked up again
  * - `expired`: nothing has come from the peer for long, and its session, or its keys, have run out
  * - `goodbye`: it has ended, and said so (secure.md §7)
- * - `moved`: the client has logged in from another address
+ * - `moved`: the client has logged in from another address, or is at another server with the same key (secure.md §4.4)
  * - `removed`: it may not connect any more (secure.md §3)
  * - `disconnected`: this server has ended its session
  */

@@ -132,6 +132,9 @@ export class SecureActs {
         member.link?.discard();
         this.#host.handlers.down(peer, effect.why);
         break;
+      case 'met':
+        this.#host.handlers.met?.(peer, effect.timestamp);
+        break;
       case 'gone':
         this.#host.handlers.gone?.(peer, effect.why);
         this.#host.forget(peer);

@@ -1,5 +1,3 @@
-import { blake2s } from '@noble/hashes/blake2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Cable } from '../cable/cable.js';
 import { deviceOf, type Link } from '../cable/link.js';
 import { governed, type OpenPlug, type PeerIdentity } from '../cable/plug/plug.js';
@@ -21,15 +19,19 @@ import { ownClock } from './hints.js';
 import { keptBy, unkept } from './kept.js';
 import { ownAddresses } from './own-addresses.js';
 import type { Passages } from './passages.js';
+import { askCommand, askUrl } from './peers/asks.js';
+import { type EtcdHost, EtcdPeers } from './peers/etcd-peers.js';
 import { Guests } from './peers/guests.js';
 import { type KnownPeer, KnownPeers } from './peers/known-peers.js';
+import { ListedPeers } from './peers/listed.js';
 import { PeerPolicies } from './peers/peer-policies.js';
 import { identityOf, peerText } from './peers/peer-text.js';
 import type { PeopleHost } from './peers/people.js';
 import { Roster } from './peers/roster.js';
 import { ServerState } from './peers/server-state.js';
+import type { PeersDirectory } from './peers/source.js';
 import { verifierHost } from './peers/verified.js';
-import { type AskPeer, VERIFY_RATE, Verifier } from './peers/verifier.js';
+import { type Asked, type AskPeer, VERIFY_RATE, Verifier } from './peers/verifier.js';
 import type { Attendance } from './report/attendance.js';
 import type { PeerFacts } from './report/report.js';
 import type { PeerStatistics } from './running.js';
@@ -54,6 +56,8 @@ export interface SecureServerConfiguration {
   readonly path: number;
   /** Told the keys of each handshake; nobody unless told. */
   readonly keyLog?: SecureOptions['keyLog'];
+  /** Somebody else who knows who may connect. */
+  readonly directory?: PeersDirectory | undefined;
   /** Asked whether a key may connect that is not known here. */
   readonly verify?: AskPeer | undefined;
   /** What a peer may do on the network, where its line says nothing else. */
@@ -75,6 +79,7 @@ export interface SecureServerHost {
 const DOWN: Readonly<Record<SecureDown, string>> = {
   expired: 'peer is gone: nothing has come from it for long',
   goodbye: 'peer is gone: it said goodbye',
+  moved: 'peer is gone: it is at another server now',
   removed: 'peer is cut off',
   disconnected: 'peer is cut off',
 };
@@ -92,35 +97,27 @@ const GONE: Readonly<Record<SecureGone, string>> = {
 
 const DAY_MS = 86_400_000;
 
-interface Listed {
-  readonly peer: Peer;
-  /** Its line's content, to see whether it has changed. */
-  readonly content: string;
-  readonly where: string;
-  /** What it says of the network, which changes while the peer is up. */
-  readonly policy: PolicyFields;
-}
-
-/** All but the name. Of the preshared key a digest: it is not kept. */
-function contentOf({ presharedKey = new Uint8Array(), endpoint, host }: KnownPeer): string {
-  return JSON.stringify([bytesToHex(blake2s(presharedKey)), endpoint, host]);
+/** Who is asked about keys that are not known, and what messages call that. */
+function askedOf({ verify, directory }: SecureServerConfiguration): Asked | undefined {
+  if (verify !== undefined) return { who: optionName('verify'), ask: verify };
+  if (directory === undefined || directory.kind === 'etcd') return undefined;
+  const ask = directory.kind === 'exec' ? askCommand(directory.command) : askUrl(directory.url);
+  return { who: optionName('secure.peers'), ask };
 }
 
 /** The secure half of a server: a switch port for each peer of the peers file that is up. */
 export class SecureServer {
   readonly #side: SecureSide;
-  readonly #known: KnownPeers | undefined;
-  readonly #listed = new Map<string, Listed>();
+  readonly #known: KnownPeers | EtcdPeers | undefined;
+  readonly #listed: ListedPeers;
   /** Of those that have enrolled. */
   readonly #origins = new WeakMap<Peer, Origin>();
   readonly #cable: Cable;
-  readonly #configuration: Pick<SecureServerConfiguration, 'peersFile' | 'state'>;
+  readonly #configuration: Pick<SecureServerConfiguration, 'peersFile' | 'state' | 'serverId'>;
   readonly #log: Log;
   readonly #guests: Guests | undefined;
   readonly #plug: OpenPlug;
   readonly #policies: PeerPolicies;
-  /** Before that, a line that cannot be kept is told by wishes(). */
-  #started = false;
   #roster: Roster | undefined;
   #verifier: Verifier | undefined;
 
@@ -135,8 +132,9 @@ export class SecureServer {
     this.#log = log;
     this.#cable = cable;
     this.#plug = plug;
-    const { peersFile, state } = configuration;
-    this.#configuration = { ...(peersFile !== undefined && { peersFile }), state };
+    const { peersFile, state, serverId } = configuration;
+    this.#configuration = { ...(peersFile !== undefined && { peersFile }), state, serverId };
+    const asked = askedOf(configuration);
     const policies = new PeerPolicies(configuration.peerDefaults ?? {}, plug.network, log);
     this.#policies = policies;
     const giveBack = (peer: Peer) => {
@@ -152,7 +150,7 @@ export class SecureServer {
       keyLog: configuration.keyLog,
       enrolledMax: configuration.enrolledMax,
       forgetAfter: configuration.forgetAfter && configuration.forgetAfter * DAY_MS,
-      strangers: configuration.verify && VERIFY_RATE,
+      strangers: asked && VERIFY_RATE,
       serverId: configuration.serverId,
       log,
       seldom,
@@ -218,6 +216,11 @@ export class SecureServer {
           if (!peer.guest) this.#roster?.heard(peer);
         },
         enrol: (guest, introduction) => this.#guests?.asked(guest, introduction),
+        met: (peer, timestamp) => {
+          const { serverId } = configuration;
+          if (this.#known instanceof EtcdPeers && serverId !== undefined)
+            this.#known.tell(keyText(peer.publicKey), timestamp, serverId);
+        },
         gone: (peer, why) => {
           this.#roster?.forget(peer);
           log.info({ peer: peerText(peer) }, `forgot an enrolled peer: ${GONE[why]}`);
@@ -225,14 +228,16 @@ export class SecureServer {
       },
     });
     this.#side = side;
+    const listed = new ListedPeers(side, policies, plug, log);
+    this.#listed = listed;
     try {
-      const { peers = [], peersFile } = configuration;
+      const { peers = [], peersFile, directory } = configuration;
       for (const { endpoint, policy = {}, host, ...options } of peers) {
         const peer = side.add(options, endpoint, host);
         policies.set(peer, policy);
       }
-      this.#known =
-        peersFile === undefined ? undefined : new KnownPeers(peersFile, log, (peers) => this.#apply(peers));
+      if (peersFile !== undefined) this.#known = new KnownPeers(peersFile, log, (peers) => listed.all(peers));
+      else if (directory?.kind === 'etcd') this.#known = new EtcdPeers(directory, this.#etcdHost(), log);
     } catch (error) {
       side.close();
       throw error;
@@ -248,13 +253,26 @@ export class SecureServer {
       this.#roster = roster;
       this.#guests = guests;
     }
-    if (configuration.verify !== undefined)
-      this.#verifier = new Verifier(configuration.verify, verifierHost(side, policies, plug, log), log);
+    if (asked !== undefined)
+      this.#verifier = new Verifier(asked, verifierHost(side, policies, plug, log), log);
     log.info({ publicKey: keyText(side.publicKey) }, 'secure peers connect to this public key');
   }
 
   get side(): SecureSide {
     return this.#side;
+  }
+
+  /** What etcd says goes here. */
+  #etcdHost(): EtcdHost {
+    const { serverId } = this.#configuration;
+    return {
+      all: (peers) => this.#listed.all(peers),
+      one: (publicKey, known) => this.#listed.one(publicKey, known),
+      seen: (publicKey, timestamp, server) => {
+        const peer = this.#listed.get(publicKey)?.peer;
+        if (peer !== undefined) this.#side.seen(peer, timestamp, server !== serverId);
+      },
+    };
   }
 
   /** What each peer that is up has carried. */
@@ -269,7 +287,7 @@ export class SecureServer {
 
   /** What is asked of the network; later a line that cannot be kept is skipped. */
   wishes(): { readonly who: string; readonly fields: PolicyFields }[] {
-    this.#started = true;
+    this.#listed.started = true;
     return [...this.#side.peers()].map(({ peer }) => ({
       who: this.#listed.get(keyText(peer.publicKey))?.where ?? `the peer ${peerText(peer)}`,
       fields: this.#policies.fieldsOf(peer),
@@ -421,52 +439,5 @@ export class SecureServer {
     this.#roster?.close();
     this.#roster = undefined;
     await this.#side.close();
-  }
-
-  /** Cuts off who is not there any more, or not as before, and lets in who is new. */
-  #apply(peers: ReadonlyMap<string, KnownPeer>): void {
-    for (const [id, { peer, content }] of this.#listed) {
-      const now = peers.get(id);
-      if (now !== undefined && contentOf(now) === content) {
-        if ((now.name ?? '') !== peer.name) this.#side.rename(peer, now.name ?? '');
-        this.#govern(id, now);
-        continue;
-      }
-      this.#listed.delete(id);
-      this.#side.remove(peer);
-    }
-    for (const [id, known] of peers) {
-      if (!this.#listed.has(id)) this.#add(id, known);
-      known.presharedKey?.fill(0); // the machine has a copy
-    }
-  }
-
-  /** A line may say something else of the network than before. */
-  #govern(id: string, { where, at, policy = {} }: KnownPeer): void {
-    const listed = this.#listed.get(id) as Listed;
-    if (JSON.stringify(policy) === JSON.stringify(listed.policy)) return;
-    const why = unkept(this.#plug, policy);
-    if (why !== undefined) {
-      this.#log.warn({ ...at }, `keeps to what ${where} said before: ${why}`);
-      return;
-    }
-    this.#listed.set(id, { ...listed, where, policy });
-    const { peer } = listed;
-    const port = this.#side.linkOf(peer)?.port;
-    this.#policies.change(peer, policy, port, () => this.#side.disconnect(peer));
-  }
-
-  #add(id: string, known: KnownPeer): void {
-    const { endpoint, where, at, policy = {}, host, ...options } = known;
-    const content = contentOf(known);
-    try {
-      const why = this.#started ? unkept(this.#plug, policy) : undefined;
-      if (why !== undefined) throw new RangeError(why);
-      const peer = this.#side.add(options, endpoint, host);
-      this.#policies.set(peer, policy);
-      this.#listed.set(id, { peer, content, where, policy });
-    } catch (error) {
-      this.#log.warn({ ...at }, `skipped ${where}: ${messageOf(error)}`);
-    }
   }
 }

@@ -329,6 +329,15 @@ export class SecureSide {
     return [...this.#members].flatMap(([{ guest }, member]) => (guest ? [] : (member.statistics() ?? [])));
   }
 
+  /**
+   * Some server with our key has met a peer.
+   * @param timestamp of its initiation, 12 bytes
+   * @param elsewhere whether that is another one
+   */
+  seen(peer: Peer, timestamp: Uint8Array, elsewhere: boolean): void {
+    this.#step(() => this.#machine.seen(peer, timestamp, elsewhere));
+  }
+
   /** Tells all peers to go elsewhere; no call is answered from now on. */
   leave(): void {
     this.#step((now) => this.#machine.leave(now));

@@ -153,7 +153,10 @@ export interface SecureServeOptions {
    * one is made for the occasion, whose public key those who enrol are told.
    */
   readonly privateKey?: Uint8Array | string | undefined;
-  /** Who may connect, besides those who enrol; or the path of a peers file, which is read again when it changes. */
+  /**
+   * Who may connect, besides those who enrol; or the path of a peers file, which is read again when it changes; or
+   * `exec:COMMAND`, `https://URL` or `etcd://HOST/PREFIX`, who know (docs/fleet.md).
+   */
   readonly peers?: string | readonly SecurePeer[] | undefined;
   /**
    * How many peers may be there at a time that have enrolled, 0 to 60000; 1024 unless told. One more takes the place of the one

@@ -1,6 +1,7 @@
 import type { PeerIdentity } from '../cable/plug/plug.js';
 import type { KnownPeer } from '../ends/peers/known-peers.js';
 import { lineOf, type NamedPlace, placesOf } from '../ends/peers/line-of.js';
+import { readPeersSource } from '../ends/peers/source.js';
 import type { Watcher } from '../ends/running.js';
 import type { SecureServerConfiguration } from '../ends/secure-server.js';
 import { type RunningServer, type ServerKeys, startServer } from '../ends/server.js';
@@ -251,11 +252,18 @@ function secureSide(options: Checked<ServeOptions>, log: Log): SecureServerConfi
     serverId: secure.integer('serverId', OPTIONS['secure.serverId'].value),
     state: secure.take<string>('state', isText, 'the path of a directory'),
     privateKey: secure.secureKey('privateKey', 'keygen', log) ?? newPrivateKey(drawSecret),
-    ...(typeof peers === 'string' && { peersFile: peers }),
+    ...(typeof peers === 'string' && sourceOf(peers)),
     ...(typeof peers === 'object' && {
       peers: peers.map((peer) => knownPeer('serve: secure: a peer', peer, log)),
     }),
   };
+}
+
+/** A file, or who else knows who may connect. */
+function sourceOf(text: string): Pick<SecureServerConfiguration, 'peersFile' | 'directory'> {
+  const source = readPeersSource(text);
+  if (typeof source === 'string') throw new CryptcabError(`serve: secure: peers ${source}`);
+  return source.kind === 'file' ? { peersFile: source.path } : { directory: source };
 }
 
 /** @param where for people: whose option it is */

@@ -182,7 +182,7 @@ export const OPTIONS = {
   },
   'secure.peers': {
     long: 'peers',
-    value: { kind: 'file', placeholder: 'PATH', names: 'the file or directory with the public keys' },
+    value: { kind: 'peers', placeholder: 'PATH|SOURCE', names: 'the file or directory with the public keys' },
     otherwise: 'who enrols by ssh; they may with a list as well',
     end: 'server',
     elsewhere: `${ONE_PEER}; name it with ${mark('secure.serverPublicKey')}`,
@@ -194,8 +194,8 @@ export const OPTIONS = {
         face: 'command',
       },
     ],
-    text: 'who may connect: a file with a public key in each line, or a directory with a file for each peer',
-    more: 'See [secure-cable.md](secure-cable.md#who-may-connect). `cryptcab peers` changes it.',
+    text: 'who may connect: a file with a public key in each line, or a directory with a file for each peer; or `exec:COMMAND`, `https://URL` or `etcd://HOST/PREFIX`, who know',
+    more: 'See [secure-cable.md](secure-cable.md#who-may-connect), and for what is no file [fleet.md](fleet.md#who-may-connect). `cryptcab peers` changes a file or directory.',
   },
   verify: {
     face: 'command',

@@ -16,6 +16,7 @@ interface TextValue {
     | 'listen'
     | 'policy'
     | 'command'
+    | 'peers'
     | 'text';
   readonly placeholder: string;
   /** What has to be named, where nothing is. */

@@ -8,6 +8,7 @@ import type { OpenPlug } from '../../cable/plug/plug.js';
 import { deferred } from '../../deferred.js';
 import type { Endpoint } from '../../ends/endpoint.js';
 import { Hooks } from '../../ends/hooks.js';
+import { askCommand } from '../../ends/peers/asks.js';
 import type { Running, RunningClient, Watcher } from '../../ends/running.js';
 import type { ServerKeys } from '../../ends/server.js';
 import { keepTrying } from '../../ends/try-again.js';
@@ -34,7 +35,6 @@ import { noticesFor, watchers } from './notices.js';
 import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
 import { Service, takeSupervisor } from './service.js';
 import { makeStateDirectory, stateDirectory } from './state.js';
-import { askBy } from './verify.js';
 
 /** How long -d waits for the cable to come up before it goes on in the background. */
 const PATIENCE_MS = 10_000;
@@ -103,16 +103,16 @@ async function ownKey(state: string | undefined, log: Log): Promise<Uint8Array> 
 }
 
 async function secureServer(
-  { peersFile, enrolledMax, forgetAfter, serverId, path, verify: command }: SecureSettings,
+  { peersFile, directory, enrolledMax, forgetAfter, serverId, path, verify: command }: SecureSettings,
   files: KeyFiles,
   state: string | undefined,
   keyLog: KeyLog | undefined,
   log: Log,
 ) {
   const privateKey = files.privateKey ?? (await ownKey(state, log));
-  const verify = askBy(command);
+  const verify = command === undefined ? undefined : askCommand(command);
   const peers = peersFile !== undefined && { peersFile };
-  return { privateKey, ...peers, enrolledMax, forgetAfter, serverId, state, path, keyLog, verify };
+  return { privateKey, ...peers, directory, enrolledMax, forgetAfter, serverId, state, path, keyLog, verify };
 }
 
 async function startAsServer(

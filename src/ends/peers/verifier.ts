@@ -3,15 +3,12 @@ import { keyText } from '../../keys/key-text.js';
 import type { PeerLine } from '../../keys/peers-file.js';
 import { parsePeers } from '../../keys/peers-file.js';
 import type { Log } from '../../log.js';
-import { optionName } from '../../options/name.js';
 import { remoteText } from '../../protocol/remote.js';
 import type { Peer } from '../../protocol/secure/peer.js';
 import type { Stranger } from '../../protocol/secure/terms.js';
 import type { Outcome } from '../shell.js';
 import { peerText } from './peer-text.js';
 
-/** Who is asked, in messages. */
-const WHO = optionName('verify');
 /** Questions that are under way at a time. */
 const TOGETHER = 64;
 /** For how long an answer holds unless it says so itself, and one that lets nobody in, ms. */
@@ -20,10 +17,17 @@ const REFUSED_MS = 10_000;
 const REFUSED_MAX = 1_024;
 const LOOK_MS = 1_000;
 /** How many strangers are looked at: who has no key of a peer must not take much time. */
-export const VERIFY_RATE = { rate: 10, burst: 64 } as const;
+export const VERIFY_RATE = { rate: 100, burst: 128 } as const;
 
 /** Asks somebody else whether a public key may connect, and from where it calls. */
 export type AskPeer = (publicKey: string, address: string) => Promise<Outcome>;
+
+/** Who is asked. */
+export interface Asked {
+  /** What messages call it. */
+  readonly who: string;
+  readonly ask: AskPeer;
+}
 
 /** What the owner of the peers does. */
 export interface VerifierHost {
@@ -70,6 +74,7 @@ export function readAnswer(
 /** Lets peers in that somebody else answers for, and cuts them off when that does so no more. */
 export class Verifier {
   readonly #ask: AskPeer;
+  readonly #who: string;
   readonly #host: VerifierHost;
   readonly #log: Log;
   readonly #asking = new Set<string>();
@@ -79,7 +84,8 @@ export class Verifier {
   readonly #timer: NodeJS.Timeout;
   #closed = false;
 
-  constructor(ask: AskPeer, host: VerifierHost, log: Log) {
+  constructor({ who, ask }: Asked, host: VerifierHost, log: Log) {
+    this.#who = who;
     this.#ask = ask;
     this.#host = host;
     this.#log = log;
@@ -105,7 +111,7 @@ export class Verifier {
     const answer = failure === undefined ? readAnswer(printed, publicKey) : failure;
     if (typeof answer === 'string') {
       const says = failure === undefined ? `says what is no peer's line: ${answer}` : failure;
-      this.#log.warn({ publicKey }, `${WHO} ${says}`);
+      this.#log.warn({ publicKey }, `${this.#who} ${says}`);
       if (known === undefined) this.#refuse(publicKey);
       else known.until = performance.now() + REFUSED_MS; // whoever was let in stays while nobody answers
       return;
@@ -113,7 +119,7 @@ export class Verifier {
     if (answer === undefined) {
       this.#refuse(publicKey);
       if (known === undefined)
-        this.#log.info({ peer: address, publicKey }, `${WHO} does not let a caller in`);
+        this.#log.info({ peer: address, publicKey }, `${this.#who} does not let a caller in`);
       else this.#drop(publicKey, known);
       return;
     }
@@ -126,10 +132,10 @@ export class Verifier {
     try {
       const peer = this.#host.admit(answer.line);
       this.#known.set(publicKey, { peer, until, address });
-      this.#log.info({ peer: peerText(peer), address }, `${WHO} lets a peer in`);
+      this.#log.info({ peer: peerText(peer), address }, `${this.#who} lets a peer in`);
     } catch (error) {
       this.#refuse(publicKey);
-      this.#log.warn({ publicKey }, `what ${WHO} says of a peer cannot be: ${messageOf(error)}`);
+      this.#log.warn({ publicKey }, `what ${this.#who} says of a peer cannot be: ${messageOf(error)}`);
     }
   }
 
@@ -144,7 +150,10 @@ export class Verifier {
 
   #drop(publicKey: string, { peer }: Known): void {
     this.#known.delete(publicKey);
-    this.#log.info({ peer: peerText(peer) }, `${WHO} does not answer for a peer any more: it is cut off`);
+    this.#log.info(
+      { peer: peerText(peer) },
+      `${this.#who} does not answer for a peer any more: it is cut off`,
+    );
     this.#host.remove(peer);
   }
 

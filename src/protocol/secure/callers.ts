@@ -5,19 +5,16 @@ import { type Rate, RateLimit } from '../rate-limit.js';
 import type { Remote } from '../remote.js';
 import { INITIATION_INTERVAL, REKEY_TIMEOUT, STRANGER_RATE, STRANGERS_MAX } from './constants.js';
 import { initiationParts } from './messages.js';
-import {
-  agree,
-  authentic,
-  type Initiation,
-  type KeyPair,
-  readInitiator,
-  readPayload,
-  type SymmetricState,
-} from './noise.js';
+import { agree, authentic, type KeyPair, readInitiator, readPayload, type SymmetricState } from './noise.js';
 import type { PeerState } from './peer.js';
 import type { Peers } from './peers.js';
 import { isMarked, later, timeOf } from './tai64n.js';
 import type { SecureHint, SecureRefusal, Stranger } from './terms.js';
+
+/** A stranger, and the call that has shown the private key. */
+interface Met extends Stranger {
+  readonly message: Uint8Array;
+}
 
 export class Callers {
   readonly #own: KeyPair;
@@ -25,7 +22,7 @@ export class Callers {
   readonly #unixTime: () => number;
   readonly #hint: (hint: SecureHint) => void;
   /** Those that were told, by their public keys; the oldest first. */
-  readonly #strangers = new Map<string, Stranger>();
+  readonly #strangers = new Map<string, Met>();
   readonly #strangerPace: RateLimit;
 
   /** @param strangers how many are looked at */
@@ -45,7 +42,17 @@ export class Callers {
 
   /** Who called and is not known, of the last ones. */
   get strangers(): readonly Stranger[] {
-    return [...this.#strangers.values()].filter(({ publicKey }) => this.#peers.find(publicKey) === undefined);
+    return [...this.#strangers.values()]
+      .filter(({ publicKey }) => this.#peers.find(publicKey) === undefined)
+      .map(({ message: _, ...stranger }) => stranger);
+  }
+
+  /** The call of somebody who was not known when it came, while the caller may still wait for its answer. */
+  waiting(now: number, publicKey: Uint8Array): { from: Remote; message: Uint8Array } | undefined {
+    const id = bytesToHex(publicKey);
+    const met = this.#strangers.get(id);
+    this.#strangers.delete(id);
+    return met !== undefined && now - met.first < REKEY_TIMEOUT ? met : undefined;
   }
 
   /**
@@ -58,7 +65,7 @@ export class Callers {
     if (initiator === undefined) return 'decrypt failed';
     const peer = this.#peers.find(initiator);
     if (peer === undefined) {
-      this.#meet(now, from, initiator, state, parts);
+      this.#meet(now, from, initiator, state, message);
       return 'unknown peer';
     }
     const timestamp = authentic(() => readPayload(state, peer.staticShared, parts));
@@ -79,7 +86,7 @@ export class Callers {
    * Reports the key of a stranger, once. Everybody who knows our public key can put any key into an initiation's first half; the
    * second half shows that the caller has the private key to it.
    */
-  #meet(now: number, from: Remote, publicKey: Uint8Array, state: SymmetricState, parts: Initiation): void {
+  #meet(now: number, from: Remote, publicKey: Uint8Array, state: SymmetricState, message: Uint8Array): void {
     const id = bytesToHex(publicKey);
     if (id === bytesToHex(this.#own.public)) return;
     const met = this.#strangers.get(id);
@@ -91,13 +98,14 @@ export class Callers {
     const shown = authentic(() => {
       const shared = agree(this.#own.secret, publicKey);
       try {
-        return readPayload(state, shared, parts);
+        return readPayload(state, shared, initiationParts(message));
       } finally {
         shared.fill(0);
       }
     });
     if (shown === undefined) return;
-    this.#strangers.set(id, { publicKey, from, first: now, last: now, times: 1 });
+    const call = { from, message: message.slice() };
+    this.#strangers.set(id, { publicKey, ...call, first: now, last: now, times: 1 });
     for (const oldest of this.#strangers.keys()) {
       if (this.#strangers.size <= STRANGERS_MAX) break;
       this.#strangers.delete(oldest);

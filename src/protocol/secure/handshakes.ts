@@ -43,7 +43,7 @@ import {
   writeResponse,
 } from './noise.js';
 import type { Outbox } from './outbox.js';
-import type { PeerState } from './peer.js';
+import type { Peer, PeerState } from './peer.js';
 import type { Peers } from './peers.js';
 import { Timestamps } from './tai64n.js';
 import type { SecureOptions, Stranger } from './terms.js';
@@ -119,6 +119,12 @@ export class Handshakes {
   /** Who called and is not known, of the last ones. */
   get strangers(): readonly Stranger[] {
     return this.#callers.strangers;
+  }
+
+  /** Somebody may connect from now on, and may have called a moment ago. */
+  answerWaiting(now: number, { publicKey }: Peer): void {
+    const call = this.#callers.waiting(now, publicKey);
+    if (call !== undefined && !this.#left) this.#takeInitiation(now, call.from, call.message);
   }
 
   /** The host has more to do than it can: handshakes need a cookie for a while. */

@@ -21,6 +21,7 @@ import { type KeyPair, keyPair } from './noise.js';
 import { Outbox } from './outbox.js';
 import type { Peer, PeerState } from './peer.js';
 import { Peers } from './peers.js';
+import { later } from './tai64n.js';
 import type {
   PeerOptions,
   SecureDown,
@@ -46,6 +47,8 @@ export class SecureMachine {
   readonly #keypairs: Keypairs;
   readonly #handshakes: Handshakes;
   readonly #conversation: Conversation;
+  /** Whether other servers have our key. */
+  readonly #shares: boolean;
   /** Whether all peers are to go elsewhere. */
   #leaving = false;
 
@@ -71,6 +74,7 @@ export class SecureMachine {
     const ofServer = (drawn: number) => (serverId === undefined ? drawn : serverIndex(drawn, serverId));
     const draw = (peer: Peer, drawn: number) => ofServer(index?.(peer, drawn) ?? drawn);
     const calls = serverId === undefined;
+    this.#shares = !calls;
     this.#keypairs = new Keypairs(random, draw, (effect) => outbox.push(effect));
     this.#conversation = new Conversation(controls, {
       push: (effect) => outbox.push(effect),
@@ -126,6 +130,7 @@ export class SecureMachine {
   addPeer(now: number, options: PeerOptions): Peer {
     const { peer, forgotten } = this.#peers.add(now, options);
     if (forgotten !== undefined) this.#forget(forgotten, 'no room');
+    this.#handshakes.answerWaiting(now, peer);
     return peer;
   }
 
@@ -188,6 +193,7 @@ export class SecureMachine {
     const state = peer as PeerState;
     const confirms = state.next?.place === place;
     if (confirms) this.#keypairs.confirm(state);
+    if (confirms && this.#shares) this.#outbox.push({ do: 'met', peer, timestamp: state.timestamp });
     state.unfinished = 0;
     state.older = undefined;
     this.#handshakes.hear(now, state, from);
@@ -261,6 +267,18 @@ export class SecureMachine {
   /** Time has passed: to be said when the deadline has come. */
   tick(now: number): void {
     for (const peer of this.#peers.all) if (now >= this.#deadline(peer)) this.#due(now, peer);
+  }
+
+  /**
+   * Some server with our key has met a peer: initiations that are not later are not answered any more, and where it was another
+   * server, and later than here, the peer is there now.
+   * @param timestamp of the peer's initiation, 12 bytes
+   */
+  seen(peer: Peer, timestamp: Uint8Array, elsewhere: boolean): void {
+    const state = peer as PeerState;
+    if (!this.#peers.has(peer) || !later(timestamp, state.timestamp)) return;
+    state.timestamp = timestamp.slice();
+    if (elsewhere) this.#cutOff(state, 'moved');
   }
 
   /** All peers are told to go elsewhere, and no call is answered any more. What comes of them, and goes to them, still passes. */
@@ -371,7 +389,7 @@ export class SecureMachine {
   }
 
   #cutOff(peer: PeerState, why: SecureDown): void {
-    if (why !== 'goodbye') this.#conversation.leave(peer);
+    if (why !== 'goodbye' && why !== 'moved') this.#conversation.leave(peer);
     this.#erase(peer);
     peer.timers.keepalive = Infinity;
     peer.timers.silence = Infinity;

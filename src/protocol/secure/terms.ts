@@ -57,10 +57,10 @@ export interface Stranger {
 }
 
 /**
- * Why a peer is not up any more: nothing has come from it for long, it has said goodbye, it may not connect any more, or its
- * session was ended by this end.
+ * Why a peer is not up any more: nothing has come from it for long, it has said goodbye, it is at another server now (§4.4), it
+ * may not connect any more, or its session was ended by this end.
  */
-export type SecureDown = 'expired' | 'goodbye' | 'removed' | 'disconnected';
+export type SecureDown = 'expired' | 'goodbye' | 'moved' | 'removed' | 'disconnected';
 
 /**
  * Why a peer that has enrolled was removed: it was silent for too long, another one needed its place while it was away, or it
@@ -93,6 +93,13 @@ export type SecureEffect =
   /** Frames can flow; and no more. */
   | { readonly do: 'up'; readonly peer: Peer }
   | { readonly do: 'down'; readonly peer: Peer; readonly why: SecureDown }
+  /** One of several servers with one key has met a peer: the others may say seen(). */
+  | {
+      readonly do: 'met';
+      readonly peer: Peer;
+      /** Of its last initiation, 12 bytes. */
+      readonly timestamp: Uint8Array;
+    }
   /** An enrolled peer has been removed. */
   | { readonly do: 'gone'; readonly peer: Peer; readonly why: SecureGone }
   /** A guest asks to be let in: say answer(), and wipe the preshared key. */

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { threadIndex } from '../../../src/cable/native/steering.js';
 import { serverIndex } from '../../../src/protocol/secure/fleet.js';
 import { seed } from '../../support/seed.js';
-import { makePair, type SecureNode } from './secure-simulated.js';
+import { makePair, SecureNode } from './secure-simulated.js';
 import { Network } from './simulated.js';
 
 const frame = new Uint8Array(60);
@@ -89,4 +89,68 @@ it('a goodbye that is lost is said again when something comes', async () => {
   network.run(50);
   expect(server.machine.left(network.now)).toBe(false);
   expect([server.frames.length, downs(client)]).toEqual([2, ['goodbye']]);
+});
+
+it('who is let in while the call waits is answered by that call', async () => {
+  const network = new Network(seed);
+  const options = { controls: true };
+  const server = await SecureNode.make(network, '192.0.2.2', { ...options, serverId: 7 });
+  const client = await SecureNode.make(network, '192.0.2.1', options);
+  client.add(server, { endpoint: server.remote });
+  client.send(frame);
+  network.run(500);
+  expect([server.hints().map(({ what }) => what), server.machine.strangers.length]).toEqual([
+    ['stranger'],
+    1,
+  ]);
+  server.add(client);
+  server.end.timer();
+  network.run(100);
+  expect([calls(network, client).length, server.frames.length]).toEqual([1, 1]);
+});
+
+it('but not by one that came long ago', async () => {
+  const network = new Network(seed);
+  const server = await SecureNode.make(network, '192.0.2.2', { serverId: 7 });
+  const client = await SecureNode.make(network, '192.0.2.1');
+  client.add(server, { endpoint: server.remote });
+  client.send(frame);
+  network.run(500);
+  network.detach(client);
+  network.run(5_000);
+  server.add(client);
+  server.end.timer();
+  expect(server.count('install')).toBe(0);
+});
+
+/** Of the last initiation of a client that the server has met. */
+function met(node: SecureNode): Uint8Array {
+  const times = node.effects.flatMap((effect) => (effect.do === 'met' ? [effect.timestamp] : []));
+  return times[times.length - 1] as Uint8Array;
+}
+
+it('a server tells when it has met a peer, and lets it go when another one has met it later', async () => {
+  const { network, client, server } = await fleet();
+  const first = met(server).slice();
+  server.machine.seen(server.peer, first, true); // the same call, sent to another one as well
+  server.end.timer();
+  expect([first.length, downs(server)]).toEqual([12, []]);
+  const later = first.slice();
+  later[5] = (later[5] as number) + 1;
+  server.machine.seen(server.peer, later, true);
+  server.end.timer();
+  network.run(100);
+  expect([downs(server), downs(client)]).toEqual([['moved'], []]); // the client has keys of the other one
+});
+
+it('a call that another server has answered does nothing here', async () => {
+  const { network, client, server } = await fleet();
+  const [call] = calls(network, client);
+  expect(server.count('install')).toBe(1);
+  const before = met(server);
+  server.restart();
+  const peer = server.add(client);
+  server.machine.seen(peer, before, true);
+  server.receive(call?.datagram as Uint8Array, client.remote);
+  expect([server.count('install'), server.machine.refused.get('replayed')]).toEqual([1, 1n]);
 });

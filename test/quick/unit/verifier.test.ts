@@ -31,9 +31,12 @@ beforeEach(() => {
   up = true;
   changed = [];
   verifier = new Verifier(
-    async (publicKey) => {
-      asked.push(publicKey);
-      return answer;
+    {
+      who: '--verify',
+      ask: async (publicKey) => {
+        asked.push(publicKey);
+        return answer;
+      },
     },
     {
       strangers: () => ({ strangers: [], now: 0 }),
@@ -116,11 +119,14 @@ test('64 questions at a time, no more', async () => {
   let open = 0;
   let most = 0;
   const slow = new Verifier(
-    async () => {
-      most = Math.max(most, ++open);
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
-      open--;
-      return NO;
+    {
+      who: '--verify',
+      ask: async () => {
+        most = Math.max(most, ++open);
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        open--;
+        return NO;
+      },
     },
     {
       strangers: () => ({ strangers: [], now: 0 }),

@@ -1,0 +1,101 @@
+// The peers of a server that a list has: a file, or etcd. Who is not in it any more is cut off, and who is new is let in.
+import { blake2s } from '@noble/hashes/blake2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import type { OpenPlug } from '../../cable/plug/plug.js';
+import { messageOf } from '../../error.js';
+import type { Log } from '../../log.js';
+import type { PolicyFields } from '../../network/policy.js';
+import type { Peer } from '../../protocol/secure/peer.js';
+import { unkept } from '../kept.js';
+import type { SecureSide } from '../secure-side.js';
+import type { KnownPeer } from './known-peers.js';
+import type { PeerPolicies } from './peer-policies.js';
+
+interface Listed {
+  readonly peer: Peer;
+  /** Its line's content, to see whether it has changed. */
+  readonly content: string;
+  readonly where: string;
+  /** What it says of the network, which changes while the peer is up. */
+  readonly policy: PolicyFields;
+}
+
+/** All but the name. Of the preshared key a digest: it is not kept. */
+function contentOf({ presharedKey = new Uint8Array(), endpoint, host }: KnownPeer): string {
+  return JSON.stringify([bytesToHex(blake2s(presharedKey)), endpoint, host]);
+}
+
+export class ListedPeers {
+  readonly #side: SecureSide;
+  readonly #policies: PeerPolicies;
+  readonly #plug: OpenPlug;
+  readonly #log: Log;
+  readonly #listed = new Map<string, Listed>();
+  /** Whether a line that cannot be kept is skipped; before, whoever asks for all wishes is told. */
+  started = false;
+
+  constructor(side: SecureSide, policies: PeerPolicies, plug: OpenPlug, log: Log) {
+    this.#side = side;
+    this.#policies = policies;
+    this.#plug = plug;
+    this.#log = log;
+  }
+
+  /** What the list has of a public key. */
+  get(publicKey: string): Pick<Listed, 'peer' | 'where'> | undefined {
+    return this.#listed.get(publicKey);
+  }
+
+  /** These are all, by public key. */
+  all(peers: ReadonlyMap<string, KnownPeer>): void {
+    for (const id of [...this.#listed.keys()]) if (!peers.has(id)) this.one(id, undefined);
+    for (const [id, known] of peers) this.one(id, known);
+  }
+
+  /** One is new, or another than before; undefined: it is not there any more. */
+  one(id: string, known: KnownPeer | undefined): void {
+    const listed = this.#listed.get(id);
+    if (listed !== undefined) {
+      const { peer, content } = listed;
+      if (known !== undefined && contentOf(known) === content) {
+        if ((known.name ?? '') !== peer.name) this.#side.rename(peer, known.name ?? '');
+        this.#govern(id, known);
+      } else {
+        this.#listed.delete(id);
+        this.#side.remove(peer);
+      }
+    }
+    if (known === undefined) return;
+    if (!this.#listed.has(id)) this.#add(id, known);
+    known.presharedKey?.fill(0); // the machine has a copy
+  }
+
+  /** A line may say something else of the network than before. */
+  #govern(id: string, { where, at, policy = {} }: KnownPeer): void {
+    const listed = this.#listed.get(id) as Listed;
+    if (JSON.stringify(policy) === JSON.stringify(listed.policy)) return;
+    const why = unkept(this.#plug, policy);
+    if (why !== undefined) {
+      this.#log.warn({ ...at }, `keeps to what ${where} said before: ${why}`);
+      return;
+    }
+    this.#listed.set(id, { ...listed, where, policy });
+    const { peer } = listed;
+    const port = this.#side.linkOf(peer)?.port;
+    this.#policies.change(peer, policy, port, () => this.#side.disconnect(peer));
+  }
+
+  #add(id: string, known: KnownPeer): void {
+    const { endpoint, where, at, policy = {}, host, ...options } = known;
+    const content = contentOf(known);
+    try {
+      const why = this.started ? unkept(this.#plug, policy) : undefined;
+      if (why !== undefined) throw new RangeError(why);
+      const peer = this.#side.add(options, endpoint, host);
+      this.#policies.set(peer, policy);
+      this.#listed.set(id, { peer, content, where, policy });
+    } catch (error) {
+      this.#log.warn({ ...at }, `skipped ${where}: ${messageOf(error)}`);
+    }
+  }
+}
