@@ -187,7 +187,7 @@ export const COMMANDS = {
     operands: { placeholder: '[[USER@]HOST[:PORT]]', what: 'a server', kind: 'server', least: 0 },
   },
   drain: {
-    text: 'tells all peers of a running server to go to another one, answers no call any more, and ends the server when they have gone',
+    text: 'sends the peers of a server to another one; the server answers no call any more, and ends when they have gone',
     more: 'NAME is what `status` calls it. For servers with `--server-id`: see [fleet.md](fleet.md#take-a-server-out).',
     options: {
       within: {
@@ -198,7 +198,7 @@ export const COMMANDS = {
     operands: { placeholder: '[NAME]', what: 'the name of one server', least: 0 },
   },
   balancer: {
-    text: 'prints the file by which nft brings datagrams to several servers with one key, from one address',
+    text: 'prints the nft file of a balancer; by it datagrams go to several servers with one key, from one address',
     more: 'See [fleet.md](fleet.md#the-balancer).',
     options: {
       address: {
