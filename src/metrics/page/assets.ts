@@ -4,12 +4,12 @@ export const STYLE = `
 :root {
   color-scheme: light dark;
   --page: #fff; --text: #1b1f24; --quiet: #57606a; --line: #d0d7de; --card: #f6f8fa;
-  --up: #116329; --down: #a40e26; --in: #0550ae; --out: #953800; --link: #0550ae;
+  --good: #116329; --bad: #a40e26; --in: #0550ae; --out: #953800; --link: #0550ae;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0d1117; --text: #e6edf3; --quiet: #9198a1; --line: #3d444d; --card: #161b22;
-    --up: #56d364; --down: #ff7b72; --in: #79c0ff; --out: #ffa657; --link: #79c0ff;
+    --good: #56d364; --bad: #ff7b72; --in: #79c0ff; --out: #ffa657; --link: #79c0ff;
   }
 }
 * { box-sizing: border-box; }
@@ -20,9 +20,9 @@ body {
 h1 { font-size: 1.5rem; margin: 0 0 1rem; overflow-wrap: anywhere; }
 h2 { color: var(--text); font-size: 1.15rem; margin: 2rem 0 .5rem; }
 a { color: var(--link); }
-#lost { background: var(--down); color: var(--page); padding: .5rem 1rem; border-radius: .4rem; }
-.up { color: var(--up); font-weight: 600; }
-.down { color: var(--down); font-weight: 600; }
+#lost { background: var(--bad); color: var(--page); padding: .5rem 1rem; border-radius: .4rem; }
+.up { color: var(--good); font-weight: 600; }
+.down { color: var(--bad); font-weight: 600; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(11rem, 45%), 1fr)); gap: .5rem; margin: 0; }
 dl div { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .4rem .7rem; }
 dt { color: var(--quiet); font-size: .85rem; }
