@@ -7,7 +7,7 @@ import { addressText } from '../src/network/address.js';
 import { macText } from '../src/network/host.js';
 import { linkLocalOf, macOf } from '../src/protocol/host/mac.js';
 import type { Host, Lab } from './lab.js';
-import { type Process, until } from './process.js';
+import { until } from './process.js';
 
 const DEVICE = 'wg0';
 const START_MS = 120_000; // many start at the same time
@@ -20,7 +20,6 @@ export class Phone {
   readonly linkLocal: string;
   readonly #lab: Lab;
   readonly #keyFile: string;
-  #go: Process | undefined;
 
   constructor(lab: Lab, host: Host, random: (length: number) => Uint8Array) {
     const secret = newPrivateKey(random);
@@ -47,21 +46,41 @@ export class Phone {
     { mtu = 1420, keepalive = 1 } = {},
   ): Promise<void> {
     const { host } = this;
-    this.#go = host.start(['wireguard-go', '-f', DEVICE]);
-    const socket = join(host.runDirectory, `wireguard/${DEVICE}.sock`);
-    await until('wireguard-go listens', () => existsSync(socket), START_MS);
+    await this.#startGo();
     const peer = ['peer', serverKey, 'endpoint', endpoint, 'persistent-keepalive', String(keepalive)];
     host.run('wg', 'set', DEVICE, 'private-key', this.#keyFile, ...peer, 'allowed-ips', '0.0.0.0/0,::/0');
-    for (const address of addresses) host.run('ip', 'address', 'add', address, 'dev', DEVICE);
-    host.run('ip', 'link', 'set', DEVICE, 'mtu', String(mtu), 'multicast', 'on', 'up');
+    this.#configure(addresses, mtu);
   }
 
-  async stop(): Promise<void> {
-    await this.#go?.stop();
+  /** Starts it with a configuration, as wg-quick would. */
+  async startWith(text: string): Promise<void> {
+    const { host } = this;
+    await this.#startGo();
+    const [, addresses = ''] = /^Address = (.*)$/m.exec(text) ?? [];
+    const lines = text
+      .split('\n')
+      .filter((line) =>
+        /^(?:\[|(?:PrivateKey|PublicKey|Endpoint|AllowedIPs|PersistentKeepalive) = )/.test(line),
+      );
+    host.run(
+      'wg',
+      'setconf',
+      DEVICE,
+      this.#lab.keyFile(`${host.namespace}.conf`, Buffer.from(`${lines.join('\n')}\n`)),
+    );
+    this.#configure(addresses.split(', '), 1420);
   }
 
-  /** Routes that lead into the tunnel. */
-  routes(...networks: readonly string[]): void {
-    for (const network of networks) this.host.run('ip', 'route', 'add', network, 'dev', DEVICE);
+  async #startGo(): Promise<void> {
+    this.host.start(['wireguard-go', '-f', DEVICE]);
+    const socket = join(this.host.runDirectory, `wireguard/${DEVICE}.sock`);
+    await until('wireguard-go listens', () => existsSync(socket), START_MS);
+  }
+
+  #configure(addresses: readonly string[], mtu: number): void {
+    // No link-local address that it makes up, as the kernel's WireGuard has none.
+    this.host.run('sysctl', '-qw', `net.ipv6.conf.${DEVICE}.addr_gen_mode=1`);
+    for (const address of addresses) this.host.run('ip', 'address', 'add', address, 'dev', DEVICE);
+    this.host.run('ip', 'link', 'set', DEVICE, 'mtu', String(mtu), 'multicast', 'on', 'up');
   }
 }

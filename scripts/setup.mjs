@@ -39,6 +39,7 @@ export const TEST_PROGRAMS = {
   scp: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
+  dnsmasq: 'dnsmasq-base',
   ethtool: 'ethtool',
   fish: 'fish',
   man: 'man-db',

@@ -101,8 +101,12 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
     }
     case 'invite': {
       const { options, operands } = readWords(command, args);
-      const { cancel, invite, nameOf } = await import('./commands/invite.js');
+      const { cancel, invite, inviteKind, nameOf } = await import('./commands/invite.js');
       const who = nameOf(operands);
+      if (inviteKind(options) === 'wireguard') {
+        const { inviteWireGuard } = await import('./commands/invite-wireguard.js');
+        return says(await inviteWireGuard({ ...options, port: options.port, name: who }));
+      }
       return says(
         options.cancel
           ? await cancel(options.port, who)

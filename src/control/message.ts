@@ -47,6 +47,8 @@ export type Request =
       readonly publicKey: string;
       readonly name?: string;
       readonly presharedKeyFile?: string;
+      /** Of a stock WireGuard device: which host it is, as its line says it. */
+      readonly host?: string;
     };
 
 /** What became of a change of the peers. */
@@ -206,15 +208,17 @@ export function parseRequest(line: Uint8Array): Request | string {
     }
     case 'add': {
       const publicKey = keyIn(request.publicKey);
-      const { presharedKeyFile } = request;
+      const { presharedKeyFile, host } = request;
       if (publicKey === undefined) return NOT_A_KEY;
       if (presharedKeyFile !== undefined && typeof presharedKeyFile !== 'string')
         return 'presharedKeyFile is not the path of a file';
+      if (host !== undefined && typeof host !== 'string') return 'host is not a text';
       return {
         do: 'add',
         publicKey: keyText(publicKey),
         ...(name !== undefined && { name }),
         ...(presharedKeyFile !== undefined && { presharedKeyFile }),
+        ...(host !== undefined && { host }),
       };
     }
     default:

@@ -36,7 +36,7 @@ export interface Controlled {
   capture(wish: CaptureWish, sink: ByteSink, ended: () => void): () => void;
   /** Begins to say what the log has, and what comes if that is wished; gives what ends it. */
   readLog(follow: boolean, sink: ByteSink, ended: () => void): () => void;
-  addPeer(publicKey: string, name?: string, presharedKeyFile?: string): Changed;
+  addPeer(publicKey: string, name?: string, presharedKeyFile?: string, host?: string): Changed;
   removePeer(peer: string): Changed;
   renamePeer(peer: string, name: string): Changed;
   limitPeer(peer: string, policy: string): Promise<Changed>;
@@ -246,7 +246,7 @@ async function fulfil(
     case 'ping':
       return { roundTrip: (await end.ping(request.peer)) ?? null };
     case 'add':
-      return end.addPeer(request.publicKey, request.name, request.presharedKeyFile);
+      return end.addPeer(request.publicKey, request.name, request.presharedKeyFile, request.host);
     case 'remove':
       return end.removePeer(request.peer);
     case 'kick':

@@ -80,6 +80,14 @@ export type Why =
   | 'moved'
   | 'no port';
 
+/** A stock WireGuard device as a host on the network (secure.md §6). */
+export interface WireGuardHost {
+  /** Its addresses, each with the network that it is in, as `10.0.0.7/24`; a leased one among them. */
+  readonly addresses: readonly string[];
+  /** Its MAC address. */
+  readonly mac: string;
+}
+
 /** What an end says of a peer. */
 export interface PeerStatus {
   /** What the log calls it: its name and the beginning of its public key, or its address. */
@@ -116,6 +124,8 @@ export interface PeerStatus {
   readonly refused: Reasons;
   /** What it may do on the network, as its line has it; null where nothing is limited. */
   readonly policy: string | null;
+  /** Of a stock WireGuard device: the host that it is on the network; null of any other peer. */
+  readonly wireguard: WireGuardHost | null;
   /** Frames of it that were dropped. */
   readonly dropped: Dropped;
   /** What it is plugged into: the device of a tap, or `open`; null while it has no port. */

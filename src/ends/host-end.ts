@@ -6,6 +6,7 @@ import { drawSecret } from '../keys/draw.js';
 import type { Log } from '../log.js';
 import { addressText } from '../network/address.js';
 import { type HostFields, macText, prefixText } from '../network/host.js';
+import { sameBytes } from '../protocol/host/address.js';
 import { HostMachine } from '../protocol/host/host.js';
 import type { HostDrop, HostEffect, HostNotice, Prefix } from '../protocol/host/terms.js';
 import type { Peer } from '../protocol/secure/peer.js';
@@ -68,6 +69,11 @@ export class HostEnd {
       mac: macText(this.#machine.mac),
       dropped: this.#machine.dropped,
     };
+  }
+
+  /** Whether its line gives it this address. */
+  has(address: Uint8Array): boolean {
+    return this.#fixed.some((one) => sameBytes(one.address, address));
   }
 
   /** The peer has a link, which is a host's from now on. */

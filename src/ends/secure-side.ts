@@ -6,6 +6,7 @@ import { CryptcabError, isHopeless } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
+import { addressText } from '../network/address.js';
 import type { HostFields } from '../network/host.js';
 import { ATTEMPT_DELAY } from '../protocol/race.js';
 import type { Rate } from '../protocol/rate-limit.js';
@@ -151,6 +152,7 @@ export class SecureSide {
    */
   add(options: Omit<PeerOptions, 'endpoint'>, endpoint?: Endpoint, host?: HostFields): Peer {
     const { name = '', eager = endpoint !== undefined } = options;
+    if (host !== undefined) this.#refuseAddresses(host);
     const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name, eager });
     const own = this.#cable.local.address;
     const resolver = endpoint && new Resolver(endpoint.host, own, this.#log, this.#ask);
@@ -159,6 +161,14 @@ export class SecureSide {
     this.#step(() => {}); // another one may have had to make room
     if (endpoint !== undefined) this.#resolve(member);
     return peer;
+  }
+
+  /** @throws RangeError for addresses that another device has */
+  #refuseAddresses({ addresses }: HostFields): void {
+    for (const [peer, { host }] of this.#members)
+      for (const { address } of addresses)
+        if (host?.has(address))
+          throw new RangeError(`${addressText(address)} is an address of ${peerText(peer)}`);
   }
 
   #hostEnd(peer: Peer, host: HostFields): HostEnd {

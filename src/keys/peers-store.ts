@@ -35,6 +35,8 @@ export interface NewPeer {
   readonly name?: string | undefined;
   /** Path of the file with the preshared key. */
   readonly presharedKeyFile?: string | undefined;
+  /** Of a stock WireGuard device: which host it is, in the words of its line. */
+  readonly host?: string | undefined;
 }
 
 /** Where peers are listed: a file with a line for each, or a directory with a file for each. */
@@ -54,25 +56,26 @@ export class PeersStore {
    * @returns what it is called now
    * @throws CryptcabError when it cannot be written
    */
-  add({ publicKey, name, presharedKeyFile }: NewPeer): string | undefined {
+  add({ publicKey, name, presharedKeyFile, host }: NewPeer): string | undefined {
     const psk = presharedKeyFile === undefined ? '' : ` psk=${presharedKeyFile}`;
     if (/\s/.test(psk.trim()))
       throw new CryptcabError(
         'the path of a preshared key has no white space in the list of peers: move the file',
       );
+    const words = host === undefined ? psk : `${psk} ${host}`;
     return this.#change(() => {
       if (!this.isDirectory) {
         const text = this.#text();
         const named = name === undefined ? '' : ` name=${name}`;
         const gap = text === '' || text.endsWith('\n') ? '' : '\n';
-        this.#write(`${text}${gap}${publicKey}${named}${psk}\n`);
+        this.#write(`${text}${gap}${publicKey}${named}${words}\n`);
         return name;
       }
       const called = name ?? publicKey.replace(/\W/g, '').slice(0, 8);
       const file = join(this.#path, `${called}${PEER_SUFFIX}`);
       if (exists(file))
         throw new CryptcabError(`${file} is there already: give the peer another name, or remove that one`);
-      put(file, `${publicKey}${psk}\n`, file);
+      put(file, `${publicKey}${words}\n`, file);
       return called;
     });
   }

@@ -3,6 +3,7 @@ import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
 import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
+import { type HostFields, parseHostText } from '../network/host.js';
 import { type PolicyFields, parsePolicy } from '../network/policy.js';
 import { OPTIONS } from '../options/table.js';
 import { copyKey } from '../protocol/secret.js';
@@ -128,6 +129,12 @@ export class Checked<Of extends object> {
   policy(name: keyof Of): PolicyFields | undefined {
     const text = this.take<string>(name, (value) => typeof value === 'string', 'a text');
     const fields = text === undefined ? undefined : parsePolicy(text);
+    return typeof fields === 'string' ? this.refuse(`${String(name)}: ${fields}`) : fields;
+  }
+
+  host(name: keyof Of): HostFields | undefined {
+    const text = this.take<string>(name, (value) => typeof value === 'string', 'a text');
+    const fields = text === undefined ? undefined : parseHostText(text);
     return typeof fields === 'string' ? this.refuse(`${String(name)}: ${fields}`) : fields;
   }
 

@@ -191,6 +191,11 @@ export interface SecurePeer {
   readonly endpoint?: Endpoint | undefined;
   /** What it may do on the network, in the words of its line in a peers file: `isolated rate=20mbit`. For `bridge://NAME` alone. */
   readonly policy?: string | undefined;
+  /**
+   * Of a stock WireGuard device, such as a phone: the host that it is on the network (secure.md §6), in the words of its line in a peers
+   * file: `ip=10.0.0.7/24,fd00::7/64 multicast=all`.
+   */
+  readonly host?: string | undefined;
 }
 
 /** What {@link Server.invite} is told. */

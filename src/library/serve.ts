@@ -48,6 +48,7 @@ const PEER_NAMES: Names<SecurePeer> = {
   presharedKey: true,
   endpoint: true,
   policy: true,
+  host: true,
 };
 
 /** Who may connect to a server of the secure cable while it runs: {@link Server.peers}. */
@@ -273,6 +274,7 @@ function knownPeer(where: string, peer: unknown, log: Log): Omit<KnownPeer, 'whe
   const name = given.take<string>('name', isText, 'a text that is not empty');
   const endpoint = given.has('endpoint') && { endpoint: endpointOf(given) };
   const policy = given.policy('policy');
+  const host = given.host('host');
   const presharedKey = given.secureKey('presharedKey', 'genpsk', log);
   return {
     publicKey,
@@ -280,6 +282,7 @@ function knownPeer(where: string, peer: unknown, log: Log): Omit<KnownPeer, 'whe
     ...(presharedKey && { presharedKey }),
     ...endpoint,
     ...(policy !== undefined && { policy }),
+    ...(host !== undefined && { host }),
   };
 }
 

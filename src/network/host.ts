@@ -2,6 +2,7 @@
 import { isLinkLocal, isStation, within } from '../protocol/host/address.js';
 import { type HostOptions, type Prefix, SERVICES, type Service } from '../protocol/host/terms.js';
 import { addressBytes, addressText } from './address.js';
+import { parsePolicyField } from './policy.js';
 
 /** What a line says of a host. */
 export interface HostFields
@@ -72,6 +73,54 @@ export function parseHost(words: HostWords): HostFields | string | undefined {
     mac: own === undefined ? undefined : Uint8Array.from(own.split(':'), (byte) => Number.parseInt(byte, 16)),
     multicast: whole ? multicast : (services as Service[]),
   };
+}
+
+/**
+ * Reads the same from a text, as a line has it: `ip=10.0.0.7/24 multicast=all`.
+ * @returns text, what is wrong
+ */
+export function parseHostText(text: string): HostFields | string {
+  const words: Record<string, string> = {};
+  for (const word of text.trim().split(/\s+/)) {
+    const [, name = '', value] = /^([a-z]+)=(.+)$/.exec(word) ?? [];
+    if (value === undefined || !(isHostWord(name) || name === 'mac'))
+      return 'a host is written ip=ADDRESS/PREFIX, and if need be gateway=, mac= and multicast= behind it';
+    if (Object.hasOwn(words, name)) return `${name}= is there twice`;
+    words[name] = value;
+  }
+  const { mac, ...rest } = words;
+  const read = mac === undefined ? {} : parsePolicyField('mac', mac);
+  if (typeof read === 'string') return FORMS.mac;
+  return parseHost({ ...rest, mac: read.mac ?? undefined }) ?? FORMS.ip;
+}
+
+/** A network, or an address in it: what is beyond the prefix is left as it is. */
+export function parseNetwork(text: string): Prefix | undefined {
+  const [host = '', digits = ''] = text.split('/');
+  const address = addressBytes(host);
+  const bits = /^\d{1,3}$/.test(digits) ? Number(digits) : 0;
+  return address !== undefined && bits >= 1 && bits <= 8 * address.length - 2 ? { address, bits } : undefined;
+}
+
+/** Addresses of a network that are tried. */
+const TRIED_MAX = 65_536;
+
+/** The first address of a network that may be a station's and is not taken; the first of all, often a router's, is left out. */
+export function freeAddress(
+  { address, bits }: Prefix,
+  taken: (one: Uint8Array) => boolean,
+): Uint8Array | undefined {
+  const room = 8 * address.length - bits;
+  const most = Math.min(2 ** room - (address.length === 4 ? 1 : 0), TRIED_MAX);
+  for (let number = 2; number < most; number++) {
+    const one = address.map((byte, i) => {
+      const place = 8 * (address.length - 1 - i);
+      const own = place < 32 ? (number >>> place) & 0xff : 0;
+      return (byte & ~(0xff >> Math.min(8, Math.max(0, bits - 8 * i)))) | own;
+    });
+    if (!taken(one)) return one;
+  }
+  return undefined;
 }
 
 /** An address of a single machine, and the network that it is in. */

@@ -154,6 +154,22 @@ export const COMMANDS = {
         text: "where they find the server, if not at this machine's addresses",
       },
       cancel: { text: 'takes back the lines that were made for NAME and are still good' },
+      wireguard: {
+        text: 'NAME has a stock WireGuard alone: makes it a host on the network, and prints what its WireGuard is to be told, once; see [phones.md](phones.md)',
+      },
+      network: {
+        value: { kind: 'text', placeholder: 'ADDRESS/PREFIX[,...]' },
+        text: 'with `--wireguard`: the networks of the switch, which addresses are picked from; those that the last one was invited to unless told',
+      },
+      gateway: {
+        value: { kind: 'text', placeholder: 'ADDRESS[,...]' },
+        text: 'with `--wireguard`: where its packets for other networks go, if no router says so by itself',
+      },
+      'public-key': {
+        value: { kind: 'text', placeholder: 'KEY' },
+        text: 'with `--wireguard`: the public key of a device that has made its own; one is made unless told, and its private key kept nowhere',
+      },
+      'default-route': { text: 'with `--wireguard`: the device sends everything through the tunnel' },
       ...SERVER,
     },
     operands: { placeholder: 'NAME', what: 'a name' },

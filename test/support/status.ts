@@ -23,6 +23,7 @@ export function peerStatus(more: Partial<PeerStatus> = {}): PeerStatus {
     rates: { over5s: NOTHING, over60s: NOTHING },
     refused: {},
     policy: null,
+    wireguard: null,
     dropped: { bySwitch: 0, unopened: 0 },
     port: 'open',
     portTrouble: null,

@@ -13,6 +13,7 @@ import { isName, NAME_RULE } from '../../keys/peers-file.js';
 import { publicKeyOf } from '../../keys/public-key.js';
 import { INVITE_SECONDS } from '../../protocol/secure/constants.js';
 import type { Place } from '../../protocol/secure/invite-line.js';
+import { qrCode } from '../qr.js';
 import { say } from '../say.js';
 import { UsageError } from '../usage.js';
 
@@ -32,6 +33,23 @@ export interface InviteWish {
 export function nameOf([name]: readonly string[]): string {
   if (isName(name)) return name;
   throw new UsageError(`invite is followed by a name for who joins: ${NAME_RULE}`);
+}
+
+/** Options of `invite` that go with `--wireguard` alone, and without it alone. */
+const WITH_WIREGUARD = ['network', 'gateway', 'public-key', 'default-route'];
+const WITHOUT = ['for', 'uses', 'cancel'];
+
+/** Whether a device with a stock WireGuard is invited. @throws UsageError for options that do not go together */
+export function inviteKind(options: Readonly<Record<string, unknown>>): 'wireguard' | 'line' {
+  const given = (names: readonly string[]) => names.find((name) => options[name] !== undefined);
+  const wireguard = options.wireguard === true;
+  const wrong = given(wireguard ? WITHOUT : WITH_WIREGUARD);
+  if (wrong === undefined) return wireguard ? 'wireguard' : 'line';
+  throw new UsageError(
+    wireguard
+      ? `leave --${wrong} away: with --wireguard there is no line that is open for a time`
+      : `--${wrong} goes with --wireguard alone: give that as well, or leave it away`,
+  );
 }
 
 /**
@@ -69,14 +87,6 @@ function notes(name: string, uses: number, until: number, places: readonly Place
       `it leads to ${places.map(({ host }) => host).join(', ')}, for machines of this site: for others say --at HOST[:PORT]`,
     );
   return lines;
-}
-
-/** Dark on light, whatever the terminal's colours are. Where there is not room for it there is none. */
-async function qrCode(line: string): Promise<string> {
-  const { encodeQR } = await import('qr');
-  const rows = encodeQR(line, 'ascii', { ecc: 'low', border: 2 }).split('\n').filter(Boolean);
-  if ((rows[0] ?? '').length > process.stdout.columns) return '';
-  return rows.map((row) => `\x1b[40;97m${row}\x1b[0m\n`).join('');
 }
 
 /** Takes back the open invites of a name. @throws CryptcabError when there are none */

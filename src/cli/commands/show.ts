@@ -62,6 +62,11 @@ export function statusText(end: EndStatus): string {
       ? []
       : [`  dropped    ${bySwitch} by the switch, ${unopened} for want of room`]),
     `  handshakes ${end.handshakes}; log lines not repeated: ${end.log.suppressed}`,
+    ...end.peers.flatMap(({ peer, wireguard }) =>
+      wireguard === null
+        ? []
+        : [`  wireguard  ${peer}: ${[...wireguard.addresses, wireguard.mac].join(', ')}`],
+    ),
     ...(end.pending.length === 0 ? [] : [`  pending    ${end.pending.length}: see cryptcab peers pending`]),
   ];
   const peers =

@@ -5,6 +5,7 @@ import { keyText, parseKey } from '../../keys/key-text.js';
 import type { PeersStore } from '../../keys/peers-store.js';
 import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
+import { parseHostText } from '../../network/host.js';
 import { changedFields, parsePolicyChange, policyText } from '../../network/policy.js';
 import { optionName, optionWithValue } from '../../options/name.js';
 import type { Peer } from '../../protocol/secure/peer.js';
@@ -48,24 +49,31 @@ export class People {
   /**
    * Lets one more connect. Where the list cannot be written it may until the server ends.
    * @param publicKey 44 characters
+   * @param hostText of a stock WireGuard device: which host it is, as its line says it
    * @throws CryptcabError for what is no public key, our own, or there already
    */
-  add(publicKey: string, name?: string, presharedKeyFile?: string): Changed {
+  add(publicKey: string, name?: string, presharedKeyFile?: string, hostText?: string): Changed {
     const { side, store, reload, log } = this.#host();
     const key = parseKey(publicKey);
     if (key === undefined) throw new CryptcabError('this is no public key, 44 characters of base64');
     const known = side.find(publicKey);
     if (known !== undefined) throw new CryptcabError(`cannot add ${peerText(known)}: it may connect already`);
     if (name !== undefined) this.#refuseName(name);
+    const host = hostText === undefined ? undefined : parseHostText(hostText);
+    if (typeof host === 'string') throw new CryptcabError(`cannot add this peer: ${host}`);
     const presharedKey =
       presharedKeyFile === undefined ? undefined : textKey(presharedKeyFile, 'genpsk', log);
     let peer: Peer;
     try {
-      peer = side.add({
-        publicKey: key,
-        ...(name !== undefined && { name }),
-        ...(presharedKey && { presharedKey }),
-      });
+      peer = side.add(
+        {
+          publicKey: key,
+          ...(name !== undefined && { name }),
+          ...(presharedKey && { presharedKey }),
+        },
+        undefined,
+        host,
+      );
     } catch (error) {
       throw new CryptcabError(`cannot add this peer: ${messageOf(error)}`);
     } finally {
@@ -78,7 +86,7 @@ export class People {
         untilEnd: `this server has no list of peers: start it with ${optionWithValue('secure.peers')}`,
       };
     try {
-      store.add({ publicKey, name, presharedKeyFile });
+      store.add({ publicKey, name, presharedKeyFile, host: hostText });
     } catch (error) {
       return { peer: peerText(peer), untilEnd: messageOf(error) };
     }

@@ -69,6 +69,11 @@ function ofPolicy(refused: Readonly<Record<string, number>> = {}): Record<string
   return Object.fromEntries(Object.entries(refused).map(([why, times]) => [`policy: ${why}`, times]));
 }
 
+/** And those of a stock WireGuard device's host. */
+function ofHost(host: HostFacts | undefined): Record<string, bigint> {
+  return Object.fromEntries([...(host?.dropped ?? [])].map(([why, times]) => [`wireguard: ${why}`, times]));
+}
+
 function peerStatus(attendance: Attendance, facts: PeerFacts): PeerStatus {
   const { identity, link, counts, origin, quiet, address } = facts;
   const presence = attendance.presence(identity);
@@ -89,8 +94,12 @@ function peerStatus(attendance: Attendance, facts: PeerFacts): PeerStatus {
     loss: round(facts.loss, 4),
     carried: counts === undefined ? NOTHING : flowOf(counts),
     rates: counts === undefined ? STILL : attendance.rates(identity, counts),
-    refused: addReasons(ofPolicy(facts.refusedByPolicy), counts?.refused ?? {}),
+    refused: addReasons(
+      addReasons(ofPolicy(facts.refusedByPolicy), ofHost(facts.host)),
+      counts?.refused ?? {},
+    ),
     policy: facts.policy ?? null,
+    wireguard: facts.host === undefined ? null : { addresses: facts.host.addresses, mac: facts.host.mac },
     dropped: counts === undefined ? NO_DROPS : dropsOf(counts),
     port: link?.port ?? null,
     portTrouble: presence?.portTrouble ?? null,

@@ -80,6 +80,7 @@ describe('words', () => {
       { do: 'rename', peer: publicText, name: 'bob' },
       { do: 'limit', peer: publicText, policy: 'guard rate=' },
       { do: 'add', publicKey: publicText, name: 'bob', presharedKeyFile: '/etc/bob.psk' },
+      { do: 'add', publicKey: publicText, name: 'phone', host: 'ip=10.0.0.7/24' },
     ] as const)
       expect(parseRequest(requestLine(request))).toEqual(request);
     expect(parseRequest(Buffer.from('{"do":"status"}'))).toEqual({ do: 'status' });
@@ -92,7 +93,8 @@ describe('words', () => {
     const invited = { publicKey, port: 7667, until: 1_800_000_000, addresses: ['192.0.2.1'] };
     expect(parseInvited(answerLine(invited))).toEqual(invited);
     expect(parseCancelled(answerLine({ taken: 2 }))).toBe(2);
-    const told = endStatus({ peers: [peerStatus()] });
+    const wireguard = { addresses: ['10.0.0.7/24', 'fd00::7/64'], mac: '02:00:00:00:00:07' };
+    const told = endStatus({ peers: [peerStatus(), peerStatus({ wireguard })] });
     expect(parseStatus(answerLine(told))).toEqual(told);
     const changed = { peer: 'alice', untilEnd: null };
     expect(parseChanged(answerLine(changed))).toEqual(changed);

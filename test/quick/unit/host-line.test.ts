@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { keyText } from '../../../src/keys/key-text.js';
 import { parsePeers } from '../../../src/keys/peers-file.js';
 import { addressBytes, addressText } from '../../../src/network/address.js';
-import { macText, prefixText } from '../../../src/network/host.js';
+import { freeAddress, macText, parseHostText, parseNetwork, prefixText } from '../../../src/network/host.js';
 import { within } from '../../../src/protocol/host/address.js';
 import { randomness } from '../../support/seed.js';
 
@@ -101,6 +101,58 @@ describe('a line with ip=', () => {
   ])('%s is refused', (words, why) => {
     expect(read(words)).toMatchObject({ peers: [], wrong: [{ line: 1, why: expect.stringMatching(why) }] });
   });
+});
+
+describe('what an option or a request says of a host', () => {
+  it('reads as a line does', () => {
+    const { peers } = parsePeers(
+      `${key} ip=10.0.0.7/24 gateway=10.0.0.1 mac=02:00:00:00:00:01 multicast=none`,
+    );
+    const text = ' ip=10.0.0.7/24  gateway=10.0.0.1 mac=02:00:00:00:00:01 multicast=none ';
+    expect(parseHostText(text)).toEqual(peers[0]?.host);
+  });
+
+  it.each([
+    ['', /^a host is written/],
+    ['gateway=10.0.0.1', /give ip= as well/],
+    ['ip=10.0.0.7/24 name=phone', /^a host is written/],
+    ['ip=10.0.0.7/24 ip=10.0.0.8/24', /there twice/],
+    ['ip=10.0.0.7', /^ip= is written/],
+    ['ip=10.0.0.7/24 mac=02', /^mac= of a host/],
+    ['mac=02:00:00:00:00:01', /^ip= is written/],
+  ])('%j is refused', (text, why) => {
+    expect(parseHostText(text)).toMatch(why);
+  });
+});
+
+describe('a free address of a network', () => {
+  const free = (network: string, ...taken: string[]) => {
+    const found = freeAddress(parseNetwork(network) as NonNullable<ReturnType<typeof parseNetwork>>, (one) =>
+      taken.includes(addressText(one)),
+    );
+    return found && addressText(found);
+  };
+
+  it('is the first that nobody has, and not the first of all', () => {
+    expect(free('10.0.0.0/24')).toBe('10.0.0.2');
+    expect(free('10.0.0.77/24', '10.0.0.2', '10.0.0.3')).toBe('10.0.0.4');
+    expect(free('10.1.0.0/16', ...Array.from({ length: 300 }, (_, i) => `10.1.${i >> 8}.${i & 255}`))).toBe(
+      '10.1.1.44',
+    );
+    expect(free('fd00::/64', 'fd00::2')).toBe('fd00::3');
+  });
+
+  it('is none where all are taken, and never that of all stations', () => {
+    expect(free('192.0.2.0/30', '192.0.2.2')).toBe(undefined);
+    expect(free('192.0.2.4/30')).toBe('192.0.2.6');
+  });
+
+  it.each(['10.0.0.0', '10.0.0.0/31', '10.0.0.0/0', 'fd00::/127', 'there/24', '10.0.0.0/a'])(
+    '%s is no network',
+    (text) => {
+      expect(parseNetwork(text)).toBe(undefined);
+    },
+  );
 });
 
 describe('addresses', () => {

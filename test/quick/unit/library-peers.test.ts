@@ -165,3 +165,25 @@ test('threads and the portable path exclude each other', async () => {
     /threads and io: 'portable' exclude each other/,
   );
 });
+
+test('a stock WireGuard device is added as the host that it is', async () => {
+  await using end = await serve({
+    ...common,
+    port: 0,
+    plug: nowhere,
+    classic: false,
+    secure: { privateKey: newPrivateKey() },
+  });
+  const [phone, tablet] = [1, 2].map(() => keyText(publicKeyOf(newPrivateKey()))) as [string, string];
+  end.peers.add({ publicKey: phone, name: 'phone', host: 'ip=10.0.0.7/24,fd00::7/64' });
+  expect(end.report().peers).toMatchObject([
+    {
+      name: 'phone',
+      wireguard: { addresses: ['10.0.0.7/24', 'fd00::7/64'], mac: expect.stringMatching(/^.[26ae]:/) },
+    },
+  ]);
+  const add = (host: string) => () => end.peers.add({ publicKey: tablet, host });
+  expect(add('ip=10.0.0.7/24')).toThrow(/10\.0\.0\.7 is an address of phone/);
+  expect(add('ip=10.0.0.8')).toThrow(/host: ip= is written/);
+  add('ip=10.0.0.8/24')();
+});

@@ -42,6 +42,12 @@ describe('what follows it', () => {
     ['vectors make', ['--seed', '9007199254740991', '--out=x'], { seed: 2 ** 53 - 1, out: 'x' }, []],
     ['completion', ['zsh'], {}, ['zsh']],
     ['invite', ['alice', '--for', '30m', '--uses=20'], { for: 1_800, uses: 20 }, ['alice']],
+    [
+      'invite',
+      ['phone', '--wireguard', '--network', '10.0.0.0/24', '--default-route'],
+      { wireguard: true, network: '10.0.0.0/24', 'default-route': true },
+      ['phone'],
+    ],
     ['invite', ['a', '--for', '7d', '--cancel'], { for: 604_800, cancel: true }, ['a']],
     [
       'invite',

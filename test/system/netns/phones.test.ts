@@ -1,11 +1,14 @@
 // Stock WireGuard devices, wireguard-go on a real tun, as hosts on the Ethernet (secure.md §6).
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Host, Lab } from '../../../lab/lab.js';
+import { carried, transfer } from '../../../lab/checks.js';
+import { cryptcab, type Host, Lab, labProgram } from '../../../lab/lab.js';
 import { Phone } from '../../../lab/phone.js';
-import type { Process } from '../../../lab/process.js';
+import { type Process, until } from '../../../lab/process.js';
 import { type End, makeEnd, Peers, startSecureServer } from '../../../lab/secure-keys.js';
-import { randomness } from '../../support/seed.js';
+import { randomness, seed } from '../../support/seed.js';
 
+const BYTES = 20_000_000;
 const PORT = 7667;
 const HUB = { four: '10.88.0.1', six: 'fd88::1' };
 const { bytes } = randomness();
@@ -87,4 +90,154 @@ describe.each([
     await two.host.reaches(sixOf(0));
     expect(await server.stop()).toBe(0);
   });
+
+  test('each finds the other by multicast DNS', async () => {
+    const { hub, phones } = await scene(io, plug);
+    const { host } = phones[0] as Phone;
+    const device = plug === 'switch' ? 'tap0' : 'br0';
+    for (const [near, far] of [
+      [HUB.four, fourOf(0)],
+      [HUB.six, sixOf(0)],
+    ] as const) {
+      const here = hub.start([...labProgram('mdns'), near, device]);
+      const there = host.start([...labProgram('mdns'), far, 'wg0']);
+      for (const one of [here, there]) await one.prints(/^ready/m);
+      for (const [asker, name] of [
+        [here, far],
+        [there, near],
+      ] as const) {
+        const answer = `answer ${name.replaceAll(/[.:]/g, '-')} ${name}\n`;
+        await until(`${name} answers`, async () => {
+          asker.write(`${name}\n`);
+          return asker.output.includes(answer);
+        });
+      }
+      await Promise.all([here.stop(), there.stop()]);
+    }
+  });
+
+  test('what leaves under an address that is not its own never reaches the switch', async () => {
+    const { hub, phones, server } = await scene(io, plug);
+    const [{ host }] = phones as [Phone];
+    const table =
+      'table inet seen { counter spoofed {}; chain in { type filter hook prerouting priority 0; ip saddr 10.88.0.99 counter name spoofed; ip6 saddr fd88::99 counter name spoofed; }; }';
+    hub.run('nft', `add ${table}`);
+    host.run('ip', 'address', 'add', '10.88.0.99/24', 'dev', 'wg0');
+    host.run('ip', 'address', 'add', 'fd88::99/64', 'dev', 'wg0', 'nodad');
+    for (const [source, to] of [
+      ['10.88.0.99', HUB.four],
+      ['fd88::99', HUB.six],
+    ] as const)
+      expect(
+        await host.start(['ping', '-n', '-c', '3', '-i', '0.2', '-W', '1', '-I', source, to]).exited,
+      ).toBe(1);
+    const { refused } = await carried(server);
+    expect(refused).toMatchObject({ 'not its address': expect.anything() });
+    expect(hub.run('nft', 'list', 'counter', 'inet', 'seen', 'spoofed')).toContain('packets 0 bytes 0');
+    await host.reaches(HUB.four);
+  });
+});
+
+describe.each([
+  ['native', 'bridge'],
+  ['native', 'switch'],
+  ['portable', 'switch'],
+] as const)('20 MB by TCP each way: %s, %s', (io, plug) => {
+  test.each([1420, 1280])('at an inner MTU of %i', async (mtu) => {
+    const { hub, phones } = await scene(io, plug, { mtu });
+    const { host } = phones[0] as Phone;
+    for (const [from, to, address] of [
+      [host, hub, HUB.four],
+      [hub, host, fourOf(0)],
+      [host, hub, HUB.six],
+      [hub, host, sixOf(0)],
+    ] as const) {
+      const { sent, received } = await transfer(from, to, { bytes: BYTES }, seed, 120_000, 1, address);
+      expect(received).toMatchObject({ bytes: BYTES, sha256: sent.sha256 });
+    }
+  });
+});
+
+test('a device that moves goes on with its transfer', async () => {
+  const { hub, phones, server } = await scene('native', 'bridge');
+  const [{ host }] = phones as [Phone];
+  let ports = 40_000;
+  const moves = setInterval(() => host.run('wg', 'set', 'wg0', 'listen-port', String(++ports)), 500);
+  try {
+    const { sent, received } = await transfer(host, hub, { seconds: 4 }, seed, 120_000, 1, HUB.four);
+    expect(received.sha256).toBe(sent.sha256);
+    expect(received.bytes).toBeGreaterThan(0);
+  } finally {
+    clearInterval(moves);
+  }
+  await server.prints(/"msg":"the peer has moved"/);
+});
+
+test('a device leases an address by DHCP, and gives it back when its line is gone', async () => {
+  lab = new Lab(2, 'native');
+  const [hub, far] = lab.hosts as [Host, Host];
+  makeBridge(hub);
+  const dhcp = hub.start([
+    ...[
+      'dnsmasq',
+      '--no-daemon',
+      '--conf-file=/dev/null',
+      '--port=0',
+      '--interface=br0',
+      '--bind-interfaces',
+      '--log-dhcp',
+    ],
+    ...['--dhcp-range=10.88.0.50,10.88.0.60,2m', `--dhcp-leasefile=${lab.directory}/leases`],
+  ]);
+  const end = makeEnd(lab, 'server', bytes);
+  const phone = new Phone(lab, far, bytes);
+  const peers = new Peers(lab, [`${phone.publicKey} name=phone ip=dhcp`]);
+  const server = await startSecureServer(hub, end, peers, ['--no-classic', '-s', 'bridge://br0']);
+  await phone.start(end.publicKey, `${far.link.hub4}:${PORT}`, []);
+  const [, address = ''] = await server.prints(
+    /"address":"(10\.88\.0\.5\d)\/24".*"msg":"a device has leased an address"/,
+  );
+  await dhcp.prints(new RegExp(`DHCPACK\\(br0\\) ${address} ${phone.mac} phone`));
+  far.run('ip', 'address', 'add', `${address}/24`, 'dev', 'wg0');
+  await far.reaches(HUB.four);
+  await hub.reaches(address);
+  peers.write([]);
+  await dhcp.prints(new RegExp(`DHCPRELEASE\\(br0\\) ${address} ${phone.mac}`));
+});
+
+test('an invited device joins with what was printed; its address is picked, and it is shown', async () => {
+  lab = new Lab(3, 'native');
+  const [hub, one, two] = lab.hosts as [Host, Host, Host];
+  makeBridge(hub);
+  const end = makeEnd(lab, 'server', bytes);
+  const peers = new Peers(lab, []);
+  const server = await startSecureServer(hub, end, peers, ['--no-classic', '-s', 'bridge://br0']);
+  const said = async (...args: string[]): Promise<string> => {
+    const command = hub.start([...cryptcab, ...args]);
+    expect([await command.exited, command.output]).toEqual([0, command.output]);
+    return command.output;
+  };
+  const invite = (...args: string[]) => said('invite', ...args, '--wireguard', '--at', one.link.hub4);
+  const network = ['--network', '10.88.0.0/24,fd88::/64'];
+  const printed = await invite('phone', ...network);
+  expect(printed).toContain('Address = 10.88.0.2/24, fd88::2/64');
+  expect(printed).toContain('AllowedIPs = 10.88.0.0/24, fd88::/64, 224.0.0.0/4, ff00::/8');
+  const phone = new Phone(lab, one, bytes);
+  await phone.startWith(printed);
+  await one.reaches(HUB.four);
+  // The second one by its own key; the network is known by now.
+  const tablet = new Phone(lab, two, bytes);
+  const more = await invite('tablet', '--public-key', tablet.publicKey, '--default-route');
+  expect(more).toContain('Address = 10.88.0.3/24, fd88::3/64');
+  expect(more).toContain('AllowedIPs = 0.0.0.0/0, ::/0');
+  expect(more).not.toMatch(/^PrivateKey/m);
+  await tablet.start(end.publicKey, `${two.link.hub4}:${PORT}`, ['10.88.0.3/24']);
+  await two.reaches('10.88.0.2');
+  const status = await said('status');
+  expect(status).toMatch(/wireguard {2}phone .*: 10\.88\.0\.2\/24, fd88::2\/64, 0[26ae]/);
+  expect(status).toContain(`10.88.0.3/24, fd88::3/64, ${tablet.mac}`);
+  // What is kept is the line alone.
+  const secret = /PrivateKey = (\S+)/.exec(printed)?.[1] as string;
+  expect(readFileSync(peers.path, 'utf8')).toMatch(/ name=phone ip=10\.88\.0\.2\/24,fd88::2\/64$/m);
+  for (const text of [readFileSync(peers.path, 'utf8'), server.output]) expect(text).not.toContain(secret);
 });

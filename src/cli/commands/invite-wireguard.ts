@@ -1,0 +1,163 @@
+// `cryptcab invite NAME --wireguard`: makes a device that has a stock WireGuard alone a host on the network (secure.md §6), and
+// prints what its WireGuard is to be told.
+import { ask } from '../../control/ask.js';
+import { oneServer, type RunningEnd, runningEnds, strange } from '../../control/ends.js';
+import { parseChanged } from '../../control/message.js';
+import { controlPlace, type Place } from '../../control/path.js';
+import { isPrivate, ownAddresses } from '../../ends/own-addresses.js';
+import type { NamedPlace } from '../../ends/peers/line-of.js';
+import { CryptcabError } from '../../error.js';
+import { drawSecret } from '../../keys/draw.js';
+import { keyText, newPrivateKey, parseKey } from '../../keys/key-text.js';
+import { publicKeyOf } from '../../keys/public-key.js';
+import { addressText } from '../../network/address.js';
+import { freeAddress, parseHostText, parseNetwork, prefixText } from '../../network/host.js';
+import type { Prefix } from '../../protocol/host/terms.js';
+import { remoteText } from '../../protocol/remote.js';
+import { qrCode } from '../qr.js';
+import { say } from '../say.js';
+import { UsageError } from '../usage.js';
+
+export interface WireGuardWish {
+  readonly port: number | undefined;
+  readonly name: string;
+  readonly network?: string;
+  readonly gateway?: string;
+  readonly 'public-key'?: string;
+  readonly 'default-route'?: true;
+  readonly at?: readonly NamedPlace[];
+}
+
+/** Groups of IPv4 and IPv6: what is sent to many. */
+const GROUPS = ['224.0.0.0/4', 'ff00::/8'];
+const EVERYTHING = ['0.0.0.0/0', '::/0'];
+/** Headers of IP, UDP and WireGuard around a packet. */
+const AROUND = 80;
+/** What a WireGuard takes for its MTU by itself. */
+const MTU_USUAL = 1_420;
+/** s; a NAT forgets a quiet device after half a minute. */
+const KEEPALIVE = 25;
+
+/**
+ * Lets a device connect. What the operator should know of it goes to standard error.
+ * @returns the configuration of its WireGuard, as wg-quick and the apps read it; on a terminal a QR code as well
+ * @throws CryptcabError when no server runs, or it refuses
+ */
+export async function inviteWireGuard(wish: WireGuardWish, place: Place = controlPlace()): Promise<string> {
+  const { name, gateway, at = [], 'public-key': told } = wish;
+  const { path } = await oneServer(wish.port, place);
+  const server = (await runningEnds(place)).ends.find((end) => end.path === path);
+  if (server === undefined) throw strange(path);
+  const known = told === undefined ? undefined : parseKey(told);
+  if (told !== undefined && known === undefined)
+    throw new UsageError('--public-key is followed by a public key, 44 characters as a WireGuard shows them');
+  const addresses = pick(server, networksOf(server, wish.network), gateway);
+  const words = [
+    `ip=${addresses.map(prefixText).join()}`,
+    ...(gateway === undefined ? [] : [`gateway=${gateway}`]),
+  ];
+  const host = words.join(' ');
+  const fault = parseHostText(host);
+  if (typeof fault === 'string') throw new UsageError(fault);
+  const privateKey = known === undefined ? newPrivateKey(drawSecret) : undefined;
+  try {
+    const publicKey = keyText(known ?? publicKeyOf(privateKey as Uint8Array));
+    const answer = await ask(path, { do: 'add', publicKey, name, host });
+    const changed = answer === undefined ? undefined : parseChanged(answer);
+    if (changed === undefined) throw strange(path);
+    if (changed.untilEnd !== null)
+      say(`${changed.peer} may connect until this server ends: ${changed.untilEnd}`);
+    const text = configuration(wish, server, addresses, privateKey);
+    for (const note of notes(wish, server, at)) say(note);
+    return `${text}${process.stdout.isTTY && privateKey !== undefined ? await qrCode(text) : ''}`;
+  } finally {
+    privateKey?.fill(0);
+  }
+}
+
+/** The networks that were named, or those that the last device was invited to. */
+function networksOf({ status }: RunningEnd, text: string | undefined): Prefix[] {
+  if (text !== undefined) {
+    const networks = text.split(',').map(parseNetwork);
+    if (networks.every((one) => one !== undefined)) return networks;
+    throw new UsageError('--network is followed by the networks of the switch, as 10.0.0.0/24,fd00::/64');
+  }
+  const last = status.peers.findLast(({ wireguard }) => wireguard !== null)?.wireguard?.addresses ?? [];
+  const networks = last.map(parseNetwork).filter((one) => one !== undefined);
+  if (networks.length > 0) return networks;
+  throw new UsageError(
+    'say --network with the networks of the switch, as 10.0.0.0/24,fd00::/64: no device has been invited yet',
+  );
+}
+
+/** An address of each network that no device has, nor a gateway. @throws CryptcabError where there is none */
+function pick({ status }: RunningEnd, networks: readonly Prefix[], gateway = ''): Prefix[] {
+  const taken = new Set(
+    status.peers.flatMap(({ wireguard }) => wireguard?.addresses ?? []).map((one) => one.split('/')[0]),
+  );
+  for (const one of [...gateway.split(','), ...ownAddresses('::')]) taken.add(one);
+  return networks.map((network) => {
+    const address = freeAddress(network, (one) => taken.has(addressText(one)));
+    if (address === undefined) throw new CryptcabError(`no address of ${prefixText(network)} is free`);
+    return { address, bits: network.bits };
+  });
+}
+
+function configuration(
+  wish: WireGuardWish,
+  { status }: RunningEnd,
+  addresses: readonly Prefix[],
+  privateKey: Uint8Array | undefined,
+): string {
+  const networks = addresses.map(({ address, bits }) =>
+    prefixText({ address: networkOf(address, bits), bits }),
+  );
+  const mtu = (status.pathMtu ?? MTU_USUAL + AROUND) - AROUND;
+  return [
+    `# ${wish.name}`,
+    '[Interface]',
+    privateKey === undefined
+      ? '# PrivateKey = as the device has made it'
+      : `PrivateKey = ${keyText(privateKey)}`,
+    `Address = ${addresses.map(prefixText).join(', ')}`,
+    ...(mtu < MTU_USUAL ? [`MTU = ${mtu}`] : []),
+    '',
+    '[Peer]',
+    `PublicKey = ${status.publicKey}`,
+    `Endpoint = ${endpointOf(wish, status)}`,
+    `AllowedIPs = ${(wish['default-route'] ? EVERYTHING : [...networks, ...GROUPS]).join(', ')}`,
+    `PersistentKeepalive = ${KEEPALIVE}`,
+    '',
+  ].join('\n');
+}
+
+/** @throws CryptcabError where this machine has no address that others reach */
+function endpointOf({ at = [] }: WireGuardWish, { address, port }: RunningEnd['status']): string {
+  const [named] = at;
+  const host = named?.host ?? ownAddresses(address)[0];
+  if (host === undefined)
+    throw new CryptcabError(
+      'this machine has no address that others reach: say where the server is, by --at',
+    );
+  return remoteText({ address: host, port: named?.port ?? port });
+}
+
+function networkOf(address: Uint8Array, bits: number): Uint8Array {
+  return address.map((byte, i) => byte & ~(0xff >> Math.min(8, Math.max(0, bits - 8 * i))));
+}
+
+function notes(
+  { name, 'public-key': told }: WireGuardWish,
+  { status }: RunningEnd,
+  at: readonly NamedPlace[],
+): string[] {
+  const lines = [
+    told === undefined
+      ? `the configuration of ${name} holds its private key, which is kept nowhere else: give it to the WireGuard of that device, and to nobody`
+      : `the configuration of ${name}, but for its private key`,
+  ];
+  const [own] = ownAddresses(status.address);
+  if (at.length === 0 && own !== undefined && isPrivate(own))
+    lines.push(`it leads to ${own}, for machines of this site: for others say --at HOST[:PORT]`);
+  return lines;
+}
