@@ -148,7 +148,7 @@ function readPublicKey(text: string): Uint8Array {
   // Nothing of it is repeated: it may be a private key by mistake.
   if (key === undefined)
     throw new NotValue(
-      "is followed by no public key: give the server's, 44 characters as its operator gets them from cryptcab pubkey",
+      'is followed by no public key: it has 44 characters, as cryptcab pubkey and a WireGuard app show it',
     );
   return key;
 }

@@ -166,7 +166,7 @@ export const COMMANDS = {
         text: 'with `--wireguard`: where its packets for other networks go, if no router says so by itself',
       },
       'public-key': {
-        value: { kind: 'text', placeholder: 'KEY' },
+        value: { kind: 'public key', placeholder: 'KEY' },
         text: 'with `--wireguard`: the public key of a device that has made its own; one is made unless told, and its private key kept nowhere',
       },
       'default-route': { text: 'with `--wireguard`: the device sends everything through the tunnel' },

@@ -8,7 +8,7 @@ import { isPrivate, ownAddresses } from '../../ends/own-addresses.js';
 import type { NamedPlace } from '../../ends/peers/line-of.js';
 import { CryptcabError } from '../../error.js';
 import { drawSecret } from '../../keys/draw.js';
-import { keyText, newPrivateKey, parseKey } from '../../keys/key-text.js';
+import { keyText, newPrivateKey } from '../../keys/key-text.js';
 import { publicKeyOf } from '../../keys/public-key.js';
 import { addressText } from '../../network/address.js';
 import { freeAddress, parseHostText, parseNetwork, prefixText } from '../../network/host.js';
@@ -23,7 +23,7 @@ export interface WireGuardWish {
   readonly name: string;
   readonly network?: string;
   readonly gateway?: string;
-  readonly 'public-key'?: string;
+  readonly 'public-key'?: Uint8Array;
   readonly 'default-route'?: true;
   readonly at?: readonly NamedPlace[];
 }
@@ -44,13 +44,10 @@ const KEEPALIVE = 25;
  * @throws CryptcabError when no server runs, or it refuses
  */
 export async function inviteWireGuard(wish: WireGuardWish, place: Place = controlPlace()): Promise<string> {
-  const { name, gateway, at = [], 'public-key': told } = wish;
+  const { name, gateway, at = [], 'public-key': known } = wish;
   const { path } = await oneServer(wish.port, place);
   const server = (await runningEnds(place)).ends.find((end) => end.path === path);
   if (server === undefined) throw strange(path);
-  const known = told === undefined ? undefined : parseKey(told);
-  if (told !== undefined && known === undefined)
-    throw new UsageError('--public-key is followed by a public key, 44 characters as a WireGuard shows them');
   const addresses = pick(server, networksOf(server, wish.network), gateway);
   const words = [
     `ip=${addresses.map(prefixText).join()}`,
