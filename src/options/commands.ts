@@ -155,7 +155,8 @@ export const COMMANDS = {
       },
       cancel: { text: 'takes back the lines that were made for NAME and are still good' },
       wireguard: {
-        text: 'NAME has a stock WireGuard alone: makes it a host on the network, and prints what its WireGuard is to be told, once; see [phones.md](phones.md)',
+        text: 'makes a device that has a stock WireGuard alone a host on the network, and prints once what its WireGuard is to be told',
+        more: 'See [phones.md](phones.md).',
       },
       network: {
         value: { kind: 'text', placeholder: 'ADDRESS/PREFIX[,...]' },
