@@ -30,6 +30,7 @@ import type { PeopleHost } from './peers/people.js';
 import { Roster } from './peers/roster.js';
 import { ServerState } from './peers/server-state.js';
 import type { PeersDirectory } from './peers/source.js';
+import { TwoPlaces } from './peers/two-places.js';
 import { verifierHost } from './peers/verified.js';
 import { type Asked, type AskPeer, VERIFY_RATE, Verifier } from './peers/verifier.js';
 import type { Attendance } from './report/attendance.js';
@@ -137,6 +138,7 @@ export class SecureServer {
     const asked = askedOf(configuration);
     const policies = new PeerPolicies(configuration.peerDefaults ?? {}, plug.network, log);
     this.#policies = policies;
+    const twoPlaces = new TwoPlaces();
     const giveBack = (peer: Peer) => {
       const link = side.linkOf(peer);
       if (link !== undefined) passages.pulled(link);
@@ -214,6 +216,11 @@ export class SecureServer {
         },
         moved: (peer) => {
           if (!peer.guest) this.#roster?.heard(peer);
+          const now = performance.now();
+          const text = twoPlaces.moved(now, peer, remoteText(peer.endpoint as Remote));
+          if (text === undefined) return;
+          const say = () => log.warn({}, `${peerText(peer)} ${text}`);
+          seldom.note(now, `two places ${keyText(peer.publicKey)}`, say);
         },
         enrol: (guest, introduction) => this.#guests?.asked(guest, introduction),
         met: (peer, timestamp) => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { kill } from '../cable/plug/child.js';
+import { kill } from '../child.js';
 import { messageOf } from '../error.js';
 
 /** A command that takes longer is killed. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { guardedCommand } from '../child.js';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 
 /** Of what a program says on its standard error, so many characters are kept. */
@@ -39,7 +40,9 @@ export interface ChildOptions {
 export function start(program: string, args: readonly string[], options: ChildOptions): Child {
   const { input, prints, signal, instead } = options;
   const stdin = input === undefined ? 'inherit' : 'pipe';
-  const child = spawn(program, args, { stdio: [stdin, prints === undefined ? 'ignore' : 'pipe', 'pipe'] });
+  const child = spawn(...guardedCommand(program, args), {
+    stdio: [stdin, prints === undefined ? 'ignore' : 'pipe', 'pipe'],
+  });
   let says = '';
   let late = false;
   let timer: NodeJS.Timeout | undefined;
@@ -62,16 +65,16 @@ export function start(program: string, args: readonly string[], options: ChildOp
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', (error) => {
       if (child.pid !== undefined) return; // it could not be ended
-      const missing = codeOf(error) === 'ENOENT';
       reject(
-        new CryptcabError(
-          missing
-            ? `${program} is not installed, or not on the PATH: install the package openssh-client, or ${instead}`
-            : `${program} does not start: ${messageOf(error)}`,
-        ),
+        codeOf(error) === 'ENOENT'
+          ? missing(program, instead)
+          : new CryptcabError(`${program} does not start: ${messageOf(error)}`),
       );
     });
-    child.on('close', (status) => resolve({ status: late ? undefined : status, says: linesOf(says) }));
+    child.on('close', (status) => {
+      if (NOT_THERE.test(says)) return reject(missing(program, instead));
+      resolve({ status: late ? undefined : status, says: linesOf(says) });
+    });
   }).finally(() => {
     clearTimeout(timer);
     clearTimeout(force);
@@ -87,6 +90,15 @@ export function start(program: string, args: readonly string[], options: ChildOp
       }, ms);
     },
   };
+}
+
+/** What setpriv says of a program that is not there. */
+const NOT_THERE = /^setpriv: failed to execute /;
+
+function missing(program: string, instead: string): CryptcabError {
+  return new CryptcabError(
+    `${program} is not installed, or not on the PATH: install the package openssh-client, or ${instead}`,
+  );
 }
 
 function linesOf(text: string): string[] {

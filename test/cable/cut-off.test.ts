@@ -230,3 +230,35 @@ describe.each(['portable', 'native'] as const)('%s', (io) => {
     await until('its port is given back', () => ports.open === 0);
   });
 });
+
+test('two clients with one key: the server says so, where both are', async () => {
+  const said: string[] = [];
+  const log = {
+    trace() {},
+    debug() {},
+    info() {},
+    error() {},
+    warn: (_: object, text: string) => said.push(text),
+  };
+  const port = () => memoryPort(() => {});
+  const peers = [{ publicKey: alice, name: 'alice' }];
+  await using server = await serve({
+    ...{ ...common, port: 0, plug: port().open, log, classic: false },
+    secure: { privateKey: key.server, peers },
+  });
+  const ports = [port(), port()] as const;
+  const start = (plug: OpenPlug) =>
+    connect({
+      ...{ ...common, host: '127.0.0.1', port: server.local.port, plug },
+      secure: { privateKey: key.alice, serverPublicKey },
+    });
+  await using one = await start(ports[0].open);
+  await using other = await start(ports[1].open);
+  await until('the server has noticed', () => {
+    for (const each of ports) each.send(random.bytes(60));
+    return said.length > 0;
+  });
+  const places = [one, other].map(({ local }) => `127.0.0.1:${local.port}`);
+  expect(said).toEqual([expect.stringMatching(/^alice .* is in two places in turn, /)]);
+  for (const place of places) expect(said[0]).toContain(place);
+});

@@ -1,8 +1,8 @@
 // cmd:COMMAND: frames on a child's standard input and output, as vde_plug has them: `cmd:ssh HOST vde_plug`.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
+import { guardedCommand, kill } from '../../child.js';
 import { CryptcabError, messageOf } from '../../error.js';
-import { guardedCommand, kill } from './child.js';
 import type { PlugKind } from './kind.js';
 import type { PlugEvents } from './plug.js';
 import { type Line, type LineEvents, RetriedPlug } from './retried-plug.js';

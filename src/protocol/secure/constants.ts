@@ -100,6 +100,8 @@ export const HOLE_MOST = 60_000;
 
 /** A host name is resolved again no more often than this. */
 export const RESOLVE_INTERVAL = 15_000;
+/** Nor within this time after its peer was there. */
+export const RESOLVE_PATIENCE = 3_000;
 /** An enrolled peer is forgotten when nothing authentic came of it for this long, unless told otherwise (§3.4): 30 days. */
 export const FORGET_AFTER = 30 * 86_400_000;
 /** Enrolled peers at a time, unless told otherwise, and the most that may be told: more have no room in the core (§3.4). */

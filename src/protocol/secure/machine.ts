@@ -9,6 +9,7 @@ import {
   REKEY_AFTER_TIME,
   REKEY_ATTEMPT_TIME,
   RESOLVE_INTERVAL,
+  RESOLVE_PATIENCE,
   SILENCE_TIMEOUT,
 } from './constants.js';
 import type { EnrolResult } from './control.js';
@@ -354,7 +355,7 @@ export class SecureMachine {
       this.#outbox.push({ do: 'unanswered', peer });
       return;
     }
-    if (now - peer.resolved >= RESOLVE_INTERVAL) {
+    if (now >= peer.resolveFrom && now - peer.resolved >= RESOLVE_INTERVAL) {
       peer.resolved = now;
       this.#outbox.push({ do: 'resolve', peer });
     }
@@ -370,7 +371,7 @@ export class SecureMachine {
 
   /** Begins a handshake; if the last one has just begun, soon. */
   #callAgain(now: number, peer: PeerState): void {
-    peer.resolved = now; // it was there just now: nobody looks for it elsewhere yet
+    peer.resolveFrom = now + RESOLVE_PATIENCE; // it was there just now: nobody looks for it elsewhere yet
     this.#handshakes.initiate(now, peer, false);
     if (peer.timers.retry === Infinity && peer.endpoint !== undefined) {
       peer.giveUp = now + REKEY_ATTEMPT_TIME;

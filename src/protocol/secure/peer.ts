@@ -92,6 +92,8 @@ export class PeerState implements Peer {
   attempts = 0;
   initiationTaken = -Infinity;
   resolved = -Infinity;
+  /** And not before. */
+  resolveFrom = -Infinity;
   /** Of the last initiation that was taken. */
   timestamp: Uint8Array = new Uint8Array(12);
   /** Initiations with older timestamps that have come since anything else did: since when, and the last one's. */

@@ -186,6 +186,18 @@ it('a server that stays dead is looked up again and again, though frames are sen
   expect(client.count('resolve')).toBeLessThan(6);
 });
 
+it('a server that died is looked up three seconds after that was noticed: it may have moved', async () => {
+  const { network, client, server } = await talking();
+  stream(network, client, 20);
+  network.detach(server);
+  stream(network, client, 5);
+  expect(client.count('resolve')).toBe(0);
+  stream(network, client, 3);
+  expect(client.count('resolve')).toBe(1);
+  stream(network, client, 12);
+  expect(client.count('resolve')).toBe(1);
+});
+
 it('and on a quiet cable that keeps itself alive, three seconds after it has said something', async () => {
   const { network, client, server } = await talking();
   network.run(30_000);

@@ -1,5 +1,5 @@
 // Enrolment by ssh: a real sshd, a server with --secure beside it, and a client that has nothing but a login.
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -334,4 +334,17 @@ test('a server full of peers that have enrolled and are up says so to one more, 
   );
   expect(server.output).toMatch(/refused a control request: cannot enrol: all places .* are taken \(1\)/);
   await client.reaches(hub.inner);
+});
+
+test('an ssh that hangs ends with the client that started it, however that ends', async () => {
+  const programs = join(lab.directory, 'programs');
+  const started = join(lab.directory, 'started');
+  mkdirSync(programs);
+  writeFileSync(join(programs, 'ssh'), `#!/bin/sh\necho $$ > ${started}\nexec sleep 600\n`, { mode: 0o755 });
+  const cable = enrol([], { PATH: `${programs}:${process.env.PATH}` });
+  await until('ssh runs', () => existsSync(started) && readFileSync(started, 'utf8').endsWith('\n'));
+  const pid = Number(readFileSync(started, 'utf8'));
+  expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toMatch(/^(sleep|\/bin\/sh)/);
+  cable.signal('SIGKILL');
+  await until('it has ended', () => !existsSync(`/proc/${pid}`));
 });

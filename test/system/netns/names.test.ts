@@ -149,6 +149,21 @@ test('an address that dies later: the cable comes back at the other one', () =>
     expect(ms).toBeLessThan(25_000); // 15 or 16 s until the silence is noticed
   }));
 
+test('a name that leads elsewhere while frames pass: the secure cable follows', () =>
+  each(async (host, kind) => {
+    if (kind[0] === 'classic') return; // it has nobody to ask who is dead sooner
+    const { hub4, hub6 } = host.link;
+    host.knows({ 'server.example': [hub6] });
+    const client = start(host, kind, 'server.example');
+    await client.prints(/the cable is up/);
+    await host.reaches(hub.inner);
+    host.knows({ 'server.example': [hub4] });
+    drop(host, hub6);
+    const ms = await host.reaches(hub.inner, 40_000);
+    console.log(`${kind.join(', ')}: followed after ${Math.round(ms)} ms`);
+    expect(ms).toBeLessThan(14_000); // 7 s on a quiet machine
+  }));
+
 test('-d returns after its usual time with the reason, and goes on', () =>
   each(async (host, kind) => {
     host.knows({});

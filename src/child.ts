@@ -1,4 +1,4 @@
-// Children that plugs have: they end with the program that started them.
+// Children end with the program that started them.
 import { type ChildProcess, spawnSync } from 'node:child_process';
 
 /** Has the kernel end a program with the one that started it; of util-linux, as others have no such option. */
