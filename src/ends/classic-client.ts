@@ -1,41 +1,23 @@
-import { type ClassicLink, deviceOf, type Link } from '../cable/link.js';
-import { openCable } from '../cable/open-cable.js';
-import { firstAttempt, type Patience } from '../cable/patience.js';
-import type { OpenPlug } from '../cable/plug/plug.js';
+import { type ClassicLink, deviceOf } from '../cable/link.js';
 import { Elsewhere } from '../cable/udp/elsewhere.js';
 import { ownUdp } from '../cable/udp/own.js';
-import type { OpenUdp } from '../cable/udp/udp.js';
-import type { WireTap } from '../cable/wire-tap.js';
-import { openCore } from '../core/open-core.js';
 import { type Keying, keyingText } from '../core/terms.js';
 import { deferred } from '../deferred.js';
 import { CryptcabError, isHopeless, messageOf } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
-import { type Log, SeldomLog } from '../log.js';
-import type { Io } from '../options/io-path.js';
 import { ClassicClient } from '../protocol/classic/client.js';
 import type { ClientEffect, ClientMode } from '../protocol/classic/client-terms.js';
 import { ORIGINAL_DATAGRAM_MAX } from '../protocol/classic/constants.js';
 import type { CipherChoice } from '../protocol/classic/session-key.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import { longestFrame } from '../protocol/sizes.js';
-import { Captures } from './capture/captures.js';
 import { denialText, muteText } from './denials.js';
-import { Passages } from './passages.js';
-import { Attendance } from './report/attendance.js';
-import { endReport, noPing } from './report/report.js';
+import { End, type EndConfiguration } from './end.js';
+import { noPing } from './report/report.js';
 import { type Ask, Resolver } from './resolve.js';
-import type { RunningClient, Watcher } from './running.js';
+import type { RunningClient } from './running.js';
 import { keepTrying } from './try-again.js';
-import {
-  noteRefusal,
-  warnOfLength,
-  warnOfLoop,
-  warnOfNobody,
-  warnOfPort,
-  warnOfWeakness,
-  warnOfWear,
-} from './warnings.js';
+import { warnOfNobody, warnOfWeakness } from './warnings.js';
 
 /**
  * Carries a key to the server, for the session of that id.
@@ -43,39 +25,22 @@ import {
  */
 export type CarryKey = (id: string, key: Uint8Array, signal: AbortSignal) => Promise<void>;
 
-export interface ClientConfiguration {
-  /** Local UDP port; 0 for any. */
-  readonly port: number;
-  /** Our only address; all of this machine's when undefined. */
-  readonly bind?: string | undefined;
+export interface ClientConfiguration extends EndConfiguration {
   /** Name or address of the server, and its UDP port. */
   readonly server: { readonly host: string; readonly port: number };
   readonly mode: ClientMode;
   /** `auto` when undefined. */
   readonly cipher?: CipherChoice;
   readonly keepalive: boolean;
-  /** `network` unless told. */
-  readonly patience?: Patience;
   readonly carryKey: CarryKey;
   /** Looks names up; the system does unless told. */
   readonly ask?: Ask;
-  readonly plug: OpenPlug;
-  readonly log: Log;
-  readonly watcher?: Watcher | undefined;
-  readonly tap?: WireTap;
-  readonly io?: Io;
-  readonly openUdp?: OpenUdp;
 }
 
 /** Starts a client: one cable to one server. */
 export async function startClient(configuration: ClientConfiguration): Promise<RunningClient> {
   const { log, server, mode, patience = 'network' } = configuration;
-  const core = await openCore();
-  const seldom = new SeldomLog();
-  const ended = deferred();
   const up = deferred();
-  const passages = new Passages();
-  const attendance = new Attendance(configuration.watcher, () => [link.counts()], true);
   /** When something authentic came last. */
   let heardAt: number | undefined;
   const abort = new AbortController();
@@ -93,13 +58,45 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   let tried = -1;
   /** Whether it was said that no address can be reached. */
   let saidUnreachable = false;
-  /** Before that, a plug that fails ends the client, which says so itself. */
-  let pluggedIn = false;
   let wasUp = false;
   let remote: Remote = { address: server.host, port: server.port };
   let carryFailure = '';
   /** Why it is not up, in words; undefined while nobody has answered. */
   let trouble: string | undefined;
+
+  const who = () => ({ peer: remoteText(remote) });
+  const end = await End.open(configuration, {
+    role: 'client',
+    connects: true,
+    who,
+    links: () => [link],
+    away: () => [],
+    counts: () => [link.counts()],
+    control(datagram) {
+      elsewhere.stop();
+      step(() => machine.receive(now(), datagram));
+    },
+    heard() {
+      heardAt = now();
+      if (onTrial) step(() => machine.heard());
+      else machine.heard();
+    },
+    sent() {
+      machine.sent(now());
+      if (machine.deadline < armed) arm();
+    },
+    large: () => step(() => machine.happen(now(), 'large')),
+    unreachable() {
+      warnOfNobody(log, seldom, remoteText(remote));
+      nobody = true;
+      step(() => machine.happen(now(), 'unreachable'));
+    },
+    sendFailed(_why, lasts) {
+      // A LOGIN that was not sent need not wait for an answer.
+      if (lasts || machine.state === 'opening') step(() => machine.happen(now(), 'sendFailed'));
+    },
+  });
+  const { attendance, cable, captures, core, passages, seldom } = end;
 
   const machine = new ClassicClient({
     mode,
@@ -113,87 +110,11 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     step(() => machine.happen(now(), 'elsewhere')),
   );
 
-  const cable = await openCable({
-    core,
-    io: configuration.io,
-    plug: configuration.plug,
-    openUdp: configuration.openUdp,
-    port: configuration.port,
-    bind: configuration.bind,
-    connects: true,
-    tap: configuration.tap,
-    events: {
-      control(datagram) {
-        elsewhere.stop();
-        step(() => machine.receive(now(), datagram));
-      },
-      heard() {
-        heardAt = now();
-        if (onTrial) step(() => machine.heard());
-        else machine.heard();
-      },
-      sent() {
-        machine.sent(now());
-        if (machine.deadline < armed) arm();
-      },
-      large: () => step(() => machine.happen(now(), 'large')),
-      tooLong: (_link, frameMax) => warnOfLength(log, remoteText(remote), frameMax, frameMax < core.frameMax),
-      refused(_link, why, times) {
-        if (why === 'no key') return; // not up: frames from the switch have nowhere to go yet
-        if (why === 'own datagram') {
-          const loop = (all: number) => warnOfLoop(log, remoteText(remote), remote, all);
-          return seldom.note(now(), why, loop, times);
-        }
-        seldom.note(now(), why, (all) => log.info({ times: all }, `dropped: ${why}`), times);
-      },
-      worn: () => warnOfWear(log, remoteText(remote)),
-      plugLost(link, why) {
-        if (pluggedIn) unplugged(link, why);
-      },
-      plugged(link) {
-        attendance.plug = { open: true, trouble: undefined };
-        passages.plugged(link, () => {
-          log.info({ port: link.port }, 'plugged into the switch again');
-          attendance.plugged({ peer: remoteText(remote) });
-        });
-      },
-      unreachable() {
-        warnOfNobody(log, seldom, remoteText(remote));
-        nobody = true;
-        step(() => machine.happen(now(), 'unreachable'));
-      },
-      sendFailed(why, times, lasts) {
-        noteRefusal(log, seldom, why, times, lasts);
-        // A LOGIN that was not sent need not wait for an answer.
-        if (lasts || machine.state === 'opening') step(() => machine.happen(now(), 'sendFailed'));
-      },
-      failed: (error) => ended.reject(error),
-    },
-  });
-  log.info({ io: cable.io }, 'how frames and datagrams are moved');
   const resolver = new Resolver(server.host, cable.local.address, log, configuration.ask);
-
   const link = cable.plugIn(remote, configuration.plug) as ClassicLink; // the first session of a fresh core
-  attendance.begin();
-  const captures = new Captures({
-    cable,
-    links: () => [link],
-    who: () => ({ peer: remoteText(remote) }),
-    away: () => [],
-  });
-  const ready = firstAttempt(link.settled as Promise<void>, patience);
-  ready.then(
-    (waits) => {
-      if (waits !== undefined) unplugged(link, waits);
-      pluggedIn = true;
-    },
-    (error: Error) => ended.reject(error),
-  );
-
-  function unplugged(link: Link, why: string): void {
-    const had = passages.lost(link, () => attendance.unplugged({ peer: remoteText(remote) }, why));
-    warnOfPort(log, seldom, had, why);
-  }
+  end.begin();
+  const ready = end.plugIn(link.settled as Promise<void>, () => link);
+  ready.catch((error: Error) => end.fail(error));
 
   /** The server's other addresses, in the order of trying. */
   function others(): Remote[] {
@@ -294,7 +215,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         );
         break;
       case 'fail':
-        ended.reject(new CryptcabError(carryFailure));
+        end.fail(new CryptcabError(carryFailure));
         break;
     }
   }
@@ -330,7 +251,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       remote = await connectNext();
     } catch (error) {
       trouble = messageOf(error);
-      if (patience === 'nothing' && !wasUp) ended.reject(error as Error);
+      if (patience === 'nothing' && !wasUp) end.fail(error as Error);
       step(() => machine.happen(now(), 'resolveFailed'));
       return;
     }
@@ -343,7 +264,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     try {
       return await resolver.look(abort.signal);
     } catch (error) {
-      if (isHopeless(error)) ended.reject(error);
+      if (isHopeless(error)) end.fail(error);
       throw error;
     }
   }
@@ -413,17 +334,17 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     ready,
     up: up.promise,
     trouble: () => resolver.trouble ?? trouble,
-    ended: ended.promise,
+    ended: end.ended,
     refusals: () => new Map(),
     captures,
     report: () =>
-      endReport({
-        ...{ role: 'client', mode: 'classic', cable, attendance, seldom, server },
-        locator: configuration.plug.locator,
+      end.report({
+        mode: 'classic',
+        server,
         trouble: resolver.trouble ?? trouble,
         peers: [
           {
-            identity: { peer: remoteText(remote) },
+            identity: who(),
             cable: 'classic',
             address: remote,
             quiet: heardAt && now() - heardAt,
@@ -436,15 +357,12 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     statistics: () => [{ peer: remoteText(remote), port: link.port, ...link.counts() }],
     async close() {
       abort.abort();
-      attendance.close();
+      end.stop();
       clearTimeout(timer);
-      captures.close();
       await Promise.allSettled([...tasks, elsewhere.close()]);
       await link.close();
       machine.end();
-      await cable.close();
-      await configuration.plug.close?.();
-      ended.resolve();
+      await end.close();
     },
   };
 }

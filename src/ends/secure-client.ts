@@ -1,33 +1,24 @@
-import { deviceOf, type Link } from '../cable/link.js';
-import { openCable } from '../cable/open-cable.js';
-import { firstAttempt, type Patience } from '../cable/patience.js';
-import type { OpenPlug, PeerIdentity } from '../cable/plug/plug.js';
+import { deviceOf } from '../cable/link.js';
+import type { PeerIdentity } from '../cable/plug/plug.js';
 import { nobodyListens } from '../cable/udp/knock.js';
 import { ownUdp } from '../cable/udp/own.js';
-import type { OpenUdp } from '../cable/udp/udp.js';
-import type { WireTap } from '../cable/wire-tap.js';
-import { openCore } from '../core/open-core.js';
 import { deferred } from '../deferred.js';
 import { CryptcabError, messageOf, TemporaryError } from '../error.js';
 import { keyText } from '../keys/key-text.js';
-import { type Log, SeldomLog } from '../log.js';
-import type { Io } from '../options/io-path.js';
 import { optionName } from '../options/name.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureOptions } from '../protocol/secure/terms.js';
-import { Captures } from './capture/captures.js';
+import { End, type EndConfiguration } from './end.js';
 import { EnrolPace } from './enrol-pace.js';
 import { ownClock } from './hints.js';
-import { Passages } from './passages.js';
 import { identityOf, peerText } from './peers/peer-text.js';
-import { Attendance } from './report/attendance.js';
-import { endReport, type PeerFacts } from './report/report.js';
+import type { PeerFacts } from './report/report.js';
 import { Resolver } from './resolve.js';
-import type { RunningClient, Watcher } from './running.js';
+import type { RunningClient } from './running.js';
 import { SecureSide } from './secure-side.js';
 import { keepTrying } from './try-again.js';
-import { noteRefusal, warnOfLength, warnOfLoop, warnOfNobody, warnOfPort } from './warnings.js';
+import { warnOfNobody } from './warnings.js';
 
 /** Of a cable that keeps itself alive: how often something is said. A NAT forgets UDP after 30 s at the earliest. */
 const KEEPALIVE_INTERVAL = 25_000;
@@ -50,11 +41,7 @@ export interface SecureKeys {
  */
 export type Enrol = (signal: AbortSignal) => Promise<SecureKeys>;
 
-export interface SecureClientConfiguration {
-  /** Local UDP port; 0 for any. */
-  readonly port: number;
-  /** Our only address; all of this machine's when undefined. */
-  readonly bind?: string | undefined;
+export interface SecureClientConfiguration extends EndConfiguration {
   /** Name or address of the server, and its UDP port. */
   readonly server: { readonly host: string; readonly port: number };
   /** Whether datagrams go to that very port, whatever port enrolment tells: it is forwarded to the server's. */
@@ -62,18 +49,10 @@ export interface SecureClientConfiguration {
   /** Keys that both ends have, or the way to get some. */
   readonly keys: SecureKeys | Enrol;
   readonly keepalive: boolean;
-  /** `network` unless told. */
-  readonly patience?: Patience;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
   /** Told the keys of each handshake; nobody unless told. */
   readonly keyLog?: SecureOptions['keyLog'];
-  readonly plug: OpenPlug;
-  readonly log: Log;
-  readonly watcher?: Watcher | undefined;
-  readonly tap?: WireTap;
-  readonly io?: Io;
-  readonly openUdp?: OpenUdp;
 }
 
 /**
@@ -82,16 +61,11 @@ export interface SecureClientConfiguration {
  */
 export async function startSecureClient(configuration: SecureClientConfiguration): Promise<RunningClient> {
   const { log, server, keys, patience = 'network' } = configuration;
-  const core = await openCore();
   const pace = new EnrolPace();
-  const seldom = new SeldomLog();
-  const ended = deferred();
   const up = deferred();
   const ready = deferred();
   /** What the first attempt to plug in waits for. */
   let waitsFor: string | undefined;
-  const passages = new Passages();
-  const attendance = new Attendance(configuration.watcher, () => side?.counts() ?? [], true);
   const abort = new AbortController();
   let side: SecureSide | undefined;
   let peer: Peer | undefined;
@@ -101,75 +75,23 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   let trouble: string | undefined;
   /** Ends the enrolment that is under way. */
   let noMore = new AbortController();
-  /** Before that, a plug that fails ends the client, which says so itself. */
-  let pluggedIn = false;
   let wasUp = false;
   const who = server.host;
 
-  const cable = await openCable({
-    core,
-    io: configuration.io,
-    plug: configuration.plug,
-    openUdp: configuration.openUdp,
-    port: configuration.port,
-    bind: configuration.bind,
-    tap: configuration.tap,
-    events: {
-      control: (datagram, from) => side?.receive(datagram, from),
-      heard() {},
-      sent() {},
-      large() {},
-      worn() {},
-      tooLong: (link, frameMax) => warnOfLength(log, textOf(link), frameMax, false),
-      refused(link, why, times) {
-        if (why === 'no key') return; // not up: frames from the switch have nowhere to go yet
-        if (why === 'own datagram') {
-          const loop = (all: number) => warnOfLoop(log, named(), link.remote, all);
-          return seldom.note(performance.now(), why, loop, times);
-        }
-        seldom.note(performance.now(), why, (all) => log.info({ times: all }, `dropped: ${why}`), times);
-      },
-      plugLost(link, why) {
-        if (pluggedIn) unplugged(link, why);
-      },
-      plugged(link) {
-        attendance.plug = { open: true, trouble: undefined };
-        passages.plugged(link, () => {
-          log.info({ port: link.port }, 'plugged into the switch again');
-          attendance.plugged(whom());
-        });
-      },
-      unreachable() {},
-      sendFailed(why, times, lasts) {
-        noteRefusal(log, seldom, why, times, lasts);
-        if (lasts && !wasUp && patience === 'nothing')
-          ended.reject(new TemporaryError(`cannot send to ${who}: ${why}`));
-      },
-      failed: (error) => ended.reject(error),
+  const end = await End.open(configuration, {
+    role: 'client',
+    who: whom,
+    links: () => side?.links() ?? [],
+    away: () => [whom()],
+    counts: () => side?.counts() ?? [],
+    control: (datagram, from) => side?.receive(datagram, from),
+    sendFailed(why, lasts) {
+      if (lasts && !wasUp && patience === 'nothing')
+        end.fail(new TemporaryError(`cannot send to ${who}: ${why}`));
     },
   });
-  log.info({ io: cable.io }, 'how frames and datagrams are moved');
-  attendance.begin();
-
-  const captures = new Captures({
-    cable,
-    links: () => side?.links() ?? [],
-    who: whom,
-    away: () => [whom()],
-  });
-
-  function unplugged(link: Link, why: string): void {
-    const had = passages.lost(link, () => attendance.unplugged(whom(), why));
-    warnOfPort(log, seldom, had, why);
-  }
-
-  function textOf(link: Link): string {
-    return remoteText(link.remote);
-  }
-
-  function named(): string {
-    return peer === undefined ? who : peerText(peer);
-  }
+  const { attendance, cable, captures, passages, seldom } = end;
+  end.begin();
 
   function whom(): PeerIdentity {
     return peer === undefined ? { peer: who } : identityOf(peer);
@@ -231,7 +153,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
           if (typeof keys === 'function' && pace.due(performance.now())) enrol(keys);
         },
         unanswered: (to) => mine.wanted(to),
-        noWay: (_to, error) => ended.reject(error),
+        noWay: (_to, error) => end.fail(error),
       },
     });
     privateKey.fill(0);
@@ -248,20 +170,17 @@ export async function startSecureClient(configuration: SecureClientConfiguration
       presharedKey?.fill(0);
     }
     peer = called;
-    firstAttempt(mine.plug(called, configuration.plug), patience).then(
-      (waits) => {
-        const link = mine.linkOf(called);
-        if (waits !== undefined && !pluggedIn && link !== undefined) unplugged(link, waits);
-        pluggedIn = true;
+    end
+      .plugIn(mine.plug(called, configuration.plug), () => mine.linkOf(called))
+      .then((waits) => {
         waitsFor = waits;
         ready.resolve();
-      },
-      (error: Error) => {
-        if (pluggedIn) return;
+      })
+      .catch((error: Error) => {
+        if (end.pluggedIn) return;
         ready.reject(error);
-        ended.reject(error);
-      },
-    );
+        end.fail(error);
+      });
   }
 
   /** Says why there is no answer, as far as that can be found out. */
@@ -320,7 +239,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
         await side?.close();
         if (!abort.signal.aborted) call(got);
       } catch (error) {
-        if (!abort.signal.aborted) ended.reject(error as Error);
+        if (!abort.signal.aborted) end.fail(error as Error);
       } finally {
         pace.begun(performance.now());
         enrolling = undefined;
@@ -330,14 +249,11 @@ export async function startSecureClient(configuration: SecureClientConfiguration
 
   async function close(): Promise<void> {
     abort.abort();
-    attendance.close();
+    end.stop();
     clearInterval(keepalive);
-    captures.close();
     await Promise.all([enrolling, knocking]);
     await side?.close();
-    await cable.close();
-    await configuration.plug.close?.();
-    ended.resolve();
+    await end.close();
   }
 
   /** Of a client that is still enrolling. */
@@ -373,14 +289,14 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     ready: told,
     up: up.promise,
     trouble: whyNot,
-    ended: ended.promise,
+    ended: end.ended,
     statistics: () => side?.statistics() ?? [],
     refusals: () => side?.refused ?? new Map(),
     captures,
     report: () =>
-      endReport({
-        ...{ role: 'client', mode: 'secure', cable, attendance, seldom, server },
-        locator: configuration.plug.locator,
+      end.report({
+        mode: 'secure',
+        server,
         path: configuration.path,
         publicKey: side?.publicKey,
         refused: side?.refused,

@@ -1,10 +1,11 @@
 import type { PeerIdentity } from '../cable/plug/plug.js';
+import type { ServerKeys } from '../ends/classic-side.js';
 import type { KnownPeer } from '../ends/peers/known-peers.js';
 import { lineOf, type NamedPlace, placesOf } from '../ends/peers/line-of.js';
 import { readPeersSource } from '../ends/peers/source.js';
 import type { Watcher } from '../ends/running.js';
 import type { SecureServerConfiguration } from '../ends/secure-server.js';
-import { type RunningServer, type ServerKeys, startServer } from '../ends/server.js';
+import { type RunningServer, startServer } from '../ends/server.js';
 import { CryptcabError, messageOf } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
 import type { Enrolled } from '../keys/enrolment.js';
