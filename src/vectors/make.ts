@@ -6,6 +6,7 @@ import { classicBlowfish, classicChaCha20, classicPlain } from './make/classic.j
 import { classicTraces } from './make/classic-traces.js';
 import { fileText, type Maker } from './make/draft.js';
 import { secureHandshakes, secureTransport } from './make/secure.js';
+import { secureHosts } from './make/secure-hosts.js';
 import { secureTraces } from './make/secure-traces.js';
 import { vdestream } from './make/vdestream.js';
 import { seededRandom } from './random.js';
@@ -28,6 +29,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   'secure-transport': secureTransport,
   'secure-handshake': secureHandshakes,
   'secure-traces': secureTraces,
+  'secure-hosts': secureHosts,
 };
 
 export function sha256Of(text: string): string {

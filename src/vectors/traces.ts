@@ -6,6 +6,8 @@ import { ClassicClient } from '../protocol/classic/client.js';
 import { CLIENT_EVENTS, type ClientEvent } from '../protocol/classic/client-terms.js';
 import { ClassicServer } from '../protocol/classic/server.js';
 import { CIPHER_CHOICES, type Random } from '../protocol/classic/session-key.js';
+import { HostMachine } from '../protocol/host/host.js';
+import { SERVICES } from '../protocol/host/terms.js';
 import type { Remote } from '../protocol/remote.js';
 import { SecureMachine } from '../protocol/secure/machine.js';
 import type { PeerOptions } from '../protocol/secure/terms.js';
@@ -182,5 +184,46 @@ function peerOf(fields: Fields): PeerOptions & { readonly name: string } {
     eager: fields.value('eager') === true,
     ...(presharedKey && { presharedKey }),
     ...(fields.has('from') && { endpoint: remoteOf(fields) }),
+  };
+}
+
+/** The events of a host peer that say nothing more. */
+const HOST_EVENTS = ['up', 'moved', 'asleep', 'gone', 'tick'] as const;
+
+/**
+ * A stock WireGuard device on the Ethernet: `publicKey`, `addresses`, each with its `bits`, `multicast`, `packetMax`; `gateways`, and `dhcp`
+ * with `hostName`.
+ */
+export function tracedHost(fields: Fields, random: Random): Traced {
+  const multicast = fields.value('multicast');
+  const services = SERVICES.filter((one) => Array.isArray(multicast) && multicast.includes(one));
+  const machine = new HostMachine(
+    {
+      publicKey: fields.bytes('publicKey'),
+      name: fields.has('hostName') ? fields.text('hostName') : undefined,
+      addresses: fields.list('addresses').map((one) => {
+        const its = fieldsOf({ now: 0, event: '', ...(one as object) });
+        return { address: its.bytes('address'), bits: its.number('bits') };
+      }),
+      gateways: fields.has('gateways') ? fields.byteList('gateways') : [],
+      dhcp: fields.value('dhcp') === true,
+      multicast: multicast === 'all' || multicast === 'none' ? multicast : services,
+      packetMax: fields.number('packetMax'),
+    },
+    random,
+  );
+  return {
+    step(step) {
+      const { now, event } = step;
+      const its = fieldsOf(step);
+      const plainEvent = HOST_EVENTS.find((one) => one === event);
+      if (plainEvent !== undefined) machine[plainEvent](now);
+      else if (event === 'frame') machine.frame(now, its.bytes('frame'));
+      else if (event === 'packet') machine.packet(now, its.bytes('packet'));
+      else throw unknownEvent(event);
+      // What the core and people are told is this program's own.
+      const effects = machine.take().filter((effect) => ['frame', 'packet', 'close'].includes(effect.do));
+      return { effects: effects.map(plain), deadline: time(machine.deadline) };
+    },
   };
 }

@@ -52,6 +52,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
   SecureHandshakeTest: secure.secureWhole,
   SecureCookieTest: secure.cookies,
   SecureTrace: traces.secureTrace,
+  SecureHostTrace: traces.hostTrace,
+  SecureHostAddressTest: secure.hostAddresses,
   NoiseTest: secure.noise,
 };
 

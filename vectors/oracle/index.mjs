@@ -13,6 +13,7 @@ import * as ciphers from './ciphers.mjs';
 import * as classic from './classic.mjs';
 import * as traces from './classic-traces.mjs';
 import * as secure from './secure.mjs';
+import * as hosts from './secure-hosts.mjs';
 import { trace as secureTrace } from './secure-traces.mjs';
 
 const CHECKS = {
@@ -33,6 +34,8 @@ const CHECKS = {
   SecureHandshakeTest: secure.handshake,
   SecureCookieTest: secure.cookies,
   SecureTrace: secureTrace,
+  SecureHostTrace: hosts.trace,
+  SecureHostAddressTest: hosts.addresses,
 };
 
 /** Ours, and the captures of the C program. */

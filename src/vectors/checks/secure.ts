@@ -1,6 +1,8 @@
 // The secure cable: transport messages, payloads, handshakes (secure.md §1, §2), and the pattern that they stand on.
+
 import { bytesToHex, concatBytes } from '@noble/hashes/utils.js';
 import { STATUS } from '../../core/status.js';
+import { linkLocalOf, macOf } from '../../protocol/host/mac.js';
 import {
   agree,
   begin,
@@ -190,4 +192,11 @@ export const noise: Check = (fields) => {
     const sealed = transportMessage(key, 0, 0n, fields.bytes(`msg_${2 + i}_payload`)).subarray(16);
     same(`message ${2 + i}`, fields.bytes(`msg_${2 + i}_ciphertext`), sealed);
   }
+};
+
+/** The MAC address of a stock WireGuard device, and its link-local address. */
+export const hostAddresses: Check = (fields) => {
+  const mac = macOf(fields.bytes('publicKey'));
+  same('mac', fields.bytes('mac'), mac);
+  same('linkLocal', fields.bytes('linkLocal'), linkLocalOf(mac));
 };

@@ -2,7 +2,15 @@
 import { FieldError, type Fields, same } from '../fields.js';
 import { Tape } from '../random.js';
 import type { Check, Tools } from '../tools.js';
-import { type Outcome, type Step, type Traced, tracedClient, tracedSecure, tracedServer } from '../traces.js';
+import {
+  type Outcome,
+  type Step,
+  type Traced,
+  tracedClient,
+  tracedHost,
+  tracedSecure,
+  tracedServer,
+} from '../traces.js';
 
 const trace =
   (make: (fields: Fields, tape: Tape, tools: Tools) => Traced): Check =>
@@ -30,3 +38,4 @@ function text(value: unknown): string {
 export const clientTrace = trace((fields, { draw }, tools) => tracedClient(fields, draw, tools));
 export const serverTrace = trace((fields, { draw }, { core }) => tracedServer(fields, draw, core));
 export const secureTrace = trace((fields, { draw }) => tracedSecure(fields, draw));
+export const hostTrace = trace((fields, { draw }) => tracedHost(fields, draw));

@@ -42,7 +42,10 @@ describe('what vectors there are', () => {
       'SecureHandshakeTest',
     ])
       expect(Math.min(counts[type]?.valid ?? 0, counts[type]?.invalid ?? 0), type).toBeGreaterThanOrEqual(4);
-    for (const type of ['VdestreamReadTest', 'ClassicClientTrace', 'ClassicServerTrace', 'SecureTrace'])
+    for (const type of [
+      ...['VdestreamReadTest', 'ClassicClientTrace', 'ClassicServerTrace', 'SecureTrace'],
+      'SecureHostTrace',
+    ])
       expect(counts[type]?.valid, type).toBeGreaterThan(10);
   });
 

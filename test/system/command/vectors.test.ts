@@ -257,6 +257,8 @@ describe('the oracle', () => {
     ['secure-handshake.json', 'response', 'SecureHandshakeTest'],
     ['secure-handshake.json', 'cookieReply', 'SecureCookieTest'],
     ['secure-traces.json', 'steps', 'SecureTrace'],
+    ['secure-hosts.json', 'steps', 'SecureHostTrace'],
+    ['secure-hosts.json', 'mac', 'SecureHostAddressTest'],
     ['vdestream.json', 'frames', 'VdestreamWriteTest'],
   ])('of %s does not confirm another %s of a %s', (name, field, type) => {
     const content = JSON.parse(textOf(name));
