@@ -86,7 +86,7 @@ export class Groups {
   tick(now: number): void {
     if (now >= this.#at) {
       this.#left--;
-      this.#at = this.#left > 0 ? now + this.#part(REPORT_INTERVAL) : Infinity;
+      this.#at = this.#left > 0 ? now + 1 + this.#part(REPORT_INTERVAL - 1) : Infinity;
       this.#report(this.#of.groups(), RECORD.JOINED, false);
     }
     if (this.#answer !== undefined && now >= this.#answer.at) {

@@ -21,6 +21,9 @@ const v6 = (last: number, first = 0xfd00, ...next: number[]) =>
   Uint8Array.of(first >> 8, first & 255, ...next, ...new Uint8Array(13 - next.length), last);
 
 const DEVICE = { four: v4(10, 0, 0, 7), six: v6(7) };
+/** A device with one of the families. */
+const FOUR = { addresses: [{ address: hex(DEVICE.four), bits: 24 }] };
+const SIX = { addresses: [{ address: hex(DEVICE.six), bits: 64 }] };
 const station = (last: number) => {
   const mac = Uint8Array.of(0x52, 0x54, 0, 0, 0, last);
   return { mac, four: v4(10, 0, 0, last), six: v6(last), link: linkLocalOf(mac) };
@@ -30,7 +33,7 @@ const ELSEWHERE = { four: v4(192, 0, 2, 1), six: v6(1, 0x2001, 0x0d, 0xb8) };
 const EVERYBODY = v4(255, 255, 255, 255);
 const MDNS = { four: v4(224, 0, 0, 251), six: v6(0xfb, 0xff02) };
 const [ALL_NODES, ALL_HOSTS] = [v6(1, 0xff02), v4(224, 0, 0, 1)];
-const PACKET_MAX = 1420;
+const PACKET_MAX = 1280;
 
 const udp = (source: Uint8Array, destination: Uint8Array, bytes: number): Uint8Array => {
   const data = utf8ToBytes('x'.repeat(bytes));
@@ -66,10 +69,7 @@ class Device {
   constructor(random: Random, options: object = {}) {
     const publicKey = random(32);
     this.mac = macOf(publicKey);
-    const addresses = [
-      { address: hex(DEVICE.four), bits: 24 },
-      { address: hex(DEVICE.six), bits: 64 },
-    ];
+    const addresses = [...FOUR.addresses, ...SIX.addresses];
     const usual = { publicKey: hex(publicKey), addresses, multicast: ['mdns'], packetMax: PACKET_MAX };
     this.#recording = new Recording(random, { ...usual, ...options }, tracedHost);
   }
@@ -165,10 +165,8 @@ function upTests(random: Random): DraftTest[] {
       .tell('moved')
       .pass(5_000)
       .test('it has come from another server: it is announced again', 'Up'),
-    new Device(random, { multicast: 'all', addresses: [{ address: hex(DEVICE.four), bits: 24 }] })
-      .up()
-      .test('IPv4 alone, and all multicasts', 'Up'),
-    new Device(random, { multicast: 'none', addresses: [{ address: hex(DEVICE.six), bits: 64 }] })
+    new Device(random, { multicast: 'all', ...FOUR }).up().test('IPv4 alone, and all multicasts', 'Up'),
+    new Device(random, { multicast: 'none', ...SIX })
       .up()
       .tell('gone')
       .test('IPv6 alone, and no multicasts; it goes', 'Up'),
@@ -178,13 +176,13 @@ function upTests(random: Random): DraftTest[] {
 function neighbourTests(random: Random): DraftTest[] {
   const { four, six } = DEVICE;
   return [
-    new Device(random)
+    new Device(random, FOUR)
       .up()
       .arp('request', STATION.mac, STATION.four, four)
       .sends(udp(four, STATION.four, 20))
       .arp('request', STATION.mac, STATION.four, v4(10, 0, 0, 8))
       .test('ARP: it is asked for, and what it sends there needs no question', 'Neighbours'),
-    new Device(random)
+    new Device(random, SIX)
       .up()
       .ip(
         solicitation(STATION.six, solicitedNode(six), six, STATION.mac),
@@ -201,7 +199,7 @@ function neighbourTests(random: Random): DraftTest[] {
       .sends(udp(six, STATION.six, 1))
       .na(STATION, STATION.six)
       .test('packets wait until the station has answered', 'Neighbours'),
-    new Device(random)
+    new Device(random, FOUR)
       .up()
       .sends(udp(four, STATION.four, 1))
       .pass(3_000)
@@ -209,7 +207,7 @@ function neighbourTests(random: Random): DraftTest[] {
       .pass(5_000)
       .sends(udp(four, STATION.four, 3))
       .test('a station that does not answer', 'Neighbours'),
-    new Device(random)
+    new Device(random, FOUR)
       .up()
       .sends(udp(four, STATION.four, 1))
       .arp('reply', STATION.mac, STATION.four, four)
@@ -225,17 +223,17 @@ function neighbourTests(random: Random): DraftTest[] {
 function conflictTests(random: Random): DraftTest[] {
   const { four, six } = DEVICE;
   const announced = (device: Device) => device.arp('request', STATION.mac, four, four);
-  const defended = announced(announced(new Device(random).up()));
+  const defended = announced(announced(new Device(random, FOUR).up()));
   return [
     announced(defended.pass(10_000)).test(
       'another station has its address: it is defended every ten seconds',
       'Conflict',
     ),
-    announced(new Device(random).up(500))
+    announced(new Device(random, FOUR).up(500))
       .pass(5_000)
       .sends(udp(four, STATION.four, 1))
       .test('it is not used, if it is found before', 'Conflict'),
-    new Device(random)
+    new Device(random, SIX)
       .up(500)
       .ip(
         solicitation(v6(0, 0), solicitedNode(six), six, undefined),
@@ -260,7 +258,7 @@ function wayTests(random: Random): DraftTest[] {
       .sends(udp(six, ELSEWHERE.six, 1))
       .na(ROUTER, ROUTER.six)
       .test('to other networks, by the gateways that were given', 'Ways'),
-    new Device(random)
+    new Device(random, SIX)
       .up()
       .sends(udp(six, ELSEWHERE.six, 1))
       .ip(routerAdvertisement(1800), ROUTER.mac, multicastMac(ALL_NODES))
@@ -388,7 +386,7 @@ function leaseTests(random: Random): DraftTest[] {
 function sleepTests(random: Random): DraftTest[] {
   const { four } = DEVICE;
   return [
-    new Device(random)
+    new Device(random, FOUR)
       .up()
       .tell('asleep')
       .arp('request', STATION.mac, STATION.four, four)
@@ -397,7 +395,7 @@ function sleepTests(random: Random): DraftTest[] {
       .pass(3_600_000)
       .arp('request', STATION.mac, STATION.four, four)
       .test('asleep, its addresses are answered for an hour', 'Asleep'),
-    new Device(random)
+    new Device(random, FOUR)
       .up()
       .tell('asleep')
       .pass(3_500_000)
