@@ -12,6 +12,7 @@ const QUESTIONS = {
   peers: { root: true, runtimes: false },
   fair: { root: true, runtimes: false },
   hub: { root: true, runtimes: false },
+  phones: { root: true, runtimes: false },
   start: { root: true, runtimes: false },
   udp: { root: false, runtimes: true },
   handshakes: { root: false, runtimes: true },
