@@ -129,6 +129,8 @@ function manyBytes(random: Random, length: number): Uint8Array {
   return new Uint8Array(Uint32Array.from({ length: length >> 2 }, () => random.next() * 2 ** 32).buffer);
 }
 
+const [SYN, ACK] = [2, 16];
+
 function anySegment(random: Random, noise: (length: number) => Uint8Array): Segment {
   return {
     version: random.below(2) === 0 ? 4 : 6,
@@ -142,7 +144,7 @@ function anySegment(random: Random, noise: (length: number) => Uint8Array): Segm
     port: random.below(3),
     sequence: random.below(2 ** 32),
     acknowledged: random.below(2 ** 32),
-    flags: random.below(3) === 0 ? 2 : 16,
+    flags: random.below(3) === 0 ? SYN : ACK,
     window: 1000,
     urgent: 0,
     options:
@@ -162,7 +164,7 @@ function tapFrame(random: Random, noise: (length: number) => Uint8Array, fine: b
   if (fine)
     return Buffer.concat([
       encodeVnet(vnetOf(segment, 100)),
-      encode({ ...segment, payload: noise(60_000) }, true),
+      encode({ ...segment, flags: ACK, payload: noise(60_000) }, true),
     ]);
   const vnet = vnetOf(segment, 1 + random.below(random.below(3) === 0 ? FRAME_MAX + 100 : 3000));
   const frame = encode(segment, true).subarray(0, 14 + 8 + 0xffff);
@@ -174,7 +176,7 @@ function tapFrame(random: Random, noise: (length: number) => Uint8Array, fine: b
 
 /** The frames of one connection, which a tap would be given joined: more than fit one super-frame. */
 function connection(random: Random, noise: (length: number) => Uint8Array): Uint8Array[] {
-  const segment = { ...anySegment(random, noise), payload: noise(1100 + random.below(350)) };
+  const segment = { ...anySegment(random, noise), flags: ACK, payload: noise(1100 + random.below(350)) };
   return Array.from({ length: 64 }, () => {
     const frame = encode(segment);
     segment.id++;
