@@ -7,6 +7,7 @@ import { CIPHER_CHOICES } from '../protocol/classic/session-key.js';
 import { ENROLLED_LIMIT, ENROLLED_MAX } from '../protocol/secure/constants.js';
 import { SERVER_ID } from '../protocol/secure/fleet.js';
 import { PATH_MTU } from '../protocol/sizes.js';
+import { COMMAND_OPTIONS } from './command-table.js';
 import { IO_PATHS, THREADS_MAX } from './io-path.js';
 import type { Option } from './terms.js';
 
@@ -336,146 +337,7 @@ export const OPTIONS = {
     ],
     text: 'how the machine of the server is reached',
   },
-  daemon: {
-    face: 'command',
-    long: 'daemon',
-    short: 'd',
-    original: true,
-    excludes: [{ option: 'plug', value: 'stdio:', why: 'what runs in the background has no standard input' }],
-    text: 'run in the background; return when the cable works, or say why not',
-  },
-  now: {
-    face: 'command',
-    long: 'now',
-    otherwise: 'wait, and say for what',
-    text: 'fail at once if a switch, a name, a route or an address of this machine is not there yet',
-  },
-  user: {
-    face: 'command',
-    long: 'user',
-    value: { kind: 'account', placeholder: 'NAME[:GROUP]' },
-    otherwise: 'stay as started',
-    text: 'become this user, for good and without privileges',
-    more: 'See [operating.md](operating.md#not-as-root).',
-  },
-  up: {
-    face: 'command',
-    long: 'up',
-    value: { kind: 'command', placeholder: 'COMMAND', names: 'a command' },
-    text: 'run this when a client, or the cable of a client, has come up',
-    more: 'See [network.md](network.md#commands-when-somebody-comes-and-goes).',
-  },
-  down: {
-    face: 'command',
-    long: 'down',
-    value: { kind: 'command', placeholder: 'COMMAND', names: 'a command' },
-    text: 'run this when it has gone',
-  },
-  pidFile: {
-    face: 'command',
-    kept: true,
-    long: 'pidfile',
-    value: { kind: 'file', placeholder: 'FILE', names: 'the file to write' },
-    text: 'write the process id there, while it runs',
-  },
-  logFile: {
-    face: 'command',
-    kept: true,
-    long: 'log-file',
-    value: { kind: 'file', placeholder: 'FILE', names: 'the file to write' },
-    otherwise: 'standard error',
-    text: 'append the log to this file',
-  },
-  metrics: {
-    face: 'command',
-    long: 'metrics',
-    value: { kind: 'listen', placeholder: 'ADDRESS:PORT|unix:PATH' },
-    text: 'serve metrics there for Prometheus, at `/metrics`',
-    more: 'Everybody who reaches that address can read them. See [monitoring.md](monitoring.md).',
-  },
-  web: {
-    face: 'command',
-    long: 'web',
-    value: { kind: 'listen', placeholder: 'ADDRESS:PORT|unix:PATH' },
-    text: 'serve a page there that shows who is up, what is carried and what was refused',
-    more: 'Everybody on this machine can read it at `127.0.0.1:PORT`; an address that others reach needs `--web-token`. See [monitoring.md](monitoring.md#the-page).',
-  },
-  webToken: {
-    face: 'command',
-    long: 'web-token',
-    value: { kind: 'file', placeholder: 'FILE', names: 'the file with the password of the page' },
-    needs: [{ option: 'web', why: 'the place of the page' }],
-    text: 'who reads that page has to give what this file holds as a password; `cryptcab genpsk` makes one',
-  },
-  verbose: {
-    face: 'command',
-    long: 'verbose',
-    short: 'v',
-    original: true,
-    otherwise: 'warnings',
-    text: 'more to read; up to `-vvvv`',
-    more: '`-v`: what happens; `-vv`: more of it; `-vvv`: handshakes; `-vvvv`: every datagram as it is on the wire.',
-  },
-  quiet: {
-    face: 'command',
-    long: 'quiet',
-    short: 'q',
-    style: 'named',
-    excludes: [{ option: 'verbose', why: 'it is less to read, or more' }],
-    text: 'nothing to read but why it cannot go on',
-  },
-  help: {
-    face: 'command',
-    long: 'help',
-    short: 'h',
-    original: true,
-    text: 'print this list',
-  },
-  version: {
-    face: 'command',
-    long: 'version',
-    short: 'V',
-    kept: true,
-    text: 'print the version; with `-v` also what it runs on, and the SHA-256 of its core',
-  },
-  scpOptions: {
-    variable: 'SCP_EXTRA_OPTIONS',
-    library: 'ssh.options',
-    cable: 'classic',
-    text: 'more options for the scp that sends a key',
-    more: 'A shell splits them in the same way: `-P 2222 -i "my key"`.',
-  },
-  sshOptions: {
-    variable: 'SSH_EXTRA_OPTIONS',
-    library: 'ssh.options',
-    cable: 'secure',
-    text: 'the same for the ssh by which clients enrol',
-  },
-  'ssh.command': {
-    variable: 'CRYPTCAB_REMOTE',
-    cable: 'secure',
-    otherwise: '`cryptcab`',
-    text: "how `cryptcab` is called on the server's machine",
-    more: 'Such as `/opt/bin/cryptcab`, or `sudo cryptcab`.',
-  },
-  runtimeDirectory: {
-    face: 'command',
-    variable: 'XDG_RUNTIME_DIR',
-    otherwise: '`/run` for root',
-    text: 'where control sockets lie, in `cryptcab/`',
-    more: 'A unit of systemd has them in `$RUNTIME_DIRECTORY`. See [control.md](control.md).',
-  },
-  configurationDirectory: {
-    variable: 'CRYPTCAB_CONFIG_DIR',
-    face: 'command',
-    otherwise: '`/etc/cryptcab`',
-    text: 'where `up`, `down` and `restart` find NAME.toml',
-  },
-  temporaryDirectory: {
-    variable: 'TMPDIR',
-    face: 'command',
-    text: 'the directory for temporary files',
-  },
+  ...COMMAND_OPTIONS,
 } as const satisfies Readonly<Record<string, Option>>;
 
 /** The name of an option in the code, and in the library. */

@@ -228,13 +228,12 @@ class VdePlug implements Plug {
     clearTimeout(this.#respawn);
     const child = this.#child;
     if (child !== undefined) {
-      const wasIn = this.#in;
       kill(child, 'SIGTERM');
       const force = setTimeout(() => kill(child, 'SIGKILL'), EXIT_MS);
       child.stdout?.resume(); // 'close' waits for its end
       await this.#exited;
       clearTimeout(force);
-      if (!wasIn) this.#tidy(child);
+      this.#tidy(child); // a slow machine may have taken it for one that is in
     }
   }
 }
