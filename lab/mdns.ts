@@ -22,8 +22,8 @@ function message(name: string, answer?: string): Buffer {
   const header = Buffer.alloc(12);
   header[2] = answer === undefined ? 0 : RESPONSE;
   header[answer === undefined ? 5 : 7] = 1;
+  if (answer === undefined) return Buffer.concat([header, nameBytes(name), Buffer.of(0, 255, 0, 1)]); // any, IN
   const type = Buffer.of(0, 16, 0, 1); // TXT, IN
-  if (answer === undefined) return Buffer.concat([header, nameBytes(name), type]);
   const text = label(answer);
   return Buffer.concat([header, nameBytes(name), type, Buffer.of(0, 0, 0, 10, 0, text.length), text]);
 }

@@ -40,6 +40,7 @@ export const TEST_PROGRAMS = {
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
   dnsmasq: 'dnsmasq-base',
+  radvd: 'radvd',
   ethtool: 'ethtool',
   fish: 'fish',
   man: 'man-db',

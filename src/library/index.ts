@@ -20,6 +20,7 @@ export type {
   Reasons,
   Traffic,
   Why,
+  WireGuardHost,
 } from '../control/status.js';
 export type { Refusal } from '../core/status.js';
 export type { Keying, SessionCounts } from '../core/terms.js';

@@ -1,5 +1,5 @@
 // Stock WireGuard devices, wireguard-go on a real tun, as hosts on the Ethernet (secure.md §6).
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { carried, transfer } from '../../../lab/checks.js';
 import { cryptcab, type Host, Lab, labProgram } from '../../../lab/lab.js';
@@ -240,4 +240,59 @@ test('an invited device joins with what was printed; its address is picked, and 
   const secret = /PrivateKey = (\S+)/.exec(printed)?.[1] as string;
   expect(readFileSync(peers.path, 'utf8')).toMatch(/ name=phone ip=10\.88\.0\.2\/24,fd88::2\/64$/m);
   for (const text of [readFileSync(peers.path, 'utf8'), server.output]) expect(text).not.toContain(secret);
+});
+
+/** A file with these lines. */
+const config = (name: string, ...lines: string[]) => lab.keyFile(name, Buffer.from(`${lines.join('\n')}\n`));
+
+// Its package starts a daemon of the machine's: where it is not installed nobody installs it for this.
+test.skipIf(!existsSync('/usr/sbin/avahi-daemon'))('a device finds what Avahi announces', async () => {
+  const { hub, phones } = await scene('native', 'bridge');
+  const [{ host }] = phones as [Phone];
+  const avahi = config(
+    'avahi.conf',
+    ...[
+      '[server]',
+      'host-name=printer',
+      'allow-interfaces=br0',
+      'enable-dbus=no',
+      '[wide-area]',
+      'enable-wide-area=no',
+    ],
+  );
+  hub.start(['avahi-daemon', '--no-drop-root', '--no-chroot', '--no-rlimits', `--file=${avahi}`]);
+  for (const own of [fourOf(0), sixOf(0)]) {
+    const asker = host.start([...labProgram('mdns'), own, 'wg0']);
+    await asker.prints(/^ready/m);
+    await until('Avahi answers', async () => {
+      asker.write('printer\n');
+      return asker.output.includes('answer printer ');
+    });
+    await asker.stop();
+  }
+});
+
+test('a device goes by a router that radvd announces', async () => {
+  const { hub, phones } = await scene('native', 'bridge');
+  const [{ host }] = phones as [Phone];
+  // Beyond the router is another network; nobody names it in the device's line.
+  const far = '2001:db8:ffff::1';
+  hub.run('ip', 'address', 'add', `${far}/128`, 'dev', 'lo');
+  hub.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1');
+  const radvd = config(
+    'radvd.conf',
+    'interface br0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; };',
+  );
+  hub.start([
+    'radvd',
+    '--nodaemon',
+    '--logmethod',
+    'stderr',
+    '--config',
+    radvd,
+    '--pidfile',
+    `${lab.directory}/radvd.pid`,
+  ]);
+  host.run('ip', 'route', 'add', '2001:db8:ffff::/48', 'dev', 'wg0');
+  await host.reaches(far, 20_000);
 });
