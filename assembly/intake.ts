@@ -14,6 +14,7 @@ import {
 import { isOwn, mayBeOwn, OWN_HEAD, OWN_LOOK } from './own';
 import { packEnd, packFrame } from './pack';
 import { OP_REFUSE_OWN, OP_SEAL, ringBody, ringCommit, ringRoom } from './ring';
+import { noteSource, SOURCE_END } from './sources';
 import { STATUS_OWN, tally } from './status';
 
 /** Whether a frame of this length is carried. */
@@ -46,6 +47,7 @@ export function intake(session: u32, first: usize, firstLength: u32, rest: usize
     }
     if (load<u32>(record, SESSION_HOST) > 0)
       return hostFrame(session, record, first, firstLength, rest, restLength);
+    if (firstLength >= SOURCE_END) noteSource(record, first);
     return packFrame(session, first, firstLength, rest, restLength);
   }
   if (ringRoom() == 0) return false;

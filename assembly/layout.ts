@@ -290,6 +290,10 @@ export const NEIGHBOUR_BYTES: usize = 32;
 /** A frame of the stream that has not wholly arrived: 2 + FRAME_MAX bytes. */
 export const SESSION_PARTIAL: usize = 6656;
 
+/** u64 each: the addresses behind the plug, the first byte lowest; 0 for none (sources.ts). */
+export const SESSION_SOURCES: usize = 15904;
+export const SOURCES_COUNT: u32 = 8;
+
 // A keypair of the secure cable (transport.ts): previous, current or next; which of them stands where is the host's to say.
 export const KEYPAIRS: u32 = 3;
 export const KEYPAIR_BYTES: u32 = 1280;

@@ -17,6 +17,14 @@ export const DEMO_PROGRAMS = {
   vde_switch: 'vde2',
 };
 
+/** The demo of several servers needs these as well. */
+export const FLEET_PROGRAMS = {
+  ...DEMO_PROGRAMS,
+  etcd: 'etcd-server',
+  etcdctl: 'etcd-client',
+  nft: 'nftables',
+};
+
 /** A machine in QEMU boots it: no program, but installed like one. */
 const KERNEL = 'vmlinuz';
 

@@ -51,6 +51,10 @@ export abstract class BaseLink implements Link {
     return this.#host.core.counts(this.session);
   }
 
+  sources(): Uint8Array[] {
+    return this.#host.core.sources(this.session);
+  }
+
   fragments(): FragmentCounts {
     return this.#host.core.fragments(this.session);
   }

@@ -16,6 +16,8 @@ export interface Link {
   readonly path: number | undefined;
   /** What it has carried. */
   counts(): SessionCounts;
+  /** The Ethernet addresses behind its plug, the last 8 that frames came from, 6 bytes each. */
+  sources(): Uint8Array[];
   /** Its remote is elsewhere; a classic link is not up then. */
   move(to: Remote): void;
   /** Stops its frames, gives back its port of the switch, and wipes its session. */

@@ -225,6 +225,16 @@ export class Core extends FrameCore {
     };
   }
 
+  /** The Ethernet addresses behind a session's plug, the last ones that frames came from, 6 bytes each. */
+  sources(session: number): Uint8Array[] {
+    const { memory, layout } = this.wasm;
+    const from = layout.SESSIONS + session * layout.SESSION_BYTES + layout.SESSION_SOURCES;
+    const all = new Uint8Array(memory.buffer, from, 8 * layout.SOURCES_COUNT).slice();
+    return Array.from({ length: layout.SOURCES_COUNT }, (_, i) => all.subarray(8 * i, 8 * i + 6)).filter(
+      (address) => address.some((byte) => byte !== 0),
+    );
+  }
+
   /** What became of fragments in a session of the secure cable. */
   fragments(session: number): FragmentCounts {
     const { memory, layout } = this.wasm;

@@ -3,6 +3,7 @@ import type { Link, SecureLink } from '../cable/link.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
 import { type Remote, remoteKey, remoteText } from '../protocol/remote.js';
+import { announcements } from '../protocol/secure/announce.js';
 import { MESSAGE } from '../protocol/secure/constants.js';
 import type { SecureMachine } from '../protocol/secure/machine.js';
 import { handshakeType } from '../protocol/secure/messages.js';
@@ -100,6 +101,9 @@ export class SecureActs {
       case 'control':
         member.link?.say(effect.payload);
         effect.payload.fill(0); // it may hold a key
+        break;
+      case 'announce':
+        for (const payload of announcements(member.link?.sources() ?? [])) member.link?.say(payload);
         break;
       case 'enrol':
         this.#host.handlers.enrol?.(peer, effect.introduction);

@@ -2,10 +2,12 @@ import { type Remote, remoteText } from '../remote.js';
 import { copyKey } from '../secret.js';
 import { GUEST_NAME_MAX, KEY_BYTES } from './constants.js';
 
+/** Bytes of a control payload, at most; the core keeps no longer ones. */
+export const CONTROL_MAX_BYTES = 256;
 /** First byte of a control payload. */
 export const CONTROL = 0x02;
 const RECORD_HEADER = 3;
-const TYPE = { HELLO: 1, GOAWAY: 2, ECHO: 3, ECHO_REPLY: 4, ENROL: 5, ENROL_ANSWER: 6 } as const;
+const TYPE = { HELLO: 1, GOAWAY: 2, ECHO: 3, ECHO_REPLY: 4, ENROL: 5, ENROL_ANSWER: 6, ANNOUNCE: 7 } as const;
 const VERSION = 1;
 const HELLO_BYTES = 5;
 const ECHO_BYTES = 8;
@@ -51,6 +53,7 @@ export type Control =
       readonly seenAt: string;
     }
   | { readonly what: 'goaway' }
+  | { readonly what: 'announce' }
   | { readonly what: 'echo'; readonly token: Uint8Array }
   | { readonly what: 'echo reply'; readonly token: Uint8Array }
   | ({ readonly what: 'enrol' } & Introduction)
@@ -80,6 +83,11 @@ export function hello(peer: Remote): Uint8Array {
 /** This end ends. */
 export function goaway(): Uint8Array {
   return payload(TYPE.GOAWAY);
+}
+
+/** Asks the other end to announce who is behind it. */
+export function announce(): Uint8Array {
+  return payload(TYPE.ANNOUNCE);
 }
 
 /** Asks for an answer. @param token 8 bytes, which come back */
@@ -130,6 +138,8 @@ function record(type: number, body: Uint8Array): Control | 'malformed' | undefin
     }
     case TYPE.GOAWAY:
       return { what: 'goaway' };
+    case TYPE.ANNOUNCE:
+      return { what: 'announce' };
     case TYPE.ECHO:
     case TYPE.ECHO_REPLY:
       if (body.length !== ECHO_BYTES) return 'malformed';

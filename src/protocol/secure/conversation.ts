@@ -3,6 +3,7 @@
 import type { Remote } from '../remote.js';
 import { EAGER_TIME, ENROL_TRIES, GREETING_INTERVAL, GREETINGS } from './constants.js';
 import {
+  announce,
   CAPABILITY,
   type Control,
   type EnrolResult,
@@ -72,6 +73,11 @@ export class Conversation {
     if (peer.hello === undefined && peer.greetings >= GREETINGS) return;
     this.#greet(peer);
     peer.greetAt = now + GREETING_INTERVAL;
+  }
+
+  /** A peer has come here from elsewhere, perhaps: switches are to learn where those are who are behind it. */
+  came(peer: PeerState): void {
+    if (this.#speaks && peer.speaks && !peer.guest) this.#say(peer, announce());
   }
 
   #greet(peer: PeerState): void {
@@ -179,6 +185,9 @@ export class Conversation {
       }
       case 'goaway':
         this.#events.left(now, peer);
+        break;
+      case 'announce':
+        this.#events.push({ do: 'announce', peer });
         break;
       case 'echo':
         this.#say(peer, echoReply(control.token));

@@ -193,6 +193,7 @@ export class SecureMachine {
     if (!this.#peers.has(peer)) return;
     const state = peer as PeerState;
     const confirms = state.next?.place === place;
+    const comes = confirms && !state.up;
     if (confirms) this.#keypairs.confirm(state);
     if (confirms && this.#shares) this.#outbox.push({ do: 'met', peer, timestamp: state.timestamp });
     state.unfinished = 0;
@@ -200,6 +201,7 @@ export class SecureMachine {
     this.#handshakes.hear(now, state, from);
     if (this.#leaving && now - state.toldAt >= GOODBYE_INTERVAL) this.#tellToLeave(now, state);
     if (confirms) this.#conversation.confirmed(now, state);
+    if (comes && this.#shares) this.#conversation.came(state);
     const { timers, current } = state;
     if (data) timers.keepalive = Math.min(timers.keepalive, now + KEEPALIVE_TIMEOUT);
     // Nothing may be sent for a long time: so who began renews the keys before they can be used no more.

@@ -86,6 +86,8 @@ export type SecureEffect =
       /** Its kind first (secure.md §7.1). */
       readonly payload: Uint8Array;
     }
+  /** Send the announcements of who is behind the plug (announce.ts). */
+  | { readonly do: 'announce'; readonly peer: Peer }
   /** If the peer was named by a host name: look it up again, and say setEndpoint. */
   | { readonly do: 'resolve'; readonly peer: Peer }
   /** Datagrams for the peer go there from now on. */

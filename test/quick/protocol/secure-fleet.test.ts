@@ -154,3 +154,19 @@ it('a call that another server has answered does nothing here', async () => {
   server.receive(call?.datagram as Uint8Array, client.remote);
   expect([server.count('install'), server.machine.refused.get('replayed')]).toEqual([1, 1n]);
 });
+
+it('asks a peer that has come up to announce who is behind it, and no other time', async () => {
+  const { network, client } = await fleet();
+  const asked = () => client.count('announce');
+  expect(asked()).toBe(1);
+  for (let i = 0; i < 5; i++) {
+    client.send(frame);
+    network.run(121_000);
+  }
+  expect(asked()).toBe(1);
+  const alone = new Network(seed);
+  const ends = await makePair(alone, {}, { client: { controls: true }, server: { controls: true } });
+  ends.client.send(frame);
+  alone.run(1_000);
+  expect(ends.client.count('announce')).toBe(0);
+});
