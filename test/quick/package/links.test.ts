@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const documents = ['.', 'docs', 'docs/protocol', 'test', 'bench', 'examples'].flatMap((directory) =>
-  readdirSync(join(root, directory))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(directory, name)),
+const documents = ['.', 'docs', 'docs/protocol', 'docs/decisions', 'test', 'bench', 'examples'].flatMap(
+  (directory) =>
+    readdirSync(join(root, directory))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(directory, name)),
 );
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
