@@ -5,13 +5,13 @@ import { connect, type MemoryPort, memoryPort, type PeerStatistics, serve } from
 import { keyText, newPrivateKey } from '../src/keys/key-text.js';
 import { publicKeyOf } from '../src/keys/public-key.js';
 import { carried, transfer } from './checks.js';
-import { cryptcab, type Host, Lab } from './lab.js';
+import { type Host, Lab } from './lab.js';
 import type { Process } from './process.js';
 import { type End, makeEnd, Peers } from './secure-keys.js';
 import { describe, hexdump, openDatagram } from './show.js';
+import { interrupt, say, shows, types } from './typing.js';
 
 const SECONDS = 4;
-const say = (text = '') => console.log(text);
 
 function sayCounts(
   who: string,
@@ -70,24 +70,6 @@ async function sayThroughput(server: Host, client: Host): Promise<void> {
       `  ${name}: ${Math.round(received.mbit)} Mbit/s, ${received.bytes} bytes, SHA-256 the same at both ends`,
     );
   }
-}
-
-/** Says what a person types, and types it at a terminal. */
-function types(who: string, host: Host, ...words: string[]): Process {
-  say(`  ${who}$ cryptcab ${words.join(' ')}`);
-  return host.start(['script', '-qfc', [...cryptcab, ...words].join(' '), '/dev/null']);
-}
-
-/** Waits for a line that the program says at the terminal, and shows it. */
-async function shows(end: Process, line: RegExp): Promise<void> {
-  const [said] = await end.prints(line, 30_000);
-  say(`    ${said.trim()}`);
-}
-
-/** Ends a program at a terminal, as a person does. */
-async function interrupt(end: Process): Promise<void> {
-  end.write('\u0003');
-  await end.exited;
 }
 
 async function secureCable(lab: Lab, server: Host, client: Host): Promise<void> {

@@ -1,4 +1,4 @@
-// The main job before your eyes, on a machine that may have nothing but Node, npm and root; `fleet` shows several servers as one.
+// The main job before your eyes, on a machine that may have nothing but Node, npm and root; a network of several clients; or a fleet of servers.
 import { spawnSync } from 'node:child_process';
 import {
   asRoot,
@@ -6,24 +6,32 @@ import {
   DEMO_PROGRAMS,
   debianPackages,
   FLEET_PROGRAMS,
+  NETWORK_PROGRAMS,
   npmPackages,
   root,
   SetupError,
 } from './setup.mjs';
 
-const [what, ...more] = process.argv.slice(2);
-if (more.length > 0 || (what !== undefined && what !== 'fleet')) {
-  console.error('demo: say npm run demo, or npm run demo -- fleet');
+/** By the word that asks for each: what plays it, and the programs that it takes. The first one does without them as well. */
+const DEMOS = {
+  cable: { play: 'demo', programs: DEMO_PROGRAMS, standIn: true },
+  network: { play: 'network-demo', programs: NETWORK_PROGRAMS },
+  fleet: { play: 'fleet-demo', programs: FLEET_PROGRAMS },
+};
+
+const [word = 'cable', ...more] = process.argv.slice(2);
+if (!Object.hasOwn(DEMOS, word) || more.length > 0) {
+  console.error(`demo: say npm run demo, or npm run demo -- and one of ${Object.keys(DEMOS).join(', ')}`);
   process.exit(2);
 }
-const fleet = what === 'fleet';
+const { play, programs, standIn: mayStandIn = false } = DEMOS[word];
 let standIn = [];
 try {
   npmPackages();
   try {
-    debianPackages(fleet ? FLEET_PROGRAMS : DEMO_PROGRAMS);
+    debianPackages(programs);
   } catch (error) {
-    if (fleet || !(error instanceof SetupError)) throw error;
+    if (!mayStandIn || !(error instanceof SetupError)) throw error;
     standIn = ['--stand-in', error.message];
   }
   build();
@@ -31,7 +39,6 @@ try {
   console.error(error instanceof SetupError ? `demo: ${error.message}` : error);
   process.exit(1);
 }
-const program = fleet ? 'fleet-demo' : 'demo';
-const demo = [process.execPath, `dist/lab/${program}.js`, ...standIn];
+const demo = [process.execPath, `dist/lab/${play}.js`, ...standIn];
 const command = standIn.length > 0 ? demo : asRoot(...demo);
 process.exit(spawnSync(command[0], command.slice(1), { cwd: root, stdio: 'inherit' }).status ?? 1);

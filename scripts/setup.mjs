@@ -28,22 +28,29 @@ export const FLEET_PROGRAMS = {
 /** A machine in QEMU boots it: no program, but installed like one. */
 const KERNEL = 'vmlinuz';
 
+/** And the demo of a network. */
+export const NETWORK_PROGRAMS = {
+  ...DEMO_PROGRAMS,
+  nft: 'nftables',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  busybox: 'busybox',
+  cpio: 'cpio',
+  modprobe: 'kmod',
+  script: 'bsdutils',
+  trafgen: 'netsniff-ng',
+  xz: 'xz-utils',
+  [KERNEL]: 'linux-image-cloud-amd64',
+};
+
 /** The tests need these as well. */
 export const TEST_PROGRAMS = {
-  ...DEMO_PROGRAMS,
+  ...NETWORK_PROGRAMS,
   chromium: 'chromium',
   conntrack: 'conntrack',
   etcd: 'etcd-server',
   etcdctl: 'etcd-client',
   'dpkg-deb': 'dpkg',
-  nft: 'nftables',
   python3: 'python3',
-  'qemu-system-x86_64': 'qemu-system-x86',
-  busybox: 'busybox',
-  cpio: 'cpio',
-  modprobe: 'kmod',
-  xz: 'xz-utils',
-  [KERNEL]: 'linux-image-cloud-amd64',
   scp: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
@@ -55,10 +62,8 @@ export const TEST_PROGRAMS = {
   journalctl: 'systemd',
   mandoc: 'mandoc',
   'netsniff-ng': 'netsniff-ng',
-  script: 'bsdutils',
   stdbuf: 'coreutils',
   tcpdump: 'tcpdump',
-  trafgen: 'netsniff-ng',
   tshark: 'tshark',
   vde_cryptcab: 'vde2-cryptcab',
   wg: 'wireguard-tools',
