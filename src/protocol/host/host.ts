@@ -68,9 +68,12 @@ export class HostMachine {
   readonly #routes: Routes;
   readonly #groups: readonly Groups[];
   readonly #lease: Lease | undefined;
-  readonly #errors = new RateLimit(ERRORS_OF_ONE, ERRORS_OF_ALL, ERROR_SENDERS_MAX);
+  /** Made for the first packet that is too big. */
+  #errors: RateLimit | undefined;
   #state: 'closed' | 'up' | 'asleep' = 'closed';
   #closeAt = Infinity;
+  /** Worked out when somebody asks. */
+  #deadline: number | undefined;
   /** What the core was told of addresses last. */
   #toldAddresses = '';
 
@@ -148,6 +151,11 @@ export class HostMachine {
 
   /** When `tick` is to be called at the latest, ms; Infinity for never. */
   get deadline(): number {
+    this.#deadline ??= this.#nextDeadline();
+    return this.#deadline;
+  }
+
+  #nextDeadline(): number {
     if (this.#state === 'closed') return Infinity;
     const parts = [this.#own, this.#neighbours, this.#routers, ...this.#groups];
     return Math.min(
@@ -188,6 +196,7 @@ export class HostMachine {
     if (this.#state !== 'up') return;
     this.#state = 'asleep';
     this.#closeAt = now + ASLEEP_MAX;
+    this.#deadline = undefined;
   }
 
   /** The device is not served any more: it leaves its groups, and gives its lease back. The effects want the port still. */
@@ -202,6 +211,7 @@ export class HostMachine {
   #close(): void {
     this.#state = 'closed';
     this.#closeAt = Infinity;
+    this.#deadline = undefined;
     this.#lease?.stop();
     this.#neighbours.clear();
     this.#own.clear();
@@ -242,8 +252,9 @@ export class HostMachine {
     this.#settle(now);
   }
 
-  /** Reports that are due at once. */
+  /** Something has happened: reports may be due at once, and something else at another time. */
   #settle(now: number): void {
+    this.#deadline = undefined;
     if (this.#state !== 'closed') for (const groups of this.#groups) groups.tick(now);
   }
 
@@ -305,6 +316,7 @@ export class HostMachine {
   /** Tells who sent a packet that it is too big. */
   #refuse(now: number, { from }: Frame, packet: Packet): void {
     const answer = tooBig(packet, this.packetMax);
+    this.#errors ??= new RateLimit(ERRORS_OF_ONE, ERRORS_OF_ALL, ERROR_SENDERS_MAX);
     if (answer !== undefined && this.#errors.allow(now, addressKey(packet.source)))
       this.#out.ip(from, answer);
   }

@@ -1,6 +1,6 @@
 // The device's own addresses: looked for on the network before they are used, announced and defended
 // (secure.md §6.3; RFC 4862 §5.4, RFC 5227).
-import { addressKey, familyOf, sameBytes } from './address.js';
+import { familyOf, sameBytes } from './address.js';
 import {
   ANNOUNCE_INTERVAL,
   ANNOUNCEMENTS,
@@ -47,7 +47,7 @@ export interface OwnEvents {
 export class OwnAddresses {
   readonly #out: HostOutbox;
   readonly #events: OwnEvents;
-  readonly #all = new Map<string, Own>();
+  #all: readonly Own[] = [];
 
   constructor(out: HostOutbox, events: OwnEvents) {
     this.#out = out;
@@ -55,34 +55,35 @@ export class OwnAddresses {
   }
 
   get deadline(): number {
-    return Math.min(...Array.from(this.#all.values(), ({ at }) => at));
+    return Math.min(...this.#all.map(({ at }) => at));
+  }
+
+  #find(address: Uint8Array): Own | undefined {
+    return this.#all.find(({ prefix }) => sameBytes(prefix.address, address));
   }
 
   /** undefined for an address that is not the device's. */
   state(address: Uint8Array): OwnState | undefined {
-    return this.#all.get(addressKey(address))?.state;
+    return this.#find(address)?.state;
   }
 
   /** Whether one is being looked for. */
   get isDetecting(): boolean {
-    return [...this.#all.values()].some(({ state }) => state === 'detecting');
+    return this.#all.some(({ state }) => state === 'detecting');
   }
 
   /** All of them, whatever their state. */
   get addresses(): Uint8Array[] {
-    return Array.from(this.#all.values(), ({ prefix }) => prefix.address);
+    return this.#all.map(({ prefix }) => prefix.address);
   }
 
   /** Those that are used, with their networks. */
   get used(): Prefix[] {
-    return Array.from(this.#all.values())
-      .filter(({ state }) => state === 'used')
-      .map(({ prefix }) => prefix);
+    return this.#all.filter(({ state }) => state === 'used').map(({ prefix }) => prefix);
   }
 
   add(now: number, prefix: Prefix): void {
-    const key = addressKey(prefix.address);
-    if (this.#all.has(key)) return;
+    if (this.#find(prefix.address) !== undefined) return;
     const one: Own = {
       prefix,
       state: 'detecting',
@@ -92,15 +93,15 @@ export class OwnAddresses {
       told: false,
       waiting: [],
     };
-    this.#all.set(key, one);
+    this.#all = [...this.#all, one];
     this.#detect(now, one);
   }
 
   remove(address: Uint8Array): void {
-    const one = this.#all.get(addressKey(address));
+    const one = this.#find(address);
     if (one === undefined) return;
     this.#out.drop('source', one.waiting.length);
-    this.#all.delete(addressKey(address));
+    this.#all = this.#all.filter((other) => other !== one);
   }
 
   #detect(now: number, one: Own): void {
@@ -117,7 +118,7 @@ export class OwnAddresses {
 
   /** A packet of the device from an address that is being looked for waits. */
   wait(address: Uint8Array, packet: Uint8Array): void {
-    const { waiting } = this.#all.get(addressKey(address)) as Own;
+    const { waiting } = this.#find(address) as Own;
     if (waiting.length >= WAITING_MAX) {
       waiting.shift();
       this.#out.drop('no room');
@@ -127,7 +128,7 @@ export class OwnAddresses {
 
   /** Announces all that are used, as if they had just come. */
   announce(now: number): void {
-    for (const one of this.#all.values()) if (one.state === 'used') this.#announceFirst(now, one);
+    for (const one of this.#all) if (one.state === 'used') this.#announceFirst(now, one);
   }
 
   #announceFirst(now: number, one: Own): void {
@@ -143,7 +144,7 @@ export class OwnAddresses {
 
   /** Another station of this MAC address has an own address, or asks as we do whether somebody has it. */
   conflict(now: number, address: Uint8Array, mac: Uint8Array): void {
-    const one = [...this.#all.values()].find(({ prefix }) => sameBytes(prefix.address, address));
+    const one = this.#find(address);
     if (one === undefined || one.state === 'refused') return;
     const used = one.state === 'used';
     if (!one.told) this.#out.notice({ what: 'conflict', address: address.slice(), mac: mac.slice(), used });
@@ -161,7 +162,7 @@ export class OwnAddresses {
   }
 
   tick(now: number): void {
-    for (const one of [...this.#all.values()]) {
+    for (const one of this.#all) {
       if (now < one.at) continue;
       if (one.state === 'used') this.#announce(now, one);
       else if (one.state === 'refused') this.#detect(now, one);

@@ -1,5 +1,5 @@
 // What IPv6 routers say: that they are routers, and which networks are on the link (RFC 4861 §6.3).
-import { addressKey, sameBytes } from './address.js';
+import { sameBytes } from './address.js';
 import {
   NETWORKS_MAX,
   ROUTER_SOLICITATION_INTERVAL,
@@ -22,8 +22,8 @@ interface Network {
 
 export class Routers {
   readonly #ask: () => void;
-  readonly #routers = new Map<string, Router>();
-  readonly #networks = new Map<string, Network>();
+  #routers: readonly Router[] = [];
+  #networks: readonly Network[] = [];
   /** How often routers are still asked for, and when the next time is, ms. */
   #left = 0;
   #askAt = Infinity;
@@ -34,20 +34,19 @@ export class Routers {
   }
 
   get deadline(): number {
-    const untils = [...this.#routers.values(), ...this.#networks.values()].map(({ until }) => until);
-    return Math.min(this.#askAt, ...untils);
+    return Math.min(this.#askAt, ...[...this.#routers, ...this.#networks].map(({ until }) => until));
   }
 
   /** Addresses of routers, the preferred ones first. */
   get routers(): Uint8Array[] {
-    return [...this.#routers.values()]
+    return [...this.#routers]
       .sort((one, other) => other.preference - one.preference)
       .map(({ address }) => address);
   }
 
   /** Networks that are on the link. */
   get networks(): Prefix[] {
-    return Array.from(this.#networks.values(), ({ network }) => network);
+    return this.#networks.map(({ network }) => network);
   }
 
   /** Routers are asked for. */
@@ -60,27 +59,30 @@ export class Routers {
   /** @param router its link-local address */
   advertised(now: number, router: Uint8Array, { seconds, preference, networks }: RouterAdvertisement): void {
     this.#askAt = Infinity;
-    const key = addressKey(router);
-    if (seconds === 0) this.#routers.delete(key);
-    else if (this.#routers.has(key) || this.#routers.size < ROUTERS_MAX)
-      this.#routers.set(key, { address: router.slice(), preference, until: now + 1000 * seconds });
-    for (const { network, seconds } of networks) {
-      const key = `${addressKey(network.address)}/${network.bits}`;
-      if (seconds === 0) this.#networks.delete(key);
-      else if (this.#networks.has(key) || this.#networks.size < NETWORKS_MAX)
-        this.#networks.set(key, { network, until: now + 1000 * seconds });
-    }
+    const others = this.#routers.filter(({ address }) => !sameBytes(address, router));
+    this.#routers = others;
+    if (seconds > 0 && others.length < ROUTERS_MAX)
+      this.#routers = [...others, { address: router.slice(), preference, until: now + 1000 * seconds }];
+    for (const one of networks) this.#onLink(now, one);
+  }
+
+  #onLink(now: number, { network, seconds }: RouterAdvertisement['networks'][number]): void {
+    const isOther = (one: Network) =>
+      one.network.bits !== network.bits || !sameBytes(one.network.address, network.address);
+    const others = this.#networks.filter(isOther);
+    this.#networks = others;
+    if (seconds > 0 && others.length < NETWORKS_MAX)
+      this.#networks = [...others, { network, until: now + 1000 * seconds }];
   }
 
   /** A station has said that it is no router. */
   isNone(address: Uint8Array): void {
-    for (const [key, router] of this.#routers)
-      if (sameBytes(router.address, address)) this.#routers.delete(key);
+    this.#routers = this.#routers.filter((router) => !sameBytes(router.address, address));
   }
 
   tick(now: number): void {
-    for (const table of [this.#routers, this.#networks])
-      for (const [key, { until }] of table) if (now >= until) table.delete(key);
+    this.#routers = this.#routers.filter(({ until }) => now < until);
+    this.#networks = this.#networks.filter(({ until }) => now < until);
     if (now < this.#askAt) return;
     this.#left--;
     this.#askAt = this.#left > 0 ? now + ROUTER_SOLICITATION_INTERVAL : Infinity;
@@ -88,8 +90,8 @@ export class Routers {
   }
 
   clear(): void {
-    this.#routers.clear();
-    this.#networks.clear();
+    this.#routers = [];
+    this.#networks = [];
     this.#askAt = Infinity;
   }
 }

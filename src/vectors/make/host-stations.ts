@@ -35,8 +35,8 @@ export const PACKET_MAX = 1280;
 
 export const udp = (source: Uint8Array, destination: Uint8Array, bytes: number): Uint8Array => {
   const data = utf8ToBytes('x'.repeat(bytes));
-  if (source.length === 4) return udpOf(source, destination, { from: 40000, to: 5353, data });
-  const payload = Uint8Array.of(0x9c, 0x40, 0x14, 0xe9, (8 + bytes) >> 8, (8 + bytes) & 255, 0, 0, ...data);
+  if (source.length === 4) return udpOf(source, destination, { from: 40000, to: 40001, data });
+  const payload = Uint8Array.of(0x9c, 0x40, 0x9c, 0x41, (8 + bytes) >> 8, (8 + bytes) & 255, 0, 0, ...data);
   return sealed(source, destination, PROTOCOL.UDP, payload, 6);
 };
 
