@@ -16,6 +16,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
   'files, programs and users': [
     'unit/enrolment',
     'unit/hooks',
+    'unit/host-line',
     'unit/policy',
     'unit/verifier',
     'unit/ssh-name',
@@ -50,6 +51,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
   ],
   'the host of an end, which resolves names': [
     'unit/attendance',
+    'unit/host-end',
     'unit/secure-side',
     'unit/secure-hints',
     'unit/secure-attacker',
