@@ -1,0 +1,164 @@
+// The core's short way for a host and its machine's long one: what the core carries by itself, the machine would have carried in
+// the same bytes, and what the core refuses it would have dropped.
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import { arpOf } from '../../../src/protocol/host/arp.js';
+import { ETHERTYPE, frameOf } from '../../../src/protocol/host/ethernet.js';
+import { solicitation } from '../../../src/protocol/host/nd.js';
+import type { HostEffect } from '../../../src/protocol/host/terms.js';
+import { randomness } from '../../support/seed.js';
+import {
+  BROADCAST,
+  DEVICE,
+  DEVICE_4,
+  DEVICE_6,
+  datagram,
+  ip,
+  station,
+  World,
+} from '../protocol/host-fixture.js';
+import { hex, makeCore } from '../unit/core/harness.js';
+import { Transport } from '../unit/core/secure-twins.js';
+import { encode } from '../unit/core/tap-twin.js';
+import { parseStream, streamOf } from '../unit/core/twins.js';
+import { anySeed, property } from './property.js';
+
+const PATH = 1452;
+const TRIES = 300;
+const NEAR = station(9);
+const seen = { carried4: 0, carried6: 0, kept: 0, refused: 0 };
+
+/** A machine that is up and knows a station, and a core that has been told all that it told. */
+async function scene(random: ReturnType<typeof randomness>) {
+  const { core, session: open, batch, drain } = await makeCore();
+  const session = open();
+  const key = random.bytes(32);
+  core.setPath(session, PATH);
+  core.installKeypair(session, 0, { send: key.slice(), receive: key.slice(), local: 1, remote: 1 });
+  core.useKeypair(session, 0);
+  const world = new World({ multicast: 'all', packetMax: PATH - 32 });
+  const { machine } = world;
+  const take = (): HostEffect[] => {
+    const effects = machine.take();
+    for (const effect of effects) {
+      if (effect.do === 'addresses') core.hosts.set(session, DEVICE, effect);
+      if (effect.do === 'neighbour') core.hosts.neighbour(session, effect.address, effect.mac);
+      if (effect.do === 'gateway') core.hosts.gateway(session, effect.family, effect.mac);
+    }
+    return effects;
+  };
+  machine.up(world.now);
+  for (const until = world.now + 20_000; world.now < until; world.now += 250) {
+    machine.tick(world.now);
+    take();
+  }
+  const request = {
+    what: 'request',
+    senderMac: NEAR.mac,
+    sender: NEAR.four,
+    targetMac: new Uint8Array(6),
+    target: DEVICE_4,
+  } as const;
+  machine.frame(world.now, frameOf(BROADCAST, NEAR.mac, ETHERTYPE.ARP, arpOf(request)));
+  machine.packet(world.now, datagram(DEVICE_4, NEAR.four));
+  const solicits = solicitation(NEAR.six, DEVICE_6, DEVICE_6, NEAR.mac);
+  machine.frame(world.now, frameOf(DEVICE, NEAR.mac, ETHERTYPE.IPV6, solicits));
+  machine.packet(world.now, datagram(DEVICE_6, NEAR.six));
+  take();
+  const transport = new Transport(key, 1);
+  let counter = 0n;
+  return {
+    /** What core and machine make of a packet of the device's: frames for the switch. */
+    says(packet: Uint8Array) {
+      core.ring.pushTransport(session, transport.seal(counter++, packet));
+      const [slot] = batch();
+      const frames = parseStream(core.writeStream(session, 1, 0, false)).frames;
+      core.ring.release(slot?.index as number);
+      const kept = core.hosts.kept().length > 0;
+      machine.packet(world.now, packet);
+      return {
+        kept,
+        core: frames,
+        machine: take().flatMap((one) => (one.do === 'frame' ? [one.frame] : [])),
+      };
+    },
+    /** And of a frame from the switch: packets for the device. */
+    hears(frame: Uint8Array) {
+      core.readStream(session, streamOf([frame]));
+      const packets = drain().map(({ bytes }) => transport.open(bytes).payload);
+      const kept = core.hosts.kept().length > 0;
+      machine.frame(world.now, frame);
+      return {
+        kept,
+        core: packets,
+        machine: take().flatMap((one) => (one.do === 'packet' ? [one.packet] : [])),
+      };
+    },
+  };
+}
+
+/** A packet between the device and somebody; mostly well made. */
+function packetOf(random: ReturnType<typeof randomness>, outwards: boolean): Uint8Array {
+  const version = random.below(2) === 0 ? 4 : 6;
+  const whole = encode({
+    version,
+    tags: [],
+    tos: 0,
+    id: random.below(0x10000),
+    dontFragment: random.below(2) === 0,
+    ttl: 64,
+    flow: 0,
+    host: 2,
+    port: random.below(0x10000),
+    sequence: 1,
+    acknowledged: 2,
+    flags: random.below(2) === 0 ? 2 : 16,
+    window: 1000,
+    urgent: 0,
+    options:
+      random.below(2) === 0
+        ? random.bytes(4 * random.below(11))
+        : Uint8Array.of(1, 2, 4, 0xff, 0xff, 1, 1, 0),
+    payload: Buffer.from(random.bytes(random.below(3) === 0 ? 1300 + random.below(200) : random.below(300))),
+  }).subarray(14);
+  const others =
+    version === 4
+      ? [NEAR.four, ip('10.0.0.77'), ip('192.0.2.1'), ip('224.0.0.251')]
+      : [NEAR.six, ip('fd00::77'), ip('ff02::fb')];
+  const own = version === 4 ? DEVICE_4 : DEVICE_6;
+  const other = others[random.below(4) === 0 ? random.below(others.length) : 0] as Uint8Array;
+  const [at, size] = version === 4 ? [12, 4] : [8, 16];
+  whole.set(outwards ? own : other, at);
+  whole.set(outwards ? other : own, at + size);
+  if (random.below(3) === 0) whole[random.below(Math.min(whole.length, 80))] = random.below(256);
+  return Buffer.concat([whole, Buffer.alloc(random.below(2) * random.below(16))]);
+}
+
+property(
+  'the core carries what the machine would have, in the same bytes',
+  1,
+  fc.asyncProperty(anySeed, async (from) => {
+    const random = randomness(from);
+    const { says, hears } = await scene(random);
+    for (let i = 0; i < TRIES; i++) {
+      const outwards = i % 2 === 0;
+      const packet = packetOf(random, outwards);
+      const type = (packet[0] as number) >> 4 === 4 ? ETHERTYPE.IPV4 : ETHERTYPE.IPV6;
+      const found = outwards ? says(packet) : hears(frameOf(DEVICE, NEAR.mac, type, packet));
+      const text = hex(packet);
+      if (found.core.length > 0) {
+        seen[type === ETHERTYPE.IPV4 ? 'carried4' : 'carried6']++;
+        expect(found.machine.map(hex), text).toEqual(found.core.map(hex));
+      } else if (found.kept) {
+        seen.kept++;
+      } else {
+        seen.refused++;
+        expect(found.machine.map(hex), text).toEqual([]);
+      }
+    }
+  }),
+  () => {
+    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0);
+  },
+  TRIES,
+);
