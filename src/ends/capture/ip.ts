@@ -1,19 +1,11 @@
 // A datagram as the IP packet that it is on the wire. Nobody sees the real one's header here: what is not known of it is zero.
+
 import { addressBytes } from '../../network/address.js';
+import { sum } from '../../protocol/host/checksum.js';
 
 const UDP = 17;
 const HOPS = 64;
 const UDP_BYTES = 8;
-
-/** The sum of RFC 1071, of 16-bit words. */
-function sum(bytes: Uint8Array, from: number): number {
-  let total = from;
-  for (let i = 0; i + 1 < bytes.length; i += 2)
-    total += ((bytes[i] as number) << 8) | (bytes[i + 1] as number);
-  if (bytes.length % 2 > 0) total += (bytes.at(-1) as number) << 8;
-  while (total > 0xffff) total = (total & 0xffff) + Math.floor(total / 0x10000);
-  return total;
-}
 
 interface Side {
   readonly address: string;
@@ -53,7 +45,7 @@ export function ipPacket(from: Side, to: Side, datagram: Uint8Array): Uint8Array
     packet.set([HOPS, UDP], 8);
     packet.set(asKnown(source), 12);
     packet.set(asKnown(target), 16);
-    view.setUint16(10, 0xffff ^ sum(packet.subarray(0, header), 0));
+    view.setUint16(10, 0xffff ^ sum(packet.subarray(0, header)));
   }
   view.setUint16(header, from.port);
   view.setUint16(header + 2, to.port);

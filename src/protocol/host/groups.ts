@@ -65,7 +65,6 @@ export class Groups {
   /** Somebody asks. What is asked for is reported once, at the earlier of the times that were drawn. */
   asked(now: number, { group, old, within }: Query): void {
     const wanted = group && this.#of.groups().filter((one) => sameBytes(one, group));
-    if (wanted?.length === 0) return;
     const at = now + this.#part(within);
     const earlier = this.#answer;
     if (earlier === undefined) {

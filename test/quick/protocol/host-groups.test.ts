@@ -10,7 +10,13 @@ const ROUTER = station(254);
 const NOBODY = { 4: ip('0.0.0.0'), 6: ip('::') };
 
 /** A query: version 2 of IGMP and 1 of MLD are old. */
-function query(family: 4 | 6, old: boolean, code: number, group: Uint8Array = NOBODY[family]): Uint8Array {
+function query(
+  family: 4 | 6,
+  old: boolean,
+  code: number,
+  group: Uint8Array = NOBODY[family],
+  from = ROUTER.link,
+): Uint8Array {
   if (family === 4) {
     const payload = Uint8Array.of(0x11, code, 0, 0, ...group, ...(old ? [] : [2, 125, 0, 0]));
     const its = 0xffff ^ sum(payload);
@@ -31,7 +37,7 @@ function query(family: 4 | 6, old: boolean, code: number, group: Uint8Array = NO
     ...(old ? [] : [2, 125, 0, 0]),
   );
   const destination = group.every((byte) => byte === 0) ? ip('ff02::1') : group;
-  return icmpv6Of(ROUTER.link, destination, message, { hops: 1, alert: true });
+  return icmpv6Of(from, destination, message, { hops: 1, alert: true });
 }
 
 interface Report {
@@ -205,6 +211,7 @@ describe.each([4, 6] as const)('somebody asks, IPv%i', (family) => {
       good.map((byte, i) => (i === good.length - 1 ? byte ^ 1 : byte)), // checksum
       query(family, false, code, family === 4 ? ip('10.0.0.1') : ip('fd00::1')),
       good.slice(0, -6),
+      ...(family === 6 ? [query(family, false, code, NOBODY[6], ROUTER.six)] : []),
     ];
     for (const packet of bad) world.ip(packet, ROUTER.mac);
     expect(reports(world, 60_000)).toEqual([]);

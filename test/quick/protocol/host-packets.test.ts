@@ -302,6 +302,13 @@ describe('from the device to the switch', () => {
       hidden(advertisement(DEVICE_6, ip('ff02::1'), OTHER.mac, false), 44),
     ],
     [
+      'neighbour discovery',
+      'one behind a fragment header with something in its reserved byte',
+      hidden(advertisement(DEVICE_6, ip('ff02::1'), OTHER.mac, false), 44).map((byte, i) =>
+        i === 41 ? 5 : byte,
+      ),
+    ],
+    [
       'malformed',
       'an extension header that does not end',
       hidden(datagram(DEVICE_6, OTHER.six), 0).map((byte, i) => (i === 41 ? 9 : byte)),
