@@ -58,6 +58,7 @@ export const TEST_PROGRAMS = {
   radvd: 'radvd',
   ethtool: 'ethtool',
   fish: 'fish',
+  lintian: 'lintian',
   man: 'man-db',
   journalctl: 'systemd',
   mandoc: 'mandoc',

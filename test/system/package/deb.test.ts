@@ -10,6 +10,7 @@ const packages: Record<string, string> = {};
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 beforeAll(async () => {
+  process.env.DEBEMAIL = 'maker@cryptcab.example.net';
   const { layOut, pack } = await import(new URL('../../../scripts/deb.mjs', import.meta.url).href);
   const program = join(directory, 'program');
   writeFileSync(program, '#!/bin/sh\n');
@@ -49,4 +50,12 @@ test('cryptcab-vde has the other command, in the place of vde2-cryptcab', () => 
 
 test('it depends on no Node', () => {
   expect(run('dpkg-deb', '--field', packages.cryptcab as string, 'Depends')).not.toContain('nodejs');
+});
+
+test.each(['cryptcab', 'cryptcab-vde'])('lintian finds no fault with %s', (name) => {
+  // Overrides are for the program, which is not in these.
+  const suppressed = ['--suppress-tags', 'unused-override'];
+  expect(
+    run('lintian', '--allow-root', '--fail-on', 'none', ...suppressed, packages[name] as string),
+  ).not.toMatch(/^[EW]: /m);
 });
