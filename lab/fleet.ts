@@ -246,7 +246,7 @@ export class Pings {
   }
 
   /** Waits until pings are answered, from now on. */
-  async flow(ms = 10_000): Promise<void> {
+  async flow(ms = 30_000): Promise<void> {
     await this.#process.prints(/bytes from/, ms, this.#process.printed);
   }
 

@@ -19,7 +19,7 @@ import { ownClock } from './hints.js';
 import { keptBy, unkept } from './kept.js';
 import { ownAddresses } from './own-addresses.js';
 import type { Passages } from './passages.js';
-import { askCommand, askUrl } from './peers/asks.js';
+import { askedOf } from './peers/asks.js';
 import { type EtcdHost, EtcdPeers } from './peers/etcd-peers.js';
 import { Guests } from './peers/guests.js';
 import { type KnownPeer, KnownPeers } from './peers/known-peers.js';
@@ -32,7 +32,7 @@ import { ServerState } from './peers/server-state.js';
 import type { PeersDirectory } from './peers/source.js';
 import { TwoPlaces } from './peers/two-places.js';
 import { verifierHost } from './peers/verified.js';
-import { type Asked, type AskPeer, VERIFY_RATE, Verifier } from './peers/verifier.js';
+import { type AskPeer, VERIFY_RATE, Verifier } from './peers/verifier.js';
 import type { Attendance } from './report/attendance.js';
 import type { PeerFacts } from './report/report.js';
 import type { PeerStatistics } from './running.js';
@@ -98,14 +98,6 @@ const GONE: Readonly<Record<SecureGone, string>> = {
 
 const DAY_MS = 86_400_000;
 
-/** Who is asked about keys that are not known, and what messages call that. */
-function askedOf({ verify, directory }: SecureServerConfiguration): Asked | undefined {
-  if (verify !== undefined) return { who: optionName('verify'), ask: verify };
-  if (directory === undefined || directory.kind === 'etcd') return undefined;
-  const ask = directory.kind === 'exec' ? askCommand(directory.command) : askUrl(directory.url);
-  return { who: optionName('secure.peers'), ask };
-}
-
 /** The secure half of a server: a switch port for each peer of the peers file that is up. */
 export class SecureServer {
   readonly #side: SecureSide;
@@ -169,6 +161,7 @@ export class SecureServer {
             const up = { ...identityOf(peer), address, cipher: 'secure', ...deviceOf(link) } as const;
             side.hostOf(peer)?.up();
             attendance.up(up, () => link.counts());
+            side.came(peer);
           });
         },
         down: (peer, why) => {

@@ -348,6 +348,11 @@ export class SecureSide {
     this.#step(() => this.#machine.seen(peer, timestamp, elsewhere));
   }
 
+  /** A peer that is up has its port of the switch. */
+  came(peer: Peer): void {
+    this.#step(() => this.#machine.came(peer));
+  }
+
   /** Tells all peers to go elsewhere; no call is answered from now on. */
   leave(): void {
     this.#step((now) => this.#machine.leave(now));

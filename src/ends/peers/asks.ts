@@ -1,7 +1,9 @@
 // Asks somebody else whether a public key may connect.
 import { messageOf } from '../../error.js';
+import { optionName } from '../../options/name.js';
 import { type Outcome, runShell } from '../shell.js';
-import type { AskPeer } from './verifier.js';
+import type { PeersDirectory } from './source.js';
+import type { Asked, AskPeer } from './verifier.js';
 
 const LIMIT_MS = 10_000;
 const ANSWER_BYTES = 4_000;
@@ -55,4 +57,18 @@ async function beginning({ body }: Response): Promise<string> {
     if (text.length > ANSWER_BYTES) break;
   }
   return text.slice(0, ANSWER_BYTES);
+}
+
+/** Who is asked about keys that are not known, and what messages call that. */
+export function askedOf({
+  verify,
+  directory,
+}: {
+  readonly verify?: AskPeer | undefined;
+  readonly directory?: PeersDirectory | undefined;
+}): Asked | undefined {
+  if (verify !== undefined) return { who: optionName('verify'), ask: verify };
+  if (directory === undefined || directory.kind === 'etcd') return undefined;
+  const ask = directory.kind === 'exec' ? askCommand(directory.command) : askUrl(directory.url);
+  return { who: optionName('secure.peers'), ask };
 }

@@ -75,7 +75,7 @@ export class Conversation {
     peer.greetAt = now + GREETING_INTERVAL;
   }
 
-  /** A peer has come here from elsewhere, perhaps: switches are to learn where those are who are behind it. */
+  /** A peer may have come from another server: switches are to learn where those are who are behind it. */
   came(peer: PeerState): void {
     if (this.#speaks && peer.speaks && !peer.guest) this.#say(peer, announce());
   }

@@ -193,7 +193,6 @@ export class SecureMachine {
     if (!this.#peers.has(peer)) return;
     const state = peer as PeerState;
     const confirms = state.next?.place === place;
-    const comes = confirms && !state.up;
     if (confirms) this.#keypairs.confirm(state);
     if (confirms && this.#shares) this.#outbox.push({ do: 'met', peer, timestamp: state.timestamp });
     state.unfinished = 0;
@@ -201,7 +200,6 @@ export class SecureMachine {
     this.#handshakes.hear(now, state, from);
     if (this.#leaving && now - state.toldAt >= GOODBYE_INTERVAL) this.#tellToLeave(now, state);
     if (confirms) this.#conversation.confirmed(now, state);
-    if (comes && this.#shares) this.#conversation.came(state);
     const { timers, current } = state;
     if (data) timers.keepalive = Math.min(timers.keepalive, now + KEEPALIVE_TIMEOUT);
     // Nothing may be sent for a long time: so who began renews the keys before they can be used no more.
@@ -282,6 +280,11 @@ export class SecureMachine {
     if (!this.#peers.has(peer) || !later(timestamp, state.timestamp)) return;
     state.timestamp = timestamp.slice();
     if (elsewhere) this.#cutOff(state, 'moved');
+  }
+
+  /** A peer has come up and has its port of the switch: where other servers have our key, it may have come from one of them. */
+  came(peer: Peer): void {
+    if (this.#shares && this.#peers.has(peer)) this.#conversation.came(peer as PeerState);
   }
 
   /** All peers are told to go elsewhere, and no call is answered any more. What comes of them, and goes to them, still passes. */
