@@ -13,6 +13,8 @@ import { iperf, mbit, ping } from './traffic.js';
 const INNER_MTU = 1372;
 /** Broadcasts a second of a client that storms, in the cell of that name. */
 const STORM = 60_000;
+/** The storm lasts so many seconds longer than what is measured in it. */
+const STORM_MORE = 3;
 
 interface Hub {
   readonly name: string;
@@ -88,8 +90,13 @@ async function measure(hub: Hub, clients: number, seconds: number): Promise<Samp
     const stormer = others.at(-1) as Host;
     const conf = join(lab.directory, 'storm.cfg');
     writeFileSync(conf, `{ eth(da=ff:ff:ff:ff:ff:ff, sa=${stormer.mac}, type=0x88b5), fill(0x5a, 60) }`);
+    // trafgen has a child of its own, which timeout ends as well.
     const trafgen = stormer.start([
       ...[
+        'timeout',
+        '-s',
+        'KILL',
+        String(seconds + STORM_MORE),
         'trafgen',
         '--dev',
         'tap0',
@@ -108,7 +115,7 @@ async function measure(hub: Hub, clients: number, seconds: number): Promise<Samp
     } catch {
       // nothing came through
     } finally {
-      await trafgen.stop('SIGKILL');
+      await trafgen.exited;
     }
     return { tcp: mbit(stream), storm, small, rtt, cpu };
   } finally {
@@ -159,5 +166,22 @@ ask(async () => {
     const ratios = (ours ?? []).map((one, i) => (one?.tcp ?? Number.NaN) / (others?.[i]?.tcp ?? Number.NaN));
     console.log(`  TCP by bridge ÷ by vde_switch, ${clients} clients: ${figure(median(ratios))}`);
   }
-  save(chosen, 'hub', { machine: found, seconds, runs: raw }, {});
+  for (const name of Object.keys(raw)) {
+    const kept = (raw[name] ?? []).map((one) => (one?.storm ?? Number.NaN) / (one?.tcp ?? Number.NaN));
+    console.log(`  TCP in a storm ÷ without, ${name}: ${figure(median(kept))}`);
+  }
+  const groups = (column: keyof Sample) =>
+    sizes.map((clients) => ({
+      name: `${clients} clients`,
+      bars: HUBS.map(({ name }) => ({ name, value: value(`${name}, ${clients} clients`, column) })),
+    }));
+  save(
+    chosen,
+    'hub',
+    { machine: found, seconds, runs: raw },
+    {
+      tcp: { title: 'TCP from client to client', unit: 'Mbit/s', groups: groups('tcp') },
+      storm: { title: 'The same while a third client storms', unit: 'Mbit/s', groups: groups('storm') },
+    },
+  );
 });
