@@ -131,6 +131,33 @@ test('a bridge that was there stays, and one that is shared goes with the last s
   expect(devices(hub)).not.toContain('br0');
 });
 
+test('where the bridge is full, one line says so, the others live, and a port that is free is taken', async () => {
+  const [hub, one, two] = open(2) as [Host, Host, Host];
+  hub.run('ip', 'link', 'add', 'br0', 'type', 'bridge');
+  const server = await startServer(hub);
+  await startClient(one);
+  await server.prints(/"port":"br0p0","msg":"client is up"/);
+  // A bridge is full when it takes no more, and not before.
+  hub.run(
+    'sh',
+    '-c',
+    'for i in $(seq 512); do echo "link add d$i type veth peer name e$i"; echo "link set d$i master br0"; echo "link set e$i master br0"; done | ip -batch - 2>&1 || true',
+  );
+  expect(ports(hub)).toHaveLength(1_023);
+  const late = two.cryptcab(['-s', 'tap://tap0', '-P', keyFile, '-c', two.link.hub4, '-v']);
+  await server.prints(
+    /the bridge br0 has 1023 ports, and takes no more: start another server with a bridge of its own, and join the two by a veth pair/,
+  );
+  hub.run('ip', 'address', 'add', `${hub.inner}/24`, 'dev', 'br0');
+  hub.run('ip', 'link', 'set', 'br0', 'up');
+  await one.reaches(hub.inner);
+  hub.run('ip', 'link', 'delete', 'd1');
+  await two.reaches(hub.inner, 60_000);
+  expect(server.output.match(/takes no more/g)?.length).toBe(1);
+  expect(late.running).toBe(true);
+  expect(await server.stop()).toBe(0);
+});
+
 test('as another user, it makes taps, and takes the bridge away at the end', async () => {
   const [hub, one, two] = open(2) as [Host, Host, Host];
   const server = await startServer(hub, '--user', 'nobody');
