@@ -45,6 +45,7 @@ export const NETWORK_PROGRAMS = {
 /** The tests need these as well. */
 export const TEST_PROGRAMS = {
   ...NETWORK_PROGRAMS,
+  'avahi-daemon': 'avahi-daemon',
   chromium: 'chromium',
   conntrack: 'conntrack',
   etcd: 'etcd-server',
