@@ -23,6 +23,7 @@ import {
   SESSION_SCHEDULE,
   SESSION_SEALED,
   SESSION_SEALED_BYTES,
+  SESSION_WEAR,
   sessionAt,
 } from './layout';
 import { isOwn } from './own';
@@ -55,6 +56,12 @@ const SEALED_CHALLENGE_BYTES: u32 = 136;
 function count(record: usize, datagrams: usize, bytes: usize, length: u32): void {
   store<u64>(record + datagrams, load<u64>(record + datagrams) + 1);
   store<u64>(record + bytes, load<u64>(record + bytes) + length);
+}
+
+/** Counts what has gone under a Blowfish key (classic.md §5.2). */
+function wear(session: u32, bytes: u32): void {
+  const record = sessionAt(session);
+  store<u64>(record, load<u64>(record, SESSION_WEAR) + bytes, SESSION_WEAR);
 }
 
 /** The counter of the next datagram, or 0 when there are no more. */
@@ -101,6 +108,7 @@ export function classicPrepare(session: u32, span: usize): u32 {
       store<u64>(frame + length, counter);
       store<u32>(frame + length, crc32(frame, length + 8), 8);
       body = cbcPad(frame, length + TAIL);
+      wear(session, body);
     } else {
       body = sealChaCha20(session, frame, length, counter);
     }
@@ -159,6 +167,7 @@ export function classicOpen(session: u32, span: usize, now: f64): u32 {
   }
   store<u32>(span, <u32>body);
   store<u32>(span, frame, 4);
+  if (suite == SUITE_BLOWFISH) wear(session, length);
   count(sessionAt(session), SESSION_OPENED, SESSION_OPENED_BYTES, frame);
   return STATUS_OK;
 }

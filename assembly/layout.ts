@@ -272,6 +272,8 @@ export const SESSION_HOST_NETWORKS: usize = 724;
 export const HOST_NETWORKS_MAX: u32 = 14;
 /** Where what is known of it ends. */
 export const SESSION_HOST_END: usize = 1004;
+/** u64: bytes of cipher text, both ways, under one Blowfish key. */
+export const SESSION_WEAR: usize = 1008;
 // What is secret of a session, from SESSION_REPLAY to SESSION_PARTIAL: of a classic one
 /** Replay window (replay.ts), REPLAY_BYTES. */
 export const SESSION_REPLAY: usize = 1016;

@@ -22,6 +22,7 @@ import {
   SESSION_SCHEDULE,
   SESSION_SKIP,
   SESSION_SUITE,
+  SESSION_WEAR,
   sessionAt,
 } from './layout';
 import { replayReset } from './replay';
@@ -63,6 +64,7 @@ export function sessionKeyBlowfish(session: u32, key: usize, length: u32): void 
   memory.copy(record + SESSION_IV, key + length, 8);
   memory.fill(key, 0, length + 8);
   replayReset(record + SESSION_REPLAY);
+  store<u64>(record, 0, SESSION_WEAR);
   store<u32>(record, SUITE_BLOWFISH, SESSION_SUITE);
 }
 
@@ -120,6 +122,7 @@ export function sessionUnkey(session: u32): void {
   if (load<u32>(record, SESSION_PATH) > 0) fragmentsForget(session);
   memory.fill(record + SESSION_REPLAY, 0, SESSION_PARTIAL - SESSION_REPLAY);
   store<u64>(record, 0, SESSION_IV);
+  store<u64>(record, 0, SESSION_WEAR);
   scratchWipe();
   schedulesForget();
 }

@@ -11,6 +11,8 @@ import type { OpenPlug, Plug } from './plug/plug.js';
 export interface LinkHost {
   readonly core: SessionCore;
   readonly events: CableEvents;
+  /** After how many bytes under one Blowfish key worn() is told. */
+  readonly wearBytes: number;
   /** Sends a datagram that is not in the ring. */
   send(datagram: Uint8Array, to: Remote): void;
 }
@@ -30,6 +32,7 @@ export abstract class BaseLink implements Link {
   /** The longest frame carried, bytes; and whether a longer one has been told. */
   #frameMax: number;
   #toldLong = false;
+  #toldWorn = false;
   readonly #host: LinkHost;
 
   constructor(host: LinkHost, session: number, remote: Remote, secure?: SecureEvents) {
@@ -75,6 +78,20 @@ export abstract class BaseLink implements Link {
 
   gateway(family: 4 | 6, mac: Uint8Array | undefined): void {
     this.#host.core.hosts.gateway(this.session, family, mac);
+  }
+
+  /** It has a new key. */
+  renewed(): void {
+    this.#toldWorn = false;
+    this.limit(this.#host.core.frameMax);
+  }
+
+  /** Tells once that its key is worn. */
+  lookAtWear(): void {
+    const { core, events, wearBytes } = this.#host;
+    if (this.#toldWorn || core.wear(this.session) < wearBytes) return;
+    this.#toldWorn = true;
+    events.worn(this);
   }
 
   /** Datagrams or frames of it were refused; frames that are too long are told once. */

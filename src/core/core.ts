@@ -235,6 +235,14 @@ export class Core extends FrameCore {
     );
   }
 
+  /** Bytes of cipher text, both ways, under a session's Blowfish key; 0 with another cipher. */
+  wear(session: number): number {
+    const { SESSIONS, SESSION_BYTES, SESSION_WEAR } = this.wasm.layout;
+    const at = (SESSIONS + session * SESSION_BYTES + SESSION_WEAR) >> 2;
+    const { words } = this;
+    return (words[at + 1] as number) * 2 ** 32 + (words[at] as number);
+  }
+
   /** What became of fragments in a session of the secure cable. */
   fragments(session: number): FragmentCounts {
     const { memory, layout } = this.wasm;

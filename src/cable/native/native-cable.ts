@@ -154,11 +154,10 @@ export class NativeCable implements Cable {
       },
     });
     this.#host = {
-      ...{ core, events, socket, routes, place },
+      ...{ core, events, wearBytes, socket, routes, place },
       links: this.#links,
       thread: this.#thread,
       openers: this.#openers,
-      wearBytes: BigInt(wearBytes),
       send: (datagram, to) => this.send(datagram, to),
     };
   }

@@ -34,8 +34,6 @@ export interface NativeHost extends LinkHost {
   readonly routes: Routes;
   readonly openers: Openers;
   readonly place: ThreadPlace;
-  /** After how many bytes under one Blowfish key worn() is said. */
-  readonly wearBytes: bigint;
 }
 
 /** One link of a native cable, as the main thread knows it: it orders what the I/O thread does. */
@@ -44,8 +42,6 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
   /** What the counts were when last looked at. */
   #seen: SessionCounts;
   #activity = 0;
-  /** Bytes carried when the key was new; undefined with other ciphers, and when worn() has been said. */
-  #wornFrom: bigint | undefined;
   /** Bytes of pieces from its plug that the I/O thread has not read yet, if its plug is on this thread. */
   #feeding = 0;
   #paused = false;
@@ -136,11 +132,9 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
     const { core, links, socket, thread } = this.#host;
     const { session } = this;
     core.keySession(session, keying);
-    this.limit(core.frameMax);
+    this.renewed();
     const way = socket.names.encode(this.remote);
     if (way === undefined) throw new CryptcabError(`no address of this socket: ${this.remote.address}`);
-    const { sealedBytes, openedBytes } = this.counts();
-    this.#wornFrom = keying.suite === 'blowfish' ? sealedBytes + openedBytes : undefined;
     links.raise(this);
     const { connected } = socket;
     thread.order({ do: 'raise', session, way, connected });
@@ -268,7 +262,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
 
   /** Tells what its counts tell. */
   look(): void {
-    const { core, events, wearBytes } = this.#host;
+    const { core, events } = this.#host;
     const activity = core.activity(this.session);
     if (activity === this.#activity) return;
     this.#activity = activity;
@@ -281,6 +275,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
     } else {
       if (now.sealed > before.sealed) events.sent(this);
       if (now.opened > before.opened) events.heard(this);
+      this.lookAtWear();
     }
     for (const why of STATUS) {
       if (why === 'ok') continue;
@@ -289,10 +284,6 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
     }
     const long = Number(now.droppedUnopened - before.droppedUnopened);
     if (long > 0) this.refused('bad length', long);
-    if (this.#wornFrom !== undefined && now.sealedBytes + now.openedBytes - this.#wornFrom >= wearBytes) {
-      this.#wornFrom = undefined;
-      events.worn(this);
-    }
   }
 
   /** Tells what a secure link's timers need to know. */

@@ -30,7 +30,6 @@ export class PortableCable implements Cable {
   readonly #tap: WireTap | undefined;
   readonly copies: readonly [CableCopies];
   #copier: Copier | undefined;
-  readonly #wearBytes: number;
   readonly #links = new Links<PortableLink>();
   readonly #host: PortableHost;
   readonly #pace = new Pace(() => this.#links.all().map(({ remote }) => remote));
@@ -76,10 +75,9 @@ export class PortableCable implements Cable {
         },
       }),
     ];
-    this.#wearBytes = wearBytes;
     const closed = () => this.#closed;
     this.#host = {
-      ...{ core, events, links: this.#links, stalled: this.#stalled },
+      ...{ core, events, wearBytes, links: this.#links, stalled: this.#stalled },
       get closed() {
         return closed();
       },
@@ -299,7 +297,6 @@ export class PortableCable implements Cable {
         link.sealed = true;
         if (link.secure !== undefined) link.payload ||= slot.data;
         else if (slot.length > ORIGINAL_DATAGRAM_MAX) link.large = true;
-        link.wear += slot.length;
         this.#touched.add(link);
         this.#sending[slot.index] = link;
         this.#udp.send(ring.bytes, slot.address, slot.length, link.remote, release);
@@ -307,7 +304,6 @@ export class PortableCable implements Cable {
         link.opened++;
         if (link.secure !== undefined) link.opens(slot, this.#senders);
         else link.follow(this.#senders[slot.index] as Remote);
-        link.wear += slot.length;
         this.#touched.add(link);
       }
     }
@@ -318,10 +314,7 @@ export class PortableCable implements Cable {
         link.tellOpened(); // first, as it may be what plugs the link in
         link.deliver(count);
       }
-      if (link.wear >= this.#wearBytes) {
-        link.wear = Number.NaN;
-        this.#events.worn(link);
-      }
+      if (link.secure === undefined) link.lookAtWear();
       link.sealed = false;
       link.payload = false;
       link.large = false;

@@ -46,8 +46,6 @@ export class PortableLink extends BaseLink implements ClassicLink, SecureLink {
   #paused = false;
   /** Whether a datagram of more than ORIGINAL_DATAGRAM_MAX bytes was sent in the batch at hand. */
   large = false;
-  /** Bytes under one Blowfish key; NaN with other ciphers, and when worn() has been said. */
-  wear = Number.NaN;
   /** Frames opened in the batch at hand. */
   opened = 0;
   /** Whether a datagram was sent in the batch at hand. */
@@ -90,8 +88,7 @@ export class PortableLink extends BaseLink implements ClassicLink, SecureLink {
   raise(keying: Keying): void {
     const { core, links } = this.#host;
     core.keySession(this.session, keying);
-    this.limit(core.frameMax);
-    this.wear = keying.suite === 'blowfish' ? 0 : Number.NaN;
+    this.renewed();
     links.raise(this);
   }
 

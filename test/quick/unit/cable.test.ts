@@ -580,11 +580,8 @@ describe('taking a cable down', () => {
       const key = numbered(44);
       const keying: Keying =
         suite === 'chacha20' ? { suite, key, block: 12 } : suite === 'plain' ? { suite } : { suite, key };
-      // A datagram of 81 bytes out, and a frame of 60 in.
-      const [left, right] = await Promise.all([
-        End.open(LEFT, { wearBytes: 3 * 81 + 2 * 60 }),
-        End.open(RIGHT),
-      ]);
+      // A frame of 60 bytes is 80 of cipher text, out and in.
+      const [left, right] = await Promise.all([End.open(LEFT, { wearBytes: 5 * 80 }), End.open(RIGHT)]);
       left.raise(RIGHT, keying);
       right.raise(LEFT, keying);
       const told: number[] = [];
