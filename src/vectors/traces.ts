@@ -188,7 +188,7 @@ function peerOf(fields: Fields): PeerOptions & { readonly name: string } {
 }
 
 /** The events of a host peer that say nothing more. */
-const HOST_EVENTS = ['up', 'moved', 'asleep', 'gone', 'tick'] as const;
+const HOST_EVENTS = ['up', 'asleep', 'gone', 'tick'] as const;
 
 /**
  * A stock WireGuard device on the Ethernet: `publicKey`, `addresses`, each with its `bits`, `multicast`, `packetMax`; `gateways`, and `dhcp`

@@ -142,6 +142,7 @@ class Server {
   #joined = new Set();
   #closed = true;
   #asleep = false;
+  #elsewhere = false;
   #lease;
   #due = [];
   now = 0;
@@ -203,7 +204,6 @@ class Server {
     }
     this.now = now;
     if (event === 'up') this.#up();
-    else if (event === 'moved') this.#moved();
     else if (event === 'asleep') this.#sleep();
     else if (event === 'gone') this.#gone();
     else if (event === 'frame') this.#fromSwitch(hex(frame));
@@ -296,7 +296,9 @@ class Server {
     this.#frame(groupMac(ALL_ROUTERS), icmp6(this.#link, ALL_ROUTERS, 255, message));
   }
 
-  #moved() {
+  /** The device is back from another server. */
+  #back() {
+    this.#elsewhere = false;
     for (const one of this.#own.values()) {
       if (one.state !== 'used') continue;
       this.#cancel(one);
@@ -484,7 +486,10 @@ class Server {
       frame.readUInt16BE(12),
       frame.subarray(14),
     ];
-    if (this.#closed || (!(to[0] & 1) && !to.equals(this.#mac)) || from.equals(this.#mac)) return;
+    if (this.#closed || (!(to[0] & 1) && !to.equals(this.#mac)) || from.equals(this.#mac)) {
+      this.#elsewhere ||= from.equals(this.#mac);
+      return;
+    }
     if (type === 0x0806) this.#fromArp(body);
     if (type !== 0x0800 && type !== 0x86dd) return;
     const packet = apart(body);
@@ -556,6 +561,7 @@ class Server {
     if (this.#closed) return;
     if (this.#asleep) this.#cancel('sleep');
     this.#asleep = false;
+    if (this.#elsewhere) this.#back();
     const packet = apart(bytes);
     const { source, destination, protocol, payload } = packet;
     const own = this.#own.get(source.toString('hex'));

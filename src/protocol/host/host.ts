@@ -16,7 +16,7 @@ import {
   within,
 } from './address.js';
 import { readArp } from './arp.js';
-import { ASLEEP_MAX, ERROR_SENDERS_MAX, ERRORS_OF_ALL, ERRORS_OF_ONE } from './constants.js';
+import { ASLEEP_MAX, DEFEND_INTERVAL, ERROR_SENDERS_MAX, ERRORS_OF_ALL, ERRORS_OF_ONE } from './constants.js';
 import { DHCP_PORT } from './dhcp.js';
 import { ETHERTYPE, type Frame, isGroupMac, readFrame } from './ethernet.js';
 import { clampMss, tooBig } from './fits.js';
@@ -72,6 +72,9 @@ export class HostMachine {
   #errors: RateLimit | undefined;
   #state: 'closed' | 'up' | 'asleep' = 'closed';
   #closeAt = Infinity;
+  /** Whether the device was seen at another server, and when it came back from there last, ms. */
+  #elsewhere = false;
+  #returned = -Infinity;
   /** Worked out when somebody asks. */
   #deadline: number | undefined;
   /** What the core was told of addresses last. */
@@ -184,13 +187,6 @@ export class HostMachine {
     this.#settle(now);
   }
 
-  /** The device has come here from another server: its addresses are announced again. */
-  moved(now: number): void {
-    this.#own.announce(now);
-    if (this.#state !== 'closed') for (const groups of this.#groups) groups.joined(now);
-    this.#settle(now);
-  }
-
   /** The device has been silent for long: its addresses are held for an hour still, and multicasts are not sent to it. */
   asleep(now: number): void {
     if (this.#state !== 'up') return;
@@ -211,6 +207,7 @@ export class HostMachine {
   #close(): void {
     this.#state = 'closed';
     this.#closeAt = Infinity;
+    this.#elsewhere = false;
     this.#deadline = undefined;
     this.#lease?.stop();
     this.#neighbours.clear();
@@ -237,6 +234,15 @@ export class HostMachine {
     this.#settle(now);
   }
 
+  /** The device is here. If it has been at another server, its addresses are announced again. */
+  #return(now: number): void {
+    if (!this.#elsewhere || now - this.#returned < DEFEND_INTERVAL) return;
+    this.#elsewhere = false;
+    this.#returned = now;
+    this.#own.announce(now);
+    for (const groups of this.#groups) groups.joined(now);
+  }
+
   /** A frame has come from the switch. */
   frame(now: number, bytes: Uint8Array): void {
     const why = this.#state === 'closed' ? 'closed' : this.#fromSwitch(now, bytes);
@@ -247,6 +253,7 @@ export class HostMachine {
   /** An IP packet has come from the device. */
   packet(now: number, bytes: Uint8Array): void {
     if (this.#state === 'asleep') this.up(now);
+    this.#return(now);
     const why = this.#state === 'closed' ? 'closed' : this.#fromDevice(now, bytes.slice());
     if (why !== undefined) this.#out.drop(why);
     this.#settle(now);
@@ -266,7 +273,8 @@ export class HostMachine {
     if (frame === undefined) return 'malformed';
     const its = sameBytes(frame.to, this.mac) || isGroupMac(frame.to);
     if (sameBytes(frame.from, this.mac)) {
-      // The device has woken at another server, which says so with the same address: this one is quiet from now on.
+      // The device is at another server, which says so with the same address: if it does not come back, this one is quiet.
+      this.#elsewhere = true;
       if (this.#state === 'asleep') {
         this.#close();
         this.#out.push({ do: 'close' });

@@ -32,13 +32,14 @@ import { model, openssl } from './oracles.js';
 import { hex } from './recording.js';
 
 function upTests(random: Random): DraftTest[] {
+  const returned = new Device(random).up();
   return [
     new Device(random).up().test('two addresses are looked for, announced, their groups reported', 'Up'),
-    new Device(random)
-      .up()
-      .tell('moved')
+    returned
+      .arp('request', returned.mac, DEVICE.four, DEVICE.four)
+      .sends(udp(DEVICE.four, MDNS.four, 1))
       .pass(5_000)
-      .test('it has come from another server: it is announced again', 'Up'),
+      .test('it was at another server, and is back: it is announced again', 'Up'),
     new Device(random, { multicast: 'all', ...FOUR }).up().test('IPv4 alone, and all multicasts', 'Up'),
     new Device(random, { multicast: 'none', ...SIX })
       .up()

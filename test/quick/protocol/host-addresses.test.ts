@@ -8,6 +8,7 @@ import {
   DEVICE_4,
   DEVICE_6,
   datagram,
+  effectText,
   ip,
   ipText,
   macText,
@@ -141,20 +142,34 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
   });
 
   function announcementFrame(): Uint8Array {
-    const world = World.settled({ addresses, multicast: 'none' });
-    world.machine.moved(world.now);
-    const [effect] = world.machine.take();
+    const world = new World({ addresses, multicast: 'none' });
+    world.machine.up(world.now);
+    world.machine.take();
+    const used = () => effects.some((effect) => effect.do === 'frame' && effectText(effect) === announcement);
+    let effects = world.machine.take();
+    for (; !used(); effects = world.machine.take()) {
+      world.now = world.machine.deadline;
+      world.machine.tick(world.now);
+    }
+    const effect = effects.find((one) => one.do === 'frame' && effectText(one) === announcement);
     if (effect?.do !== 'frame') throw new Error('nothing is announced');
     return effect.frame;
   }
 
-  it('a device that has moved is announced anew', () => {
+  it('a device that has been at another server is announced anew when it is back', () => {
     const world = World.settled({ addresses, multicast: 'none' });
-    world.machine.moved(world.now);
-    expect(about(world.took())).toContain(announcement);
-    expect(world.pass(10_000).filter((line) => line.endsWith(announcement))).toEqual([
+    const back = () => {
+      world.machine.frame(world.now, announcementFrame());
+      expect(world.took()).toEqual([]);
+      return about(world.device(datagram(own, other))).filter((line) => line === announcement).length;
+    };
+    expect(back()).toBe(1);
+    expect(world.pass(DEFEND_INTERVAL - 1).filter((line) => line.endsWith(announcement))).toEqual([
       `2000: ${announcement}`,
     ]);
+    expect(back()).toBe(0);
+    world.now += 1;
+    expect(back()).toBe(1);
   });
 
   const asked = (world: World) =>
