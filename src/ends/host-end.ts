@@ -30,7 +30,7 @@ export interface HostSide {
   close(): void;
 }
 
-/** What people are told of a host. */
+/** What the log says of a host. */
 export interface HostFacts {
   /** With the networks that they are in. */
   readonly addresses: readonly string[];

@@ -46,7 +46,7 @@ import { readUdp } from './udp.js';
  * It is right when it gets all frames and packets. A core may carry by itself
  * - unicast IP packets from the switch for an own address that are not larger than `packetMax`, except ICMPv6 of types 133 to
  *   137 and, with DHCP, UDP to port 68;
- * - IP packets of the device from an own address, to a station that it was told of by `neighbour`, or to the gateway where the
+ * - IP packets of the device from an own address, to a station that `neighbour` named, or to the gateway where the
  *   destination is unicast and on no network of `onLink`, except ICMPv6 of types 133 to 137, and IPv6 whose next header is an
  *   extension header (0, 43, 60).
  * It makes the MSS of SYNs fit, as `clampMss` does. A packet is as long as its IP header says: what stands behind is padding.
@@ -77,7 +77,7 @@ export class HostMachine {
   #returned = -Infinity;
   /** Worked out when somebody asks. */
   #deadline: number | undefined;
-  /** What the core was told of addresses last. */
+  /** What addresses the core was given last. */
   #toldAddresses = '';
 
   /** @param random draws the times of reports, and the numbers of what a DHCP server is asked */

@@ -97,7 +97,7 @@ export type HostEffect =
   /**
    * What the core needs, whole, each time that it changes: the addresses that the device's packets may come from, and the
    * networks whose stations are reached directly, link-local ones among them. While an address is being looked for, the core
-   * is told of no neighbour and no gateway, so that what comes from it passes the machine, which keeps it until then.
+   * is given no neighbour and no gateway, so that what comes from it passes the machine, which keeps it until then.
    */
   | {
       readonly do: 'addresses';

@@ -29,7 +29,7 @@ export function report(report: Report): void {
   parentPort?.postMessage(report);
 }
 
-/** What is told of datagrams and frames, within the bounds of talk.ts: nothing queues there without bound. */
+/** What is reported of datagrams and frames, within the bounds of talk.ts: nothing queues there without bound. */
 export class Reports {
   readonly #core: FrameCore;
   readonly #datagrams: Datagrams;
