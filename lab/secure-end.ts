@@ -41,6 +41,7 @@ export class SecureEnd {
   add(options: PeerOptions): Peer {
     const peer = this.machine.addPeer(this.#options.now(), options);
     this.#sessions.set(peer, this.#core.openSecureSession(PATH));
+    this.machine.answerWaiting(this.#options.now(), peer);
     return peer;
   }
 

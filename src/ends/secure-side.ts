@@ -159,6 +159,8 @@ export class SecureSide {
     const member = new Member(peer, endpoint, resolver, host && this.#hostEnd(peer, host));
     this.#members.set(peer, member);
     this.#step(() => {}); // another one may have had to make room
+    // Who is added by hand is added anew with the line that a list has then: it is that one who is answered.
+    queueMicrotask(() => this.#step((now) => this.#machine.answerWaiting(now, peer)));
     if (endpoint !== undefined) this.#resolve(member);
     return peer;
   }

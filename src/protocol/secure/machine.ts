@@ -131,8 +131,12 @@ export class SecureMachine {
   addPeer(now: number, options: PeerOptions): Peer {
     const { peer, forgotten } = this.#peers.add(now, options);
     if (forgotten !== undefined) this.#forget(forgotten, 'no room');
-    this.#handshakes.answerWaiting(now, peer);
     return peer;
+  }
+
+  /** Answers a peer that called a moment before it was added; its host knows it by now. */
+  answerWaiting(now: number, peer: Peer): void {
+    if (this.#peers.has(peer)) this.#handshakes.answerWaiting(now, peer);
   }
 
   /** This one may not connect any more: it is cut off at once. */
