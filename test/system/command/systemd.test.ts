@@ -1,5 +1,5 @@
 // The unit, run by a real systemd: ready only when the cable is up, reload, watchdog, restart, stop.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Host, Lab } from '../../../lab/lab.js';
@@ -35,7 +35,8 @@ beforeEach(async () => {
   );
   const key = join(client.runDirectory, 'key');
   writeFileSync(key, readFileSync(serverKey), { mode: 0o600 });
-  client.run('vde_switch', '-daemon', '-s', '/run/switch', '-m', '666', '-p', '/run/switch.pid');
+  client.start(['vde_switch', '-s', '/run/switch', '-m', '666']);
+  await until('the switch is there', () => existsSync(join(client.runDirectory, 'switch/ctl')));
   systemd.run('chown', 'cryptcab', '/run/key');
   await hub.startSwitch();
 });
