@@ -138,9 +138,11 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
     case 'genpsk':
       readWords(command, args);
       return says((await import('./commands/keys.js')).runKeyCommand(command));
-    case 'unit':
-      readWords(command, args);
-      return says((await import('./commands/unit.js')).unitText());
+    case 'unit': {
+      const [cable] = readWords(command, args).operands;
+      const { unitOf, unitText } = await import('./commands/unit.js');
+      return says(cable === undefined ? unitText() : unitOf(cable));
+    }
     case 'completion': {
       const [shell] = readWords(command, args).operands;
       return says((await import('./commands/completion/index.js')).completion(shell as Shell));

@@ -280,7 +280,11 @@ export const COMMANDS = {
       },
     },
   },
-  unit: { text: 'prints a unit, by which `systemctl start cryptcab@NAME` runs a cable' },
+  unit: {
+    text: 'prints a unit, by which `systemctl start cryptcab@NAME` runs a cable',
+    more: 'Without NAME it is that of all cables; with NAME that of one, which may do what its file asks for: make taps, open a network card, or a port below 1024.',
+    operands: { placeholder: '[NAME]', what: 'the name of one cable', kind: 'name', least: 0 },
+  },
   completion: {
     text: 'prints a script by which a shell completes options and commands: `bash`, `zsh` or `fish`',
     operands: { placeholder: 'SHELL', what: SHELLS.join(' or '), choices: SHELLS },

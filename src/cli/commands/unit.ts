@@ -1,13 +1,8 @@
 // `cryptcab unit`: a unit by which systemd runs cables by their names.
+import { CAP, type Capability } from '../../cable/native/linux/privileges.js';
+import { readConfiguration } from '../configuration.js';
 import { again } from '../program.js';
-
-/** What a cable needs of what the unit keeps from it. */
-export interface UnitNeeds {
-  /** It makes taps. */
-  readonly taps: boolean;
-  /** Its port is below 1024. */
-  readonly lowPort: boolean;
-}
+import { needs } from '../run/user.js';
 
 /** One word of a command in a unit: systemd.syntax(7). */
 function quoted(word: string): string {
@@ -27,17 +22,24 @@ function ownCommand(): string {
 }
 
 /**
+ * The unit of one cable, with what its file asks for.
+ * @throws UsageError as readConfiguration does
+ */
+export function unitOf(cable: string): string {
+  return unitText(needs(readConfiguration(cable).settings));
+}
+
+/**
  * The unit, as a template for all cables, or for one that needs more.
+ * @param needed what it may do besides
  * @param command what starts this program, as a unit writes it
  */
-export function unitText(
-  needs: UnitNeeds = { taps: false, lowPort: false },
-  command: string = ownCommand(),
-): string {
-  const capabilities = [
-    ...(needs.taps ? ['CAP_NET_ADMIN'] : []),
-    ...(needs.lowPort ? ['CAP_NET_BIND_SERVICE'] : []),
-  ].join(' ');
+export function unitText(needed: readonly Capability[] = [], command: string = ownCommand()): string {
+  const capabilities = Object.entries(CAP)
+    .filter(([, capability]) => needed.includes(capability))
+    .map(([name]) => `CAP_${name}`)
+    .join(' ');
+  const families = needed.includes(CAP.NET_RAW) ? ' AF_PACKET' : '';
   return `[Unit]
 Description=Encrypted Ethernet cable %i
 Documentation=man:cryptcab(1)
@@ -66,7 +68,7 @@ UMask=0077
 
 CapabilityBoundingSet=${capabilities}
 AmbientCapabilities=${capabilities}
-${needs.taps ? 'DevicePolicy=closed\nDeviceAllow=/dev/net/tun rw' : 'PrivateDevices=yes'}
+${needed.includes(CAP.NET_ADMIN) ? 'DevicePolicy=closed\nDeviceAllow=/dev/net/tun rw' : 'PrivateDevices=yes'}
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=yes
@@ -79,7 +81,7 @@ ProtectKernelModules=yes
 ProtectKernelTunables=yes
 ProtectProc=invisible
 RemoveIPC=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX${families}
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes

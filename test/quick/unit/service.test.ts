@@ -1,10 +1,11 @@
 // What systemd is told, and how log lines look there.
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DatagramSocket } from '../../../lab/datagram-socket.js';
 import { temporaryDirectory } from '../../../lab/temporary.js';
-import { unitCommand, unitText } from '../../../src/cli/commands/unit.js';
+import { CAP } from '../../../src/cable/native/linux/privileges.js';
+import { unitCommand, unitOf, unitText } from '../../../src/cli/commands/unit.js';
 import { forJournal, logsToJournal } from '../../../src/cli/log/priority.js';
 import { SdNotify, takeWanted } from '../../../src/cli/run/sd-notify.js';
 import { ServiceStatus } from '../../../src/cli/run/service-status.js';
@@ -134,10 +135,27 @@ describe('the unit', () => {
     expect(unitText(undefined, 'x')).toMatch(
       /^CapabilityBoundingSet=\nAmbientCapabilities=\nPrivateDevices=yes$/m,
     );
-    const taps = unitText({ taps: true, lowPort: false }, 'x');
+    const taps = unitText([CAP.NET_ADMIN], 'x');
     expect(taps).toMatch(/^CapabilityBoundingSet=CAP_NET_ADMIN$/m);
     expect(taps).toMatch(/^DeviceAllow=\/dev\/net\/tun rw$/m);
     expect(taps).not.toContain('PrivateDevices');
+    const low = unitText([CAP.NET_RAW, CAP.NET_BIND_SERVICE], 'x');
+    expect(low).toMatch(/^AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW$/m);
+    expect(low).toMatch(/^RestrictAddressFamilies=.* AF_PACKET$/m);
+  });
+
+  test.each([
+    ['on = "bridge://br0"', 'CAP_NET_ADMIN'],
+    ['on = "/run/switch"', ''],
+  ])('of a cable with %s lets it do what that takes', (line, capability) => {
+    const own = temporaryDirectory('unit');
+    try {
+      const file = join(own, 'lab.toml');
+      writeFileSync(file, `${line}\nkey = "/run/key"\n`);
+      expect(unitOf(file)).toContain(`\nAmbientCapabilities=${capability}\n`);
+    } finally {
+      rmSync(own, { recursive: true });
+    }
   });
 
   test('writes the words of a command as systemd reads them', () => {
