@@ -16,6 +16,7 @@ const QUESTIONS = {
   start: { root: true, runtimes: false },
   udp: { root: false, runtimes: true },
   handshakes: { root: false, runtimes: true },
+  fleet: { root: false, runtimes: false },
 };
 function refuse(why) {
   const names = Object.keys(QUESTIONS).join(' | ');
