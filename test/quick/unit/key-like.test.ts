@@ -12,9 +12,18 @@ import { randomness } from '../../support/seed.js';
 const random = randomness();
 const hex = (bytes: number) => Buffer.from(random.bytes(bytes)).toString('hex');
 
+/** Random bytes whose base64 is none of the one text in 100 000 that is not known for a key without its padding (key-like.ts). */
+function usual(): Uint8Array {
+  for (;;) {
+    const bytes = random.bytes(32);
+    const text = Buffer.from(bytes).toString('base64url');
+    if (/(?:[a-z].*){5}/.test(text) && /(?:[A-Z].*){5}/.test(text)) return bytes;
+  }
+}
+
 /** Keys as text, in each form. */
 function forms(): string[] {
-  const key = keyText(newPrivateKey(random.bytes));
+  const key = keyText(newPrivateKey(usual));
   const line = writeInviteLine({
     ...{ serverPublicKey: random.bytes(32), privateKey: random.bytes(32), presharedKey: random.bytes(32) },
     ...{ until: 1_800_000_000, places: [{ host: 'lab.example.org', port: 7667 }] },
@@ -22,7 +31,7 @@ function forms(): string[] {
   return [
     key,
     key.slice(0, -1),
-    Buffer.from(random.bytes(32)).toString('base64url'),
+    Buffer.from(usual()).toString('base64url'),
     `${'A'.repeat(43)}=`,
     ...[24, 32, 44].map(hex),
     hex(24).toUpperCase(),
