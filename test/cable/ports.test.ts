@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { answers } from '../../lab/lab.js';
 import { Process, until } from '../../lab/process.js';
+import { socketName } from '../../src/cable/plug/vde-plug.js';
 import { type CableEnd, connect, memoryPort, type OpenPlug, type Server, serve } from '../../src/index.js';
 
 /** Beyond the 5 s that a switch has to answer, ms. */
@@ -84,6 +85,10 @@ function begin(server: Server, plug: string, more: object): Promise<unknown> {
 
 /** Of a switch's directory: sockets of ends that are not plugged in. */
 const litter = (path: string) => readdirSync(path).filter((name) => name.startsWith('.'));
+
+test('the socket that a vde_plug leaves is called so, also of one that was started soon after the machine', () => {
+  expect([socketName(42), socketName(123_456)]).toEqual(['.00042-00000', '.123456-00000']);
+});
 
 describe.each(['native', 'portable'] as const)('%s', (io) => {
   test('no port is left: who has none is not up, and gets one when there is', async () => {

@@ -163,7 +163,7 @@ class VdePlug implements Plug {
     const place = switchPlace(this.#locator);
     if (place === undefined) return;
     try {
-      rmSync(join(place.directory, `.${pid}-00000`), { force: true });
+      if (pid !== undefined) rmSync(join(place.directory, socketName(pid)), { force: true });
     } catch {
       // it does no harm
     }
@@ -236,6 +236,11 @@ class VdePlug implements Plug {
       this.#tidy(child); // a slow machine may have taken it for one that is in
     }
   }
+}
+
+/** What a vde_plug calls its socket in a switch's directory before it is in (seen with `ls -a`): its process id has five digits at least. */
+export function socketName(pid: number): string {
+  return `.${String(pid).padStart(5, '0')}-00000`;
 }
 
 /**
