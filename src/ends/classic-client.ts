@@ -11,6 +11,7 @@ import { ORIGINAL_DATAGRAM_MAX } from '../protocol/classic/constants.js';
 import type { CipherChoice } from '../protocol/classic/session-key.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import { longestFrame } from '../protocol/sizes.js';
+import type { CarryKey } from './carry-key.js';
 import { denialText, muteText } from './denials.js';
 import { End, type EndConfiguration } from './end.js';
 import { noPing } from './report/report.js';
@@ -18,12 +19,6 @@ import { type Ask, Resolver } from './resolve.js';
 import type { RunningClient } from './running.js';
 import { keepTrying } from './try-again.js';
 import { warnOfNobody, warnOfWeakness } from './warnings.js';
-
-/**
- * Carries a key to the server, for the session of that id.
- * @throws CryptcabError when that cannot be done
- */
-export type CarryKey = (id: string, key: Uint8Array, signal: AbortSignal) => Promise<void>;
 
 export interface ClientConfiguration extends EndConfiguration {
   /** Name or address of the server, and its UDP port. */

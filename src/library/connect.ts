@@ -1,4 +1,5 @@
-import { type CarryKey, startClient } from '../ends/classic-client.js';
+import type { CarryKey } from '../ends/carry-key.js';
+import { startClient } from '../ends/classic-client.js';
 import type { Endpoint } from '../ends/endpoint.js';
 import type { RunningClient, Watcher } from '../ends/running.js';
 import { type Enrol as GetKeys, type SecureKeys, startSecureClient } from '../ends/secure-client.js';

@@ -24,7 +24,7 @@ export type {
 } from '../control/status.js';
 export type { Refusal } from '../core/status.js';
 export type { Keying, SessionCounts } from '../core/terms.js';
-export type { CarryKey } from '../ends/classic-client.js';
+export type { CarryKey } from '../ends/carry-key.js';
 export type { Endpoint } from '../ends/endpoint.js';
 export type { NamedPlace } from '../ends/peers/line-of.js';
 export type { PeerDown, PeerStatistics, PeerUp } from '../ends/running.js';

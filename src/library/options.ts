@@ -3,7 +3,7 @@
 import type { OpenPlug } from '../cable/plug/plug.js';
 import type { OpenUdp } from '../cable/udp/udp.js';
 import type { WireTap } from '../cable/wire-tap.js';
-import type { CarryKey } from '../ends/classic-client.js';
+import type { CarryKey } from '../ends/carry-key.js';
 import type { Endpoint } from '../ends/endpoint.js';
 import type { NamedPlace } from '../ends/peers/line-of.js';
 import type { Log } from '../log.js';

@@ -4,7 +4,7 @@ import { blake2s } from '../../core/handshake.js';
 import { LABEL_MAC } from './constants.js';
 
 /** Every station's. */
-export const BROADCAST_MAC = new Uint8Array(6).fill(0xff);
+export const BROADCAST_MAC: Uint8Array = new Uint8Array(6).fill(0xff);
 
 /**
  * The MAC address that a device has on every server: locally administered, unicast.
