@@ -187,7 +187,7 @@ test('a device leases an address by DHCP, and gives it back when its line is gon
       '--bind-interfaces',
       '--log-dhcp',
     ],
-    ...['--dhcp-range=10.88.0.50,10.88.0.60,2m', `--dhcp-leasefile=${lab.directory}/leases`],
+    ...['--dhcp-range=10.88.0.50,10.88.0.59,2m', `--dhcp-leasefile=${lab.directory}/leases`],
   ]);
   const end = makeEnd(lab, 'server', bytes);
   const phone = new Phone(lab, far, bytes);
