@@ -129,6 +129,7 @@ export class SecureActs {
         break;
       case 'up':
         member.up = true;
+        member.upAt = this.#host.now();
         this.#host.handlers.up(peer);
         break;
       case 'down':

@@ -17,6 +17,7 @@ import { isTransport } from '../protocol/secure/messages.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { PeerOptions, SecureOptions, SecureRefusal, Stranger } from '../protocol/secure/terms.js';
 import type { Endpoint } from './endpoint.js';
+import { greeted } from './greeted.js';
 import type { SecureHandlers } from './handlers.js';
 import { Holes } from './holes.js';
 import { HostEnd } from './host-end.js';
@@ -367,6 +368,7 @@ export class SecureSide {
 
   /** Cuts all off and wipes all keys. */
   async close(): Promise<void> {
+    await greeted([...this.#members.values()], () => this.#clock.now());
     clearInterval(this.#timer);
     for (const timer of this.#elsewhere) clearTimeout(timer);
     this.#pings.close();

@@ -16,6 +16,8 @@ export class Member {
   readonly host: HostEnd | undefined;
   link: SecureLink | undefined;
   up = false;
+  /** Since when, of the clock that its machine has, ms. */
+  upAt = -Infinity;
   #plugged = false;
   readonly #endpoint: Endpoint | undefined;
   readonly #resolver: Resolver | undefined;
