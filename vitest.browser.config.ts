@@ -64,7 +64,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/resolve',
     'unit/peers-source',
   ],
-  'system calls': ['unit/ready', 'unit/service'],
+  'system calls': ['unit/announce', 'unit/ready', 'unit/service'],
   'ciphers of the system': ['unit/x25519-system'],
   'threads of node:worker_threads': ['unit/core/lock', 'unit/core/threads'],
 };
