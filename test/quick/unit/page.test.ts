@@ -167,7 +167,7 @@ test.each(['/', '/?peer=x', '/style.css', '/live.js'])('%s can be read, and noth
 
 test.each(['/none', '//', '/../etc/passwd', '/%00', '*'])('%s is not there', async (path) => {
   const port = await start();
-  expect((await get({ port, path })).status).toBe(404);
+  expect([400, 404]).toContain((await get({ port, path })).status); // a runtime may refuse `*` itself, as Bun does
 });
 
 test('what goes on comes by itself; a report that fails costs one answer', async () => {
