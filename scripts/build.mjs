@@ -1,5 +1,5 @@
 // Builds everything: the core, the version as a constant (a program in one file has no package.json beside it), the
-// TypeScript, and of that the command in larger files: it starts with two thirds of the processor time that one for each module takes.
+// TypeScript, and of that the command in larger files: it starts with three quarters of the processor time that one for each module takes.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { run } from './build-core.mjs';

@@ -209,7 +209,7 @@ export const COMMANDS = {
     options: {
       within: {
         value: { kind: 'number', placeholder: 'SECONDS', what: 'a number of seconds', ...DRAIN_SECONDS },
-        text: `end it after so long in any case; ${DRAIN_SECONDS.usual} unless told`,
+        text: `end it after so long at the latest; ${DRAIN_SECONDS.usual} unless told`,
       },
     },
     operands: { placeholder: '[NAME]', what: 'the name of one server', least: 0 },

@@ -13,9 +13,10 @@ import { filesOf, readText } from './manifest.js';
 import { table } from './table.js';
 
 /** Where the package has its vectors: ours, and those of others. The command runs bundled, or as the modules that it is made of. */
-const OURS = ['../../vectors', '../../../../vectors']
-  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-  .sort((a, b) => Number(existsSync(b)) - Number(existsSync(a)))[0] as string;
+const [BUNDLED, OF_MODULES] = ['../../vectors', '../../../../vectors'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+) as [string, string];
+const OURS = existsSync(join(BUNDLED, MANIFEST)) ? BUNDLED : OF_MODULES;
 const FOREIGN = 'foreign';
 /** Failures shown of one group. */
 const SHOWN = 10;
