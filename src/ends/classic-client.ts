@@ -12,7 +12,7 @@ import type { CipherChoice } from '../protocol/classic/session-key.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import { longestFrame } from '../protocol/sizes.js';
 import type { CarryKey } from './carry-key.js';
-import { denialText, muteText } from './denials.js';
+import { denialText, muteText } from './denial-text.js';
 import { End, type EndConfiguration } from './end.js';
 import { noPing } from './report/report.js';
 import { type Ask, Resolver } from './resolve.js';
