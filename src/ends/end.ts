@@ -1,8 +1,8 @@
 import type { Cable, CableEvents } from '../cable/cable.js';
 import type { Link } from '../cable/link.js';
 import { openCable } from '../cable/open-cable.js';
-import { firstAttempt, type Patience } from '../cable/patience.js';
 import type { OpenPlug } from '../cable/plug/plug.js';
+import { firstAttempt, type Patience } from '../cable/start-patience.js';
 import type { OpenUdp } from '../cable/udp/udp.js';
 import type { WireTap } from '../cable/wire-tap.js';
 import type { Core } from '../core/core.js';

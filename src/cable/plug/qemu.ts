@@ -2,7 +2,7 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { CryptcabError, codeOf, messageOf } from '../../error.js';
-import { NoAnswer } from '../patience.js';
+import { NoAnswer } from '../start-patience.js';
 import type { PlugKind } from './kind.js';
 import type { OpenPlug, Plug, PlugEvents } from './plug.js';
 import { qemuLine } from './qemu-line.js';

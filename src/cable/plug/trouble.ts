@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { CryptcabError, codeOf } from '../../error.js';
 import { optionName } from '../../options/name.js';
-import { NoAnswer, NotThere } from '../patience.js';
+import { NoAnswer, NotThere } from '../start-patience.js';
 import { deviceExists } from './devices.js';
 import { switchPlace, tapName } from './locator.js';
 

@@ -1,5 +1,5 @@
-import type { Patience } from '../../cable/patience.js';
 import type { OpenPlug } from '../../cable/plug/plug.js';
+import type { Patience } from '../../cable/start-patience.js';
 import { deferred } from '../../deferred.js';
 import type { ServerKeys } from '../../ends/classic-side.js';
 import type { Endpoint } from '../../ends/endpoint.js';

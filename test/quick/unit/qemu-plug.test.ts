@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../../lab/process.js';
 import { temporaryDirectory } from '../../../lab/temporary.js';
-import { NoAnswer } from '../../../src/cable/patience.js';
 import { plugOf } from '../../../src/cable/plug/kinds.js';
 import type { OpenPlug, Plug } from '../../../src/cable/plug/plug.js';
+import { NoAnswer } from '../../../src/cable/start-patience.js';
 
 const FRAME = Uint8Array.from({ length: 60 }, (_, i) => i);
 const IN_PLUG = Buffer.from([0, 60, ...FRAME]);

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { CryptcabError } from '../../../error.js';
 import { optionName } from '../../../options/name.js';
-import { NoAnswer } from '../../patience.js';
 import { nicName } from '../../plug/nic.js';
+import { NoAnswer } from '../../start-patience.js';
 import { Arena } from '../linux/arena.js';
 import { AF, ERRNO, type Libc, PACKET, SO, SOCK, SOL } from '../linux/libc.js';
 import type { Port } from './port.js';

@@ -1,8 +1,8 @@
 import { lstatSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { CryptcabError, codeOf } from '../../../error.js';
-import { NoAnswer } from '../../patience.js';
 import { dgramPaths } from '../../plug/qemu-dgram.js';
+import { NoAnswer } from '../../start-patience.js';
 import { Arena } from '../linux/arena.js';
 import { AF, ERRNO, type Libc, SOCK } from '../linux/libc.js';
 import type { Port } from './port.js';
