@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { Core } from '../core/core.js';
 import { CryptcabError, messageOf } from '../error.js';
 import type { Io } from '../options/io-path.js';
@@ -12,12 +11,6 @@ import { PortableCable } from './portable/portable-cable.js';
 import { ownUdp } from './udp/own.js';
 import type { OpenUdp } from './udp/udp.js';
 import type { WireTap } from './wire-tap.js';
-
-/** The values of Io. */
-export const IO_PATHS = ['auto', 'portable', 'native'] as const;
-
-/** Most I/O threads that a server has by itself. */
-const THREADS_USUAL = 4;
 
 export interface CableSetup {
   readonly core: Core;
@@ -37,11 +30,6 @@ export interface CableSetup {
   readonly connects?: boolean;
   readonly events: CableEvents;
   readonly tap: WireTap | undefined;
-}
-
-/** How many I/O threads a server has unless it is told: the switch, and others, need processors as well. */
-export function usualThreads(): number {
-  return Math.max(1, Math.min(THREADS_USUAL, availableParallelism() >> 1));
 }
 
 async function openNative({ core, port, bind, threads = 1, events, tap }: CableSetup): Promise<Cable> {

@@ -37,6 +37,7 @@ import type { Attendance } from './report/attendance.js';
 import type { PeerFacts } from './report/report.js';
 import type { PeerStatistics } from './running.js';
 import { SecureSide } from './secure-side.js';
+import { warnOfStranger } from './warnings.js';
 
 export interface SecureServerConfiguration {
   /** 32 bytes. */
@@ -191,14 +192,7 @@ export class SecureServer {
         stranger: (publicKey, from) => {
           const key = keyText(publicKey);
           if (this.#verifier !== undefined) return this.#verifier.stranger(key, remoteText(from));
-          const where =
-            configuration.peersFile === undefined
-              ? `a file for ${optionName('secure.peers')}`
-              : 'the peers file';
-          log.warn(
-            { peer: remoteText(from), publicKey: key },
-            `somebody calls whose public key is not known here: to let them in, add this line to ${where}: ${key}`,
-          );
+          warnOfStranger(log, remoteText(from), key, configuration.peersFile !== undefined);
         },
         noWay: (peer, { marked }) => log.warn({ peer: peerText(peer) }, marked),
         noAnswer(peer) {

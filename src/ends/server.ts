@@ -1,7 +1,7 @@
 import type { Link } from '../cable/link.js';
-import { usualThreads } from '../cable/open-cable.js';
 import type { PeerIdentity } from '../cable/plug/plug.js';
 import { firstAttempt } from '../cable/start-patience.js';
+import { usualThreads } from '../cable/usual-threads.js';
 import type { By } from '../control/message.js';
 import { deferred } from '../deferred.js';
 import { CryptcabError } from '../error.js';

@@ -40,6 +40,18 @@ export function warnOfNobody(log: Log, seldom: SeldomLog, where: string): void {
   );
 }
 
+/**
+ * Said when somebody calls who may not connect (secure.md §3.2).
+ * @param listed whether the server has a peers file
+ */
+export function warnOfStranger(log: Log, peer: string, publicKey: string, listed: boolean): void {
+  const where = listed ? 'the peers file' : `a file for ${optionName('secure.peers')}`;
+  log.warn(
+    { peer, publicKey },
+    `somebody calls whose public key is not known here: to let them in, add this line to ${where}: ${publicKey}`,
+  );
+}
+
 /** Ethernet header: what a frame has besides the MTU. */
 const HEADER_BYTES = 14;
 
