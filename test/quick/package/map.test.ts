@@ -16,9 +16,11 @@ test('the table has rows', () => {
   expect(rows.length).toBeGreaterThan(15);
 });
 
-test.each(rows)('%s', (_row, _question, files = '', name = '') => {
-  for (const [, file = ''] of files.matchAll(/`([^`]+)`/g)) {
-    expect(existsSync(join(root, file)), file).toBe(true);
-    expect(readFileSync(join(root, file), 'utf8'), file).toContain(name);
-  }
-});
+for (const [, question, files = '', name = ''] of rows) {
+  test(`${question}: ${name}`, () => {
+    for (const [, file = ''] of files.matchAll(/`([^`]+)`/g)) {
+      expect(existsSync(join(root, file)), file).toBe(true);
+      expect(readFileSync(join(root, file), 'utf8'), file).toContain(name);
+    }
+  });
+}
