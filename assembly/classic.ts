@@ -30,6 +30,7 @@ import { isOwn } from './own';
 import { FRESH, replayCheck, replayTake, SEEN } from './replay';
 import { scheduleInto } from './schedule';
 import { SUITE_BLOWFISH, SUITE_CHACHA20, SUITE_NONE, SUITE_PLAIN, suiteOf } from './session';
+import { noteSeen } from './sources';
 import {
   STATUS_CRC,
   STATUS_EXHAUSTED,
@@ -168,6 +169,7 @@ export function classicOpen(session: u32, span: usize, now: f64): u32 {
   store<u32>(span, <u32>body);
   store<u32>(span, frame, 4);
   if (suite == SUITE_BLOWFISH) wear(session, length);
+  noteSeen(sessionAt(session), body);
   count(sessionAt(session), SESSION_OPENED, SESSION_OPENED_BYTES, frame);
   return STATUS_OK;
 }

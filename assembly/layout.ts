@@ -95,6 +95,8 @@ export const OWN_PORT: usize = 0x6900;
 /** u32 each: position of the next note, and of the next name of a packet that IP has cut. */
 export const OWN_NOTE_NEXT: usize = 0x6904;
 export const OWN_FRAGMENT_NEXT: usize = 0x6908;
+/** u32: tenths of a second, as the host has said last. */
+export const SEEN_NOW: usize = 0x690c;
 /** u64 each; powers of two. A tap holds a thousand datagrams that were sent and have not come back. */
 export const OWN_FRAGMENTS: usize = 0x6a00;
 export const OWN_FRAGMENTS_COUNT: u32 = 64;
@@ -295,6 +297,10 @@ export const SESSION_PARTIAL: usize = 6656;
 /** u64 each: the addresses behind the plug, the first byte lowest; 0 for none (sources.ts). */
 export const SESSION_SOURCES: usize = 15904;
 export const SOURCES_COUNT: u32 = 8;
+/** Where frames of the peer came from: u64 address as above, u32 SEEN_NOW at that time (sources.ts). */
+export const SESSION_SEEN: usize = 15968;
+export const SEEN_COUNT: u32 = 16;
+export const SEEN_BYTES: usize = 16;
 
 // A keypair of the secure cable (transport.ts): previous, current or next; which of them stands where is the host's to say.
 export const KEYPAIRS: u32 = 3;

@@ -29,6 +29,7 @@ import {
   descriptorAt,
   OP_OPEN_TRANSPORT,
 } from './ring';
+import { noteSeen } from './sources';
 import {
   STATUS_FRAME_SHORT,
   STATUS_IP,
@@ -65,6 +66,7 @@ function enterFragment(session: u32, at: usize, size: u32, table: usize, now: f6
     fragmentRelease(number);
     return table;
   }
+  noteSeen(record, fragmentFrame(number));
   const length = fragmentLength(number);
   countOpened(record, length);
   return enter(table, ~number, fragmentFrame(number), length);
@@ -112,6 +114,7 @@ export function unpack(session: u32, slot: u32, payload: usize, length: u32, tab
       tally(record, STATUS_STORM);
     } else {
       // No longer than FRAME_MAX: the largest datagram holds no more.
+      noteSeen(record, at + FRAME_HEADER);
       countOpened(record, size);
       table = enter(table, slot, at + FRAME_HEADER, size);
     }

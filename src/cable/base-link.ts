@@ -1,7 +1,7 @@
 import type { SessionCore } from '../core/core.js';
 import type { HostAddresses } from '../core/hosts.js';
 import type { Status } from '../core/status.js';
-import type { FragmentCounts, SessionCounts } from '../core/terms.js';
+import type { FragmentCounts, SeenAddress, SessionCounts } from '../core/terms.js';
 import type { Remote } from '../protocol/remote.js';
 import type { CableEvents } from './cable.js';
 import { type Link, portText, type SecureEvents } from './link.js';
@@ -56,6 +56,10 @@ export abstract class BaseLink implements Link {
 
   sources(): Uint8Array[] {
     return this.#host.core.sources(this.session);
+  }
+
+  seen(): SeenAddress[] {
+    return this.#host.core.seen(this.session, performance.now());
   }
 
   fragments(): FragmentCounts {

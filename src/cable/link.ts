@@ -1,5 +1,5 @@
 import type { HostAddresses, KeptOfHost } from '../core/hosts.js';
-import type { FragmentCounts, Keying, SessionCounts, TransportKeys } from '../core/terms.js';
+import type { FragmentCounts, Keying, SeenAddress, SessionCounts, TransportKeys } from '../core/terms.js';
 import type { Remote } from '../protocol/remote.js';
 import type { OpenPlug } from './plug/plug.js';
 
@@ -18,6 +18,8 @@ export interface Link {
   counts(): SessionCounts;
   /** The Ethernet addresses behind its plug, the last 8 that frames came from, 6 bytes each. */
   sources(): Uint8Array[];
+  /** Where frames of its peer came from, the last 16 addresses at most. */
+  seen(): SeenAddress[];
   /** Its remote is elsewhere; a classic link is not up then. */
   move(to: Remote): void;
   /** Stops its frames, gives back its port of the switch, and wipes its session. */

@@ -1,5 +1,5 @@
 // Whether a line from the control socket is a status: it may be of another version, or of another user's making.
-import type { EndStatus, Flow, PeerStatus, PendingPeer, WireGuardHost } from './status.js';
+import type { EndStatus, Flow, PeerStatus, PendingPeer, SeenMac, WireGuardHost } from './status.js';
 import { STATUS_VERSION } from './status.js';
 
 type Check = (value: unknown) => boolean;
@@ -58,6 +58,7 @@ const peer = has<PeerStatus>({
   rates,
   refused: reasons,
   policy: orNull(text),
+  macs: listOf(has<SeenMac>({ mac: text, seen: text })),
   wireguard: orNull(has<WireGuardHost>({ addresses: listOf(text), mac: text })),
   dropped,
   port: orNull(text),

@@ -88,6 +88,14 @@ export interface WireGuardHost {
   readonly mac: string;
 }
 
+/** A MAC address that frames of a peer came from. */
+export interface SeenMac {
+  /** As `02:00:00:00:00:07`. */
+  readonly mac: string;
+  /** When the last one came. */
+  readonly seen: string;
+}
+
 /** What an end says of a peer. */
 export interface PeerStatus {
   /** What the log calls it: its name and the beginning of its public key, or its address. */
@@ -126,6 +134,8 @@ export interface PeerStatus {
   readonly policy: string | null;
   /** Of a stock WireGuard device: the host that it is on the network; null of any other peer. */
   readonly wireguard: WireGuardHost | null;
+  /** Where frames of it came from, the newest first, 16 at most; of a stock WireGuard device `wireguard` says it. */
+  readonly macs: readonly SeenMac[];
   /** Frames of it that were dropped. */
   readonly dropped: Dropped;
   /** What it is plugged into: the device of a tap, or `open`; null while it has no port. */

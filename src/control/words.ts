@@ -40,6 +40,12 @@ export function stateOf({ up, why }: PeerStatus): string {
   return up ? 'up' : (WHY[why ?? 'waiting'] ?? 'down');
 }
 
+/** Where frames of a peer came from, and how long ago. @param time of the report */
+export function macsText({ macs }: PeerStatus, time: string): string {
+  const ago = (seen: string) => shortSpan(Date.parse(time) - Date.parse(seen));
+  return macs.map(({ mac, seen }) => `${mac} (${ago(seen)} ago)`).join(', ');
+}
+
 /** Which cables an end makes. */
 export const MODES = { secure: 'secure', classic: 'classic', both: 'secure and classic' } as const;
 

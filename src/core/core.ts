@@ -1,7 +1,14 @@
 import { FrameCore } from './frame-core.js';
 import { isPacket } from './hosts.js';
 import { type Refusal, STATUS } from './status.js';
-import type { FragmentCounts, Keying, SessionCounts, SessionNews, TransportKeys } from './terms.js';
+import type {
+  FragmentCounts,
+  Keying,
+  SeenAddress,
+  SessionCounts,
+  SessionNews,
+  TransportKeys,
+} from './terms.js';
 import { instantiate } from './wasm.js';
 
 const CHALLENGE_BYTES = 128;
@@ -14,6 +21,9 @@ const NOTED_BYTES = 32;
 const INCOMPLETE = STATUS.indexOf('incomplete frame');
 /** Kept out of the numbers given out: handshakes of unproven peers borrow it. */
 const SCRATCH_SESSION = 0;
+
+/** Of the time that stands with an address that was seen (assembly/layout.ts, SEEN_NOW). */
+const SEEN_UNIT_MS = 100;
 
 /** The blocks of key stream that the builds of the C program begin with (classic.md §3.3). */
 const CHACHA20_BLOCKS: readonly number[] = [0, 12];
@@ -233,6 +243,31 @@ export class Core extends FrameCore {
     return Array.from({ length: layout.SOURCES_COUNT }, (_, i) => all.subarray(8 * i, 8 * i + 6)).filter(
       (address) => address.some((byte) => byte !== 0),
     );
+  }
+
+  /**
+   * Says what time it is, so that it is known when an address was seen: a few times a second is often enough.
+   * @param now ms, of a clock that does not jump
+   */
+  tellTime(now: number): void {
+    this.words[this.wasm.layout.SEEN_NOW >> 2] = now / SEEN_UNIT_MS;
+  }
+
+  /**
+   * Where frames of a session's peer came from, the ones that are in use first.
+   * @param now ms, of the clock of tellTime
+   */
+  seen(session: number, now: number): SeenAddress[] {
+    const { memory, layout } = this.wasm;
+    const from = layout.SESSIONS + session * layout.SESSION_BYTES + layout.SESSION_SEEN;
+    const all = new Uint8Array(memory.buffer, from, layout.SEEN_COUNT * layout.SEEN_BYTES).slice();
+    const view = new DataView(all.buffer);
+    return Array.from({ length: layout.SEEN_COUNT }, (_, i) => i * layout.SEEN_BYTES)
+      .filter((at) => view.getBigUint64(at, true) !== 0n)
+      .map((at) => ({
+        address: all.subarray(at, at + 6),
+        ago: Math.max(0, now - SEEN_UNIT_MS * view.getUint32(at + 8, true)),
+      }));
   }
 
   /** Bytes of cipher text, both ways, under a session's Blowfish key; 0 with another cipher. */

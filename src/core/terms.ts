@@ -56,6 +56,14 @@ export interface FragmentCounts {
   readonly incomplete: bigint;
 }
 
+/** A source address of frames that came from a peer. */
+export interface SeenAddress {
+  /** 6 bytes. */
+  readonly address: Uint8Array;
+  /** How long ago it was seen last, ms. */
+  readonly ago: number;
+}
+
 /** A keying's name, for people. */
 export function keyingText(keying: Keying): string {
   if (keying.suite === 'plain') return 'none';

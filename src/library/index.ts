@@ -18,6 +18,7 @@ export type {
   PendingPeer,
   Rates,
   Reasons,
+  SeenMac,
   Traffic,
   Why,
   WireGuardHost,

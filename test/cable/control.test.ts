@@ -83,6 +83,13 @@ async function says(name: string, right: (status: EndStatus) => void): Promise<E
   }, WAIT);
 }
 
+/** Where the frames come from that it has got are its peer's. */
+function sees({ time, peers: [peer] }: EndStatus): void {
+  expect(peer?.macs.map(({ mac }) => mac)).toEqual(['06:07:08:09:0a:0b']);
+  const ago = Date.parse(time) - Date.parse(peer?.macs[0]?.seen as string);
+  expect(Math.abs(ago)).toBeLessThan(20_000);
+}
+
 const isUp = (found: EndStatus) => expect(found.peers.map(({ up }) => up)).toEqual([true]);
 
 async function serve(io: Io, more: Partial<Parameters<typeof startServer>[0]>): Promise<RunningServer> {
@@ -141,6 +148,8 @@ describe.each(IOS)('a secure cable, %s', (io) => {
     });
     expect(counted.carried.in.bytes).toBe(counted.carried.in.frames * frame.length);
     expect(counted.carried).toEqual(counted.peers[0]?.carried);
+    sees(counted);
+    sees(await statusOf('server'));
     await says('client', ({ rates, peers: [peer] }) => {
       port.send(frame);
       for (const of of [rates, peer?.rates]) {

@@ -24,6 +24,7 @@ export function peerStatus(more: Partial<PeerStatus> = {}): PeerStatus {
     refused: {},
     policy: null,
     wireguard: null,
+    macs: [],
     dropped: { bySwitch: 0, unopened: 0 },
     port: 'open',
     portTrouble: null,

@@ -313,6 +313,7 @@ export class NativeCable implements Cable {
   }
 
   #look(): void {
+    this.core.tellTime(performance.now());
     for (const link of this.#links.all()) link.look();
   }
 }

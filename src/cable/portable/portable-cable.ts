@@ -274,7 +274,9 @@ export class PortableCable implements Cable {
 
   #process(): number {
     this.#copier?.before();
-    const count = this.core.ring.process(this.core.broadcastLimit === undefined ? 0 : performance.now());
+    const now = performance.now();
+    this.core.tellTime(now);
+    const count = this.core.ring.process(now);
     this.#copier?.after(count);
     return count;
   }

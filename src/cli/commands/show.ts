@@ -1,6 +1,6 @@
 // How a terminal shows what ends say of themselves.
 import type { EndStatus, Flow, PeerStatus, PendingPeer, Reasons, Traffic } from '../../control/status.js';
-import { MODES, shortSpan, size, stateOf } from '../../control/words.js';
+import { MODES, macsText, shortSpan, size, stateOf } from '../../control/words.js';
 import { span } from '../../ends/hints.js';
 import { oneLine } from '../../error.js';
 import { table } from './table.js';
@@ -66,6 +66,9 @@ export function statusText(end: EndStatus): string {
       wireguard === null
         ? []
         : [`  wireguard  ${peer}: ${[...wireguard.addresses, wireguard.mac].join(', ')}`],
+    ),
+    ...end.peers.flatMap((peer) =>
+      peer.macs.length === 0 ? [] : [`  MACs       ${peer.peer}: ${macsText(peer, end.time)}`],
     ),
     ...(end.pending.length === 0 ? [] : [`  pending    ${end.pending.length}: see cryptcab peers pending`]),
   ];

@@ -1,11 +1,12 @@
 import type { Cable } from '../../cable/cable.js';
 import type { Link } from '../../cable/link.js';
 import type { PeerIdentity } from '../../cable/plug/plug.js';
-import type { EndReport, Origin, PeerStatus, PendingPeer } from '../../control/status.js';
-import type { SessionCounts } from '../../core/terms.js';
+import type { EndReport, Origin, PeerStatus, PendingPeer, SeenMac } from '../../control/status.js';
+import type { SeenAddress, SessionCounts } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
 import { keyText } from '../../keys/key-text.js';
 import type { SeldomLog } from '../../log.js';
+import { macText } from '../../network/host.js';
 import { type Remote, remoteText } from '../../protocol/remote.js';
 
 import type { SecureRefusal, Stranger } from '../../protocol/secure/terms.js';
@@ -74,6 +75,12 @@ function ofHost(host: HostFacts | undefined): Record<string, bigint> {
   return Object.fromEntries([...(host?.dropped ?? [])].map(([why, times]) => [`wireguard: ${why}`, times]));
 }
 
+function macs(seen: readonly SeenAddress[]): SeenMac[] {
+  return seen
+    .toSorted((one, other) => one.ago - other.ago)
+    .map(({ address, ago }) => ({ mac: macText(address), seen: time(Date.now() - ago) }));
+}
+
 function peerStatus(attendance: Attendance, facts: PeerFacts): PeerStatus {
   const { identity, link, counts, origin, quiet, address } = facts;
   const presence = attendance.presence(identity);
@@ -100,6 +107,7 @@ function peerStatus(attendance: Attendance, facts: PeerFacts): PeerStatus {
     ),
     policy: facts.policy ?? null,
     wireguard: facts.host === undefined ? null : { addresses: facts.host.addresses, mac: facts.host.mac },
+    macs: facts.host === undefined ? macs(link?.seen() ?? []) : [],
     dropped: counts === undefined ? NO_DROPS : dropsOf(counts),
     port: link?.port ?? null,
     portTrouble: presence?.portTrouble ?? null,

@@ -1,6 +1,6 @@
 // The page of a running end: how it is, who is up, what was refused. It is whole without its script, which only keeps it new.
 import type { EndReport, PeerStatus, Reasons } from '../../control/status.js';
-import { MODES, shortSpan, size, stateOf } from '../../control/words.js';
+import { MODES, macsText, shortSpan, size, stateOf } from '../../control/words.js';
 import { html, Markup, NONE } from './html.js';
 
 const since = (time: string, now: string) => shortSpan(Date.parse(now) - Date.parse(time));
@@ -129,6 +129,7 @@ export function peerPage(end: EndReport, peer: PeerStatus): Markup {
     ['cipher', peer.cipher],
     ['path MTU', peer.pathMtu === null ? null : `${peer.pathMtu} bytes`],
     ['port', peer.portTrouble === null ? peer.port : `missing: ${peer.portTrouble}`],
+    ['MAC addresses', macsText(peer, time)],
     ['may do', peer.policy],
     ['carried', `${size(carried.in.bytes)} in, ${size(carried.out.bytes)} out`],
     ['now', `${size(rates.over5s.in.bytes)}/s in, ${size(rates.over5s.out.bytes)}/s out`],

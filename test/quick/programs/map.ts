@@ -74,7 +74,8 @@ export function sessionGaps(session: number): Span[] {
     span(record + STATUSES_END, record + at('SESSION_DROPPED_BY_SWITCH')),
     span(record + COUNTS_END, record + at('SESSION_REPLAY')),
     span(record + at('SESSION_PARTIAL') + 2 + at('FRAME_MAX'), record + at('SESSION_SOURCES')),
-    span(record + at('SESSION_SOURCES') + 8 * at('SOURCES_COUNT'), record + at('SESSION_BYTES')),
+    span(record + at('SESSION_SOURCES') + 8 * at('SOURCES_COUNT'), record + at('SESSION_SEEN')),
+    span(record + at('SESSION_SEEN') + at('SEEN_BYTES') * at('SEEN_COUNT'), record + at('SESSION_BYTES')),
   ];
 }
 

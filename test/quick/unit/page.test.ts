@@ -92,6 +92,12 @@ describe('what it says', () => {
     expect(text).toContain(`href="?peer=${encodeURIComponent(EVIL).replaceAll("'", '&#39;')}"`);
   });
 
+  test('a peer, and whose MAC address one is', () => {
+    const macs = [{ mac: '02:00:00:00:00:07', seen: '2025-12-31T23:59:57.000Z' }];
+    const peer = peerStatus({ macs });
+    expect(peerPage(endStatus({ peers: [peer] }), peer).text).toContain('02:00:00:00:00:07 (3 s ago)');
+  });
+
   test('rates of ten minutes, the newest at the right', () => {
     const rates = new RateHistory();
     for (let i = 0; i <= 400; i++)
