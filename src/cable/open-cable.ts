@@ -64,15 +64,13 @@ export async function openCable(setup: CableSetup): Promise<Cable> {
     why = 'it has sockets of its own';
   }
   if (io === 'native') {
-    throw new CryptcabError(
-      `no native I/O here: ${why}; mend that, or leave ${optionName('io')} native away`,
-    );
+    throw new CryptcabError(`no native I/O here: ${why}; mend that, or leave ${optionName('io')} native out`);
   }
   if (plug?.native && plug.locator !== undefined)
     throw needsNative(
       plug.locator,
       why ??
-        (openUdp === undefined ? `leave ${optionName('io')} portable away` : 'there are sockets of its own'),
+        (openUdp === undefined ? `leave ${optionName('io')} portable out` : 'there are sockets of its own'),
     );
   return PortableCable.open(core, openUdp ?? ownUdp(), port, events, tap, {
     why,

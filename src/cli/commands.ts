@@ -18,7 +18,7 @@ export async function runCommand(name: string, argv: readonly string[]): Promise
   const [first, second] = argv;
   if (name === ORIGINAL_NAME) {
     if (first === undefined || commandNamed(first, second) === undefined) return undefined;
-    throw new UsageError(`${ORIGINAL_NAME} has no commands: say cryptcab ${first}`);
+    throw new UsageError(`${ORIGINAL_NAME} has no commands: use cryptcab ${first}`);
   }
   if (first === undefined) return says((await import('./help.js')).shortHelp());
   const named = commandNamed(first, second);

@@ -127,8 +127,8 @@ function optionOf(key: string, spelling: 'serve' | 'connect'): OptionKey {
   if (keysOf(other).has(key))
     throw new UsageError(
       other === 'connect'
-        ? `'${key}' is for clients: add connect = "HOST", or leave it away`
-        : `'${key}' is for servers: leave it or 'connect' away`,
+        ? `'${key}' is for clients: add connect = "HOST", or leave it out`
+        : `'${key}' is for servers: leave it or 'connect' out`,
     );
   if (key === 'secure' || key === 'no-classic')
     throw new UsageError(`'${key}' goes without saying: a cable is secure without classic = true`);

@@ -55,7 +55,7 @@ const names = Object.keys(COMMANDS) as CommandName[];
 /** The first sentence of all that is said. */
 const WHAT = 'An encrypted Ethernet cable over UDP, between the switches of two machines.';
 const FEW = `  cryptcab serve                  on one machine
-  cryptcab connect USER@HOST      on the other one, which may ssh to the first`;
+  cryptcab connect USER@HOST      on the other one, which can ssh to the first`;
 
 /** The commands, and what to type first. */
 const commandList = (commands: readonly (readonly [string, string])[]) => `${WHAT}

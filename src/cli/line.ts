@@ -122,7 +122,7 @@ export function readLine(name: string, spelling: Spelling, argv: readonly string
 /** The server that `connect` names. */
 function serverOf(word: string | undefined, more: boolean, see: string) {
   const { placeholder } = COMMANDS.connect.operands;
-  if (word === undefined) throw new UsageError(`no server is named: say cryptcab connect ${placeholder}`);
+  if (word === undefined) throw new UsageError(`no server is named: use cryptcab connect ${placeholder}`);
   if (more) throw new UsageError(`too many arguments: one server is named, as ${placeholder} ${see}`);
   return readValue('cryptcab connect', word, rows.host.value as Value & { kind: 'server' });
 }
@@ -146,20 +146,20 @@ function elsewhere(message: string, spelling: Spelling): string | undefined {
     case 'vde_cryptcab': {
       if (command === undefined && key === undefined) return undefined;
       const say = (commands.length > 0 ? commands : ['serve', 'connect']).map((one) => `cryptcab ${one}`);
-      return `${word} is no option of vde_cryptcab: say ${say.join(' or ')}`;
+      return `${word} is no option of vde_cryptcab: use ${say.join(' or ')}`;
     }
     case 'options':
       return command !== undefined && word.startsWith('--')
-        ? `${word} goes with a command: say cryptcab ${command} ${word}`
+        ? `${word} goes with a command: use cryptcab ${command} ${word}`
         : undefined;
     default:
       if (key === 'host')
-        return `${word} is no option of cryptcab ${spelling}: say cryptcab connect HOST to be a client`;
+        return `${word} is no option of cryptcab ${spelling}: use cryptcab connect HOST to be a client`;
       if (key === 'secure' || key === 'classic')
-        return `${word} goes without saying, as cryptcab ${spelling} is secure without --classic: leave it away`;
+        return `${word} goes without saying, as cryptcab ${spelling} is secure without --classic: leave it out`;
       return (
         command &&
-        `${word} is an option of cryptcab ${command}, and not of cryptcab ${spelling}: leave it away`
+        `${word} is an option of cryptcab ${command}, and not of cryptcab ${spelling}: leave it out`
       );
   }
 }

@@ -235,7 +235,7 @@ function secureSettings(given: Given, absolute: (path: string) => string): Secur
   const peers = given['secure.peers'];
   const directory = directoryOf(peers, file);
   if (given.verify !== undefined && (directory?.kind === 'exec' || directory?.kind === 'https'))
-    throw new UsageError('--verify and --peers both name who is asked: leave one of them away');
+    throw new UsageError('--verify and --peers both name who is asked: leave one of them out');
   return {
     keyFile: file(given['secure.privateKey']),
     presharedKeyFile: file(given['secure.presharedKey']),

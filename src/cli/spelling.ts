@@ -38,7 +38,7 @@ export function spellOut(argv: readonly string[], options: readonly Spelled[], l
     } else if (option.long === '--verbose' && /^v+$/.test(value)) {
       out.push(...Array.from(value, () => '--verbose'));
     } else if (longOnly) {
-      throw new UsageError(`${option.long} takes no argument: leave '=' and what follows it away`);
+      throw new UsageError(`${option.long} takes no argument: leave '=' and what follows it out`);
     } else {
       out.push(word); // commander refuses it
     }
@@ -65,6 +65,6 @@ function longOf(word: string, options: readonly Spelled[], longOnly: boolean): S
   const original = begun.filter((option) => option.original);
   const meant = original.length > 0 ? original : begun;
   if (meant.length > 1)
-    throw new UsageError(`${word} is ambiguous: say ${meant.map(({ long }) => long).join(' or ')}`);
+    throw new UsageError(`${word} is ambiguous: use ${meant.map(({ long }) => long).join(' or ')}`);
   return meant[0];
 }

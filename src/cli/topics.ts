@@ -34,6 +34,6 @@ export function help(words: readonly string[]): string {
   if (meant.length > 0) return meant.map(commandHelp).join('\n');
   const near = nearWord(topic, [...names, ...Object.keys(TOPICS), 'options']);
   const hint =
-    near === undefined ? 'say cryptcab help for all of them' : `did you mean cryptcab help ${near}?`;
+    near === undefined ? 'use cryptcab help for all of them' : `did you mean cryptcab help ${near}?`;
   throw new UsageError(`help knows nothing of that: ${hint}`);
 }

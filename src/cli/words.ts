@@ -52,7 +52,7 @@ export function commandNamed(
   const alone = begun.length === 0 || second === undefined || second.startsWith('-');
   if (one !== undefined && alone) return { command: one, words: 1 };
   if (begun.length === 0) return undefined;
-  throw new UsageError(`say ${begun.map(([name, terms]) => usageOf(name, terms)).join(', or ')}`);
+  throw new UsageError(`use ${begun.map(([name, terms]) => usageOf(name, terms)).join(', or ')}`);
 }
 
 /** What to say of a first word that is no command. */
@@ -62,7 +62,7 @@ export function noCommand(word: string): string {
   const repeated = /^[a-z][a-z-]{1,19}$/.test(word) ? ` '${word}'` : ' of this name';
   const near = nearWord(word.toLowerCase(), [...new Set(known)]);
   if (near !== undefined) return `there is no command${repeated}: did you mean cryptcab ${near}?`;
-  if (word.includes('@')) return `say cryptcab connect ${COMMANDS.connect.operands.placeholder}`;
+  if (word.includes('@')) return `use cryptcab connect ${COMMANDS.connect.operands.placeholder}`;
   return `there is no command${repeated} (see cryptcab --help)`;
 }
 
@@ -72,7 +72,7 @@ export function readWords<Name extends CommandName>(name: Name, args: readonly s
   const own = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined);
   if (own.includes('--help') || own.includes('-h')) throw new Answer(commandHelp(name));
   const found = split(terms, args);
-  if (found === undefined) throw new UsageError(`${refusal(name, terms, args)}: say ${usageOf(name, terms)}`);
+  if (found === undefined) throw new UsageError(`${refusal(name, terms, args)}: use ${usageOf(name, terms)}`);
   const given: Record<string, unknown> = {};
   for (const [long, text] of Object.entries(found.values)) {
     const value = terms.options?.[long]?.value;

@@ -28,7 +28,7 @@ export interface ClientConfiguration extends EndConfiguration {
   readonly cipher?: CipherChoice;
   readonly keepalive: boolean;
   readonly carryKey: CarryKey;
-  /** Looks names up; the system does unless told. */
+  /** Looks names up; default: the system does. */
   readonly ask?: Ask;
 }
 
@@ -183,7 +183,9 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         attendance.refuse(effect.why);
         const says = denialText(effect.why, configuration);
         trouble = says;
-        seldom.note(now(), effect.why, () => log.warn({ server: remoteText(remote) }, `${says}; trying on`));
+        seldom.note(now(), effect.why, () =>
+          log.warn({ server: remoteText(remote) }, `${says}; still trying`),
+        );
         break;
       }
       case 'mute':
@@ -198,14 +200,14 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         break;
       case 'notCarried':
         trouble = carryFailure;
-        seldom.note(now(), 'enrol', () => log.warn({}, `${carryFailure}; trying on`));
+        seldom.note(now(), 'enrol', () => log.warn({}, `${carryFailure}; still trying`));
         break;
       case 'unanswered':
         if (nobody) break; // the network has said why
         seldom.note(now(), 'unanswered', () =>
           log.warn(
             {},
-            `no answer from ${remoteText(remote)}, trying on: see that the server runs, and that UDP port ${server.port} is open on the way`,
+            `no answer from ${remoteText(remote)}, still trying: see that the server runs, and that UDP port ${server.port} is open on the way`,
           ),
         );
         break;

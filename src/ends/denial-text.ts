@@ -49,11 +49,11 @@ function wrongKeyText(host: string, cipher: CipherChoice): string {
   const other =
     cipher === 'auto'
       ? ''
-      : `, or it speaks another cipher than ${cipher}: leave ${optionName('cipher')} away`;
+      : `, or it speaks another cipher than ${cipher}: leave ${optionName('cipher')} out`;
   return `${host} denied the key that it was sent: start it without ${optionName('key')} and ${optionName('plain')}, as this end${other}; ${LEGACY}`;
 }
 
 /** A C server that is up without encryption, and has sent no frame. */
 export function muteText(host: string): string {
-  return `no frame comes from ${host}, a C program: one of 2.3.3 or later cannot do without encryption, leave ${optionName('plain')} away at both ends; an older one has had nothing to send yet`;
+  return `no frame comes from ${host}, a C program: one of 2.3.3 or later cannot do without encryption, leave ${optionName('plain')} out at both ends; an older one has had nothing to send yet`;
 }

@@ -32,7 +32,7 @@ export interface JoinConfiguration {
   readonly openUdp?: OpenUdp | undefined;
   readonly tap?: WireTap | undefined;
   readonly signal: AbortSignal;
-  /** For how long it is tried, ms; a minute unless told (secure.md §8.3). */
+  /** For how long it is tried, ms; default: a minute (secure.md §8.3). */
   readonly patience?: number;
   /** Told once, when it takes long. */
   readonly waits?: (line: string) => void;
@@ -150,7 +150,7 @@ export async function joinByInvite(configuration: JoinConfiguration): Promise<Pl
   const late = AbortSignal.timeout(configuration.patience ?? WAIT_MS.over);
   const done = new AbortController();
   const ends = AbortSignal.any([signal, late, done.signal]);
-  const slow = setTimeout(() => waits?.(`${noAnswer(invite, side)}; trying on`), WAIT_MS.said);
+  const slow = setTimeout(() => waits?.(`${noAnswer(invite, side)}; still trying`), WAIT_MS.said);
   try {
     const places = new Map<string, Place>();
     const server = addServer(side, invite, introduction);

@@ -10,7 +10,7 @@ import type { TapNetwork } from '../network/tap-network.js';
 export function unkept({ network, locator }: OpenPlug, fields: PolicyFields): string | undefined {
   const [field] = fieldsOf(fields);
   if (field === undefined || network !== undefined) return undefined;
-  return `${field} cannot be kept on ${locator ?? 'this plug'}: plug into bridge://NAME, or leave ${field} away`;
+  return `${field} cannot be kept on ${locator ?? 'this plug'}: plug into bridge://NAME, or leave ${field} out`;
 }
 
 /**

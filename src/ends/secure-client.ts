@@ -51,7 +51,7 @@ export interface SecureClientConfiguration extends EndConfiguration {
   readonly keepalive: boolean;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
-  /** Told the keys of each handshake; nobody unless told. */
+  /** Told the keys of each handshake; default: nobody. */
   readonly keyLog?: SecureOptions['keyLog'];
 }
 
@@ -205,7 +205,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     const missing = enrolled
       ? ''
       : `, that its peers file has the public key of this end, that ${optionName('secure.serverPublicKey')} is its own, and that both have the same psk= or none`;
-    return `no secure answer from ${who}:${port}, trying on: see that a server with ${optionName('secure')} runs there, and that UDP port ${port} is open on the way${missing}${enrolled ? '' : ownClock(Date.now())}`;
+    return `no secure answer from ${who}:${port}, still trying: see that a server with ${optionName('secure')} runs there, and that UDP port ${port} is open on the way${missing}${enrolled ? '' : ownClock(Date.now())}`;
   }
 
   /** Gets new keys, and calls the server with them. */

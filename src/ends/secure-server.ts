@@ -46,9 +46,9 @@ export interface SecureServerConfiguration {
   readonly peers?: readonly Omit<KnownPeer, 'where'>[];
   /** More of them, in a file that is read again when it changes. */
   readonly peersFile?: string;
-  /** Enrolled peers at a time, at most; 1024 unless told. */
+  /** Enrolled peers at a time, at most; default: 1024. */
   readonly enrolledMax?: number | undefined;
-  /** For how many days an enrolled peer may be silent; 30 unless told. */
+  /** For how many days an enrolled peer may be silent; default: 30. */
   readonly forgetAfter?: number | undefined;
   /** A directory of this server's own, where it keeps what it knows of its peers over a restart. */
   readonly state?: string | undefined;
@@ -56,7 +56,7 @@ export interface SecureServerConfiguration {
   readonly serverId?: number | undefined;
   /** Largest UDP payload to be sent, bytes. */
   readonly path: number;
-  /** Told the keys of each handshake; nobody unless told. */
+  /** Told the keys of each handshake; default: nobody. */
   readonly keyLog?: SecureOptions['keyLog'];
   /** Somebody else who knows who may connect. */
   readonly directory?: PeersDirectory | undefined;
@@ -197,7 +197,7 @@ export class SecureServer {
         noWay: (peer, { marked }) => log.warn({ peer: peerText(peer) }, marked),
         noAnswer(peer) {
           const at = remoteText(peer.endpoint as Remote);
-          const text = `no secure answer from ${peerText(peer)} at ${at}, trying on: see that it runs with ${optionName('secure')}, that it has this end's public key, and the same preshared key or none${ownClock(Date.now())}`;
+          const text = `no secure answer from ${peerText(peer)} at ${at}, still trying: see that it runs with ${optionName('secure')}, that it has this end's public key, and the same preshared key or none${ownClock(Date.now())}`;
           const say = () => log.info({ publicKey: keyText(side.publicKey) }, text);
           seldom.note(performance.now(), `unanswered ${keyText(peer.publicKey)}`, say);
         },

@@ -66,11 +66,11 @@ export class SecureSide {
   /**
    * @param privateKey 32 bytes; the machine keeps a copy of it
    * @param path largest UDP payload to be sent, bytes
-   * @param enrolledMax enrolled peers at a time, at most; 1024 unless told
-   * @param ask looks names up; the system does unless told
-   * @param forgetAfter for how long an enrolled peer may be silent, ms; 30 days unless told
+   * @param enrolledMax enrolled peers at a time, at most; default: 1024
+   * @param ask looks names up; default: the system does
+   * @param forgetAfter for how long an enrolled peer may be silent, ms; default: 30 days
    * @param keyLog told the keys of each handshake
-   * @param clock goes on while the system sleeps; the system's unless told
+   * @param clock goes on while the system sleeps; default: the system's
    * @param strangers how many strangers' keys are looked at
    * @param serverId of one of several servers with this key
    */

@@ -17,7 +17,7 @@ export function warnOfWeakness(log: Log, peer: string, suite: Keying['suite']): 
 export function warnOfBoth(log: Log): void {
   log.warn(
     {},
-    `classic clients are served, too: their frames reach the same switch with none of what the secure cable gives (see SECURITY.md); ${optionName('classic', 'classic: false')} shuts them out`,
+    `classic clients are served, too: their frames reach the same switch with none of what the secure cable gives (see SECURITY.md); ${optionName('classic', 'classic: false')} refuses them`,
   );
 }
 
@@ -35,7 +35,7 @@ export function warnOfNobody(log: Log, seldom: SeldomLog, where: string): void {
   seldom.note(performance.now(), `nobody ${where}`, (times) =>
     log.warn(
       { times },
-      `nobody listens at ${where}, trying on: start the server there, or name the port that it has with ${optionWithValue('host', 'port')}`,
+      `nobody listens at ${where}, still trying: start the server there, or name the port that it has with ${optionWithValue('host', 'port')}`,
     ),
   );
 }

@@ -41,7 +41,7 @@ export interface CloseDetail {
 export interface CableEventMap {
   /** Frames can pass to a peer, and from it, as both ends have agreed on keys and its port of the switch is open: to the server of a client, to a client of a server. */
   up: CableEvent<'up', PeerUp>;
-  /** And no more. A client tries on; a server has given the peer's port of the switch back. close() tells nothing of the kind. */
+  /** And no more. A client keeps trying; a server has given the peer's port of the switch back. close() tells nothing of the kind. */
   down: CableEvent<'down', DownDetail>;
   /** A peer's port of the switch was lost, or there is none for it: it is not up until there is. Tried again. */
   unplugged: CableEvent<'unplugged', UnpluggedDetail>;

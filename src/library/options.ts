@@ -26,13 +26,13 @@ export interface EndOptions {
   /** Whether nothing is encrypted (classic.md §3.4, `-x`): for controlled networks only. */
   readonly plain?: boolean | undefined;
   /**
-   * The address of this machine that is used alone; an IPv6 link-local one with its interface (`fe80::1%eth0`). All of them
-   * unless told: what comes to one is answered from it.
+   * The only address of this machine to use; an IPv6 link-local one with its interface (`fe80::1%eth0`). Default: all of them,
+   * and an answer leaves from the address that was asked.
    */
   readonly bind?: string | undefined;
-  /** How frames and datagrams are moved; `auto` unless told. */
+  /** How frames and datagrams are moved; default: `auto`. */
   readonly io?: Io | undefined;
-  /** What is told in words, warnings of the classic protocol's weakness among it: a pino logger, or `console`. Nobody unless told. */
+  /** Gets what happens in words, and warnings of the classic protocol's weakness: a pino logger, or `console`. Default: no log. */
   readonly log?: Log | undefined;
   /** Sees every datagram as it is on the wire. */
   readonly tap?: WireTap | undefined;
@@ -42,11 +42,11 @@ export interface EndOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What {@link connect} is told. */
+/** The options of {@link connect}. */
 export interface ConnectOptions extends EndOptions {
   /** Name or address of the server; an IPv6 address is written without brackets. */
   readonly host: string;
-  /** The server's UDP port; 7667 unless told. */
+  /** The server's UDP port; default: 7667. */
   readonly port?: number | undefined;
   /**
    * Where datagrams go, if that is not where `host` and `port` say: the server is behind a port forward, or ssh's name of it
@@ -54,7 +54,7 @@ export interface ConnectOptions extends EndOptions {
    * configuration.
    */
   readonly endpoint?: Endpoint | undefined;
-  /** The UDP port of this end; any that is free unless told. */
+  /** The UDP port of this end; default: any that is free. */
   readonly localPort?: number | undefined;
   /**
    * Of the classic protocol. `auto`, the default, finds out what the server speaks: `blowfish`, or `chacha20` where it is a C
@@ -84,7 +84,7 @@ export interface SecureConnectOptions {
   readonly presharedKey?: Uint8Array | string | undefined;
   /** Instead of all three: gets keys that the server knows by another way than ssh. */
   readonly enrol?: Enrol | undefined;
-  /** Bytes of the largest IP packet that the path takes, 576 to 9299; 1500 unless told. */
+  /** Bytes of the largest IP packet that the path takes, 576 to 9299; default: 1500. */
   readonly pathMtu?: number | undefined;
 }
 
@@ -109,35 +109,35 @@ export interface EnrolKeys {
 
 /** How scp or ssh are called; they may ask for a password on the terminal. */
 export interface SshOptions {
-  /** The user there; the one who runs the program unless told. */
+  /** The user there; default: the one who runs the program. */
   readonly user?: string | undefined;
   /** More arguments, before the host: one string for each. */
   readonly options?: readonly string[] | undefined;
-  /** Of the secure cable: what the command `cryptcab` is called there, as its shell runs it; `cryptcab` unless told. */
+  /** Of the secure cable: what the command `cryptcab` is called there, as its shell runs it; default: `cryptcab`. */
   readonly command?: string | undefined;
-  /** Of the classic protocol: the directory there that the key is put into; `/tmp` unless told (classic.md §4.2). */
+  /** Of the classic protocol: the directory there that the key is put into; default: `/tmp` (classic.md §4.2). */
   readonly keyDirectory?: string | undefined;
 }
 
 /**
- * What {@link serve} is told. Without `key` and `plain`, classic clients bring their keys by scp, and the server takes them
+ * The options of {@link serve}. Without `key` and `plain`, classic clients bring their keys by scp, and the server takes them
  * from `/tmp`, or from `keyDirectory` (classic.md §4.2).
  */
 export interface ServeOptions extends EndOptions {
-  /** The UDP port; 7667 unless told, 0 for any that is free. */
+  /** The UDP port; 0 for any that is free; default: 7667. */
   readonly port?: number | undefined;
-  /** Whether clients of the classic protocol are served; true unless told, also where secure ones are. */
+  /** Whether clients of the classic protocol are served; default: true, also where secure ones are. */
   readonly classic?: boolean | undefined;
-  /** The directory that classic clients send their keys to by scp; `/tmp` unless told. */
+  /** The directory that classic clients send their keys to by scp; default: `/tmp`. */
   readonly keyDirectory?: string | undefined;
   /**
-   * How many broadcasts and multicasts of each client are passed on a second, 1 to 9999999; the others are refused, and counted.
-   * All are unless told.
+   * How many broadcasts and multicasts a second of each client are passed on, 1 to 9999999; more are refused and counted.
+   * Default: all are passed on.
    */
   readonly broadcastLimit?: number | undefined;
   /** Serves clients of the secure cable. */
   readonly secure?: SecureServeOptions | undefined;
-  /** I/O threads of the native path, each with a part of the clients, 1 to 64; half of the processors unless told, 4 at most. */
+  /** I/O threads of the native path, each with a part of the clients, 1 to 64; default: half of the processors, 4 at most. */
   readonly threads?: number | undefined;
   /**
    * What each client may do on the network, where its own `policy` says nothing else, as words: `isolated rate=20mbit guard`. For a
@@ -149,33 +149,33 @@ export interface ServeOptions extends EndOptions {
 /** The secure side of a server (secure.md §3). */
 export interface SecureServeOptions {
   /**
-   * The private key: 32 bytes, which are copied, 44 characters of base64, or the path of a file that holds these. Without,
-   * one is made for the occasion, whose public key those who enrol are told.
+   * The private key: 32 bytes, which are copied, 44 characters of base64, or the path of a file that holds these. Without
+   * it the server makes one, and enrolment hands out its public key.
    */
   readonly privateKey?: Uint8Array | string | undefined;
   /**
    * Who may connect, besides those who enrol; or the path of a peers file, which is read again when it changes; or
-   * `exec:COMMAND`, `https://URL` or `etcd://HOST/PREFIX`, who know (docs/fleet.md).
+   * `exec:COMMAND`, `https://URL` or `etcd://HOST/PREFIX`, which is asked (docs/fleet.md).
    */
   readonly peers?: string | readonly SecurePeer[] | undefined;
   /**
-   * How many peers may be there at a time that have enrolled, 0 to 60000; 1024 unless told. One more takes the place of the one
+   * How many peers may be there at a time that have enrolled, 0 to 60000; default: 1024. One more takes the place of the one
    * that has been away the longest; where all are up, enrol() throws.
    */
   readonly enrolledMax?: number | undefined;
-  /** A peer that has enrolled and is away for so many days has to enrol again, 1 to 36500; 30 unless told. */
+  /** A peer that has enrolled and is away for so many days has to enrol again, 1 to 36500; default: 30. */
   readonly forgetAfter?: number | undefined;
   /**
    * The number of this server among several with one private key, 1 to 255, by which a balancer finds it (secure.md §4.4). Such a
-   * server calls nobody. Alone unless told.
+   * server calls nobody. Default: it is the only server.
    */
   readonly serverId?: number | undefined;
   /**
    * The path of a directory, of this server alone, where it keeps over a restart who has enrolled and where peers are. It is made
-   * when it is not there. Nothing is kept unless told.
+   * when it is not there. Default: nothing is kept.
    */
   readonly state?: string | undefined;
-  /** Bytes of the largest IP packet that the paths take, 576 to 9299; 1500 unless told. */
+  /** Bytes of the largest IP packet that the paths take, 576 to 9299; default: 1500. */
   readonly pathMtu?: number | undefined;
 }
 
@@ -198,19 +198,19 @@ export interface SecurePeer {
   readonly host?: string | undefined;
 }
 
-/** What {@link Server.invite} is told. */
+/** The options of {@link Server.invite}. */
 export interface InviteOptions {
   /** What who joins is called: letters, digits and `._@+-`, 64 at most. */
   readonly name: string;
-  /** For how long the line is good, s; an hour unless told. */
+  /** For how long the line is good, s; default: an hour. */
   readonly seconds?: number | undefined;
-  /** How many may join with it; one unless told. */
+  /** How many may join with it; default: one. */
   readonly uses?: number | undefined;
-  /** Where those who join find the server; at this machine's addresses unless told. */
+  /** Where those who join find the server; default: at this machine's addresses. */
   readonly at?: readonly NamedPlace[] | undefined;
 }
 
-/** What {@link join} is told. */
+/** The options of {@link join}. */
 export interface JoinOptions {
   /**
    * The private key by which the server is to know this end: 32 bytes, 44 characters of base64, or the path of a file that holds
@@ -223,7 +223,7 @@ export interface JoinOptions {
   readonly name?: string | undefined;
   /** The address of this machine that is used alone. */
   readonly bind?: string | undefined;
-  /** How datagrams are moved; `auto` unless told. */
+  /** How datagrams are moved; default: `auto`. */
   readonly io?: Io | undefined;
   /** A UDP socket of another kind than the runtime's own. */
   readonly openUdp?: OpenUdp | undefined;

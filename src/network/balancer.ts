@@ -122,7 +122,7 @@ export function balancerText(balancer: Balancer): string {
 # hash of its source. No datagram is tracked: there is no table that could be full, nothing to time out, and, when a server is taken out, no
 # conntrack entry to be dropped.
 #
-# To take server N out: print this file with --leaving N besides and load it; say cryptcab drain on the server; print the file without
+# To take server N out: print this file with --leaving N besides and load it; use cryptcab drain on the server; print the file without
 # the server and load that. To add a server: start it, print the file with it, and load that. When a server has died: print the file
 # without it and load that.
 

@@ -52,7 +52,7 @@ export function parseHost(words: HostWords): HostFields | string | undefined {
   if (!addresses.every((one) => one !== undefined) || addresses.length > ADDRESSES_MAX) return FORMS.ip;
   if (new Set(list).size < list.length) return FORMS.ip;
   if (dhcp && addresses.some(({ address }) => address.length === 4))
-    return `ip=${DHCP} leases the IPv4 address: leave the other one away`;
+    return `ip=${DHCP} leases the IPv4 address: leave the other one out`;
   const gateways = gateway?.split(',').map(addressBytes) ?? [];
   for (const [i, one] of gateways.entries()) {
     if (one === undefined || !isStation(one)) return FORMS.gateway;

@@ -6,15 +6,15 @@ import type { CommandTerms } from './terms.js';
 const SERVER = {
   port: {
     value: { kind: 'port', placeholder: 'PORT' },
-    text: "the server's UDP port, where several run",
+    text: "the server's UDP port, if several run",
   },
 } as const;
 
-const JSON_LINES = { text: 'as lines of JSON' } as const;
+const JSON_LINES = { text: 'print lines of JSON' } as const;
 const END = {
   end: {
     value: { kind: 'text', placeholder: 'NAME' },
-    text: 'of this end, as `status` calls it, where several run',
+    text: 'the end to ask, as `status` names it, if several run',
   },
 } as const;
 const PEER = {
@@ -35,16 +35,16 @@ export const COMMANDS = {
     usage: '[-s SWITCH] [-p PORT] [--key FILE --peers PATH] [--classic [-P KEYFILE]]',
   },
   connect: {
-    text: 'joins a switch to that of a server by a cable; keys go by ssh, or are in files',
-    more: 'All that ssh knows of the host counts: another name, a jump host, an agent. With `--key` and `--peer` there is no ssh.',
+    text: 'connects a switch to the switch of a server; keys go by ssh, or are in files',
+    more: 'It uses what ssh knows of the host: aliases, a jump host, an agent. With `--key` and `--peer` it does not use ssh.',
     cableEnd: 'client',
     usage: '[-s SWITCH] [--key FILE --peer PUBLIC-KEY] [--classic [-P KEYFILE]]',
     operands: { placeholder: '[USER@]HOST[:PORT]', what: 'the server', kind: 'server' },
   },
   status: {
-    text: 'says how the ends on this machine are, and who is up: status 0 where all are up, 3 otherwise',
-    more: 'NAME is what it calls an end, the port of a server, or the server of a client. See [control.md](control.md).',
-    options: { json: JSON_LINES, watch: { text: 'again every second, until it is ended' } },
+    text: 'shows the ends on this machine, and who is up; exit status 0 if all are up, 3 otherwise',
+    more: 'NAME is the name of an end as `status` shows it, the port of a server, or the server of a client. See [control.md](control.md).',
+    options: { json: JSON_LINES, watch: { text: 'repeat every second, until interrupted' } },
     operands: { placeholder: '[NAME]', what: 'the name of one end', least: 0 },
   },
   'peers list': {
@@ -53,16 +53,16 @@ export const COMMANDS = {
     alias: 'peers',
   },
   'peers pending': {
-    text: 'lists whose public keys are not known here and who called, the last 64',
+    text: 'lists callers whose public key is not known here, the last 64',
     options: { json: JSON_LINES, ...END },
   },
   'peers add': {
-    text: 'lets one more connect to the running server, and writes it into the list of `--peers`',
-    more: 'Of a key that is pending its first characters are enough. See [secure-cable.md](secure-cable.md#who-may-connect).',
+    text: 'allows one more peer to connect to the running server, and adds it to the list of `--peers`',
+    more: 'The first characters of a pending key are enough. See [secure-cable.md](secure-cable.md#who-may-connect).',
     options: {
       name: {
         value: { kind: 'text', placeholder: 'NAME' },
-        text: 'what it is called',
+        text: 'its name',
       },
       psk: {
         value: { kind: 'file', placeholder: 'FILE', names: 'the file with the preshared key' },
@@ -73,7 +73,7 @@ export const COMMANDS = {
     operands: { placeholder: 'PUBLIC-KEY', what: 'a public key' },
   },
   'peers remove': {
-    text: 'cuts a peer off for good, and takes it out of the list of `--peers`',
+    text: 'cuts a peer off for good, and removes it from the list of `--peers`',
     options: END,
     operands: PEER,
   },
@@ -83,13 +83,13 @@ export const COMMANDS = {
     operands: PEER,
   },
   'peers rename': {
-    text: 'calls a peer by another name',
+    text: 'gives a peer another name',
     options: END,
     operands: { placeholder: 'PEER NAME', what: 'a peer and its new name', least: 2, most: 2 },
   },
   'peers set': {
-    text: 'changes what a peer may do on the network, also while it is up, and in its line of `--peers`',
-    more: 'Fields are written as in that line; `FIELD=no` takes a default away, and `FIELD=` takes the field out of the line. See [network.md](network.md#what-a-client-may-do).',
+    text: 'changes what a peer may do on the network, even while it is up, and updates its line of `--peers`',
+    more: 'Fields are written as in that line; `FIELD=no` turns a default off, and `FIELD=` removes the field from the line. See [network.md](network.md#what-a-client-may-do).',
     options: END,
     operands: {
       placeholder: 'PEER FIELD...',
@@ -99,13 +99,13 @@ export const COMMANDS = {
     },
   },
   ping: {
-    text: 'asks a peer of the secure cable whether it is there, and measures the way, once a second',
-    more: 'PEER is its name, its public key or the beginning of it; of a client, the server that it was started with. Status 0 where an answer came, 3 where none did.',
+    text: 'asks a peer of the secure cable whether it is there; asks once a second, and prints the round-trip time',
+    more: 'PEER is its name, its public key or the beginning of it; on a client, the server that it was started with. The exit status is 0 if an answer came, and 3 if none did.',
     options: {
       count: {
         short: 'c',
         value: { kind: 'number', placeholder: 'N', what: 'a number of questions', min: 1, max: 1_000_000 },
-        text: 'ask so often; until it is ended without',
+        text: 'ask this many times; default: until interrupted',
       },
       json: JSON_LINES,
       ...END,
@@ -113,64 +113,64 @@ export const COMMANDS = {
     operands: PEER,
   },
   capture: {
-    text: 'shows what passes a running cable, in pcapng on standard output, for Wireshark or tcpdump',
+    text: 'writes what passes a running cable to standard output; as pcapng, for Wireshark or tcpdump',
     more: 'See [capture.md](capture.md).',
     options: {
-      wire: { text: 'the datagrams on the wire, instead of the frames within' },
+      wire: { text: 'show the datagrams on the wire instead of the frames in them' },
       ...END,
     },
     operands: { ...PEER, placeholder: '[PEER]', least: 0 },
   },
   log: {
     text: 'shows the last lines of the log of a running end',
-    more: 'It does so wherever that log goes: the end keeps the last thousand lines in its memory, from `-v` on and whatever its own `-v` is. NAME is as of `status`.',
+    more: 'It works wherever that log goes: the end keeps the last thousand lines in its memory, including those of `-v`. NAME is as in `status`.',
     options: {
-      follow: { short: 'f', text: 'go on with the lines that come, until it is ended' },
+      follow: { short: 'f', text: 'also show new lines, until interrupted' },
       json: JSON_LINES,
     },
     operands: { placeholder: '[NAME]', what: 'the name of one end', least: 0 },
   },
   up: {
-    text: 'makes the cable of /etc/cryptcab/NAME.toml, in the background; see cryptcab.toml(5)',
+    text: 'starts the cable of /etc/cryptcab/NAME.toml in the background; see cryptcab.toml(5)',
     options: FOREGROUND,
     operands: NAMED,
   },
   down: { text: 'ends that cable', operands: NAMED },
-  restart: { text: 'ends that cable, if it is up, and makes it anew', operands: NAMED },
+  restart: { text: 'ends that cable, if it is up, and starts it again', operands: NAMED },
   invite: {
-    text: 'prints a line by which another machine joins the running server; on a terminal a QR code as well',
-    more: 'NAME is what that machine is called here. The line is a secret: who has it first can join. See [secure-cable.md](secure-cable.md#by-an-invite).',
+    text: 'prints a line with which another machine joins the running server; on a terminal also as a QR code',
+    more: 'NAME is the name of that machine here. The line is a secret: whoever uses it first can join. See [secure-cable.md](secure-cable.md#by-an-invite).',
     options: {
       for: {
         value: { kind: 'time', placeholder: 'TIME' },
-        text: 'for how long the line is good, as `30m`, `1h` or `7d`; an hour unless told',
+        text: 'how long the line is good, for example `30m`, `1h` or `7d`; default: one hour',
       },
       uses: {
         value: { kind: 'number', placeholder: 'N', what: 'a number of machines', min: 1, max: USES_MAX },
-        text: 'how many machines may join with it; one unless told',
+        text: 'how many machines may join with it; default: one',
       },
       at: {
         value: { kind: 'places', placeholder: 'HOST[:PORT][,...]' },
-        text: "where they find the server, if not at this machine's addresses",
+        text: "where they find the server; default: this machine's addresses",
       },
-      cancel: { text: 'takes back the lines that were made for NAME and are still good' },
+      cancel: { text: 'revoke the lines for NAME that are still good' },
       wireguard: {
-        text: 'makes a device that has a stock WireGuard alone a host on the network, and prints once what its WireGuard is to be told',
+        text: 'make a device that has only stock WireGuard a host on the network, and print its WireGuard configuration, once',
         more: 'See [phones.md](phones.md).',
       },
       network: {
         value: { kind: 'text', placeholder: 'ADDRESS/PREFIX[,...]' },
-        text: 'with `--wireguard`: the networks of the switch, which addresses are picked from; those that the last one was invited to unless told',
+        text: 'with `--wireguard`: the networks of the switch, from which addresses are picked; default: those of the last invited device',
       },
       gateway: {
         value: { kind: 'text', placeholder: 'ADDRESS[,...]' },
-        text: 'with `--wireguard`: where its packets for other networks go, if no router says so by itself',
+        text: 'with `--wireguard`: the gateway for other networks; default: the router that announces itself',
       },
       'public-key': {
         value: { kind: 'public key', placeholder: 'KEY' },
-        text: 'with `--wireguard`: the public key of a device that has made its own; one is made unless told, and its private key kept nowhere',
+        text: 'with `--wireguard`: the public key of a device that has made its own keys; default: make them, and keep the private key nowhere',
       },
-      'default-route': { text: 'with `--wireguard`: the device sends everything through the tunnel' },
+      'default-route': { text: 'with `--wireguard`: the device sends all its traffic through the tunnel' },
       ...SERVER,
     },
     operands: { placeholder: 'NAME', what: 'a name' },
@@ -181,88 +181,88 @@ export const COMMANDS = {
     options: {
       to: {
         value: { kind: 'directory', placeholder: 'DIRECTORY', names: 'the directory' },
-        text: "where this machine's keys are kept, if not in `joined/HOST-PORT` where a server keeps its state",
+        text: "where to keep this machine's keys; default: `joined/HOST-PORT`, beside the state of servers",
       },
     },
     operands: { placeholder: '[LINE]', what: 'an invite' },
     usage: '[-s SWITCH] [OPTION...]',
   },
   doctor: {
-    text: 'looks at what a cable needs, on this machine or on the way to a server, and says what to do about what is missing',
-    more: 'With HOST it logs in by ssh, and lays a cable to the server there for a moment.',
+    text: 'checks what a cable needs, here or on the way to a server; says how to fix what is missing',
+    more: 'With HOST it logs in by ssh, and connects a cable to the server there for a moment.',
     options: {
       on: {
         value: { kind: 'switch', placeholder: 'PATH', names: 'the switch to plug into' },
-        text: 'the switch that is asked for a port, without HOST',
+        text: 'the switch to check, without HOST',
       },
       port: {
         value: { kind: 'port', placeholder: 'PORT' },
-        text: 'the UDP port of a server here, without HOST',
+        text: 'the UDP port to check, without HOST',
       },
-      facts: { text: 'what the doctor of another machine wants to know, as JSON; it asks by ssh' },
+      facts: { text: 'print what the doctor on another machine asks for by ssh, as JSON' },
     },
     operands: { placeholder: '[[USER@]HOST[:PORT]]', what: 'a server', kind: 'server', least: 0 },
   },
   drain: {
-    text: 'sends the peers of a server to another one; the server answers no call any more, and ends when they have gone',
+    text: 'sends the peers of a server to another server; the server refuses new calls, and ends when they have gone',
     more: 'NAME is what `status` calls it. For servers with `--server-id`: see [fleet.md](fleet.md#take-a-server-out).',
     options: {
       within: {
         value: { kind: 'number', placeholder: 'SECONDS', what: 'a number of seconds', ...DRAIN_SECONDS },
-        text: `end it after so long at the latest; ${DRAIN_SECONDS.usual} unless told`,
+        text: `end it after this time at the latest; default: ${DRAIN_SECONDS.usual}`,
       },
     },
     operands: { placeholder: '[NAME]', what: 'the name of one server', least: 0 },
   },
   balancer: {
-    text: 'prints the nft file of a balancer; by it datagrams go to several servers with one key, from one address',
+    text: 'prints the nft file of a balancer for several servers; it spreads the datagrams for one address over servers with one key',
     more: 'See [fleet.md](fleet.md#the-balancer).',
     options: {
       address: {
         value: { kind: 'text', placeholder: 'ADDRESS', names: 'an address' },
         several: true,
-        text: 'the address that clients call; one of IPv4, one of IPv6, or both',
+        text: 'the address that clients call; one IPv4 address, one IPv6 address, or both',
       },
       server: {
         value: { kind: 'text', placeholder: 'N=ADDRESS', names: 'a server' },
         several: true,
-        text: 'a server: its `--server-id`, and where this machine reaches it; again for each one, and each version of IP',
+        text: 'a server: its `--server-id`, and the address where this machine reaches it; repeat for each server and IP version',
       },
       leaving: {
         value: { kind: 'number', placeholder: 'N', what: 'the number of a server', ...SERVER_ID },
         several: true,
-        text: 'a server that gets no calls any more, and is about to be drained',
+        text: 'a server that gets no new calls, because it is about to be drained',
       },
       port: {
         value: { kind: 'port', placeholder: 'PORT' },
-        text: 'the UDP port of the servers and of the balancer; 7667 unless told',
+        text: 'the UDP port of the servers and of the balancer; default: 7667',
       },
-      check: { text: 'load the file into a network namespace of its own, and print nothing of it' },
+      check: { text: 'only check the file, by loading it into a network namespace of its own' },
     },
   },
   keygen: { text: 'makes a private key' },
   pubkey: { text: 'prints the public key of the private key on standard input' },
   genpsk: { text: 'makes a preshared key' },
   enroll: {
-    text: 'enrols a client at the running server; the client runs it by ssh',
+    text: 'enrols a client at the running server; clients run it by ssh',
     options: {
       ...SERVER,
       name: {
         value: { kind: 'text', placeholder: 'NAME' },
-        text: 'what the client is called here',
+        text: 'the name of the client here',
       },
     },
-    more: 'Who has logged in, and from where, is kept with the client. In `authorized_keys`, `command="cryptcab enroll --name alice"` gives a login a name.',
+    more: 'The server keeps who logged in, and from where. In `authorized_keys`, `command="cryptcab enroll --name alice"` gives a login a name.',
     alias: 'enrol',
   },
   'vectors verify': {
-    text: 'checks test vectors, those of the package where no file is named',
+    text: 'checks test vectors; without FILE those of the package',
     more: 'See [vectors.md](vectors.md).',
-    options: { strict: { text: 'a group that is skipped is a failure' } },
+    options: { strict: { text: 'fail if a group is skipped' } },
     operands: { placeholder: '[FILE...]', what: 'files', kind: 'files', least: 0, most: Infinity },
   },
   'vectors make': {
-    text: 'makes the test vectors of the package again',
+    text: 'generates the test vectors of the package',
     options: {
       seed: {
         value: {
@@ -276,17 +276,17 @@ export const COMMANDS = {
       },
       out: {
         value: { kind: 'directory', placeholder: 'DIRECTORY', names: 'the directory to write to' },
-        text: 'where they are written to',
+        text: 'where to write them',
       },
     },
   },
   unit: {
-    text: 'prints a unit, by which `systemctl start cryptcab@NAME` runs a cable',
-    more: 'Without NAME it is that of all cables; with NAME that of one, which may do what its file asks for: make taps, open a network card, or a port below 1024.',
+    text: 'prints a unit of systemd; with it `systemctl start cryptcab@NAME` runs a cable',
+    more: 'Without NAME the unit serves all cables; with NAME it is for one cable, and allows what its file needs: taps, a network card, or a port below 1024.',
     operands: { placeholder: '[NAME]', what: 'the name of one cable', kind: 'name', least: 0 },
   },
   completion: {
-    text: 'prints a script by which a shell completes options and commands: `bash`, `zsh` or `fish`',
+    text: 'prints a script for the completion of `bash`, `zsh` or `fish`',
     operands: { placeholder: 'SHELL', what: SHELLS.join(' or '), choices: SHELLS },
   },
   help: {

@@ -44,9 +44,9 @@ function otherEnd(key: OptionKey, wish: Wish): string | undefined {
   if (end === undefined || end === wish.end) return undefined;
   const name = nameOf(key, wish);
   if (wish.style === 'named')
-    return `${name} is an option of cryptcab ${end === 'client' ? 'connect' : 'serve'}: leave it away`;
+    return `${name} is an option of cryptcab ${end === 'client' ? 'connect' : 'serve'}: leave it out`;
   return end === 'client'
-    ? `${name} is for clients: ${elsewhere ?? `name the server with ${nameOf('host', wish)}, or leave ${name} away`}`
+    ? `${name} is for clients: ${elsewhere ?? `name the server with ${nameOf('host', wish)}, or leave ${name} out`}`
     : `${name} and ${nameOf('host', wish)} exclude each other: ${elsewhere}`;
 }
 
@@ -70,14 +70,14 @@ function otherCable(key: OptionKey, wish: Wish): string | undefined {
   const name = nameOf(key, wish);
   if (wish.style === 'named') return otherWire(key, wish);
   if (cable === 'secure' && !given.has('secure'))
-    return `${name} is for the secure cable: add ${nameOf('secure', wish)}, or leave ${name} away`;
+    return `${name} is for the secure cable: add ${nameOf('secure', wish)}, or leave ${name} out`;
   if (cable !== 'classic') return undefined;
-  // A server serves clients of both, unless it is told otherwise.
+  // A server serves clients of both, unless an option says otherwise.
   const classic = end === 'client' ? !given.has('secure') : !given.has('classic');
   if (classic) return undefined;
   const other = nameOf(end === 'client' ? 'secure' : 'classic', wish);
   const hint = instead === undefined || end === 'server' ? '' : `; ${instead}`;
-  return `${other} and ${name} exclude each other: ${name} is of the classic protocol${hint}`;
+  return `${other} and ${name} exclude each other: ${name} is for the classic protocol${hint}`;
 }
 
 /** The same where the secure cable goes without saying. */
@@ -86,10 +86,10 @@ function otherWire(key: OptionKey, wish: Wish): string | undefined {
   const name = nameOf(key, wish);
   const classic = optionWithValue('speaksClassic', libraryName('speaksClassic', wish.end));
   if (cable === 'secure' && !wish.given.has('secure'))
-    return `${name} is for the secure cable: leave ${nameOf('speaksClassic', wish)} or ${name} away`;
+    return `${name} is for the secure cable: leave ${nameOf('speaksClassic', wish)} or ${name} out`;
   if (cable !== 'classic' || wish.given.has('speaksClassic')) return undefined;
-  const hint = instead === undefined || wish.end === 'server' ? `leave ${name} away` : instead;
-  return `${name} is of the classic protocol: add ${classic}, or ${hint}`;
+  const hint = instead === undefined || wish.end === 'server' ? `leave ${name} out` : instead;
+  return `${name} is for the classic protocol: add ${classic}, or ${hint}`;
 }
 
 function missing(key: OptionKey, wish: Wish): string | undefined {

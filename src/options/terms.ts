@@ -148,9 +148,9 @@ export interface CommandTerms {
     readonly choices?: readonly string[];
     /** What it is otherwise, where a shell can complete it. */
     readonly kind?: 'server' | 'topic' | 'files' | 'name';
-    /** How many there are at least; 1 unless told. */
+    /** How many there are at least; default: 1. */
     readonly least?: number;
-    /** And at most; 1 unless told. */
+    /** And at most; default: 1. */
     readonly most?: number;
   };
   /** Another name of it. */

@@ -215,7 +215,7 @@ test('what cannot start says why, and leaves nothing', async () => {
   await expect(serve({ port: 0, key: KEY, plug: lost })).rejects.toThrow('no switch there');
 });
 
-test('a server that says no: the log says why, and the client tries on until its signal is aborted', async () => {
+test('a server that says no: the log says why, and the client keeps trying until its signal is aborted', async () => {
   const server = track(await serve({ port: 0, key: KEY, plug: echo }));
   const abort = new AbortController();
   const says: string[] = [];

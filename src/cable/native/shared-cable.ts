@@ -76,7 +76,7 @@ export class SharedCable implements Cable {
   }
 
   async connect(): Promise<Remote> {
-    throw new CryptcabError(`a client has one I/O thread: leave ${optionName('threads')} away`);
+    throw new CryptcabError(`a client has one I/O thread: leave ${optionName('threads')} out`);
   }
 
   send(datagram: Uint8Array, to: Remote): void {

@@ -10,7 +10,7 @@ export function needsNative(locator: string, why: string): CryptcabError {
 /** Plugs that the native path makes by its own means, by their locator. */
 export function nativeOnly(locator: string, more: Partial<OpenPlug> = {}): OpenPlug {
   const open = (events: PlugEvents) => {
-    const why = needsNative(locator, `leave ${optionWithValue('io', 'io', 'portable')} away`);
+    const why = needsNative(locator, `leave ${optionWithValue('io', 'io', 'portable')} out`);
     const settled = Promise.reject(why);
     settled.catch(() => events.lost(why.marked));
     return { settled, write: () => false, pause() {}, resume() {}, async close() {} };

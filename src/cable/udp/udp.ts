@@ -69,7 +69,7 @@ export function cannotOpen(port: number, error: unknown, bind?: string): Cryptca
     case 'EINVAL':
       if (bind === undefined) break;
       return new TemporaryError(
-        `this machine has no address ${bind}: give ${optionName('bind')} one that ip address shows here, or leave it away`,
+        `this machine has no address ${bind}: give ${optionName('bind')} one that ip address shows here, or leave it out`,
       );
     case 'EADDRINUSE':
       return new CryptcabError(

@@ -25,7 +25,7 @@ async function serverCalled(called: string | undefined, place: Place): Promise<R
     );
   if (others.length === 0) return first;
   const names = servers.map(({ status }) => status.name).join(', ');
-  throw new CryptcabError(`several servers run here (${names}): say cryptcab drain NAME`);
+  throw new CryptcabError(`several servers run here (${names}): use cryptcab drain NAME`);
 }
 
 /**

@@ -83,7 +83,7 @@ function networksOf({ status }: RunningEnd, text: string | undefined): Prefix[] 
   const networks = last.map(parseNetwork).filter((one) => one !== undefined);
   if (networks.length > 0) return networks;
   throw new UsageError(
-    'say --network with the networks of the switch, as 10.0.0.0/24,fd00::/64: no device has been invited yet',
+    'give --network with the networks of the switch, as 10.0.0.0/24,fd00::/64: no device has been invited yet',
   );
 }
 
@@ -155,6 +155,6 @@ function notes(
   ];
   const [own] = ownAddresses(status.address);
   if (at.length === 0 && own !== undefined && isPrivate(own))
-    lines.push(`it leads to ${own}, for machines of this site: for others say --at HOST[:PORT]`);
+    lines.push(`it leads to ${own}, for machines of this site: for others give --at HOST[:PORT]`);
   return lines;
 }

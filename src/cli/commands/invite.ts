@@ -47,8 +47,8 @@ export function inviteKind(options: Readonly<Record<string, unknown>>): 'wiregua
   if (wrong === undefined) return wireguard ? 'wireguard' : 'line';
   throw new UsageError(
     wireguard
-      ? `leave --${wrong} away: with --wireguard there is no line that is open for a time`
-      : `--${wrong} goes with --wireguard alone: give that as well, or leave it away`,
+      ? `leave --${wrong} out: with --wireguard there is no line that is open for a time`
+      : `--${wrong} goes with --wireguard alone: give that as well, or leave it out`,
   );
 }
 
@@ -84,7 +84,7 @@ function notes(name: string, uses: number, until: number, places: readonly Place
   ];
   if (!told && places.every(({ host }) => isPrivate(host)))
     lines.push(
-      `it leads to ${places.map(({ host }) => host).join(', ')}, for machines of this site: for others say --at HOST[:PORT]`,
+      `it leads to ${places.map(({ host }) => host).join(', ')}, for machines of this site: for others give --at HOST[:PORT]`,
     );
   return lines;
 }

@@ -28,7 +28,7 @@ async function chosen(name: string | undefined): Promise<RunningEnd> {
   if (first === undefined) throw new CryptcabError(faults[0] ?? endedLog(name) ?? nobodyRuns(name, place));
   if (more.length === 0) return first;
   const names = ends.map(({ status }) => status.name).join(', ');
-  throw new CryptcabError(`several ends run here (${names}): say cryptcab log NAME`);
+  throw new CryptcabError(`several ends run here (${names}): use cryptcab log NAME`);
 }
 
 /** Where the log of a cable is that has a file and does not run. */

@@ -72,7 +72,7 @@ export async function carry(
   } catch (error) {
     const late = error instanceof Error && error.name === 'TimeoutError';
     if (late && settings.now) throw new CryptcabError(resolver.trouble ?? messageOf(error));
-    if (!signal.aborted && !settings.now && (late || error instanceof TemporaryError)) return undefined; // the background tries on
+    if (!signal.aborted && !settings.now && (late || error instanceof TemporaryError)) return undefined; // the background keeps trying
     throw error;
   }
 }

@@ -241,7 +241,7 @@ export async function startAsClient(
       const timer = setTimeout(() => {
         const trouble = running.trouble?.();
         const why = trouble === undefined ? `no answer from ${target.host} yet:` : `${trouble};`;
-        tellParent(`${why} trying on in the background`);
+        tellParent(`${why} still trying in the background`);
         over = true;
         patience.resolve();
       }, PATIENCE_MS);
@@ -253,6 +253,6 @@ export async function startAsClient(
 
 /** Says to the person who started -d what it goes on without. */
 export function sayWaits(waits: string | undefined): boolean {
-  if (waits !== undefined) tellParent(`${waits}; trying on in the background`);
+  if (waits !== undefined) tellParent(`${waits}; still trying in the background`);
   return waits !== undefined;
 }

@@ -28,11 +28,11 @@ export function findUser(text: string): Account {
     );
   const user = { ...account, gid: gid ?? account.gid };
   if (user.uid === 0)
-    throw new CryptcabError(`--user ${text} gives nothing up: name another user than root, or leave it away`);
+    throw new CryptcabError(`--user ${text} gives nothing up: name another user than root, or leave it out`);
   const own = process.geteuid?.();
   if (own !== 0 && (own !== user.uid || process.getegid?.() !== user.gid))
     throw new CryptcabError(
-      `--user ${text}: only root can become another user; start as root, or leave it away`,
+      `--user ${text}: only root can become another user; start as root, or leave it out`,
     );
   return user;
 }

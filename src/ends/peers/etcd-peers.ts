@@ -131,7 +131,7 @@ export class EtcdPeers {
     if (!there && !this.#told)
       this.#log.warn(
         { etcd: this.#etcd.called },
-        `etcd does not answer: ${why}; keeps to who may connect so far, and tries on`,
+        `etcd does not answer: ${why}; those who may connect stay as they are; still trying`,
       );
     this.#told = !there;
   }

@@ -193,5 +193,5 @@ function isDirectory(path: string): boolean {
 function refuseInDirectory(i: number, { name }: PeerLine): void {
   if (i > 0) throw new CryptcabError('the file of a peer has one line: give each peer a file of its own');
   if (name !== undefined)
-    throw new CryptcabError('the name of the file is that of the peer: leave name= away');
+    throw new CryptcabError('the name of the file is that of the peer: leave name= out');
 }

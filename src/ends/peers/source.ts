@@ -52,7 +52,7 @@ function urlSource(text: string): PeersSource | string {
     return 'is no URL';
   }
   if (url.username !== '' || url.password !== '')
-    return 'has a password in it, which other users can see in the list of processes: leave it away';
+    return 'has a password in it, which other users can see in the list of processes: leave it out';
   if (url.protocol === 'http:' && !isLoopback(url.hostname))
     return 'would be asked without encryption, and who is on the way could let anybody in: give an https:// one (http:// is for 127.0.0.1 and [::1])';
   return { kind: 'https', url: url.href };

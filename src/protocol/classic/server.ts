@@ -63,9 +63,9 @@ export interface ServerOptions {
   readonly keyFor: (id: string) => Secret | undefined;
   /** Whether a RESPONSE, its type byte included, answers a challenge. */
   readonly verifyResponse: (keying: Keying, response: Uint8Array, challenge: Uint8Array) => boolean;
-  /** Peers with a session, at most; 4096 unless told. */
+  /** Peers with a session, at most; default: 4096. */
   readonly peersMax?: number;
-  /** Peers that have not proved their key yet, at most; 1024 unless told (classic.md §5.3). */
+  /** Peers that have not proved their key yet, at most; default: 1024 (classic.md §5.3). */
   readonly unprovenMax?: number;
 }
 

@@ -25,9 +25,9 @@ export interface HostOptions {
   readonly dhcp: boolean;
   /** The address that is asked for first, 4 bytes; with `dhcp`. */
   readonly wanted?: Uint8Array | undefined;
-  /** Where packets for other networks go, one of each family at most; what routers and DHCP servers name unless told. */
+  /** Where packets for other networks go, one of each family at most; default: what routers and DHCP servers name. */
   readonly gateways?: readonly Uint8Array[] | undefined;
-  /** Its MAC address, 6 bytes, unicast; made of its public key unless told. */
+  /** Its MAC address, 6 bytes, unicast; default: made of its public key. */
   readonly mac?: Uint8Array | undefined;
   /** What it gets of what is sent to many. */
   readonly multicast: 'all' | 'none' | readonly Service[];

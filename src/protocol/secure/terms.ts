@@ -161,15 +161,15 @@ export interface SecureOptions {
   readonly serverId?: number | undefined;
   /** ms since 1970, for the timestamps of initiations. */
   readonly unixTime: () => number;
-  /** Enrolled peers at a time, at most; 1024 unless told (§3.4). */
+  /** Enrolled peers at a time, at most; default: 1024 (§3.4). */
   readonly enrolledMax?: number | undefined;
-  /** For how long an enrolled peer may be silent before it is forgotten, ms; 30 days unless told. */
+  /** For how long an enrolled peer may be silent before it is forgotten, ms; default: 30 days. */
   readonly forgetAfter?: number | undefined;
   /** Whether the host carries control payloads, both ways; without, this end says nothing but frames. */
   readonly controls?: boolean;
-  /** Told the keys of each handshake, for those who look into their own cable; nobody unless told. */
+  /** Told the keys of each handshake, for those who look into their own cable; default: nobody. */
   readonly keyLog?: ((keys: HandshakeKeys) => void) | undefined;
-  /** How many strangers' keys are looked at; few unless told. */
+  /** How many strangers' keys are looked at; default: few. */
   readonly strangers?: Rate | undefined;
 }
 
@@ -181,7 +181,7 @@ export interface PeerOptions {
   readonly presharedKey?: Uint8Array;
   /** Where it is called; without, it calls. */
   readonly endpoint?: Remote;
-  /** For people; the beginning of its public key unless told. */
+  /** For people; default: the beginning of its public key. */
   readonly name?: string;
   /** Whether it is forgotten when nothing authentic comes of it for long (forgetAfter). */
   readonly enrolled?: boolean;

@@ -83,11 +83,11 @@ describe('what is wrong is named with its line, its key and the word that is nea
       `${FILE}, line 1: 'secure' goes without saying: a cable is secure without classic = true`,
     ],
     ['daemon = true', `${FILE}, line 1: 'daemon' is no key: see man cryptcab.toml`],
-    ['peer = "x"', `${FILE}, line 1: 'peer' is for clients: add connect = "HOST", or leave it away`],
-    ['connect = "h"\npeers = "x"', `${FILE}, line 2: 'peers' is for servers: leave it or 'connect' away`],
+    ['peer = "x"', `${FILE}, line 1: 'peer' is for clients: add connect = "HOST", or leave it out`],
+    ['connect = "h"\npeers = "x"', `${FILE}, line 2: 'peers' is for servers: leave it or 'connect' out`],
     [
       'on = "a"\npreshared = "f"',
-      `${FILE}, line 2: 'preshared' is of the classic protocol: add classic = true, or leave 'preshared' away`,
+      `${FILE}, line 2: 'preshared' is for the classic protocol: add classic = true, or leave 'preshared' out`,
     ],
     [
       'peers = "f"',

@@ -82,7 +82,7 @@ describe('serve and connect', () => {
   });
 
   test.each([
-    ['connect', 'no server is named: say cryptcab connect [USER@]HOST[:PORT]'],
+    ['connect', 'no server is named: use cryptcab connect [USER@]HOST[:PORT]'],
     [
       'connect a b',
       'too many arguments: one server is named, as [USER@]HOST[:PORT] (see cryptcab connect --help)',
@@ -91,22 +91,22 @@ describe('serve and connect', () => {
     [`connect ${KEY}`, /^cryptcab connect is followed by what may be a key itself/],
     ['connect h:0', /^cryptcab connect port 0/],
     ['serve h', 'too many arguments: everything is an option (see cryptcab serve --help)'],
-    ['serve -P f', '-P is of the classic protocol: add --classic, or leave -P away'],
-    ['connect h -P f', '-P is of the classic protocol: add --classic, or give --key and --peer'],
-    ['connect h -x', '-x is of the classic protocol: add --classic, or leave -x away'],
+    ['serve -P f', '-P is for the classic protocol: add --classic, or leave -P out'],
+    ['connect h -P f', '-P is for the classic protocol: add --classic, or give --key and --peer'],
+    ['connect h -x', '-x is for the classic protocol: add --classic, or leave -x out'],
     [
       `connect h --classic --key f --peer ${KEY}`,
-      '--key is for the secure cable: leave --classic or --key away',
+      '--key is for the secure cable: leave --classic or --key out',
     ],
-    ['serve --peer x', '--peer is an option of cryptcab connect, and not of cryptcab serve: leave it away'],
+    ['serve --peer x', '--peer is an option of cryptcab connect, and not of cryptcab serve: leave it out'],
     [
       'connect h --peers x',
-      '--peers is an option of cryptcab serve, and not of cryptcab connect: leave it away',
+      '--peers is an option of cryptcab serve, and not of cryptcab connect: leave it out',
     ],
-    ['serve -c h', '-c is no option of cryptcab serve: say cryptcab connect HOST to be a client'],
+    ['serve -c h', '-c is no option of cryptcab serve: use cryptcab connect HOST to be a client'],
     [
       'serve --secure',
-      '--secure goes without saying, as cryptcab serve is secure without --classic: leave it away',
+      '--secure goes without saying, as cryptcab serve is secure without --classic: leave it out',
     ],
     ['serve --peers f', /^--peers needs --key FILE/],
     ['connect h --key f', /^--key needs --peer PUBLIC-KEY/],
@@ -150,7 +150,7 @@ describe('options alone', () => {
   });
 
   test('know what goes with a command', () => {
-    expect(fault('--classic -P f')).toBe('--classic goes with a command: say cryptcab serve --classic');
+    expect(fault('--classic -P f')).toBe('--classic goes with a command: use cryptcab serve --classic');
   });
 });
 
@@ -180,23 +180,23 @@ describe('vde_cryptcab', () => {
     '%s is none of them',
     (option) => {
       expect(fault(option, 'vde_cryptcab')).toMatch(
-        /^(-\S+ is no option of vde_cryptcab: say cryptcab |unknown option)/,
+        /^(-\S+ is no option of vde_cryptcab: use cryptcab |unknown option)/,
       );
     },
   );
 
   test('names the command of the other face', () => {
     expect(fault('--peers f', 'vde_cryptcab')).toBe(
-      '--peers is no option of vde_cryptcab: say cryptcab serve',
+      '--peers is no option of vde_cryptcab: use cryptcab serve',
     );
     expect(fault('--secure', 'vde_cryptcab')).toBe(
-      '--secure is no option of vde_cryptcab: say cryptcab serve or cryptcab connect',
+      '--secure is no option of vde_cryptcab: use cryptcab serve or cryptcab connect',
     );
   });
 
   test('has no commands', async () => {
     await expect(runCommand('vde_cryptcab', ['status'])).rejects.toThrow(
-      new UsageError('vde_cryptcab has no commands: say cryptcab status'),
+      new UsageError('vde_cryptcab has no commands: use cryptcab status'),
     );
     expect(await runCommand('vde_cryptcab', [])).toBeUndefined();
   });
@@ -217,7 +217,7 @@ describe('cryptcab and words', () => {
     ['conect', /did you mean cryptcab connect\?/],
     ['statsu', /did you mean cryptcab status\?/],
     ['comp', /did you mean cryptcab completion\?/],
-    ['alice@host', /^say cryptcab connect \[USER@\]HOST\[:PORT\]$/],
+    ['alice@host', /^use cryptcab connect \[USER@\]HOST\[:PORT\]$/],
     ['constructor', /^there is no command 'constructor' \(see cryptcab --help\)$/],
   ])('%s is answered with what is near', async (word, says) => {
     await expect(runCommand('cryptcab', [word])).rejects.toThrow(says);
@@ -247,7 +247,7 @@ describe('cryptcab and words', () => {
     expect(help(['options'])).toContain('--secure');
     expect(help(['vectors'])).toMatch(/Usage: cryptcab vectors verify[\s\S]*Usage: cryptcab vectors make/);
     expect(() => help(['enviroment'])).toThrow(/did you mean cryptcab help environment\?/);
-    expect(() => help(['xyzzy'])).toThrow(/say cryptcab help for all of them/);
+    expect(() => help(['xyzzy'])).toThrow(/use cryptcab help for all of them/);
   });
 });
 

@@ -142,6 +142,6 @@ test('a log of the library names no option of the command line', async () => {
     log,
   });
   expect(lines.join('\n')).toMatch(/not encrypted \(plain\)/);
-  expect(lines.join('\n')).toMatch(/classic: false shuts them out/);
+  expect(lines.join('\n')).toMatch(/classic: false refuses them/);
   expect(named(lines.join('\n'))).toEqual([]);
 });

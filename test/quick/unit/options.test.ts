@@ -251,7 +251,7 @@ describe('what is no command line', () => {
   // The whole message: one line, which says what to do.
   test.each([
     ['-p', "option '-p, --localport <port>' argument missing (see cable --help)"],
-    ['--endpoint h:1', '--endpoint is for clients: name the server with -c, or leave --endpoint away'],
+    ['--endpoint h:1', '--endpoint is for clients: name the server with -c, or leave --endpoint out'],
     [
       '-c h -P k --endpoint g:1',
       '--endpoint and -P exclude each other: it is for keys that go by ssh; where they do not, give -c HOST:PORT alone',
@@ -278,7 +278,7 @@ describe('what is no command line', () => {
     ['-c h:x', "-c 'x' is not a UDP port: give a number from 1 to 65535"],
     ['-c h:0', "-c port 0 is nobody's: give the server's UDP port"],
     ['-c @h', "-c '@h' is not [user@]host[:port]: an IPv6 address with a port is written [address]:port"],
-    ['-k', '-k is for clients: name the server with -c, or leave -k away'],
+    ['-k', '-k is for clients: name the server with -c, or leave -k out'],
     ['-P key -x', '-P and -x exclude each other: encrypt with that key, or not at all'],
     ['-x -P key', '-P and -x exclude each other: encrypt with that key, or not at all'],
     ['-c h -xP key', '-P and -x exclude each other: encrypt with that key, or not at all'],
@@ -288,7 +288,7 @@ describe('what is no command line', () => {
     ],
     [
       '--cipher chacha20',
-      '--cipher is for clients: a server serves both; name the server with -c, or leave --cipher away',
+      '--cipher is for clients: a server serves both; name the server with -c, or leave --cipher out',
     ],
     ['-c h -x --cipher chacha20', '--cipher and -x exclude each other: encrypt, or do not'],
     ['-c h --threads 2', '--threads and -c exclude each other: a client has one peer, and one thread for it'],

@@ -123,7 +123,7 @@ test('a line of the peers file has fields, and is skipped where one is wrong', (
 test('what a plug does not keep is named', () => {
   const plug = Object.assign(() => undefined as never, { locator: '/run/vde.ctl' });
   expect(unkept(plug, { rate: { to: 1, from: 1 } })).toBe(
-    'rate cannot be kept on /run/vde.ctl: plug into bridge://NAME, or leave rate away',
+    'rate cannot be kept on /run/vde.ctl: plug into bridge://NAME, or leave rate out',
   );
   expect(unkept(plug, { rate: null })).toBe(undefined);
 });

@@ -69,7 +69,7 @@ describe('vde_cryptcab takes', () => {
   });
 
   test.each([
-    ['--v', /^--v is ambiguous: say --vdesock or --verbose$/],
+    ['--v', /^--v is ambiguous: use --vdesock or --verbose$/],
     ['-ve=q', /^--verbose takes no argument/],
     ['-da=3', /^--daemon takes no argument/],
     ['-vd', /argument missing/],

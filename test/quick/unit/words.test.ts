@@ -24,7 +24,7 @@ describe('a command', () => {
   test.each([[undefined], ['check'], ['-v']])('of two words wants a second one, and %s is none', (second) => {
     expect(() => commandNamed('vectors', second)).toThrow(
       new UsageError(
-        'say cryptcab vectors verify [--strict] [FILE...], or cryptcab vectors make [--seed N] [--out DIRECTORY]',
+        'use cryptcab vectors verify [--strict] [FILE...], or cryptcab vectors make [--seed N] [--out DIRECTORY]',
       ),
     );
   });
@@ -70,24 +70,24 @@ describe('what follows it', () => {
     [
       'enroll',
       ['--prt', '7'],
-      'enroll takes --port and --name, and no --prt: say cryptcab enroll [--port PORT] [--name NAME]',
+      'enroll takes --port and --name, and no --prt: use cryptcab enroll [--port PORT] [--name NAME]',
     ],
-    ['enroll', ['7'], 'enroll takes --port and --name: say cryptcab enroll [--port PORT] [--name NAME]'],
+    ['enroll', ['7'], 'enroll takes --port and --name: use cryptcab enroll [--port PORT] [--name NAME]'],
     ['enroll', ['--port', 'x'], "--port 'x' is not a UDP port: give a number from 1 to 65535"],
     [
       'status',
       ['a', 'b'],
-      'status takes --json and --watch and the name of one end: say cryptcab status [--json] [--watch] [NAME]',
+      'status takes --json and --watch and the name of one end: use cryptcab status [--json] [--watch] [NAME]',
     ],
     [
       'peers rename',
       ['a'],
-      'peers rename takes --end and a peer and its new name: say cryptcab peers rename [--end NAME] PEER NAME',
+      'peers rename takes --end and a peer and its new name: use cryptcab peers rename [--end NAME] PEER NAME',
     ],
-    ['keygen', ['x'], 'keygen takes no arguments: say cryptcab keygen'],
-    ['completion', [], 'completion takes bash or zsh or fish: say cryptcab completion SHELL'],
-    ['completion', ['tcsh'], 'completion takes bash or zsh or fish: say cryptcab completion SHELL'],
-    ['completion', ['bash', 'zsh'], 'completion takes bash or zsh or fish: say cryptcab completion SHELL'],
+    ['keygen', ['x'], 'keygen takes no arguments: use cryptcab keygen'],
+    ['completion', [], 'completion takes bash or zsh or fish: use cryptcab completion SHELL'],
+    ['completion', ['tcsh'], 'completion takes bash or zsh or fish: use cryptcab completion SHELL'],
+    ['completion', ['bash', 'zsh'], 'completion takes bash or zsh or fish: use cryptcab completion SHELL'],
     ...['1', '59s', '366d', '1w', '-1h', '1h30m'].map((text): [CommandName, string[], string] => [
       'invite',
       ['a', `--for=${text}`],

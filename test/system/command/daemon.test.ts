@@ -77,7 +77,7 @@ test('a client daemon whose server is not there yet goes on in the background', 
   const pidFile = join(lab.directory, 'early.pid');
   const early = client.cryptcab(['-P', keyFile, '-c', client.link.hub4, '-d', '--pidfile', pidFile]);
   expect(await early.exited).toBe(0);
-  expect(early.output).toMatch(/^\S+: no answer from 10\.77\.1\.1 yet: trying on in the background\n$/);
+  expect(early.output).toMatch(/^\S+: no answer from 10\.77\.1\.1 yet: still trying in the background\n$/);
   daemons.push(Number(readFileSync(pidFile, 'utf8')));
   await daemon(hub, ['-P', keyFile, '-p', String(PORT)]);
   await client.reaches(hub.inner);
@@ -89,7 +89,7 @@ test('a client daemon that is denied says why, and goes on in the background', a
   const path = lab.keyFile('wrong', new Uint8Array(24));
   const wrong = client.cryptcab(['-P', path, '-c', client.link.hub4, '-d', '--pidfile', pidFile]);
   expect(await wrong.exited).toBe(0);
-  expect(wrong.output).toMatch(/^\S+: 10\.77\.1\.1 denied the key.*; trying on in the background\n$/);
+  expect(wrong.output).toMatch(/^\S+: 10\.77\.1\.1 denied the key.*; still trying in the background\n$/);
   const pid = Number(readFileSync(pidFile, 'utf8'));
   daemons.push(pid);
   expect(alive(pid)).toBe(true);

@@ -195,8 +195,8 @@ describe('vectors make', () => {
 });
 
 test.each([
-  [[], /say cryptcab vectors verify/],
-  [['check'], /say cryptcab vectors verify/],
+  [[], /use cryptcab vectors verify/],
+  [['check'], /use cryptcab vectors verify/],
   [['verify', '--seed', '1'], /takes --strict and files, and no --seed/],
   [['make', 'x'], /takes --seed and --out/],
   [['make', '--seed'], /takes --seed and --out/],

@@ -174,7 +174,7 @@ test('what cannot be had is refused in one line', async () => {
     hub.start([...more, ...cryptcab, '-P', keyFile, '-s', locator]);
   const portable = hub.start([...cryptcab, '-P', keyFile, '-s', 'bridge://br0', '--io', 'portable']);
   expect(await refuses(portable)).toMatch(
-    /: bridge:\/\/br0 is for the native I\/O path alone: leave --io portable away/,
+    /: bridge:\/\/br0 is for the native I\/O path alone: leave --io portable out/,
   );
   const uncapped = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-all'];
   expect(await refuses(start('bridge://br0', ...uncapped))).toMatch(

@@ -176,7 +176,7 @@ test('what cannot be captured is said in one line', async () => {
     return process.output;
   };
   expect(await says('otto')).toBe('cryptcab: no peer is called otto: see cryptcab peers\n');
-  expect(await says('a', 'b')).toMatch(/^cryptcab: capture takes .*: say cryptcab capture \[--wire\]/);
+  expect(await says('a', 'b')).toMatch(/^cryptcab: capture takes .*: use cryptcab capture \[--wire\]/);
   const terminal = hub.start(['script', '-qec', [...cryptcab, 'capture'].join(' '), '/dev/null']);
   expect(await terminal.exited).toBe(2);
   expect(terminal.output).toContain('a capture is no text for a terminal');

@@ -33,7 +33,7 @@ test.concurrent.each(cases)('%s, %s, IPv%i', async (mode, io, family) => {
     mode === 'classic' ? ['-P', key] : ['--secure', '--key', calling.keyFile, '--peer', serving.publicKey];
   // Said without -v as well.
   const cable = client.cryptcab([...how, '-p', String(port), '-c', `${address}:${port}`, '--io', io]);
-  const [said] = await cable.prints(/nobody listens at \S+, trying on: .*-c HOST:PORT/, 40_000);
+  const [said] = await cable.prints(/nobody listens at \S+, still trying: .*-c HOST:PORT/, 40_000);
   expect(said).toContain(`${address}:${port}`);
   expect(cable.output).not.toMatch(/no (secure )?answer/);
   // It has tried on.

@@ -213,7 +213,7 @@ test('an sshd that is not there yet is waited for, and -d goes on in the backgro
   const daemon = enrol(['-d', '-p', '0', '-s', await anotherSwitch('other'), '--pidfile', pidFile]);
   await cable.prints(/cannot enrol at root@10\.77\.1\.1 by ssh \(.* refused\): .*; trying again/, 30_000);
   expect(await daemon.exited).toBe(0);
-  expect(daemon.output).toMatch(/: cannot enrol at .* refused\).*; trying on in the background\n$/);
+  expect(daemon.output).toMatch(/: cannot enrol at .* refused\).*; still trying in the background\n$/);
   daemons.push(Number(readFileSync(pidFile, 'utf8')));
   await sshd.start();
   await cable.prints(/enrolled at 10\.77\.1\.1: going on/, 30_000);

@@ -44,7 +44,7 @@ test('a name of ssh’s configuration, behind a jump host: the secure cable, and
   // sshd has had two logins of one client: the jump, and what comes from it.
   expect(new Set(sshd.output.match(/Accepted publickey for root from [\d.]+/g)).size).toBe(2);
   const old = client.cryptcab(['-c', client.link.hub4, '-x', '-v', '-p', '0']);
-  await old.prints(/no answer|trying on/, 60_000);
+  await old.prints(/no answer|still trying/, 60_000);
   expect(server.output).not.toMatch(/client is up/);
   expect(await cable.stop()).toBe(0);
   await server.prints(/peer is gone|said goodbye|is gone/);
@@ -60,7 +60,7 @@ test('the classic wire where it is asked for: ours and the C program beside a se
   const original = client.original(['-c', client.link.hub4, '-P', key]);
   await client.reaches(hub.inner, 60_000);
   await original.stop();
-  await server.prints(/leaving --classic away shuts them out/);
+  await server.prints(/leaving --classic out refuses them/);
 });
 
 test('the page, on another machine, with a password; and the log', async () => {
@@ -110,7 +110,7 @@ test('up, restart and down of cables that have a file', async () => {
   await client.reaches(hub.inner);
   expect(await run(hub, 'up', 'hub')).toEqual({
     status: 1,
-    said: expect.stringMatching(/^cryptcab: hub is up already, as process \d+: say cryptcab restart hub/),
+    said: expect.stringMatching(/^cryptcab: hub is up already, as process \d+: use cryptcab restart hub/),
   });
   // A file that is wrong ends nothing.
   writeFileSync(join(files, 'far.toml'), `${far}kye = "client.key"\n`);

@@ -173,7 +173,7 @@ describe('on whichever path', () => {
     ];
     for (const process of [first, second])
       await process.prints(
-        /: no answer from 10\.77\.1\.1:7667: see that the server runs there .*; trying on/,
+        /: no answer from 10\.77\.1\.1:7667: see that the server runs there .*; still trying/,
         60_000,
       );
     await serving.prints(/somebody calls whose public key is not known here/);

@@ -147,7 +147,7 @@ test('a network card that goes down and comes up, and one that is not there', as
   expect(await refuses(start('nic://eth9'))).toMatch(/: there is no network card eth9: see ip link/);
   expect(await refuses(start('nic://lo'))).toMatch(/: lo carries no frames of Ethernet/);
   expect(await refuses(start('nic://eth1', '--io', 'portable'))).toMatch(
-    /: nic:\/\/eth1 is for the native I\/O path alone: leave --io portable away/,
+    /: nic:\/\/eth1 is for the native I\/O path alone: leave --io portable out/,
   );
 });
 

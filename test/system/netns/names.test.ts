@@ -173,7 +173,7 @@ test('-d returns after its usual time with the reason, and goes on', () =>
     expect(await daemon.exited).toBe(0);
     expect(performance.now() - from).toBeLessThan(25_000);
     daemons.push(Number(readFileSync(pidFile, 'utf8')));
-    const word = `cannot resolve server\\.example yet \\(${NONE}\\); trying on in the background\n$`;
+    const word = `cannot resolve server\\.example yet \\(${NONE}\\); still trying in the background\n$`;
     expect(daemon.output).toMatch(new RegExp(word));
     host.knows({ 'server.example': host.link.hub4 });
     await host.reaches(hub.inner, 40_000);

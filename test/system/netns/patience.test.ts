@@ -118,7 +118,7 @@ test('a daemon returns and says what it waits for, with its pid file', async () 
   const words = [...server, '--bind', '10.77.99.1', '-d', '--pidfile', pidFile];
   const started = hub.cryptcab(words);
   expect(await started.exited).toBe(0);
-  expect(started.output).toMatch(/this machine has no address \S+: .*; trying on in the background\n$/);
+  expect(started.output).toMatch(/this machine has no address \S+: .*; still trying in the background\n$/);
   process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGTERM');
   const again = hub.cryptcab([...words, '--now']);
   expect(await again.exited).toBe(1);

@@ -284,7 +284,7 @@ test('what cannot be kept is refused by name: at the start, and in a line that i
   ]);
   expect(await classic.exited).toBe(1);
   expect(classic.output).toMatch(
-    /--peer-defaults: rate cannot be kept on .*: plug into bridge:\/\/NAME, or leave rate away/,
+    /--peer-defaults: rate cannot be kept on .*: plug into bridge:\/\/NAME, or leave rate out/,
   );
   const [end] = ends as [End];
   const others = new Peers(lab, [`${end.publicKey} guard`], 'others');

@@ -146,7 +146,7 @@ describe('on whichever path', () => {
     await wrong.prints(/"msg":"dropped: decrypt failed"/);
     await wrong.prints(/answers with another preshared key: give both ends the same one/);
     await wrong.prints(
-      /no secure answer from [\d.]+:7667, trying on: .*--secure.*peers file.*--peer.*psk=/,
+      /no secure answer from [\d.]+:7667, still trying: .*--secure.*peers file.*--peer.*psk=/,
       20_000,
     );
     await serving.prints(/"bob \(.{8}…\) does not finish the handshake: its preshared key is another one/);
@@ -199,7 +199,7 @@ describe('on whichever path', () => {
     const secure = host(0).cryptcab([...keys, '-c', host(0).link.hub4, '-v']);
     await secure.prints(/see that a server with --secure runs there/, 20_000);
     expect(await host(0).pings(hub.inner)).toBe(false);
-    // It tries on: as soon as there is a server, it is up.
+    // It keeps trying: as soon as there is a server, it is up.
     await serving.stop();
     serving = await startSecureServer(hub, server, peers);
     await secure.prints(/the cable is up/);
