@@ -198,6 +198,10 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
           'the server denied the key: trying another cipher with it',
         );
         break;
+      case 'contested':
+        trouble = `somebody sends CHALLENGEs in the name of ${remoteText(remote)}: trying on, each time with another one of them`;
+        seldom.note(now(), 'contested', () => log.warn({ server: remoteText(remote) }, trouble as string));
+        break;
       case 'notCarried':
         trouble = carryFailure;
         seldom.note(now(), 'enrol', () => log.warn({}, `${carryFailure}; still trying`));

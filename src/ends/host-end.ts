@@ -6,7 +6,7 @@ import { drawSecret } from '../keys/draw.js';
 import type { Log } from '../log.js';
 import { addressText } from '../network/address.js';
 import { type HostFields, macText, prefixText } from '../network/host.js';
-import { sameBytes } from '../protocol/host/address.js';
+import { sameBytes } from '../protocol/bytes.js';
 import { HostMachine } from '../protocol/host/host.js';
 import type { HostDrop, HostEffect, HostNotice, Prefix } from '../protocol/host/terms.js';
 import type { Peer } from '../protocol/secure/peer.js';

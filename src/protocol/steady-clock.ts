@@ -13,6 +13,11 @@ export class SteadyClock {
     return this.#last;
   }
 
+  /** The last time inside that was asked for, ms. */
+  get latest(): number {
+    return this.#last;
+  }
+
   /** What the clock outside will show at a time inside, unless it jumps again. */
   outside(time: number): number {
     return time - this.#behind;

@@ -1,7 +1,7 @@
 import type { Keying } from '../../core/terms.js';
 import type { CipherChoice, Random } from './session-key.js';
 
-// What a client of the classic protocol is told, and what it answers: the terms of classic-client.ts.
+// What a client of the classic protocol is told, and what it answers: the terms of client.ts.
 
 /**
  * Where a client stands.
@@ -42,6 +42,10 @@ export const CLIENT_EVENTS = [
   'sendFailed',
   /** A datagram of more than ORIGINAL_DATAGRAM_MAX bytes was sent. */
   'large',
+  /** DATA was sent. */
+  'sent',
+  /** Authentic DATA came. */
+  'heard',
   /** The time that `deadline` names has come. */
   'timer',
 ] as const;
@@ -80,6 +84,8 @@ export type ClientEffect =
   | { readonly do: 'denied'; readonly why: ClientDenial }
   /** The server denied the key as it was used, and did not take it back: the next way to use one is tried. */
   | { readonly do: 'tryNext'; readonly keying: Keying }
+  /** The server denied the RESPONSE to one of several CHALLENGEs, of which somebody forges some: next time another one is answered (classic.md §2.8). */
+  | { readonly do: 'contested' }
   /** The key could not be carried. It is tried again. */
   | { readonly do: 'notCarried' }
   /** A LOGIN stays without an answer. */

@@ -1,107 +1,39 @@
 import { SteadyClock } from '../steady-clock.js';
-import { ClientMachine } from './client-machine.js';
+import { closed, enrolling, resolving } from './client/before-login.js';
+import type { Row } from './client/cells.js';
+import { loginDenied, opening } from './client/logging-in.js';
+import { pause } from './client/onward.js';
+import { responseDenied, waiting } from './client/proving.js';
+import { Self } from './client/self.js';
+import { dueAt, type State, type States } from './client/states.js';
+import { up } from './client/up.js';
 import type { ClientEffect, ClientEvent, ClientOptions, ClientState } from './client-terms.js';
 import { classify, type Message } from './messages.js';
 
-type Action = (client: ClientMachine, now: number, datagram: Uint8Array) => void;
-
-const ignore: Action = () => {};
-
 /** What each message and each event does in each state. Messages are unauthenticated: few are believed. */
-export const CLIENT_TABLE: Readonly<Record<ClientState, Readonly<Record<Message | ClientEvent, Action>>>> = {
-  closed: {
-    ...messages({}),
-    ...events({ start: (client) => client.resolve(), timer: (client, now) => client.goOn(now) }),
-  },
-  resolving: {
-    ...messages({}),
-    ...events({
-      resolved: (client, now) => client.goOn(now),
-      resolveFailed: (client, now) => client.resolveFailed(now),
-    }),
-  },
-  enrolling: {
-    ...messages({}),
-    ...events({
-      enrolled: (client, now) => client.enrolled(now),
-      enrolFailed: (client, now) => client.enrolFailed(now),
-    }),
-  },
-  opening: {
-    ...messages({
-      challenge: (client, now, datagram) => client.respond(now, datagram),
-      deny: (client, now) => client.doubtLogin(now),
-    }),
-    ...events({
-      elsewhere: (client, now) => client.goElsewhere(now),
-      unreachable: (client, now) => client.tryOther(now),
-      sendFailed: (client, now) => client.tryOther(now),
-      timer: (client) => client.unanswered(),
-    }),
-  },
-  loginDenied: {
-    ...messages({ challenge: (client, now, datagram) => client.respond(now, datagram) }),
-    ...events({
-      unreachable: (client, now) => client.tryOther(now),
-      sendFailed: (client, now) => client.tryOther(now),
-      timer: (client, now) => client.denied(now, 'login'),
-    }),
-  },
-  waiting: {
-    ...messages({
-      authOk: (client, now) => client.authenticated(now),
-      deny: (client, now) => client.doubtResponse(now),
-    }),
-    ...events({ timer: (client, now) => client.repeatResponse(now) }),
-  },
-  responseDenied: {
-    ...messages({ authOk: (client, now) => client.authenticated(now) }),
-    ...events({ timer: (client, now) => client.denied(now, 'response') }),
-  },
-  up: {
-    ...messages({
-      authOk: (client, now) => client.answered(now),
-      deny: (client, now) => client.doubt(now),
-    }),
-    ...events({
-      resolved: (client, now) => client.ask(now),
-      sendFailed: (client, now) => client.reconnect(now),
-      large: (client, now) => client.probe(now),
-      timer: (client, now) => client.watch(now),
-    }),
-  },
+export const CLIENT_TABLE: { readonly [S in ClientState]: Row<S> } = {
+  closed,
+  resolving,
+  enrolling,
+  opening,
+  loginDenied,
+  waiting,
+  responseDenied,
+  up,
 };
 
-function messages(known: Partial<Record<Message, Action>>): Record<Message, Action> {
-  return {
-    login: ignore,
-    challenge: ignore,
-    response: ignore,
-    authOk: ignore,
-    deny: ignore,
-    keepalive: ignore,
-    data: ignore, // in `up` the host opens it without asking
-    empty: ignore,
-    other: ignore,
-    ...known,
-  };
+/** The state after this one. */
+function after<S extends ClientState>(
+  state: States[S] & { readonly at: S },
+  input: Message | ClientEvent,
+  self: Self,
+  now: number,
+  datagram: Uint8Array,
+): State {
+  return CLIENT_TABLE[state.at][input](state, self, now, datagram);
 }
 
-function events(known: Partial<Record<ClientEvent, Action>>): Record<ClientEvent, Action> {
-  return {
-    start: ignore,
-    resolved: ignore,
-    resolveFailed: ignore,
-    enrolled: ignore,
-    enrolFailed: ignore,
-    unreachable: ignore,
-    elsewhere: ignore,
-    sendFailed: ignore,
-    large: ignore,
-    timer: ignore,
-    ...known,
-  };
-}
+const NOTHING = new Uint8Array();
 
 /**
  * The client's side of the 4-way handshake and its timers (classic.md §2.2), without I/O: it is told
@@ -109,31 +41,32 @@ function events(known: Partial<Record<ClientEvent, Action>>): Record<ClientEvent
  * jump, the cable comes back by itself.
  */
 export class ClassicClient {
-  readonly #machine: ClientMachine;
+  readonly #self: Self;
   readonly #clock = new SteadyClock();
+  #state: State = pause(Infinity);
 
   constructor(options: ClientOptions) {
-    this.#machine = new ClientMachine(options);
+    this.#self = new Self(options);
   }
 
   /** Where it stands. */
   get state(): ClientState {
-    return this.#machine.state;
+    return this.#state.at;
   }
 
   /** When to say 'timer', ms; Infinity for never. */
   get deadline(): number {
-    return this.#clock.outside(this.#machine.deadline);
+    return this.#clock.outside(dueAt(this.#state));
   }
 
   /** A datagram came from the server's address and port. */
   receive(now: number, datagram: Uint8Array): void {
-    CLIENT_TABLE[this.state][classify(datagram)](this.#machine, this.#clock.inside(now), datagram);
+    this.#go(classify(datagram), this.#clock.inside(now), datagram);
   }
 
   /** Something else happened. */
   happen(now: number, event: Exclude<ClientEvent, 'resolved'>): void {
-    CLIENT_TABLE[this.state][event](this.#machine, this.#clock.inside(now), new Uint8Array());
+    this.#go(event, this.#clock.inside(now));
   }
 
   /**
@@ -141,27 +74,32 @@ export class ClassicClient {
    * @param candidates how many addresses the server's name stands for, at least 1
    */
   resolved(now: number, candidates: number): void {
-    this.#machine.candidates = candidates;
-    CLIENT_TABLE[this.state].resolved(this.#machine, this.#clock.inside(now), new Uint8Array());
+    this.#self.whereabouts.candidates = candidates;
+    this.#go('resolved', this.#clock.inside(now));
   }
 
   /** DATA was sent. */
   sent(now: number): void {
-    this.#machine.sent(this.#clock.inside(now));
+    this.#go('sent', this.#clock.inside(now));
   }
 
   /** Authentic DATA came. */
   heard(): void {
-    this.#machine.opened();
+    this.#go('heard', this.#clock.latest);
   }
 
   /** What is to be done now. */
   take(): ClientEffect[] {
-    return this.#machine.effects.splice(0);
+    return this.#self.effects.splice(0);
   }
 
   /** Ends it and wipes the key. */
   end(): void {
-    this.#machine.end();
+    this.#state = pause(Infinity);
+    this.#self.key.wipe();
+  }
+
+  #go(input: Message | ClientEvent, now: number, datagram: Uint8Array = NOTHING): void {
+    this.#state = after(this.#state, input, this.#self, now, datagram);
   }
 }

@@ -29,6 +29,8 @@ export const DEFAULT_PORT = 7667;
 export const LOGIN_INTERVAL = 5_000;
 /** The same for a LOGIN that is no repetition: its forerunner was answered, or reached nobody. */
 export const RELOGIN_INTERVAL = 1_000;
+/** Where CHALLENGEs are forged: the server's is waited for no longer than this from the LOGIN on (§2.8). */
+export const CHOICE_TIME = 2_000;
 /** A RESPONSE without an answer is repeated after this; it is the same bytes again, not a new encryption. */
 export const RESPONSE_INTERVAL = 1_000;
 /** From one KEEPALIVE to the next, whatever else is sent: a C server of the ChaCha generation counts nothing else (§7.1). */

@@ -82,7 +82,7 @@ export function keepalive(): Uint8Array {
   return Uint8Array.of(TYPE.KEEPALIVE);
 }
 
-/** Nothing that anybody knows: see ClientMachine.probe. */
+/** Nothing that anybody knows: see client/cut-probes.ts. */
 export function probe(): Uint8Array {
   return Uint8Array.of(0);
 }

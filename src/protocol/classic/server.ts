@@ -1,4 +1,5 @@
 import type { Keying } from '../../core/terms.js';
+import { sameBytes } from '../bytes.js';
 import { RateLimit } from '../rate-limit.js';
 import { type Remote, remoteKey } from '../remote.js';
 import { SteadyClock } from '../steady-clock.js';
@@ -161,10 +162,6 @@ export const SERVER_TABLE: Readonly<Record<PeerState, Readonly<Record<Message | 
   },
 };
 
-function equal(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
-}
-
 /** What is wrong with a RESPONSE of this length, none of whose keyings held. */
 function whyRefused(secret: Secret, length: number): ServerRefusal {
   if (secret === 'none') return length === RESPONSE_BYTES.plain ? 'wrong key' : 'encrypted';
@@ -248,7 +245,7 @@ class Machine {
     const peer = this.#peers.get(key) as Peer;
     const pending = peer.pending as Pending;
     // The RESPONSE that brought it up, once more and late: it is no answer to this challenge.
-    if (peer.session !== undefined && equal(peer.session.response, datagram)) return;
+    if (peer.session !== undefined && sameBytes(peer.session.response, datagram)) return;
     const { id, secret } = pending;
     const challenges = pending.earlier ? [pending.challenge, pending.earlier] : [pending.challenge];
     const keying = this.#proven(secret, datagram, challenges);
@@ -282,7 +279,7 @@ class Machine {
   /** A RESPONSE of a peer that is up: the AUTH_OK was lost, unless the peer has another key than its session (§2.3). */
   confirmAgain(from: Remote, datagram: Uint8Array): void {
     const peer = this.#peers.get(remoteKey(from)) as Peer;
-    if (equal((peer.session as Session).response, datagram) || this.#isLate(peer, datagram))
+    if (sameBytes((peer.session as Session).response, datagram) || this.#isLate(peer, datagram))
       this.confirm(from);
   }
 

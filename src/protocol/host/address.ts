@@ -1,14 +1,11 @@
 // IP addresses as bytes: 4 of IPv4, 16 of IPv6.
+import { sameBytes } from '../bytes.js';
 import type { Prefix } from './terms.js';
 
 export type Family = 4 | 6;
 
 export function familyOf(address: Uint8Array): Family {
   return address.length === 4 ? 4 : 6;
-}
-
-export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 
 /** An address as the key of a map. */

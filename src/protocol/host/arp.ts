@@ -1,5 +1,5 @@
 // ARP over Ethernet and IPv4 (RFC 826).
-import { sameBytes } from './address.js';
+import { sameBytes } from '../bytes.js';
 import { isGroupMac } from './ethernet.js';
 
 const BYTES = 28;

@@ -1,6 +1,8 @@
 // Messages of DHCP (RFC 2131 §2, RFC 2132).
+
 import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { isStation, NOBODY_4, sameBytes } from './address.js';
+import { sameBytes } from '../bytes.js';
+import { isStation, NOBODY_4 } from './address.js';
 
 export const DHCP_PORT = { SERVER: 67, CLIENT: 68 } as const;
 export const DHCP = { DISCOVER: 1, OFFER: 2, REQUEST: 3, DECLINE: 4, ACK: 5, NAK: 6, RELEASE: 7 } as const;

@@ -1,7 +1,8 @@
 // Reports of the groups that are in use, so that a switch that listens to them sends what is for these groups
 // (secure.md §6.5; RFC 3376 §5, RFC 3810 §6).
+import { sameBytes } from '../bytes.js';
 import type { Random } from '../classic/session-key.js';
-import { type Family, sameBytes } from './address.js';
+import type { Family } from './address.js';
 import { REPORT_INTERVAL, REPORTS } from './constants.js';
 import { type Query, RECORD } from './igmp.js';
 import { multicastMac } from './mac.js';

@@ -1,5 +1,6 @@
 // What stations say of addresses, by ARP and by neighbour discovery: answered, and remembered (secure.md §6.3, §6.4).
-import { isStation, isUnspecified, sameBytes } from './address.js';
+import { sameBytes } from '../bytes.js';
+import { isStation, isUnspecified } from './address.js';
 import type { Arp } from './arp.js';
 import type { Packet } from './ip.js';
 import { type Advertisement, readDiscovery, type Solicitation } from './nd.js';

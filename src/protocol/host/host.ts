@@ -1,4 +1,5 @@
 // A stock WireGuard device as a station of the Ethernet (secure.md §6): a machine without I/O, one for each host peer.
+import { sameBytes } from '../bytes.js';
 import type { Random } from '../classic/session-key.js';
 import { RateLimit } from '../rate-limit.js';
 import {
@@ -11,7 +12,6 @@ import {
   LINK_LOCAL,
   NOBODY_4,
   NOBODY_6,
-  sameBytes,
   solicitedNode,
   within,
 } from './address.js';

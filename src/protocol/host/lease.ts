@@ -1,6 +1,7 @@
 // The client of DHCP (secure.md §6.6; RFC 2131 §4.4).
+import { sameBytes } from '../bytes.js';
 import type { Random } from '../classic/session-key.js';
-import { isStation, NOBODY_4, sameBytes } from './address.js';
+import { isStation, NOBODY_4 } from './address.js';
 import { DHCP_PAUSE, DHCP_RENEW_MIN, DHCP_REQUESTS, DHCP_SILENCE, DHCP_WAIT } from './constants.js';
 import {
   DHCP,

@@ -1,5 +1,6 @@
 // Whose MAC address is whose, and what waits until that is known (secure.md §6.4; RFC 4861 §7.3, for ARP as well).
-import { addressKey, sameBytes } from './address.js';
+import { sameBytes } from '../bytes.js';
+import { addressKey } from './address.js';
 import {
   NEGATIVE_TIME,
   NEIGHBOURS_MAX,

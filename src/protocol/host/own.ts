@@ -1,6 +1,7 @@
 // The device's own addresses: looked for on the network before they are used, announced and defended
 // (secure.md §6.3; RFC 4862 §5.4, RFC 5227).
-import { familyOf, sameBytes } from './address.js';
+import { sameBytes } from '../bytes.js';
+import { familyOf } from './address.js';
 import {
   ANNOUNCE_INTERVAL,
   ANNOUNCEMENTS,

@@ -1,5 +1,5 @@
 // What IPv6 routers say: that they are routers, and which networks are on the link (RFC 4861 §6.3).
-import { sameBytes } from './address.js';
+import { sameBytes } from '../bytes.js';
 import {
   NETWORKS_MAX,
   ROUTER_SOLICITATION_INTERVAL,

@@ -1,5 +1,6 @@
 // Where packets go: to a station of a network on the link, or to the gateway (secure.md §6.4).
-import { type Family, familyOf, sameBytes, within } from './address.js';
+import { sameBytes } from '../bytes.js';
+import { type Family, familyOf, within } from './address.js';
 import type { HostOutbox } from './outbox.js';
 import type { Prefix } from './terms.js';
 

@@ -1,4 +1,5 @@
-import { isMulticast, sameBytes } from './address.js';
+import { sameBytes } from '../bytes.js';
+import { isMulticast } from './address.js';
 import { type HostOptions, SERVICES, type Service } from './terms.js';
 
 const v6 = (scope: number, ...end: number[]) =>

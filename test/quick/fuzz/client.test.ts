@@ -51,7 +51,8 @@ function bringUp(b: ClientFixture): void {
     if (b.state === 'closed') b.timer();
     else if (b.state === 'resolving') b.tell('resolved');
     else if (b.state === 'enrolling') b.tell('enrolled');
-    else b.tell(b.state === 'opening' || b.state === 'loginDenied' ? CHALLENGE : authOk());
+    else if (b.state === 'waiting' || b.state === 'responseDenied') b.tell(authOk());
+    else if (b.tell(CHALLENGE).length === 0) b.timer(); // it waits for another one, as there were several before
   }
 }
 

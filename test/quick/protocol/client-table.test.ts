@@ -46,6 +46,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     elsewhere: 'nothing',
     sendFailed: 'nothing',
     large: 'nothing',
+    sent: 'nothing',
+    heard: 'nothing',
     timer: ['opening', 'send login'],
   },
   resolving: {
@@ -67,6 +69,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     elsewhere: 'nothing',
     sendFailed: 'nothing',
     large: 'nothing',
+    sent: 'nothing',
+    heard: 'nothing',
     timer: 'nothing',
   },
   enrolling: {
@@ -88,6 +92,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     elsewhere: 'nothing',
     sendFailed: 'nothing',
     large: 'nothing',
+    sent: 'nothing',
+    heard: 'nothing',
     timer: 'nothing',
   },
   opening: {
@@ -109,6 +115,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     elsewhere: ['resolving', 'resolve'],
     sendFailed: ['opening'],
     large: 'nothing',
+    sent: 'nothing',
+    heard: 'nothing',
     timer: ['resolving', 'unanswered', 'resolve'],
   },
   loginDenied: {
@@ -130,6 +138,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     elsewhere: 'nothing',
     sendFailed: ['opening'],
     large: 'nothing',
+    sent: 'nothing',
+    heard: 'nothing',
     timer: ['closed', 'denied no key at server'],
   },
   waiting: {
@@ -151,6 +161,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     elsewhere: 'nothing',
     sendFailed: 'nothing',
     large: 'nothing',
+    sent: 'nothing',
+    heard: 'nothing',
     timer: ['waiting', 'send response'],
   },
   responseDenied: {
@@ -172,6 +184,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     elsewhere: 'nothing',
     sendFailed: 'nothing',
     large: 'nothing',
+    sent: 'nothing',
+    heard: 'nothing',
     timer: ['closed', 'denied wrong key'],
   },
   up: {
@@ -193,6 +207,8 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     elsewhere: 'nothing',
     sendFailed: ['up', 'reconnect'],
     large: ['up', 'send other'],
+    sent: ['up'], // see the tests of questions
+    heard: ['up'],
     timer: ['up', 'send response'],
   },
 };

@@ -162,11 +162,9 @@ export class SimulatedServer implements Node {
     this.machine = new ClassicServer({
       random: this.#network.random.bytes,
       keyFor: (id) => {
-        const sent = this.keyFiles.get(id);
-        this.keyFiles.delete(id);
         if (this.preshared === 'none') return 'none';
-        const key = this.preshared ? copyKey(this.preshared) : sent;
-        return key;
+        const key = this.preshared ?? this.keyFiles.get(id);
+        return key && copyKey(key);
       },
       verifyResponse: (keying, response, challenge) => serverCore.verifyResponse(keying, response, challenge),
     });
@@ -205,6 +203,7 @@ export class SimulatedServer implements Node {
         break;
       case 'plug':
       case 'rekey':
+        this.keyFiles.delete(effect.id); // it has been proved (classic.md §4.2)
         this.sessions.set(remoteKey(effect.peer), effect.keying);
         break;
       case 'refused':

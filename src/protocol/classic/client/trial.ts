@@ -1,13 +1,13 @@
-import type { ClientEffect } from './client-terms.js';
-import { MUTE_AFTER, TRIAL } from './constants.js';
-import { probe } from './messages.js';
+import type { ClientEffect } from '../client-terms.js';
+import { MUTE_AFTER, TRIAL } from '../constants.js';
+import { probe } from '../messages.js';
 
 const PLAIN = { suite: 'plain' } as const;
 
 /**
  * Whether frames come on a cable without encryption. A server's AUTH_OK shows little: a C server of the ChaCha generation says it as
  * well, and sends no frame from then on. One of the Blowfish generation is not to be told from it before its first frame
- * comes. A server of ours is: it does not answer a probe (classic.md §7.2).
+ * comes. A server of ours is: it does not answer a probe (classic.md §7.2). Each handshake has another one.
  */
 export class Trial {
   /** When next() has something to say, ms; Infinity when there is no trial, or nothing to wait for. */
@@ -18,13 +18,6 @@ export class Trial {
   #original = false;
   /** RESPONSEs that have no answer yet: so many AUTH_OKs answer no probe. */
   #unanswered = 0;
-
-  /** A handshake begins. */
-  reset(): void {
-    this.#underWay = false;
-    this.due = Infinity;
-    this.#unanswered = 0;
-  }
 
   /** The RESPONSE was sent. */
   asked(): void {

@@ -1,0 +1,34 @@
+import { DOUBT_TIME, RELOGIN_INTERVAL } from '../constants.js';
+
+/** A DENY of a cable that is up, which the server may contradict (classic.md §2.5). */
+export class Doubt {
+  /** No DENY is looked at before, ms. */
+  #from: number;
+  #due = Infinity;
+
+  /** @param loginAt when the LOGIN was sent */
+  constructor(loginAt: number) {
+    this.#from = loginAt + RELOGIN_INTERVAL;
+  }
+
+  /** When the DENY is believed, ms. */
+  get due(): number {
+    return this.#due;
+  }
+
+  /**
+   * A DENY came.
+   * @returns false when it is passed over, as a true one comes again
+   */
+  begin(now: number): boolean {
+    if (now < this.#from) return false;
+    this.#from = now + RELOGIN_INTERVAL;
+    this.#due = now + DOUBT_TIME;
+    return true;
+  }
+
+  /** The server gave a sign of life. */
+  end(): void {
+    this.#due = Infinity;
+  }
+}
