@@ -66,7 +66,8 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
     }
     case 'peers add': {
       const { options, operands } = readWords(command, args);
-      return (await import('./commands/peers.js')).addPeer(operands[0] as string, options);
+      const [key, ...fields] = operands as [string, ...string[]];
+      return (await import('./commands/peers.js')).addPeer(key, fields, options);
     }
     case 'peers remove':
     case 'peers kick': {

@@ -25,6 +25,18 @@ export interface By {
   readonly address?: string;
 }
 
+/** A peer that is to be added. */
+export interface AddedPeer {
+  /** 44 characters. */
+  readonly publicKey: string;
+  readonly name?: string;
+  readonly presharedKeyFile?: string;
+  /** Of a stock WireGuard device: which host it is, as its line says it. */
+  readonly host?: string;
+  /** What it may do on the network, as its line says it. */
+  readonly policy?: string;
+}
+
 export type Request =
   | {
       readonly do: 'enrol';
@@ -42,14 +54,7 @@ export type Request =
   | { readonly do: 'drain'; readonly seconds: number }
   | { readonly do: 'rename'; readonly peer: string; readonly name: string }
   | { readonly do: 'limit'; readonly peer: string; readonly policy: string }
-  | {
-      readonly do: 'add';
-      readonly publicKey: string;
-      readonly name?: string;
-      readonly presharedKeyFile?: string;
-      /** Of a stock WireGuard device: which host it is, as its line says it. */
-      readonly host?: string;
-    };
+  | ({ readonly do: 'add' } & AddedPeer);
 
 /** What became of a change of the peers. */
 export interface Changed {
@@ -57,7 +62,7 @@ export interface Changed {
   readonly peer: string;
   /** Why the change ends with this end; null where it lasts. */
   readonly untilEnd: string | null;
-  /** After `limit`: what it may do on the network now; empty where nothing is limited. */
+  /** After `limit`, and `add` with a policy: what it may do on the network now; empty where nothing is limited. */
   readonly policy?: string;
 }
 
@@ -136,6 +141,7 @@ function byIn(value: unknown): By {
 }
 
 const NOT_A_KEY = 'publicKey is not a key, 44 characters of base64';
+const NOT_A_POLICY = 'policy is not a text';
 const NOT_A_PEER = 'peer is not a text: a public key, or the address of a classic client';
 
 /**
@@ -204,21 +210,23 @@ export function parseRequest(line: Uint8Array): Request | string {
     case 'limit': {
       const { policy } = request;
       if (typeof peer !== 'string') return NOT_A_PEER;
-      return typeof policy === 'string' ? { do: 'limit', peer, policy } : 'policy is not a text';
+      return typeof policy === 'string' ? { do: 'limit', peer, policy } : NOT_A_POLICY;
     }
     case 'add': {
       const publicKey = keyIn(request.publicKey);
-      const { presharedKeyFile, host } = request;
+      const { presharedKeyFile, host, policy } = request;
       if (publicKey === undefined) return NOT_A_KEY;
       if (presharedKeyFile !== undefined && typeof presharedKeyFile !== 'string')
         return 'presharedKeyFile is not the path of a file';
       if (host !== undefined && typeof host !== 'string') return 'host is not a text';
+      if (policy !== undefined && typeof policy !== 'string') return NOT_A_POLICY;
       return {
         do: 'add',
         publicKey: keyText(publicKey),
         ...(name !== undefined && { name }),
         ...(presharedKeyFile !== undefined && { presharedKeyFile }),
         ...(host !== undefined && { host }),
+        ...(policy !== undefined && { policy }),
       };
     }
     default:

@@ -8,6 +8,7 @@ import { ByteLine } from './byte-line.js';
 import type { ByteSink, CaptureWish } from './capture-terms.js';
 import type { UserOf } from './credentials.js';
 import {
+  type AddedPeer,
   type Answer,
   answerLine,
   type By,
@@ -36,7 +37,7 @@ export interface Controlled {
   capture(wish: CaptureWish, sink: ByteSink, ended: () => void): () => void;
   /** Begins to say what the log has, and what comes if that is wished; gives what ends it. */
   readLog(follow: boolean, sink: ByteSink, ended: () => void): () => void;
-  addPeer(publicKey: string, name?: string, presharedKeyFile?: string, host?: string): Changed;
+  addPeer(peer: AddedPeer): Promise<Changed>;
   removePeer(peer: string): Changed;
   renamePeer(peer: string, name: string): Changed;
   limitPeer(peer: string, policy: string): Promise<Changed>;
@@ -246,7 +247,7 @@ async function fulfil(
     case 'ping':
       return { roundTrip: (await end.ping(request.peer)) ?? null };
     case 'add':
-      return end.addPeer(request.publicKey, request.name, request.presharedKeyFile, request.host);
+      return end.addPeer(request);
     case 'remove':
       return end.removePeer(request.peer);
     case 'kick':

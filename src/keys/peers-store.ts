@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
-import { fieldsText, type PolicyChange } from '../network/policy.js';
+import { fieldsText, type PolicyChange, type PolicyFields } from '../network/policy.js';
 import { keyText } from './key-text.js';
 import { isName, NAME_RULE, parsePeers } from './peers-file.js';
 
@@ -37,6 +37,8 @@ export interface NewPeer {
   readonly presharedKeyFile?: string | undefined;
   /** Of a stock WireGuard device: which host it is, in the words of its line. */
   readonly host?: string | undefined;
+  /** What it may do on the network. */
+  readonly policy?: PolicyFields;
 }
 
 /** Where peers are listed: a file with a line for each, or a directory with a file for each. */
@@ -56,13 +58,13 @@ export class PeersStore {
    * @returns what it is called now
    * @throws CryptcabError when it cannot be written
    */
-  add({ publicKey, name, presharedKeyFile, host }: NewPeer): string | undefined {
-    const psk = presharedKeyFile === undefined ? '' : ` psk=${presharedKeyFile}`;
-    if (/\s/.test(psk.trim()))
+  add({ publicKey, name, presharedKeyFile, host = '', policy = {} }: NewPeer): string | undefined {
+    const psk = presharedKeyFile === undefined ? '' : `psk=${presharedKeyFile}`;
+    if (/\s/.test(psk))
       throw new CryptcabError(
         'the path of a preshared key has no white space in the list of peers: move the file',
       );
-    const words = host === undefined ? psk : `${psk} ${host}`;
+    const words = [psk, host, fieldsText(policy)].map((one) => (one === '' ? '' : ` ${one}`)).join('');
     return this.#change(() => {
       if (!this.isDirectory) {
         const text = this.#text();

@@ -58,7 +58,7 @@ export const COMMANDS = {
   },
   'peers add': {
     text: 'allows one more peer to connect to the running server, and adds it to the list of `--peers`',
-    more: 'The first characters of a pending key are enough. See [secure-cable.md](secure-cable.md#who-may-connect).',
+    more: 'The first characters of a pending key are enough. Fields are written as in a line of that list, and limit the peer from the start: see [network.md](network.md#what-a-client-may-do). See [secure-cable.md](secure-cable.md#who-may-connect).',
     options: {
       name: {
         value: { kind: 'text', placeholder: 'NAME' },
@@ -70,7 +70,12 @@ export const COMMANDS = {
       },
       ...END,
     },
-    operands: { placeholder: 'PUBLIC-KEY', what: 'a public key' },
+    operands: {
+      placeholder: 'PUBLIC-KEY [FIELD...]',
+      what: 'a public key, and fields of its line',
+      least: 1,
+      most: Infinity,
+    },
   },
   'peers remove': {
     text: 'cuts a peer off for good, and removes it from the list of `--peers`',

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
+import type { OpenPlug, PlugEvents } from '../../src/cable/plug/plug.js';
 import { addPeer, cutOff, listPeers, ping, renamePeer } from '../../src/cli/commands/peers.js';
 import { status } from '../../src/cli/commands/status.js';
 import { LogHistory } from '../../src/cli/log/history.js';
@@ -193,7 +194,7 @@ describe.each(IOS)('a secure cable, %s', (io) => {
     const { pending } = await says('server', (found) => expect(found.pending).toHaveLength(1));
     expect(pending[0]).toMatchObject({ publicKey });
     expect((await listPeers('pending', { end: 'server' }, place)).out).toContain(publicKey);
-    const added = await addPeer(publicKey.slice(0, 8), { name: 'alice' }, place);
+    const added = await addPeer(publicKey.slice(0, 8), [], { name: 'alice' }, place);
     expect(added.out).toMatch(/^alice \(\S+…\): may connect\n$/);
     expect(readFileSync(join(peers, 'alice.peer'), 'utf8')).toBe(`${publicKey}\n`);
     expect(await says('server', isUp)).toMatchObject({ pending: [] });
@@ -215,6 +216,58 @@ describe.each(IOS)('a secure cable, %s', (io) => {
       expect(up).toBe(false);
       expect(peer?.why).toBe('goodbye');
     });
+  });
+});
+
+describe('adds a peer with what it may do', () => {
+  const [own, anna] = [newPrivateKey(bytes), newPrivateKey(bytes)];
+  const key = keyText(publicKeyOf(anna));
+  const network = {
+    ...{ tap: 't%d', admit: async () => {}, govern: async () => {}, dismiss() {}, refused: () => new Map() },
+    vlansRefused: async () => 'there are none',
+  };
+  const serveOn = async (plug: OpenPlug, peersFile?: string) =>
+    serve('portable', {
+      plug,
+      peerDefaults: { guard: true },
+      secure: {
+        privateKey: Uint8Array.from(own),
+        path: PATH,
+        ...(peersFile !== undefined && { peersFile }),
+      },
+    });
+  const plug: OpenPlug = Object.assign((events: PlugEvents) => echoes().open(events), { network });
+
+  test('which stands in its line, and is kept from the start', async () => {
+    const file = join(directory, 'peers');
+    writeFileSync(file, '');
+    await serveOn(plug, file);
+    const { out } = await addPeer(key, ['isolated', 'rate=1mbit'], { name: 'anna' }, place);
+    expect(out).toMatch(/^anna \(\S+…\): may connect, with isolated rate=1mbit guard\n$/);
+    expect(readFileSync(file, 'utf8')).toBe(`${key} name=anna isolated rate=1mbit\n`);
+    expect((await statusOf('server')).peers).toMatchObject([{ policy: 'isolated rate=1mbit guard' }]);
+  });
+
+  test('also where nothing lists it', async () => {
+    await serveOn(plug);
+    const { out } = await addPeer(key, ['guard=no'], { name: 'anna' }, place);
+    expect(out).toMatch(/^anna \(\S+…\): may connect, until the server ends: /);
+    const more = await addPeer(keyText(publicKeyOf(newPrivateKey(bytes))), ['macs=2'], {}, place);
+    expect(more.out).toMatch(/: may connect, with macs=2 guard, until the server ends: /);
+    expect((await statusOf('server')).peers.map(({ policy }) => policy)).toEqual([null, 'macs=2 guard']);
+  });
+
+  test('and refuses what is none, or cannot be kept: then nobody is added', async () => {
+    const file = join(directory, 'peers');
+    writeFileSync(file, '');
+    await serveOn(plug, file);
+    const add = (...fields: string[]) => addPeer(key, fields, { name: 'anna' }, place);
+    await expect(add('speed=1')).rejects.toThrow(/^speed=1 is no field of a policy; there are isolated,/);
+    await expect(add('rate=')).rejects.toThrow(/^rate is written rate=20mbit/);
+    await expect(add('mac=02:00:00:00:00:01', 'macs=2')).rejects.toThrow(/exclude each other/);
+    await expect(add('vlan=10')).rejects.toThrow(/anna: vlan cannot be kept: there are none$/);
+    expect(readFileSync(file, 'utf8')).toBe('');
+    expect((await statusOf('server')).peers).toEqual([]);
   });
 });
 

@@ -8,7 +8,7 @@ import type { PeerStatus } from '../../control/status.js';
 import { CryptcabError } from '../../error.js';
 import { parseKey } from '../../keys/key-text.js';
 import { isName, NAME_RULE } from '../../keys/peers-file.js';
-import { parsePolicyChange } from '../../network/policy.js';
+import { parsePolicy, parsePolicyChange } from '../../network/policy.js';
 import type { Said } from '../said.js';
 import { print } from '../say.js';
 import { UsageError } from '../usage.js';
@@ -94,10 +94,14 @@ function changedText(what: string, { peer, untilEnd }: Changed): string {
 /** `peers add`. */
 export async function addPeer(
   key: string,
+  fields: readonly string[],
   { name, psk, ...wish }: Wish & { readonly name?: string | undefined; readonly psk?: string | undefined },
   place: Place = controlPlace(),
 ): Promise<Said> {
   if (name !== undefined) refuseName(name);
+  const policy = fields.join(' ');
+  const read = parsePolicy(policy);
+  if (typeof read === 'string') throw new UsageError(read);
   const servers = (await endsOf(wish, place)).filter(
     ({ status }) => status.role === 'server' && status.mode !== 'classic',
   );
@@ -124,8 +128,9 @@ export async function addPeer(
     publicKey,
     ...(name !== undefined && { name }),
     ...(psk !== undefined && { presharedKeyFile: resolve(psk) }),
+    ...(policy !== '' && { policy }),
   });
-  return said(changedText('may connect', changed));
+  return said(changedText(changed.policy ? `may connect, with ${changed.policy}` : 'may connect', changed));
 }
 
 function refuseName(name: string): void {

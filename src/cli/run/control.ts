@@ -40,7 +40,7 @@ function controlled(running: RunningEnd, name: string, history: LogHistory): Con
     ping: (peer) => running.ping(peer),
     capture: (wish, sink, ended) => running.captures.begin(wish, sink, `cryptcab ${VERSION}`, ended),
     readLog: (follow, sink, ended) => history.read(follow, sink, ended),
-    addPeer: (...peer) => server().peers.add(...peer),
+    addPeer: async (peer) => server().peers.add(peer),
     removePeer: (peer) => server().peers.remove(peer),
     renamePeer: (peer, to) => server().peers.rename(peer, to),
     limitPeer: async (peer, policy) => server().peers.limit(peer, policy),

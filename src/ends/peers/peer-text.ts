@@ -3,7 +3,7 @@ import { keyText } from '../../keys/key-text.js';
 import type { Peer } from '../../protocol/secure/peer.js';
 
 /** Of a public key, in the log. */
-const SHORT_KEY = 8;
+export const SHORT_KEY = 8;
 
 /** A peer, for people: its name, and the beginning of its public key. */
 export function peerText(peer: Peer): string {

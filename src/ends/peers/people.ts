@@ -1,18 +1,18 @@
 import type { OpenPlug } from '../../cable/plug/plug.js';
-import type { Changed } from '../../control/message.js';
+import type { AddedPeer, Changed } from '../../control/message.js';
 import { CryptcabError, messageOf } from '../../error.js';
 import { keyText, parseKey } from '../../keys/key-text.js';
 import type { PeersStore } from '../../keys/peers-store.js';
 import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
 import { parseHostText } from '../../network/host.js';
-import { changedFields, parsePolicyChange, policyText } from '../../network/policy.js';
+import { changedFields, parsePolicy, parsePolicyChange, policyText } from '../../network/policy.js';
 import { optionName, optionWithValue } from '../../options/name.js';
 import type { Peer } from '../../protocol/secure/peer.js';
 import { mustKeep } from '../kept.js';
 import type { SecureSide } from '../secure-side.js';
 import type { PeerPolicies } from './peer-policies.js';
-import { peerText } from './peer-text.js';
+import { peerText, SHORT_KEY } from './peer-text.js';
 
 /** The secure half of a server, as far as people change who its peers are. */
 export interface PeopleHost {
@@ -48,14 +48,18 @@ export class People {
 
   /**
    * Lets one more connect. Where the list cannot be written it may until the server ends.
-   * @param publicKey 44 characters
-   * @param hostText of a stock WireGuard device: which host it is, as its line says it
-   * @throws CryptcabError for what is no public key, our own, or there already
+   * @throws CryptcabError for what is no public key, our own, or there already, for what are no fields, and for what cannot be kept
+   * here
    */
-  add(publicKey: string, name?: string, presharedKeyFile?: string, hostText?: string): Changed {
-    const { side, store, reload, log } = this.#host();
+  async add({ publicKey, name, presharedKeyFile, host: hostText, policy }: AddedPeer): Promise<Changed> {
+    const { side, store, reload, log, plug, policies } = this.#host();
     const key = parseKey(publicKey);
     if (key === undefined) throw new CryptcabError('this is no public key, 44 characters of base64');
+    const fields = parsePolicy(policy ?? '');
+    if (typeof fields === 'string') throw new CryptcabError(`cannot add this peer: ${fields}`);
+    if (hostText !== undefined && fields.mac)
+      throw new CryptcabError('cannot add this peer: mac= of a stock WireGuard device stands beside its ip=');
+    await mustKeep(plug, [{ who: name ?? publicKey.slice(0, SHORT_KEY), fields }]);
     const known = side.find(publicKey);
     if (known !== undefined) throw new CryptcabError(`cannot add ${peerText(known)}: it may connect already`);
     if (name !== undefined) this.#refuseName(name);
@@ -79,20 +83,23 @@ export class People {
     } finally {
       presharedKey?.fill(0);
     }
+    policies.set(peer, fields);
+    const limited = policy === undefined ? {} : { policy: policyText(policies.of(peer)) };
     log.info({ peer: peerText(peer) }, 'added a peer');
     if (store === undefined)
       return {
+        ...limited,
         peer: peerText(peer),
         untilEnd: `this server has no list of peers: start it with ${optionWithValue('secure.peers')}`,
       };
     try {
-      store.add({ publicKey, name, presharedKeyFile, host: hostText });
+      store.add({ publicKey, name, presharedKeyFile, host: hostText, policy: fields });
     } catch (error) {
-      return { peer: peerText(peer), untilEnd: messageOf(error) };
+      return { ...limited, peer: peerText(peer), untilEnd: messageOf(error) };
     }
     side.remove(peer); // what the list says holds from now on
     reload();
-    return { peer: this.#text(publicKey), untilEnd: null };
+    return { ...limited, peer: this.#text(publicKey), untilEnd: null };
   }
 
   /**
@@ -191,7 +198,7 @@ export class People {
 
   #text(publicKey: string): string {
     const peer = this.#host().side.find(publicKey);
-    return peer === undefined ? publicKey.slice(0, 8) : peerText(peer);
+    return peer === undefined ? publicKey.slice(0, SHORT_KEY) : peerText(peer);
   }
 
   #refuseName(name: string): void {

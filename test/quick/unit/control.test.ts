@@ -81,6 +81,7 @@ describe('words', () => {
       { do: 'limit', peer: publicText, policy: 'guard rate=' },
       { do: 'add', publicKey: publicText, name: 'bob', presharedKeyFile: '/etc/bob.psk' },
       { do: 'add', publicKey: publicText, name: 'phone', host: 'ip=10.0.0.7/24' },
+      { do: 'add', publicKey: publicText, policy: 'guard rate=1mbit' },
     ] as const)
       expect(parseRequest(requestLine(request))).toEqual(request);
     expect(parseRequest(Buffer.from('{"do":"status"}'))).toEqual({ do: 'status' });
@@ -124,6 +125,7 @@ describe('words', () => {
     ['{"do":"limit","policy":"guard"}', /^peer is not a text/],
     ['{"do":"limit","peer":"a","policy":["guard"]}', /^policy is not a text/],
     ['{"do":"add","publicKey":"a"}', /^publicKey is not/],
+    [`{"do":"add","publicKey":"${key}","policy":7}`, /^policy is not a text/],
     ['{"do":"enrol"}', /^publicKey is not/],
     [`{"do":"enrol","publicKey":"${key.slice(1)}","presharedKey":"${key}"}`, /^publicKey is not/],
     [`{"do":"enrol","publicKey":"${key}"}`, /^presharedKey is not/],

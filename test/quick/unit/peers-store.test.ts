@@ -48,6 +48,13 @@ describe('a file', () => {
     peers.add({ publicKey: c });
     expect(text()).toBe(`${written}\n${b} name=bob psk=/etc/bob.psk\n${c}\n`);
     peers.remove(b);
+    peers.add({
+      publicKey: b,
+      host: 'ip=10.0.0.7/24',
+      policy: { rate: { to: 1e6, from: 1e6 }, guard: null },
+    });
+    expect(text()).toBe(`${written}\n${c}\n${b} ip=10.0.0.7/24 rate=1mbit guard=no\n`);
+    peers.remove(b);
     peers.remove(c);
     expect(text()).toBe(`${written}\n`);
     peers.remove(a);
