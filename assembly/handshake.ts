@@ -2,4 +2,4 @@
 // wipes what it wrote and read; nothing else is left when a function has ended.
 export { hash, hkdf } from './blake2s';
 export { HASH, INPUT, INPUT_BYTES, KEY, POINT, RESULT, SCALAR } from './handshake-layout';
-export { times, timesBase } from './x25519';
+export { times, timesBase, timesBoth } from './x25519';

@@ -1,93 +1,85 @@
-// X25519 (RFC 7748 §5). Constant-time: no branch and no address depends on a key.
+// X25519 (RFC 7748 §5), by the Montgomery ladder. Constant-time: no branch and no address depends on a key.
 import { basePoint } from './base-point';
-import {
-  add,
-  copy,
-  decode,
-  ELEMENT,
-  encode,
-  invert,
-  multiply,
-  scale,
-  setSmall,
-  square,
-  subtract,
-  swap,
-} from './field';
-import { POINT, RESULT, ROOM, ROOM_BYTES, SCALAR } from './handshake-layout';
+import { ELEMENT, exchanged, expand, invert, multiply, setSmall } from './field';
+import { decode, encode } from './field-bytes';
+import { FIXED, POINT, RESULT, ROOM, ROOM_BYTES, SCALAR } from './handshake-layout';
+import { A, A24, AB, B, DC, LATE, step, stepBoth, X2, X2Z2, X3, X3Z3, Z2, Z3 } from './ladder';
 
-/** (486662 - 2) / 4 */
-const A24: i64 = 121665;
-
-const X1: usize = ROOM;
-const X2: usize = ROOM + ELEMENT;
-const Z2: usize = ROOM + 2 * ELEMENT;
-const X3: usize = ROOM + 3 * ELEMENT;
-const Z3: usize = ROOM + 4 * ELEMENT;
-const A: usize = ROOM + 5 * ELEMENT;
-const B: usize = ROOM + 6 * ELEMENT;
-const C: usize = ROOM + 7 * ELEMENT;
-const D: usize = ROOM + 8 * ELEMENT;
-const E: usize = ROOM + 9 * ELEMENT;
-const AA: usize = ROOM + 10 * ELEMENT;
-const BB: usize = ROOM + 11 * ELEMENT;
+const KEY_BYTES: usize = 32;
+/** Between the limbs of a number, and between the two numbers of an element. */
+const LIMB: usize = 16;
+const SECOND: usize = 8;
 
 /** Makes a scalar of 32 bytes (§5). */
-function clamp(): void {
-  store<u8>(SCALAR, load<u8>(SCALAR) & 248);
-  store<u8>(SCALAR, (load<u8>(SCALAR, 31) & 127) | 64, 31);
+function clamp(scalar: usize): void {
+  store<u8>(scalar, load<u8>(scalar) & 248);
+  store<u8>(scalar, (load<u8>(scalar, 31) & 127) | 64, 31);
 }
 
-/** RESULT = SCALAR · POINT, the Montgomery ladder with the names of §5. */
+/** -1 where a bit of a scalar is set, otherwise 0. */
+function bitOf(scalar: usize, bit: i32): i64 {
+  return -(<i64>(load<u8>(scalar + (bit >> 3)) >> (bit & 7)) & 1);
+}
+
+/** RESULT = SCALAR · POINT. */
 export function times(): void {
-  clamp();
-  decode(X1, POINT);
-  setSmall(X2, 1);
-  setSmall(Z2, 0);
-  copy(X3, X1);
-  setSmall(Z3, 1);
+  clamp(SCALAR);
+  setSmall(LATE, A24);
+  decode(LATE, POINT);
+  expand(FIXED, LATE);
+  setSmall(X2Z2, 0);
+  store<f64>(X2Z2, 1);
+  setSmall(X3Z3, 1);
+  decode(X3Z3, POINT);
   let swapped: i64 = 0;
   for (let t: i32 = 254; t >= 0; t--) {
-    const bit = -(<i64>(load<u8>(SCALAR + (t >> 3)) >> (t & 7)) & 1);
-    swap(swapped ^ bit, X2, X3);
-    swap(swapped ^ bit, Z2, Z3);
+    const bit = bitOf(SCALAR, t);
+    step(swapped ^ bit);
     swapped = bit;
-    add(A, X2, Z2);
-    subtract(B, X2, Z2);
-    add(C, X3, Z3);
-    subtract(D, X3, Z3);
-    square(AA, A);
-    square(BB, B);
-    multiply(D, D, A); // DA
-    multiply(C, C, B); // CB
-    subtract(E, AA, BB);
-    add(X3, D, C);
-    subtract(Z3, D, C);
-    square(X3, X3);
-    square(Z3, Z3);
-    multiply(X2, AA, BB);
-    scale(Z2, E, A24);
-    multiply(Z3, Z3, X1);
-    add(Z2, Z2, AA);
-    multiply(Z2, Z2, E);
   }
-  swap(swapped, X2, X3);
-  swap(swapped, Z2, Z3);
-  invert(A, Z2, C);
+  // The last bit is 0 (§5): nothing is left to exchange.
+  for (let at: usize = 0; at < ELEMENT; at += LIMB) v128.store(AB + at, exchanged(v128.load(X2Z2 + at)));
+  invert(DC, AB, LATE);
+  multiply(X2Z2, X2Z2, DC);
+  encode(RESULT, X2Z2, LATE);
+  wipe();
+}
+
+/** RESULT = SCALAR · POINT, and so of what stands behind each of them: two computations take less time than one after the other. */
+export function timesBoth(): void {
+  clamp(SCALAR);
+  clamp(SCALAR + KEY_BYTES);
+  decode(X3, POINT);
+  decode(X3 + SECOND, POINT + KEY_BYTES);
+  expand(FIXED, X3);
+  setSmall(X2, 1);
+  setSmall(Z2, 0);
+  setSmall(Z3, 1);
+  let swapped: i64 = 0;
+  let alsoSwapped: i64 = 0;
+  for (let t: i32 = 254; t >= 0; t--) {
+    const bit = bitOf(SCALAR, t);
+    const other = bitOf(SCALAR + KEY_BYTES, t);
+    stepBoth(swapped ^ bit, alsoSwapped ^ other);
+    swapped = bit;
+    alsoSwapped = other;
+  }
+  invert(A, Z2, B);
   multiply(X2, X2, A);
-  encode(RESULT, X2);
+  encode(RESULT, X2, A);
+  encode(RESULT + KEY_BYTES, X2 + SECOND, A);
   wipe();
 }
 
 /** RESULT = SCALAR · 9, the public key of a private one (§6.1). */
 export function timesBase(): void {
-  clamp();
+  clamp(SCALAR);
   basePoint(RESULT, SCALAR, ROOM);
   wipe();
 }
 
-/** Nothing of a computation stays: neither its elements nor the scalar. */
+/** Nothing of a computation stays: neither its elements nor the scalars. */
 function wipe(): void {
   memory.fill(ROOM, 0, ROOM_BYTES);
-  memory.fill(SCALAR, 0, 32);
+  memory.fill(SCALAR, 0, 2 * KEY_BYTES);
 }

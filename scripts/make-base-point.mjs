@@ -1,5 +1,5 @@
 // Writes assembly/base-point-table.ts: multiples of X25519's base point, as assembly/base-point.ts wants them. They are computed from
-// the curve's equation, so that nobody has to trust 24 KiB of hexadecimal.
+// the curve's equation, so that nobody has to trust 36 KiB of numbers.
 import { writeFileSync } from 'node:fs';
 
 const P = 2n ** 255n - 19n;
@@ -36,8 +36,17 @@ function basePoint() {
   return [x & 1n ? P - x : x, y];
 }
 
-/** 32-bit words of a number, the lowest first. */
-const words = (number) => Array.from({ length: 8 }, (_, i) => (number >> BigInt(32 * i)) & 0xffffffffn);
+/** The limbs of a number as assembly/field.ts has them, each as a multiple of its place: 22, 21, 21 and 21 bits in turn, with a sign. */
+function limbs(number) {
+  let rest = number;
+  return Array.from({ length: 12 }, (_, i) => {
+    if (i === 11) return rest;
+    const width = i % 4 === 0 ? 22 : 21;
+    const limb = BigInt.asIntN(width, rest);
+    rest = (rest - limb) >> BigInt(width);
+    return limb;
+  });
+}
 
 /** @param {string} path the file to write */
 export function writeBasePoint(path) {
@@ -48,17 +57,13 @@ export function writeBasePoint(path) {
     for (let column = 0; column < COLUMNS; column++) {
       const [x, y] = point;
       for (const number of [mod(y + x), mod(y - x), mod(2n * D * mod(x * y))])
-        lines.push(
-          `  ${words(number)
-            .map((word) => `0x${word.toString(16).padStart(8, '0')}`)
-            .join(', ')},`,
-        );
+        lines.push(`  ${limbs(number).join(', ')},`);
       point = sum(point, first);
     }
     for (let i = 0; i < 8; i++) first = sum(first, first); // 256 times
   }
   writeFileSync(
     path,
-    `// Made by scripts/make-base-point.mjs; not kept in git.\n// For each of 32 powers of 256 its multiples 1 to 8: y + x, y - x, 2d·x·y.\nexport const BASE_TABLE: usize = memory.data<u32>(\n  [\n${lines.join('\n')}\n  ],\n  16,\n);\n`,
+    `// Made by scripts/make-base-point.mjs; not kept in git.\n// For each of 32 powers of 256 its multiples 1 to 8: y + x, y - x, 2d·x·y.\nexport const BASE_TABLE: usize = memory.data<i32>(\n  [\n${lines.join('\n')}\n  ],\n  16,\n);\n\nexport const TWICE_D: usize = memory.data<i32>([${limbs(mod(2n * D)).join(', ')}], 16);\n`,
   );
 }

@@ -17,6 +17,7 @@ interface Handshake {
     hkdf(length: number, outputs: number): void;
     times(): void;
     timesBase(): void;
+    timesBoth(): void;
   };
 }
 
@@ -79,6 +80,26 @@ export function multiple(scalar: Uint8Array, point?: Uint8Array): Uint8Array<Arr
     functions.times();
   }
   return takeOut(bytes, at.RESULT, 32, at.POINT);
+}
+
+/**
+ * Two multiples of points, in three quarters of the time that they take one after the other.
+ * @param scalars 32 bytes each, as the points have
+ * @returns 32 bytes each
+ * @throws CryptcabError where there is no WebAssembly
+ */
+export function multiples(
+  scalars: readonly [Uint8Array, Uint8Array],
+  points: readonly [Uint8Array, Uint8Array],
+): [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>] {
+  const { bytes, at, functions } = load();
+  for (const i of [0, 1] as const) {
+    bytes.set(scalars[i], at.SCALAR + 32 * i);
+    bytes.set(points[i], at.POINT + 32 * i);
+  }
+  functions.timesBoth();
+  const first = takeOut(bytes, at.RESULT, 32, at.POINT);
+  return [first, takeOut(bytes, at.RESULT + 32, 32, at.RESULT + 32)];
 }
 
 function putInput({ bytes, at }: Handshake, parts: readonly Uint8Array[]): number {

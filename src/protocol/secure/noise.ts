@@ -7,7 +7,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { blake2s, hkdf } from '../../core/handshake.js';
 import { copyKey } from '../secret.js';
 import { CONSTRUCTION } from './constants.js';
-import { agree, publicKeyOf } from './x25519.js';
+import { agree, agreeTwice, publicKeyOf } from './x25519.js';
 
 export { agree };
 
@@ -179,8 +179,8 @@ export function writeResponse(
   payload: Uint8Array,
 ): Response {
   mixEphemeral(state, ephemeral.public);
-  mixShared(state, agree(ephemeral.secret, initiatorEphemeral), 1);
-  mixShared(state, agree(ephemeral.secret, initiator), 1);
+  const own = ephemeral.secret;
+  for (const shared of agreeTwice([own, own], [initiatorEphemeral, initiator])) mixShared(state, shared, 1);
   const sealedPayload = encryptAndHash(state, mixPreshared(state, preshared), payload);
   return { ephemeral: ephemeral.public, sealedPayload };
 }
@@ -194,8 +194,9 @@ export function readResponse(
   message: Response,
 ): Uint8Array {
   mixEphemeral(state, message.ephemeral);
-  mixShared(state, agree(ephemeral.secret, message.ephemeral), 1);
-  mixShared(state, agree(own.secret, message.ephemeral), 1);
+  const theirs = message.ephemeral;
+  for (const shared of agreeTwice([ephemeral.secret, own.secret], [theirs, theirs]))
+    mixShared(state, shared, 1);
   return decryptAndHash(state, mixPreshared(state, preshared), message.sealedPayload);
 }
 

@@ -3,7 +3,7 @@ import { x25519 } from '@noble/curves/ed25519.js';
 import { bytesToHex as hex, hexToBytes as unhex } from '@noble/hashes/utils.js';
 import { expect, test } from 'vitest';
 import { handshakeMemory } from '../../../src/core/handshake.js';
-import { agree, publicKeyOf } from '../../../src/protocol/secure/x25519.js';
+import { agree, agreeTwice, publicKeyOf } from '../../../src/protocol/secure/x25519.js';
 import { randomness } from '../../support/seed.js';
 
 const random = randomness().bytes;
@@ -29,6 +29,21 @@ test('says the same as another implementation', () => {
   }
 });
 
+test('two agreements at once are those that come one after the other', () => {
+  for (let i = 0; i < 100; i++) {
+    const [a, b, x, y] = [random(32), random(32), random(32), random(32)] as const;
+    expect(agreeTwice([a, b], [x, y]).map(hex)).toEqual([hex(agree(a, x)), hex(agree(b, y))]);
+    expect(agreeTwice([a, a], [x, y]).map(hex)).toEqual([hex(agree(a, x)), hex(agree(a, y))]);
+  }
+});
+
+test('two agreements at once are none where one is none', () => {
+  const [secret, good, none] = [random(32), publicKeyOf(random(32)), new Uint8Array(32)] as const;
+  expect(() => agreeTwice([secret, secret], [good, none])).toThrow('agrees on nothing');
+  expect(() => agreeTwice([secret, secret], [none, good])).toThrow('agrees on nothing');
+  expect(() => agreeTwice([secret, secret], [good, good.subarray(1)])).toThrow('a key has 32 bytes');
+});
+
 /** The base point (§4.1). */
 const NINE = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 9 : 0));
 
@@ -51,6 +66,7 @@ test('nothing of a key stays in the memory that was computed in', () => {
   const before = hex(memory);
   const point = publicKeyOf(random(32));
   agree(random(32), point);
+  agreeTwice([random(32), random(32)], [point, point]);
   expect(() => agree(random(32), new Uint8Array(32))).toThrow(RangeError);
   expect(hex(memory)).toBe(before);
 });
@@ -84,8 +100,14 @@ test('at the edges of the field, and of the scalars', () => {
       } catch {
         // of small order
       }
-      if (expected === undefined) expect(() => agree(secret, point)).toThrow(RangeError);
-      else expect(hex(agree(secret, point)), hex(point)).toBe(expected);
+      if (expected === undefined) {
+        expect(() => agree(secret, point)).toThrow(RangeError);
+        continue;
+      }
+      expect(hex(agree(secret, point)), hex(point)).toBe(expected);
+      const shared = hex(agree(secret, NINE));
+      expect(agreeTwice([secret, secret], [point, NINE]).map(hex), hex(point)).toEqual([expected, shared]);
+      expect(agreeTwice([secret, secret], [NINE, point]).map(hex), hex(point)).toEqual([shared, expected]);
     }
 });
 
