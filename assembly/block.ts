@@ -1,5 +1,5 @@
 // Blowfish's blocks: big-endian in memory, and as the cipher works on them a u64 with the left half in its upper 32
-// bits. A block that stands in memory either way, as those of the lanes do, never leaves the vector registers.
+// bits. A block that is in memory either way, as those of the lanes do, never leaves the vector registers.
 
 /** WebAssembly has no instruction that swaps the bytes of a scalar: they would take twenty. */
 function swap(blocks: v128): v128 {

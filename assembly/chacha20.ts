@@ -1,8 +1,8 @@
-// ChaCha20 (RFC 8439 §2.3, §2.4), four blocks side by side: a vector holds the same word of each. A quarter of the words stand in
+// ChaCha20 (RFC 8439 §2.3, §2.4), four blocks side by side: a vector holds the same word of each. A quarter of the words are in
 // memory between their turns, as there are not registers enough.
 //
 // Between the rounds it takes blocks of a message into Poly1305: that computes with integers alone, so that a processor does both
-// in little more time than the rounds take. Poly1305's step stands here as well as in poly1305.ts, for it is only in variables
+// in little more time than the rounds take. Poly1305's step is here as well as in poly1305.ts, for it is only in variables
 // of the same function that it is quick enough.
 // Constant-time: no lookup and no branch depends on key or data.
 import { CHACHA_ROWS, CHACHA_STREAM, ZEROS } from './layout';
@@ -21,7 +21,7 @@ function rotate12(x: v128): v128 {
   return v128.or(i32x4.shl(x, 12), i32x4.shr_u(x, 20));
 }
 
-// No shuffle: newer V8s make its mask anew each time.
+// No shuffle: newer V8s make its mask again each time.
 function rotate8(x: v128): v128 {
   return v128.or(i32x4.shl(x, 8), i32x4.shr_u(x, 24));
 }

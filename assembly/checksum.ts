@@ -1,7 +1,7 @@
-// The checksum of IP, TCP and UDP (RFC 1071). Words are added as they stand in memory: a sum of ones' complement is the
+// The checksum of IP, TCP and UDP (RFC 1071). Words are added as they are in memory: a sum of ones' complement is the
 // same in either byte order, as long as what is loaded is stored in the same one.
 
-/** A number of a header, which stands there big-endian, as one of the words. */
+/** A number of a header, which is there big-endian, as one of the words. */
 export function word(value: u32): u32 {
   return bswap<u16>(<u16>value);
 }

@@ -1,5 +1,5 @@
 // Frames for a tap that was opened with IFF_VNET_HDR: those that follow one another in a TCP connection go as one
-// super-frame, made of the first one and the payloads of the others, wherever they stand. The kernel, or the program that takes it from
+// super-frame, made of the first one and the payloads of the others, wherever they are. The kernel, or the program that takes it from
 // there, could cut it into the very same frames again: what would not come out as it was is not joined.
 import { fold, sum16 } from './checksum';
 import {
@@ -106,7 +106,7 @@ function same(a: usize, b: usize, from: u32, to: u32): bool {
   return true;
 }
 
-/** Whether the headers of a segment are the first one's, but for what tells the frames of a super-frame apart. */
+/** Whether the headers of a segment are the first one's, except for what tells the frames of a super-frame apart. */
 function alike(frame: usize): bool {
   const ip = headIp;
   const tcp = headTcp;
@@ -164,7 +164,7 @@ export function coalesceAdd(frame: usize, length: u32): bool {
 
 /**
  * Writes the header of vnet.ts to TAP_HEADER; if frames were joined, the first one's headers become those of all.
- * @returns how many bytes of each frame but the first are left away
+ * @returns how many bytes of each frame but the first are left out
  */
 export function coalesceEnd(): u32 {
   store<u64>(TAP_HEADER, 0);

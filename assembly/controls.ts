@@ -32,8 +32,8 @@ export function controlKeep(session: u32, place: u32, payload: usize, length: u3
 }
 
 /**
- * Seals a payload that stands in the stage behind room for a header; an empty one is a keepalive.
- * @returns length of the message, which stands where the stage begins; or the complement of the STATUS_* that refuses it
+ * Seals a payload that is in the stage behind room for a header; an empty one is a keepalive.
+ * @returns length of the message, which is where the stage begins; or the complement of the STATUS_* that refuses it
  */
 export function controlSeal(session: u32, length: u32): i32 {
   store<u32>(CONTROL_SPAN, <u32>STAGE_IN + TRANSPORT_HEADER);

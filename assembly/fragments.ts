@@ -1,5 +1,5 @@
 // Frames that came in fragments (secure.md §2.4). A session has a table of those that are not complete; their bytes
-// stand in buffers that all sessions share, 64 at most for each of them. When the buffers run out, the oldest frame of all is
+// are in buffers that all sessions share, 64 at most for each of them. When the buffers run out, the oldest frame of all is
 // given up.
 //
 // A table's entry:  0 u32 buffer, plus one; 0 when there is none · 4 u16 id · 6 u8 count · 7 u8 how many came · 8 f64 when the first came, ms
@@ -154,7 +154,7 @@ function entryOf(session: u32, id: u16, count: u8, index: u32, now: f64): usize 
   return vacant;
 }
 
-/** Where the frame of a buffer stands that is complete. */
+/** Where the frame of a buffer is that is complete. */
 export function fragmentFrame(number: u32): usize {
   return bufferAt(number) + DATA;
 }

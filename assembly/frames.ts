@@ -5,7 +5,7 @@ import { SESSION_OPENED, SESSION_OPENED_BYTES } from './layout';
 export const FRAME_HEADER: u32 = 2;
 
 /**
- * Makes the frame that stands FRAME_HEADER bytes behind `at` the next one of a stream. In a stream that is to be
+ * Makes the frame that is FRAME_HEADER bytes behind `at` the next one of a stream. In a stream that should be
  * `even` one of odd length gets one zero byte more (Ethernet allows trailing padding): vde_plug reads 9234 bytes at a time
  * and loses its place when a read ends between the two bytes of a length, which it cannot where everything is even.
  * @returns where the stream goes on

@@ -1,4 +1,4 @@
-// What a handshake computes, as a module with a memory of its own: no key stands where frames do. src/core/handshake.ts calls it, and
+// What a handshake computes, as a module with a memory of its own: no key is where frames are. src/core/handshake.ts calls it, and
 // wipes what it wrote and read; nothing else is left when a function has ended.
 export { hash, hkdf } from './blake2s';
 export { HASH, INPUT, INPUT_BYTES, KEY, POINT, RESULT, SCALAR } from './handshake-layout';

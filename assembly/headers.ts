@@ -50,7 +50,7 @@ export function store32(at: usize, value: u32): void {
   store<u32>(at, bswap<u32>(value));
 }
 
-/** Where the IP header stands in a frame, behind Ethernet's header and its tags; `length` when there is no room for any. */
+/** Where the IP header is in a frame, behind Ethernet's header and its tags; `length` when there is no room for any. */
 export function ipOffset(frame: usize, length: u32): u32 {
   let offset = ETHERNET;
   for (let tags: u32 = 0; tags <= TAGS_MAX && offset + IPV4_BYTES <= length; tags++) {

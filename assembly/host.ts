@@ -85,7 +85,7 @@ const OPTION_END: u32 = 0;
 const OPTION_NONE: u32 = 1;
 const OPTION_MSS: u32 = 2;
 
-// An address is two words as they stand in memory; one of IPv4 is mapped, ::ffff:192.0.2.1. A network has the number of its
+// An address is two words as they are in memory; one of IPv4 is mapped, ::ffff:192.0.2.1. A network has the number of its
 // bits behind it, a neighbour its MAC address, and a word that says that it is there; so has a gateway's MAC address.
 const ADDRESS_BYTES: usize = 16;
 const NETWORK_BYTES: usize = 20;
@@ -320,7 +320,7 @@ function isMac(at: usize, mac: usize): bool {
 const KEEP: u32 = 0;
 const NOT_HOST: u32 = 0xffffffff;
 
-/** Bytes of the packet in a frame, which is for the host and is to be sealed; or KEEP or NOT_HOST. */
+/** Bytes of the packet in a frame, which is for the host and should be sealed; or KEEP or NOT_HOST. */
 function packetFor(record: usize, frame: usize, length: u32): u32 {
   const type = load16(frame + ETHERNET - 2);
   const group = (load<u8>(frame) & 1) != 0;

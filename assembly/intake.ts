@@ -57,7 +57,7 @@ export function intake(session: u32, first: usize, firstLength: u32, rest: usize
   return true;
 }
 
-/** Where the beginning of a frame stands in one part. */
+/** Where the beginning of a frame is in one part. */
 function headOf(first: usize, firstLength: u32, rest: usize, restLength: u32): usize {
   if (restLength == 0 || firstLength >= OWN_HEAD) return first;
   memory.copy(INTAKE_HEAD, first, firstLength);

@@ -19,7 +19,7 @@ const RIGHT4: usize = LANE_HALVES + 36;
 /**
  * One round of one lane: the half at `address`, with `mixed` of the other one, is the other one of the next round.
  *
- * It stands in memory as well as in a local, for two reasons. Binaryen would move each lane's rounds together, and
+ * It is in memory as well as in a local, for two reasons. Binaryen would move each lane's rounds together, and
  * TurboFan each round's additions to where their sum is used: five lanes would then run like one, or every lookup
  * wait on the stack for its turn. Neither moves anything across a store. And when the half is wanted again, two
  * rounds later, it is read from there: so it needs no register meanwhile.

@@ -34,7 +34,7 @@ export const ZEROS: usize = 0x1f00;
 /** Slice-by-16 tables of CRC-32. */
 export const CRC_TABLES: usize = 0x2000;
 
-// A key schedule at work stands in a key slot, whose address is constant, so that its 64 lookups per block need no
+// A key schedule at work is in a key slot, whose address is constant, so that its 64 lookups per block need no
 // base register; a session's own copy is moved there when its turn comes (schedule.ts). One slot for each lane.
 export const SCHEDULE_BYTES: u32 = 4168;
 export const KEY_SLOTS: usize = 0xa000;
@@ -112,7 +112,7 @@ export const AEAD_MAX: u32 = CHACHA_STREAM_BYTES - 64;
 /** The beginning of a frame that lies in two parts (intake.ts), 128 bytes. */
 export const INTAKE_HEAD: usize = 0x6c00;
 
-/** u32: how many stand in HOST_KEPT. */
+/** u32: how many are in HOST_KEPT. */
 export const HOST_KEPT_COUNT: usize = 0x6c84;
 
 // Control payloads that were opened and the host has not taken (controls.ts).
@@ -286,7 +286,7 @@ export const SESSION_SCHEDULE: usize = 2048;
 export const SESSION_KEYPAIRS: usize = 1024;
 /** The frames of which fragments are missing, a table of 64 × 16 bytes (fragments.ts). */
 export const SESSION_INCOMPLETE: usize = 5376;
-/** Of a host, to which no frames come in fragments, the table of its neighbours stands there instead (host.ts). */
+/** Of a host, to which no frames come in fragments, the table of its neighbours is there instead (host.ts). */
 export const SESSION_NEIGHBOURS: usize = 5376;
 export const NEIGHBOURS_SETS: u32 = 8;
 export const NEIGHBOURS_WAYS: u32 = 4;
@@ -302,7 +302,7 @@ export const SESSION_SEEN: usize = 15968;
 export const SEEN_COUNT: u32 = 16;
 export const SEEN_BYTES: usize = 16;
 
-// A keypair of the secure cable (transport.ts): previous, current or next; which of them stands where is the host's to say.
+// A keypair of the secure cable (transport.ts): previous, current or next; which of them is where is the host's to say.
 export const KEYPAIRS: u32 = 3;
 export const KEYPAIR_BYTES: u32 = 1280;
 /** u32: whether there is one. */

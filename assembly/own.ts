@@ -31,7 +31,7 @@ const FRAGMENT: u32 = 44;
 const UDP_BYTES: u32 = 8;
 const FRAGMENT_BYTES: u32 = 8;
 /**
- * Where the noted bytes stand: behind what consecutive datagrams have in common. Blowfish's third block depends on all before
+ * Where the noted bytes are: behind what consecutive datagrams have in common. Blowfish's third block depends on all before
  * it; with -x they are the frame's length, identification and protocol, if it is IPv4.
  */
 const NOTE: usize = 17;
@@ -72,7 +72,7 @@ export const OWN_LOOK: u32 = 14 + <u32>IPV4_PROTOCOL + 1;
 
 /** Whether a frame is UDP in IP, or in a VLAN: two loads tell most frames from datagrams of ours. */
 export function mayBeOwn(frame: usize): bool {
-  const type = load<u16>(frame, 12); // as it stands in memory
+  const type = load<u16>(frame, 12); // as it is in memory
   if (type == 0x0008) return load<u8>(frame, 14 + IPV4_PROTOCOL) == UDP;
   if (type == 0xdd86) {
     const next = load<u8>(frame, 14 + IPV6_NEXT);

@@ -1,6 +1,6 @@
 // Poly1305 (RFC 8439 §2.5) of whole blocks: the AEAD pads what it authenticates to 16 bytes (§2.8).
 //
-// Numbers stand in limbs of 32 bits, each in a u64. Clamping (§2.5.1) makes r1, r2, r3 multiples of 4, so that what
+// Numbers are in limbs of 32 bits, each in a u64. Clamping (§2.5.1) makes r1, r2, r3 multiples of 4, so that what
 // passes 2^128 comes back by 2^128 · ri = (5/4) · ri = si, modulo 2^130 - 5. It also leaves each limb of r below 2^28, so that the sums
 // need no carries: the highest limb of a sum may have 34 bits, and what is above them waits as `carry` for the next block. With a
 // block of the message added, the limbs are below 3.25, 2, 2 and 6 times 2^32, and those of r and s below 2^28 and 1.25 · 2^28; so the

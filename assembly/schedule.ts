@@ -1,4 +1,4 @@
-// The key slots: which session's schedule stands where.
+// The key slots: which session's schedule is where.
 import {
   KEY_OWNER,
   KEY_P,
@@ -14,7 +14,7 @@ import {
 /** Words of P. */
 const P_WORDS: usize = 18;
 
-/** Has a Blowfish session's schedule stand in a slot. */
+/** Puts a Blowfish session's schedule into a slot. */
 export function scheduleInto(slot: u32, session: u32): void {
   const base = <usize>slot * KEY_SLOT_BYTES;
   if (load<u32>(base, KEY_OWNER) == session + 1) return;

@@ -130,7 +130,7 @@ function makeHeaders(bytes: u32): void {
 /**
  * Puts what is left of the frame, or of a super-frame's frames, into the ring, to be sealed. When it was the last one for now,
  * intakeEnd is due.
- * @returns whether all of it found room; if not, it is to be called again
+ * @returns whether all of it found room; if not, it should be called again
  */
 export function segmentNext(session: u32): bool {
   if (headers == 0) return intake(session, TAP_FRAME, length, 0, 0);

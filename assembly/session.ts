@@ -50,7 +50,7 @@ export function suiteOf(session: u32): u32 {
 }
 
 /**
- * Keys a session with Blowfish. The replay window starts anew; the stream from its plug goes on.
+ * Keys a session with Blowfish. The replay window starts again; the stream from its plug goes on.
  * The key at `key` is wiped.
  * @param key address of the key, followed by the 8-byte IV
  * @param length bytes of key, 4 to 56
@@ -69,7 +69,7 @@ export function sessionKeyBlowfish(session: u32, key: usize, length: u32): void 
 }
 
 /**
- * Keys a session with ChaCha20. The replay window starts anew; the stream from its plug goes on.
+ * Keys a session with ChaCha20. The replay window starts again; the stream from its plug goes on.
  * The key at `key` is wiped.
  * @param key address of the 32-byte key
  * @param block number of the first block of each key stream
@@ -90,7 +90,7 @@ export function sessionKeyChaCha20(session: u32, key: usize, block: u32): void {
  */
 export function sessionPath(session: u32, path: u32): void {
   const record = sessionAt(session);
-  if (load<u32>(record, SESSION_PATH) == 0) sessionUnkey(session); // what keypairs and fragments stand in is empty
+  if (load<u32>(record, SESSION_PATH) == 0) sessionUnkey(session); // what keypairs and fragments are in is empty
   store<u32>(record, path, SESSION_PATH);
 }
 

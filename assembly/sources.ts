@@ -20,12 +20,12 @@ export function noteSource(record: usize, frame: usize): void {
   store<u64>(first, source);
 }
 
-/** Where an address stands that was not there before: those before it were seen more than once since they came. */
+/** Where an address is that was not there before: those before it were seen more than once since they came. */
 const NEW: u32 = SEEN_COUNT / 2;
 
 /**
  * Notes where a frame of the peer came from. An address goes to the middle of the table, and to its front when it comes again: so
- * a flood of made-up addresses pushes none out that is in use.
+ * a flood of forged addresses pushes none out that is in use.
  * @param frame address of its first SOURCE_END bytes
  */
 export function noteSeen(record: usize, frame: usize): void {

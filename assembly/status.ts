@@ -22,7 +22,7 @@ export const STATUS_FRAME_SHORT: u32 = 8;
 export const STATUS_FRAME_LONG: u32 = 9;
 /** The tag is not this datagram's: a wrong key, or damage. */
 export const STATUS_TAG: u32 = 10;
-/** No keypair of the session has the receiver index that the datagram bears. */
+/** No keypair of the session has the receiver index that the datagram carries. */
 export const STATUS_INDEX: u32 = 11;
 // The following are counted, but are no slot's status: the datagram was authentic (secure.md §2.2).
 /** A record that is not whole, or a fragment that fits no frame. */

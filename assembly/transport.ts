@@ -3,8 +3,8 @@
 //
 //     4, u32 ‖ receiver's index, u32 ‖ counter, u64 ‖ sealed payload ‖ tag, 16 bytes          little-endian
 //
-// A peer has up to three keypairs at a time: previous, current and next. All three stand in the one session of the
-// peer, and a message finds its own by the receiver's index that it bears. So the plug's stream, the frames that lack
+// A peer has up to three keypairs at a time: previous, current and next. All three are in the one session of the
+// peer, and a message finds its own by the receiver's index that it carries. So the plug's stream, the frames that lack
 // fragments and the counts, which are the peer's and not a keypair's, go on over every change of keys.
 import { aeadDecrypt, aeadSeal, aeadVerify, TAG_BYTES } from './aead';
 import { FRAME_HEADER } from './frames';

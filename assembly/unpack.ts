@@ -74,7 +74,7 @@ function enterFragment(session: u32, at: usize, size: u32, table: usize, now: f6
 
 /**
  * Enters the frames of a payload into the table.
- * @param slot that it stands in
+ * @param slot that it is in
  * @param table where the table goes on
  * @param now ms
  * @returns where it goes on then

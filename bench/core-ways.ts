@@ -8,7 +8,7 @@ import { Core } from '../src/core/core.js';
 const COUNTER = 8;
 const CRC = 4;
 const BLOCK = 8;
-/** Of the secure cable: what stands before and behind the payload of a transport message, and before its first frame. */
+/** Of the secure cable: what is before and behind the payload of a transport message, and before its first frame. */
 const HEADER = 16;
 const TAG = 16;
 const RECORD = 3;
@@ -44,7 +44,7 @@ const NOTHING: Buffer = Buffer.alloc(0);
 export async function ours(suite: Suite): Promise<Way> {
   const core = await Core.load();
   const session = core.openSession() as number;
-  /** From now on counters begin anew, and so does the replay window. */
+  /** From now on counters start again, and so does the replay window. */
   const keyAnew = () => {
     if (suite === 'blowfish') core.keySession(session, { suite, key: key.subarray(0, 24) });
     else if (suite === 'chacha20') core.keySession(session, { suite, key: chachaKey, block: 12 });
@@ -100,7 +100,7 @@ export async function ours(suite: Suite): Promise<Way> {
   };
 }
 
-/** What stands in a datagram's body before it is encrypted with Blowfish: frame, counter, CRC, padding. */
+/** What is in a datagram's body before it is encrypted with Blowfish: frame, counter, CRC, padding. */
 class Plain {
   readonly bytes: Buffer;
   readonly #length: number;

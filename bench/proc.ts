@@ -46,7 +46,7 @@ export function usage(pids: readonly number[]): { readonly seconds: number; read
     if (found !== undefined) all.set(Number(entry), found);
   }
   const family = new Set(pids);
-  // As often as generations: a child may stand before its parent.
+  // As often as generations: a child may be before its parent.
   for (let before = 0; before !== family.size; ) {
     before = family.size;
     for (const [pid, { parent }] of all) if (family.has(parent)) family.add(pid);

@@ -80,7 +80,7 @@ export async function datagrams(from: Host, to: Host, count: number, rate: numbe
     ...['send', to.inner, port, ...[count, rate].map(String)],
   ]);
   const arrivals = JSON.parse((await receiver.prints(/^\{.*\}$/m, 60_000))[0]);
-  await sender.stop(); // or it would go on for want of an answer, were that lost
+  await sender.stop(); // or it would go on for lack of an answer, were that lost
   return arrivals;
 }
 

@@ -4,7 +4,7 @@
 //     datagrams-out ADDRESS BYTES [RATE [COUNT]]          datagrams per second, 0 for as many as can be; how many
 import { createSocket } from 'node:dgram';
 
-/** A port of nobody's: what is sent there is discarded. */
+/** A port that nobody uses: what is sent there is discarded. */
 const DISCARD = 9;
 const BATCH = 64;
 const TURN_MS = 10;

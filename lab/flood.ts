@@ -7,7 +7,7 @@ import type { Process } from './process.js';
 /** A UDP address; `many`: every datagram has another one, from a network that nobody is in. */
 export type ForgedAddress = { readonly address: string; readonly port: number } | 'many';
 
-/** What a datagram holds: bytes as they are, then so many that are random, of which the first eight anew each time. */
+/** What a datagram holds: bytes as they are, then so many that are random, of which the first eight again each time. */
 export interface Payload {
   readonly bytes: Uint8Array;
   readonly random?: number;
@@ -94,7 +94,7 @@ const HEADERS = 14 + 20 + 8;
 
 /**
  * Records UDP over IPv4 that a host sends to another, as it is on the wire.
- * @param during makes what is to be recorded, once the recorder is there
+ * @param during makes what should be recorded, once the recorder is there
  * @returns what the datagrams hold
  */
 export async function record(

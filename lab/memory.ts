@@ -1,4 +1,4 @@
-// How often a key stands in the memory of a process, in the forms that it may have there. Needs to be root, or its parent.
+// How often a key is in the memory of a process, in the forms that it may have there. Needs to be root, or its parent.
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /** Read at a time, and what is kept of it in case that a key goes on in the next piece. */
@@ -55,7 +55,7 @@ function eachPiece(pid: number, look: (piece: Buffer, fresh: number) => void): v
 
 /**
  * Counts keys in the memory of a process.
- * @returns how often each stands there, by its name and form; those that do not are left away
+ * @returns how often each is there, by its name and form; those that are nowhere are left out
  */
 export function keysIn(pid: number, keys: Readonly<Record<string, Uint8Array>>): Record<string, number> {
   const forms = Object.entries(keys).flatMap(([name, key]) =>

@@ -19,7 +19,7 @@ for (const signal of ['SIGINT', 'SIGTERM'])
   });
 
 /**
- * Runs a program; tells whether it did well.
+ * Runs a program; returns whether it did well.
  * @param {Buffer[]} [printed] keeps what it prints, to be shown later
  */
 function run([program, ...args], printed) {

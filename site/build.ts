@@ -1,4 +1,4 @@
-// The builder: what stands in the form, as a datagram, in steps.
+// The builder: what is in the form, as a datagram, in steps.
 import { concatBytes } from '@noble/hashes/utils.js';
 import { CryptcabError, messageOf } from '../src/error.js';
 import { checked, KEY_LENGTHS, secretOf, stepsOf } from './cables.js';
@@ -117,7 +117,7 @@ export class Builder {
   /** The first frame becomes what the fields say. */
   #fromFields(): void {
     const typed = this.#fields.map((entry) => entry.read());
-    // What is no text stands in the hex alone.
+    // What is no text is in the hex alone.
     const payload = this.#text.control.disabled
       ? this.#frames.read()?.[0]?.subarray(HEADER_BYTES)
       : payloadOf(this.#text.text);

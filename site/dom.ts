@@ -22,7 +22,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 
 type Control = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
-/** A control with its error line: what stands in it, as a value, or a line beside it that says what to mend. */
+/** A control with its error line: what is in it, as a value, or a line beside it that says what to fix. */
 export class Entry<T> {
   readonly control: Control;
   readonly #error: HTMLElement | null;

@@ -119,7 +119,7 @@ export class Opener {
     this.#take();
   }
 
-  /** Opens what stands in the form. */
+  /** Opens what is in the form. */
   #take(): void {
     const datagram = this.#datagram.read();
     const key = this.#key.read();

@@ -6,7 +6,7 @@ export function oneLine(text: string): string {
   return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
-/** A fault that a person can mend: its message is one line that says what to do. */
+/** A fault that a person can fix: its message is one line that says what to do. */
 export class CryptcabError extends Error {
   /** The class's name. */
   override readonly name = 'CryptcabError';
@@ -32,7 +32,7 @@ export class CryptcabError extends Error {
 /** A fault that may pass by itself, such as a network that is away: what failed is tried again. */
 export class TemporaryError extends CryptcabError {}
 
-/** Whether a fault stays until a person mends it. */
+/** Whether a fault stays until a person fixes it. */
 export function isHopeless(error: unknown): error is CryptcabError {
   return error instanceof CryptcabError && !(error instanceof TemporaryError);
 }

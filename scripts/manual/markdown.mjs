@@ -75,7 +75,7 @@ const TABLES = {
     ),
 };
 
-/** docs/options.md with its tables made anew: each stands behind a comment that names it. */
+/** docs/options.md with its tables made again: each is behind a comment that names it. */
 export function optionsPage(text) {
   return text.replace(
     /(<!-- made by npm run manual: (\w+) -->\n).*?\n\n/gs,

@@ -123,7 +123,7 @@ export abstract class BaseLink implements Link {
 
   /**
    * Opens its plug on this thread. Nothing of that is heard any more when the link has been given another one.
-   * @param renew its stream begins anew
+   * @param renew its stream starts again
    */
   openPlug(open: OpenPlug, feed: (piece: Uint8Array) => void, renew: () => void): Promise<void> {
     let plug: Plug | undefined;

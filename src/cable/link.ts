@@ -28,7 +28,7 @@ export interface Link {
 
 /** A link of the classic cable. */
 export interface ClassicLink extends Link {
-  /** Keys its session, anew if it was up, and lets frames flow to and from its remote. */
+  /** Keys its session, again if it was up, and lets frames flow to and from its remote. */
   raise(keying: Keying): void;
   /** Refuses longer frames from its switch, until it is raised again. */
   limit(frameMax: number): void;
@@ -42,7 +42,7 @@ export interface SecureLink extends Link {
   fragments(): FragmentCounts;
   /**
    * Makes a receiver's index for it.
-   * @param drawn at random; what comes back is as hard to guess, but for a byte by which datagrams find their thread
+   * @param drawn at random; what comes back is as hard to guess, except for a byte by which datagrams find their thread
    */
   index(drawn: number): number;
   /**

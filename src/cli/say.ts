@@ -20,7 +20,7 @@ export function writeLine(line: string): void {
   sink.write(line);
 }
 
-/** Says a line to the person who started the program; options may stand in marks. */
+/** Says a line to the person who started the program; options may be in marks. */
 export function say(line: string): void {
   // The journal has the name already.
   sink.write(`${logsToJournal() ? `<${ERROR}>` : `${name}: `}${commandText(line)}\n`);

@@ -4,7 +4,7 @@ import { commandText } from './names.js';
 
 /** The command line is not one: its message is one line that says what to do. */
 export class UsageError extends Error {
-  /** @param message of which nothing is kept that may be a key; options may stand in marks */
+  /** @param message of which nothing is kept that may be a key; options may be in marks */
   constructor(message: string) {
     super(commandText(oneLine(hideKeys(message))));
   }

@@ -1,6 +1,6 @@
 // What is asked of a capture, and what begins one; it knows no cable, as the types of the library lead here.
 
-/** What is to be captured. */
+/** What should be captured. */
 export interface CaptureWish {
   /** Datagrams as they are on the wire, instead of frames. */
   readonly wire: boolean;

@@ -9,8 +9,8 @@ const UCRED_BYTES = 12;
 const UID_AT = 4;
 
 /**
- * Asks the kernel (SO_PEERCRED), which needs the C library and the descriptor of a Node socket. Where one is not to be
- * had, the modes of the socket and of its directory protect it alone.
+ * Asks the kernel (SO_PEERCRED), which needs the C library and the descriptor of a Node socket. Where one is missing,
+ * the modes of the socket and of its directory protect it alone.
  */
 export async function userOf(): Promise<UserOf> {
   let libc: Libc;

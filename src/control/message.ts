@@ -25,7 +25,7 @@ export interface By {
   readonly address?: string;
 }
 
-/** A peer that is to be added. */
+/** A peer that should be added. */
 export interface AddedPeer {
   /** 44 characters. */
   readonly publicKey: string;

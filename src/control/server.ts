@@ -48,7 +48,7 @@ export interface Controlled {
 }
 
 export interface ControlConfiguration extends Controlled {
-  /** Where the socket is to be; a stale one there is replaced. */
+  /** Where the socket should be; a stale one there is replaced. */
   readonly path: string;
   readonly userOf: UserOf;
   /** Puts the names of options where their marks are (options/name.ts). */
@@ -194,7 +194,7 @@ function isLive(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    // Nobody listens; or it is no socket at all, and then it stands in the way as a stale one does.
+    // Nobody listens; or it is no socket at all, and then it is in the way as a stale one is.
     socket.on('error', (error) =>
       resolve(!['ECONNREFUSED', 'ENOENT', 'ENOTSOCK'].includes(codeOf(error) ?? '')),
     );

@@ -205,7 +205,7 @@ export interface EndReport {
   readonly refused: {
     /** Datagrams and frames of peers. */
     readonly frames: Reasons;
-    /** Logins and handshakes, and datagrams of nobody's. */
+    /** Logins and handshakes, and datagrams of unknown senders. */
     readonly handshakes: Reasons;
   };
   /** Frames of all peers that were dropped. */

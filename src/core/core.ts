@@ -22,7 +22,7 @@ const INCOMPLETE = STATUS.indexOf('incomplete frame');
 /** Kept out of the numbers given out: handshakes of unproven peers borrow it. */
 const SCRATCH_SESSION = 0;
 
-/** Of the time that stands with an address that was seen (assembly/layout.ts, SEEN_NOW). */
+/** Of the time that is with an address that was seen (assembly/layout.ts, SEEN_NOW). */
 const SEEN_UNIT_MS = 100;
 
 /** The blocks of key stream that the builds of the C program begin with (classic.md §3.3). */
@@ -52,7 +52,7 @@ export class Core extends FrameCore {
   readonly #open = new Set<number>();
   /**
    * How many broadcasts and multicasts the peer of each session that is opened from now on may send a second; undefined: any
-   * number. Then the time is to be told where frames are opened.
+   * number. Then the time has to be given where frames are opened.
    */
   broadcastLimit: number | undefined;
   #sessions = SCRATCH_SESSION + 1;
@@ -103,7 +103,7 @@ export class Core extends FrameCore {
   }
 
   /**
-   * Keys a session; its replay window starts anew.
+   * Keys a session; its replay window starts again.
    * @throws RangeError for a keying that is none, or too short a key
    */
   keySession(session: number, keying: Keying): void {

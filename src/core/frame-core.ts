@@ -135,7 +135,7 @@ export class FrameCore {
 
   /**
    * Puts it into the ring, to be sealed: a super-frame as the frames that it stands for.
-   * @returns whether all of it found room; if not, it is to be called again
+   * @returns whether all of it found room; if not, it should be called again
    */
   cutFrame(session: number): boolean {
     return this.wasm.functions.segmentNext(session) !== 0;
@@ -146,7 +146,7 @@ export class FrameCore {
     this.wasm.functions.intakeEnd(session);
   }
 
-  /** Begins a super-frame for a tap with a frame that stands in the memory; it may remain the only one. */
+  /** Begins a super-frame for a tap with a frame that is in the memory; it may remain the only one. */
   beginJoined(address: number, length: number): void {
     this.wasm.functions.coalesceBegin(address, length);
   }
@@ -158,7 +158,7 @@ export class FrameCore {
 
   /**
    * Puts the header of assembly/vnet.ts to TAP_HEADER; if frames were joined, the first one's own headers are changed.
-   * @returns bytes at the beginning of each frame but the first that are not to be written
+   * @returns bytes at the beginning of each frame but the first that should not be written
    */
   endJoined(): number {
     return this.wasm.functions.coalesceEnd();
@@ -192,13 +192,13 @@ export class FrameCore {
   /**
    * Looks for the frames of one session's transport messages among the last `count` processed slots.
    * @param now ms, of a clock that does not jump: for what is carried in fragments
-   * @returns how many there are: see frame(); each that is in no slot is to be given back with releaseFrame
+   * @returns how many there are: see frame(); each that is in no slot should be given back with releaseFrame
    */
   frames(session: number, count: number, now: number): number {
     return this.locked(() => this.wasm.functions.transportFrames(session, count, now));
   }
 
-  /** One of these frames. The object is the same each time, its fields anew. */
+  /** One of these frames. The object is the same each time, with new fields. */
   frame(i: number): Readonly<OpenedFrame> {
     const { FRAMES, FRAMES_ENTRY } = this.wasm.layout;
     const at = (FRAMES + i * FRAMES_ENTRY) >> 2;
@@ -227,7 +227,7 @@ export class FrameCore {
   }
 
   /**
-   * Puts a frame that is for the switch, and came in no message, where those stand that were put together from fragments.
+   * Puts a frame that is for the switch, and came in no message, where those are that were put together from fragments.
    * @param frame frameMax bytes at most
    * @returns where it is, to be given back with releaseFrame; undefined where there is no room
    */
@@ -240,7 +240,7 @@ export class FrameCore {
     return { place: ~number, address, length: frame.length };
   }
 
-  /** Gives back a frame that was put together from fragments. @param place as frame() tells it */
+  /** Gives back a frame that was put together from fragments. @param place as frame() returns it */
   releaseFrame(place: number): void {
     this.locked(() => this.wasm.functions.fragmentRelease(~place));
   }

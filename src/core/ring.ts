@@ -112,7 +112,7 @@ export class Ring {
     return this.#load(this.#layout.RING_HEAD) & this.#mask;
   }
 
-  /** Where a frame stands in its slot. */
+  /** Where a frame is in its slot. */
   frameAt(slot: number): number {
     return this.#layout.SLOTS + slot * this.#layout.SLOT_BYTES + this.#layout.SLOT_BODY;
   }
@@ -125,7 +125,7 @@ export class Ring {
   /**
    * Puts datagrams into the ring, to be opened, that came in one piece (assembly/ring.ts, ringFill).
    * @param transport whether they are transport messages with one receiver's index, or DATA
-   * @param at where they stand in the memory
+   * @param at where they are in the memory
    * @returns how many bytes were taken: up to one that is something else, or too long, or finds the ring full
    */
   fill(session: number, transport: boolean, at: number, length: number, segment: number): number {
@@ -150,7 +150,7 @@ export class Ring {
   }
 
   /**
-   * Has the core work on what was filled, RING_BATCH slots at most; tells how many.
+   * Has the core work on what was filled, RING_BATCH slots at most; returns how many.
    * @param now ms, of a clock that does not jump: of use where broadcasts are bounded
    */
   process(now = 0): number {
@@ -164,7 +164,7 @@ export class Ring {
   }
 
   /**
-   * Shows one of the slots processed last. The object is the same each time, its fields anew.
+   * Shows one of the slots processed last. The object is the same each time, with new fields.
    * @param back how far before the last one: process() - 1 is the first of its batch, 0 the last
    */
   processed(back: number): Readonly<Slot> {

@@ -221,7 +221,7 @@ function tooLong(host: Host, number: number): { refused: Refusal } {
   return { refused: 'bad length' };
 }
 
-/** Keypairs of a peer: previous, current and next; which one stands where is SecureMachine's to say. */
+/** Keypairs of a peer: previous, current and next; which one is where is SecureMachine's to say. */
 const PLACES = 3;
 
 /** A session of the secure cable: one peer's keypairs, and the frames of which fragments are missing. */

@@ -102,7 +102,7 @@ const LAYOUT = [
   'VNET_BYTES',
 ] as const;
 
-/** The numbers of the memory map, by name: addresses and bytes, and what stands in a descriptor's fields. */
+/** The numbers of the memory map, by name: addresses and bytes, and what is in a descriptor's fields. */
 export type Layout = Readonly<Record<(typeof LAYOUT)[number], number>>;
 
 /** The functions of the module; all addresses and lengths are in bytes. See assembly/ for each. */

@@ -3,7 +3,7 @@ const WAIT_MS = { first: 30_000, last: 600_000 } as const;
 
 /**
  * How often a client enrols: at once when its server, which has answered before, does so no more, since it may have been
- * restarted; ever more seldom when keys that are fresh get no answer, which more of them will hardly mend.
+ * restarted; ever more seldom when keys that are fresh get no answer, which more of them will hardly fix.
  */
 export class EnrolPace {
   #wait: number = WAIT_MS.first;

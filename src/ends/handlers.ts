@@ -10,7 +10,7 @@ export interface SecureHandlers {
   /** The handshake is done: with a port of the switch, frames can pass. */
   up(peer: Peer): void;
   down(peer: Peer, why: SecureDown): void;
-  /** A stock WireGuard device has been asleep for so long that its port is to be given back. */
+  /** A stock WireGuard device has been asleep for so long that its port should be given back. */
   slept?(peer: Peer): void;
   /** A peer that is up is somewhere else now. */
   moved?(peer: Peer): void;

@@ -24,7 +24,7 @@ export function span(ms: number): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
-/** What is to be said of a peer. */
+/** What should be said of a peer. */
 export function hintText(hint: Exclude<SecureHint, { what: 'stranger' }>): string {
   const who = peerText(hint.peer);
   switch (hint.what) {

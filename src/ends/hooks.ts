@@ -64,7 +64,7 @@ export class Hooks implements Watcher {
 
   plugged(): void {}
 
-  /** Runs what is to be run for a peer, unless something still does. */
+  /** Runs what should be run for a peer, unless something still does. */
   #goOn(id: string, peer: Peer): void {
     if (peer.running) return;
     if (peer.told === peer.isUp) {

@@ -26,7 +26,7 @@ export interface HostSide {
   now(): number;
   /** There is something to send to the peer, and no key. */
   wanted(): void;
-  /** The peer's port is to be given back. */
+  /** The peer's port should be given back. */
   close(): void;
 }
 

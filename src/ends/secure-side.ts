@@ -32,7 +32,7 @@ import { type SleepClock, sleepClock } from './sleep-clock.js';
 
 /** How often the machine's timers are looked at; the shortest of them is seconds long. */
 const TICK_MS = 250;
-/** Another address is to be tried by then; a timer may ring up to 1 ms too early. */
+/** Another address should be tried by then; a timer may ring up to 1 ms too early. */
 const ELSEWHERE_MS = ATTEMPT_DELAY + 1;
 
 /**
@@ -142,7 +142,7 @@ export class SecureSide {
     return this.#initiation;
   }
 
-  /** What was dropped, by reason: handshakes that are none, and transport messages of nobody's. */
+  /** What was dropped, by reason: handshakes that are none, and transport messages of unknown senders. */
   get refused(): ReadonlyMap<SecureRefusal, bigint> {
     return this.#machine.refused;
   }
@@ -160,7 +160,7 @@ export class SecureSide {
     const member = new Member(peer, endpoint, resolver, host && this.#hostEnd(peer, host));
     this.#members.set(peer, member);
     this.#step(() => {}); // another one may have had to make room
-    // Who is added by hand is added anew with the line that a list has then: it is that one who is answered.
+    // Who is added by hand is added again with the line that a list has then: it is that one who is answered.
     queueMicrotask(() => this.#step((now) => this.#machine.answerWaiting(now, peer)));
     if (endpoint !== undefined) this.#resolve(member);
     return peer;
@@ -245,7 +245,7 @@ export class SecureSide {
     });
   }
 
-  /** A peer is to be up, whether or not there is something to send. */
+  /** A peer should be up, whether or not there is something to send. */
   wanted(peer: Peer): void {
     this.#step((now) => this.#machine.wanted(now, peer));
   }

@@ -19,7 +19,7 @@ export interface Enrolled {
   readonly port: number;
 }
 
-/** What an invite is to be. */
+/** What an invite should be. */
 export interface InviteRequest {
   /** The guest's, 32 bytes. */
   readonly publicKey: Uint8Array;

@@ -4,7 +4,7 @@
 //     PUBLIC-KEY name=phone ip=10.0.0.7/24,fd00::7/64 [gateway=10.0.0.1] [mac=02:…] [multicast=all]
 //
 // A line with ip= is that of a stock WireGuard device, as host.ts reads it.
-// What the peer may do on the network stands there as policy.ts reads it.
+// What the peer may do on the network is there as policy.ts reads it.
 // `#` begins a comment, at the beginning of a line or behind white space. A line that is wrong does not touch the others.
 import { isIPv6 } from 'node:net';
 import { mayBeKey } from '../key-like.js';

@@ -159,7 +159,7 @@ export class PeersStore {
     throw new CryptcabError(`no file of ${this.#path} has this peer`);
   }
 
-  /** @param edit gives the line as it is to be; undefined where it is to go */
+  /** @param edit gives the line as it should be; undefined where it is to go */
   #editLine(publicKey: string, edit: (line: string) => string | undefined, file = this.#path): void {
     const lines = this.#text(file).split('\n');
     const { peers } = parsePeers(lines.join('\n'));

@@ -1,4 +1,4 @@
-// Why ssh failed: what somebody has to mend, and what may pass by itself.
+// Why ssh failed: what somebody has to fix, and what may pass by itself.
 import { CryptcabError, TemporaryError } from '../error.js';
 
 /** Where ssh logs in. */

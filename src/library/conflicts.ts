@@ -6,7 +6,7 @@ import type { End, Option } from '../options/terms.js';
 
 const rows: Readonly<Record<OptionKey, Option>> = OPTIONS;
 
-/** What an option holds; a name with a dot stands in an object within. */
+/** What an option holds; a name with a dot is in an object within. */
 function valueAt(options: object, name: string): unknown {
   let value: unknown = options;
   for (const part of name.split('.')) value = (value as Record<string, unknown> | null | undefined)?.[part];

@@ -1,4 +1,4 @@
-// What connect() and serve() are told. Every option may be undefined, which is as good as left away.
+// What connect() and serve() are told. Every option may be undefined, which is as good as left out.
 
 import type { OpenPlug } from '../cable/plug/plug.js';
 import type { OpenUdp } from '../cable/udp/udp.js';
@@ -80,7 +80,7 @@ export interface SecureConnectOptions {
   readonly privateKey?: Uint8Array | string | undefined;
   /** The server's public key: 32 bytes, or 44 characters of base64. */
   readonly serverPublicKey?: Uint8Array | string | undefined;
-  /** A preshared key besides, in any of the forms of `privateKey`. */
+  /** An additional preshared key, in any of the forms of `privateKey`. */
   readonly presharedKey?: Uint8Array | string | undefined;
   /** Instead of all three: gets keys that the server knows by another way than ssh. */
   readonly enrol?: Enrol | undefined;
@@ -91,7 +91,7 @@ export interface SecureConnectOptions {
 /**
  * Gets keys that the server knows: at the start, and again when the server does not answer.
  * @param signal aborted when the keys are wanted no more
- * @throws TemporaryError when it is to be asked again; whatever else it throws ends the client
+ * @throws TemporaryError when it should be asked again; whatever else it throws ends the client
  */
 export type Enrol = (signal: AbortSignal) => Promise<EnrolKeys>;
 
@@ -101,7 +101,7 @@ export interface EnrolKeys {
   readonly privateKey: Uint8Array | string;
   /** 32 bytes, or 44 characters of base64. */
   readonly serverPublicKey: Uint8Array | string;
-  /** A preshared key besides, in any of the forms of `privateKey`. */
+  /** An additional preshared key, in any of the forms of `privateKey`. */
   readonly presharedKey?: Uint8Array | string | undefined;
   /** The server's UDP port, if it is not the one that connect() was told. */
   readonly serverPort?: number | undefined;
@@ -185,7 +185,7 @@ export interface SecurePeer {
   readonly publicKey: Uint8Array | string;
   /** For people: in the log, in stats() and events. */
   readonly name?: string | undefined;
-  /** A preshared key besides: 32 bytes, which are copied, 44 characters of base64, or the path of a file that holds these. */
+  /** An additional preshared key: 32 bytes, which are copied, 44 characters of base64, or the path of a file that holds these. */
   readonly presharedKey?: Uint8Array | string | undefined;
   /** Where it is called; without, it calls. */
   readonly endpoint?: Endpoint | undefined;

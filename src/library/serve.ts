@@ -78,7 +78,7 @@ export class ServerPeers {
   }
 
   /**
-   * Cuts a peer off, also one that has enrolled: it may not connect any more. If it was up, the event `down` tells so.
+   * Cuts a peer off, also one that has enrolled: it may not connect any more. If it was up, it fires the event `down`.
    * @param publicKey 32 bytes, or 44 characters of base64
    * @returns whether it was there
    * @throws CryptcabError for one that the peers file has: remove its line; where no secure clients are served; and when the
@@ -173,7 +173,7 @@ export class Server extends CableEnd {
   }
 
   /**
-   * Ends the session of a client of either protocol, and gives its port of the switch back: the event `down` tells so. It may
+   * Ends the session of a client of either protocol, and gives its port of the switch back: it fires the event `down`. It may
    * connect again, and a client does when it sends something that is not answered; a peer of the secure cable is kept out by
    * `peers.remove()`.
    * @param peer as events and stats() name it

@@ -1,7 +1,7 @@
 // What an end says of itself, in Prometheus' text. The library is loaded when somebody asks for metrics.
 import type { EndReport, Flow, PeerStatus, Reasons } from '../control/status.js';
 
-/** A text, and what it is to be sent as. */
+/** A text, and what it should be sent as. */
 export interface Exposition {
   readonly text: string;
   readonly type: string;
@@ -17,13 +17,13 @@ export async function expositionOf(report: EndReport, program: string): Promise<
   const registry = new Registry(); // of this moment alone: peers that are gone are not among it
   const registers = [registry];
   const gauge = (name: string, help: string, samples: readonly (readonly [Labels, number | null])[]) => {
-    if (samples.length === 0) return; // without a label it would be a zero of nobody's
+    if (samples.length === 0) return; // without a label it would be a zero that nobody counted
     const labelNames = Object.keys(samples[0]?.[0] ?? {});
     const metric = new Gauge({ name: `cryptcab_${name}`, help, labelNames, registers });
     for (const [labels, value] of samples) if (value !== null) metric.set(labels, value);
   };
   const counter = (name: string, help: string, samples: readonly (readonly [Labels, number])[]) => {
-    if (samples.length === 0) return; // without a label it would be a zero of nobody's
+    if (samples.length === 0) return; // without a label it would be a zero that nobody counted
     const labelNames = Object.keys(samples[0]?.[0] ?? {});
     const metric = new Counter({ name: `cryptcab_${name}_total`, help, labelNames, registers });
     for (const [labels, value] of samples) metric.inc(labels, value);

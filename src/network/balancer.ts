@@ -1,5 +1,5 @@
 // What a balancer of several servers with one key does, as nft reads it (secure.md §4.4). Nothing is kept about any client: each datagram is
-// steered by what stands in it, so that a balancer can be started again, or be two.
+// steered by what is in it, so that a balancer can be started again, or be two.
 import { isIPv6 } from 'node:net';
 import { MESSAGE } from '../protocol/secure/constants.js';
 

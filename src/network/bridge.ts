@@ -10,7 +10,7 @@ import { runTool, ToolError } from './tools.js';
 
 /** What a bridge is marked with that one of these programs made: the last one that leaves takes it away. */
 const MARK = 'made by cryptcab';
-/** BR_MAX_PORTS of Linux, but for the number 0, which is nobody's. */
+/** BR_MAX_PORTS of Linux, except for the number 0, which is nobody's. */
 const PORTS_MAX = 1_023;
 /** A device's name has at most 15 characters (IFNAMSIZ), and the kernel puts a number behind this one. */
 const PREFIX_MAX = 9;

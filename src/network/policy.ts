@@ -1,6 +1,6 @@
 // What a peer may do on the network: fields of its line, and of the defaults for all.
 
-/** A peer's policy. What is left away is not limited. */
+/** A peer's policy. What is left out is not limited. */
 export interface Policy {
   /** Talks to the uplinks alone, and to no other isolated peer. */
   readonly isolated?: true;
@@ -131,7 +131,7 @@ function noField(word: string): string {
 }
 
 /**
- * Reads fields that stand in one text, with white space between them.
+ * Reads fields that are in one text, with white space between them.
  * @returns text, what is wrong, where they are none
  */
 export function parsePolicy(text: string): PolicyFields | string {

@@ -1,4 +1,4 @@
-// What keeps a peer's policy on its port of a bridge, as nft, tc and bridge read it. Rules stand where frames come from the
+// What keeps a peer's policy on its port of a bridge, as nft, tc and bridge read it. Rules are where frames come from the
 // tap, before the bridge has them: so they hold for those to this machine as well.
 import type { Policy } from './policy.js';
 

@@ -11,7 +11,7 @@ export interface Wish {
   readonly end: End;
   /** Of a command line. */
   readonly style?: Style;
-  /** The options that were given, and their values. A flag that says no, or is left away, is not among them; `classic` is when it says no. */
+  /** The options that were given, and their values. A flag that says no, or is left out, is not among them; `classic` is when it says no. */
   readonly given: ReadonlyMap<OptionKey, unknown>;
 }
 

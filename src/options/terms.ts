@@ -81,7 +81,7 @@ export interface Explained {
   readonly more?: string;
 }
 
-/** An option of a cable. Its key is the library's name of it, as it stands in an error. */
+/** An option of a cable. Its key is the library's name of it, as it is in an error. */
 export interface Option<Key extends string = string> extends Explained {
   /** How the command line writes it, without dashes. */
   readonly long?: string;

@@ -15,7 +15,7 @@ export function familiesInTurn(addresses: readonly string[]): string[] {
 /** Whose turn it is, of addresses that are tried besides one that has been asked and may be silent. */
 export class Race<T> {
   readonly #others: T[];
-  /** When the next one is to be tried, ms; Infinity when all have been. */
+  /** When the next one should be tried, ms; Infinity when all have been. */
   due: number;
 
   /** @param now when the first address was asked, ms */
@@ -24,7 +24,7 @@ export class Race<T> {
     this.due = others.length > 0 ? now + ATTEMPT_DELAY : Infinity;
   }
 
-  /** The next address, if it is to be tried by now. */
+  /** The next address, if it should be tried by now. */
   next(now: number): T | undefined {
     if (now < this.due) return undefined;
     const next = this.#others.shift();

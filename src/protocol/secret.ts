@@ -1,4 +1,4 @@
-// Memory for keys. Small arrays stand on the heap of the runtime, whose collector moves them and leaves what they held where
+// Memory for keys. Small arrays are on the heap of the runtime, whose collector moves them and leaves what they held where
 // they were; an ArrayBuffer of its own stays where it is, so that wiping it wipes the key.
 
 /** Zeros that do not move. */

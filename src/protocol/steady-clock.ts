@@ -1,5 +1,5 @@
 /**
- * Makes of a clock that jumps one that never goes back: time inside goes on from where it stood. A jump
+ * Makes of a clock that jumps one that never goes back: time inside goes on from where it was. A jump
  * ahead is let through, as nobody can tell it from a long sleep; all that was due in between is due at once.
  */
 export class SteadyClock {

@@ -53,7 +53,7 @@ export interface Sent {
   readonly bytes: Uint8Array;
 }
 
-/** A client logs in at a server, and frames go to and fro, while no time passes and nothing is lost. */
+/** A client logs in at a server, and frames go back and forth, while no time passes and nothing is lost. */
 export function handshake(
   tools: Tools,
   { suite, clientKey, serverKey, clientRandom, serverRandom, serverBlock, frames }: Parties,

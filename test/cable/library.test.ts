@@ -170,7 +170,7 @@ test('peers that cannot be are told in one line', async () => {
 });
 
 test('nobody answers: the signal ends the waiting, and frees the port', async () => {
-  // A port of nobody's that answers nothing: a server of secure clients alone.
+  // A port that answers nothing: a server of secure clients alone.
   const deaf = track(await serve({ port: 0, plug: echo, classic: false, secure: {} }));
   const reason = new Error('long enough');
   const abort = new AbortController();

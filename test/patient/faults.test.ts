@@ -8,7 +8,7 @@ import { startRelay } from '../../lab/rough.js';
 import { type Sshd, startSshd } from '../../lab/sshd.js';
 import { randomness, seed } from '../support/seed.js';
 
-/** Within this the cable is to be back, ms. */
+/** Within this the cable should be back, ms. */
 const BACK = 45_000;
 /** The same where a server is to hear of it by a KEEPALIVE only, one every 30 s. */
 const BACK_QUIET = 60_000;

@@ -10,7 +10,7 @@ import { type End, makeEnd, Peers, startSecureClient } from '../../lab/secure-ke
 import { randomness, seed } from '../support/seed.js';
 
 const ASLEEP = 600;
-/** Within this a cable is to be back, ms: an initiation every 5 s and a little, and one of them may get lost. */
+/** Within this a cable should be back, ms: an initiation every 5 s and a little, and one of them may get lost. */
 const BACK = 15_000;
 /** The same where its silence has to be noticed first, and then its name to be looked up. */
 const BACK_MOVED = 45_000;

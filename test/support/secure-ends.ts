@@ -146,7 +146,7 @@ export async function settle(left: End, right: End): Promise<Uint8Array[]> {
   return brought;
 }
 
-/** Has the left end know the right one and call it, and the right one know the left; what went to and fro. */
+/** Has the left end know the right one and call it, and the right one know the left; what went back and forth. */
 export async function join(left: End, right: End): Promise<Uint8Array[]> {
   await left.open(LEFT);
   await right.open(RIGHT);

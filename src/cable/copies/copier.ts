@@ -1,7 +1,7 @@
 import type { Ring } from '../../core/ring.js';
 import { type Copies, KIND } from './copies.js';
 
-/** What is to be copied. */
+/** What should be copied. */
 export interface CopyWish {
   /** Frames, as they go into the cable and come out of it. */
   readonly frames: boolean;
@@ -14,7 +14,7 @@ export class Copier {
   readonly #ring: Ring;
   readonly #copies: Copies;
   readonly wish: CopyWish;
-  /** By slot: where its frame's copy stands, plus one. */
+  /** By slot: where its frame's copy is, plus one. */
   readonly #places: Int32Array;
 
   constructor(ring: Ring, copies: Copies, wish: CopyWish) {
@@ -37,7 +37,7 @@ export class Copier {
     }
   }
 
-  /** What came of it. @param count as Ring.process told it */
+  /** What came of it. @param count as Ring.process returned it */
   after(count: number): void {
     const ring = this.#ring;
     for (let back = count - 1; back >= 0; back--) {

@@ -72,7 +72,7 @@ export class Copies {
   /**
    * Writes a record, which is not published yet. Writer.
    * @param from the memory that the bytes are in, and where
-   * @returns where it stands, for retract(); undefined when there was no room
+   * @returns where it is, for retract(); undefined when there was no room
    */
   put(
     kind: number,

@@ -131,7 +131,7 @@ export class NativeSocket {
     // Without it the system chooses the address that is answered from.
     if (family === AF.INET6) this.#set(SOL.IPV6, PKTINFO.ASK_IPV6, 1);
     else this.#set(SOL.IP, PKTINFO.IPV4, 1);
-    this.gso = this.#offers('GSO', UDP.SEGMENT, 0); // 0: for each message anew
+    this.gso = this.#offers('GSO', UDP.SEGMENT, 0); // 0: for each message again
     this.gro = this.#offers('GRO', UDP.GRO, 1);
   }
 

@@ -1,5 +1,5 @@
 // Which of the sockets that share a port gets a datagram: a program of the classic BPF, which the kernel runs for each.
-// A transport message of the secure cable goes by the receiver's index that it bears, so that a peer stays on its thread
+// A transport message of the secure cable goes by the receiver's index that it carries, so that a peer stays on its thread
 // wherever it roams to: the end that gives out an index chooses its lowest byte (threadIndex). All else goes by the source
 // address.
 import { MESSAGE } from '../../protocol/secure/constants.js';

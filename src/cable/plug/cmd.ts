@@ -31,9 +31,9 @@ function commandLine(command: string, events: LineEvents): Line {
     opened = true;
   };
   const timer = setTimeout(open, SETTLE_MS);
-  // Of a child that could not be started, for want of descriptors, some streams are missing.
+  // Of a child that could not be started, for lack of descriptors, some streams are missing.
   const { stdin, stdout, stderr } = child as Partial<Child>;
-  stdin?.on('error', () => {}); // it has exited: 'close' tells
+  stdin?.on('error', () => {}); // it has exited: 'close' follows
   stderr?.on('data', (bytes: Buffer) => {
     says = (says + bytes.toString()).slice(-STDERR_BYTES);
   });

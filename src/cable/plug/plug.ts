@@ -7,7 +7,7 @@ export interface PlugEvents {
   stream(piece: Uint8Array): void;
   /** The plug was lost, and is tried again. */
   lost(why: string): void;
-  /** It is back: the stream begins anew. */
+  /** It is back: the stream starts again. */
   back(): void;
 }
 
@@ -29,7 +29,7 @@ export interface Plug {
   pause(): void;
   /** And restarts it. */
   resume(): void;
-  /** Gives the port back; nothing is told after that. */
+  /** Gives the port back; there are no events after that. */
   close(): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export interface OpenPlug {
   readonly locator?: string;
   /** Whether frames of odd length get one zero byte more on the way to its plugs: vde_plug wants it so. */
   readonly even?: boolean;
-  /** Of a tap: it was there at the start. When it is deleted it is waited for; any other one is made anew. */
+  /** Of a tap: it was there at the start. When it is deleted it is waited for; any other one is made again. */
   readonly standing?: boolean;
   /** Why a server can have one client alone on it, and what to do; undefined where it can have many. */
   readonly alone?: string | undefined;

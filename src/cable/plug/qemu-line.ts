@@ -24,7 +24,7 @@ export function qemuLine(socket: Socket, path: string, events: Omit<LineEvents, 
     }
     if (frames.length > 0) events.stream(frames);
   });
-  socket.on('error', () => {}); // 'close' tells
+  socket.on('error', () => {}); // 'close' follows
   const closed = new Promise<void>((resolve) => {
     socket.once('close', () => {
       events.ended(new CryptcabError(why));

@@ -8,7 +8,7 @@ export interface LineEvents {
   open(): void;
   /** A piece of the stream of frames, as a plug has it; cut anywhere. */
   stream(piece: Uint8Array): void;
-  /** It is over, or never began; nothing is told after that. */
+  /** It is over, or never began; there are no events after that. */
   ended(why: CryptcabError): void;
 }
 

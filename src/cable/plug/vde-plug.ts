@@ -79,7 +79,7 @@ class VdePlug implements Plug {
     let says = '';
     let failure: unknown;
     let fault: Fault | undefined;
-    // Of a child that could not be started, for want of descriptors, some streams are missing.
+    // Of a child that could not be started, for lack of descriptors, some streams are missing.
     const { stdin, stdout, stderr } = child as Partial<Child>;
     stderr?.on('data', (bytes: Buffer) => {
       says = (says + bytes.toString()).slice(-STDERR_BYTES);
@@ -89,7 +89,7 @@ class VdePlug implements Plug {
       this.#events.stream(piece);
     });
     if (this.#paused) stdout?.pause();
-    stdin?.on('error', () => {}); // it has exited: 'close' tells
+    stdin?.on('error', () => {}); // it has exited: 'close' follows
     const end = (why: Fault) => {
       fault = why;
       kill(child, 'SIGKILL');

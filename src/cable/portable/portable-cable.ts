@@ -95,7 +95,7 @@ export class PortableCable implements Cable {
   /**
    * @param port the local port; 0 for any
    * @param options wearBytes: after how many worn() is said; why: what speaks against another path, for people;
-   * wish: how the socket is to be opened
+   * wish: how the socket should be opened
    */
   static async open(
     core: Core,

@@ -9,7 +9,7 @@ import type { ClassicLink, SecureEvents, SecureLink } from '../link.js';
 import type { Links } from '../links.js';
 import { framesIn, type OpenPlug } from '../plug/plug.js';
 
-/** Slots that must be free before a plug that was stopped for want of room is read again: enough for any frame. */
+/** Slots that must be free before a plug that was stopped for lack of room is read again: enough for any frame. */
 export const RESUME_ROOM = 64;
 /** Bytes from a plug that wait while there is no key; a plug that does not stop when it is told to has the rest refused. */
 const HELD_MAX = 256 << 10;

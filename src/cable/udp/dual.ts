@@ -25,7 +25,7 @@ export function unmapped({ address, port }: Remote, local?: string): Remote {
   return { address: address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address, port, local };
 }
 
-/** Where a socket is to be. */
+/** Where a socket should be. */
 export interface Place {
   /** Its address; one of ANY for many. */
   readonly host: string;

@@ -41,11 +41,11 @@ export interface Udp {
    * @returns the remote as its datagrams will name it: an IPv6 address may be written in many ways
    */
   connect(to: Remote): Promise<Remote>;
-  /** Closes it; nothing is told after that. */
+  /** Closes it; there are no events after that. */
   close(): Promise<void>;
 }
 
-/** How a socket is to be opened; a kind of its own may pass over it. */
+/** How a socket should be opened; a kind of its own may pass over it. */
 export interface UdpWish {
   /** Our only address, IPv6 link-local with its zone; all of this machine's when undefined. */
   readonly bind?: string | undefined;

@@ -1,5 +1,5 @@
 // `cryptcab invite NAME --wireguard`: makes a device that has a stock WireGuard alone a host on the network (secure.md §6), and
-// prints what its WireGuard is to be told.
+// prints the configuration of its WireGuard.
 import { ask } from '../../control/ask.js';
 import { oneServer, type RunningEnd, runningEnds, strange } from '../../control/ends.js';
 import { parseChanged } from '../../control/message.js';

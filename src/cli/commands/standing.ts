@@ -13,7 +13,7 @@ import { findUser } from '../run/user.js';
 const END_MS = 20_000;
 const LOOK_MS = 50;
 
-/** Where the process id of a cable stands, where its file does not say. */
+/** Where the process id of a cable is, where its file does not say. */
 function pidFileOf(name: string, settings: Pick<Settings, 'user' | 'pidFile'>): string {
   if (settings.pidFile !== undefined) return settings.pidFile;
   if (settings.user !== undefined && process.geteuid?.() === 0) {

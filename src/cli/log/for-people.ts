@@ -19,7 +19,7 @@ export function wantsColour({ NO_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
   return !NO_COLOR && TERM !== 'dumb';
 }
 
-/** JSON escapes control characters, but for those from 0x7f on; a message has any. None drives a terminal, or breaks a line. */
+/** JSON escapes control characters, except for those from 0x7f on; a message has any. None drives a terminal, or breaks a line. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

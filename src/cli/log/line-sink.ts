@@ -11,7 +11,7 @@ const BACKLOG_BYTES = 256 << 10;
 const RETRY_MS = 1_000;
 /** The same for a pipe that is full, and does not block. */
 const FULL_MS = 50;
-/** How often a log file is looked at: one that was removed is made anew. */
+/** How often a log file is looked at: one that was removed is made again. */
 const LOOK_MS = 1_000;
 /** How long the end waits for the last lines. */
 const END_MS = 500;
@@ -80,7 +80,7 @@ function countLines(bytes: Uint8Array): number {
 export class LineSink {
   readonly #options: LineSinkOptions;
   #fd: number;
-  /** The log file, opened anew: it takes the place of the other between two writes. */
+  /** The log file, opened again: it takes the place of the other between two writes. */
   #fresh: number | undefined;
   #lines: string[] = [];
   #bytes = 0;
@@ -112,7 +112,7 @@ export class LineSink {
   }
 
   /**
-   * Opens the file anew, as after it was moved away.
+   * Opens the file again, as after it was moved away.
    * @throws Error when it cannot be opened; lines go where they went before
    */
   reopen(): void {

@@ -17,7 +17,7 @@ export interface CommandLog {
   readonly asked: Logger;
   /** The last lines, from `info` on, whatever the verbosity. */
   readonly history: LogHistory;
-  /** Opens the log file anew, as after it was moved away. */
+  /** Opens the log file again, as after it was moved away. */
   reopen(): void;
   /** Waits for the last lines, a little. */
   close(): Promise<void>;

@@ -50,7 +50,7 @@ function controlled(running: RunningEnd, name: string, history: LogHistory): Con
 }
 
 /**
- * Opens the control socket of a running end, in the first place that will do; made anew when its directory was removed.
+ * Opens the control socket of a running end, in the first place that will do; made again when its directory was removed.
  * @returns undefined where none will: that is logged, and the end does without
  */
 export async function openEndControl(

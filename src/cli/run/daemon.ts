@@ -15,7 +15,7 @@ export interface Carried {
 
 type FromChild = { readonly says: string } | { readonly status: number };
 
-/** Takes the mark of a daemon's child away; tells whether it was there. */
+/** Takes the mark of a daemon's child away; returns whether it was there. */
 export function isDaemonChild(): boolean {
   const marked = process.env[MARK] !== undefined && process.send !== undefined;
   delete process.env[MARK];

@@ -1,4 +1,4 @@
-// --user: the cable is that user's from the start, but for what only root can do, which is done before.
+// --user: the cable is that user's from the start, except for what only root can do, which is done before.
 import { accessSync, closeSync, constants, fchownSync, lchownSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { loadLibc } from '../../cable/native/linux/libc.js';

@@ -68,7 +68,7 @@ export class Capture {
     if (blocks.length > 0) this.#sink.write(Buffer.concat(blocks));
   }
 
-  /** So many of a link's packets, or of nobody's, found no room on their way here. */
+  /** So many of a link's packets, or of unknown senders, found no room on their way here. */
   lost(link: Link | undefined, count: number): void {
     if (!this.wants(link)) return;
     const blocks: Uint8Array[] = [];

@@ -44,11 +44,11 @@ export class EtcdPeers {
   readonly #log: Log;
   readonly #closed = new AbortController();
   #etcd: Etcd;
-  /** Ends what is under way, to begin anew. */
+  /** Ends what is under way, to start again. */
   #round = new AbortController();
   /** The public keys of the keys that have a peer. */
   readonly #keys = new Map<string, string>();
-  /** What is to be told to other servers, by public key. */
+  /** What other servers have to know, by public key. */
   readonly #untold = new Map<string, string>();
   #telling = false;
   #there = false;
@@ -117,7 +117,7 @@ export class EtcdPeers {
       this.#there = false;
       const again = round.signal.aborted;
       round.abort();
-      if (again) continue; // it was asked to begin anew
+      if (again) continue; // it was asked to start again
       this.#etcd.next();
       await sleep(pause, undefined, { signal: this.#closed.signal }).catch(() => {});
       pause = Math.min(2 * pause, PAUSE.most);
@@ -136,7 +136,7 @@ export class EtcdPeers {
     this.#told = !there;
   }
 
-  /** Both kinds of keys stand next to each other: `.` comes before `/`, and `/` before `0`. */
+  /** Both kinds of keys are next to each other: `.` comes before `/`, and `/` before `0`. */
   get #range(): { readonly key: string; readonly range_end: string } {
     const { prefix } = this.#place;
     return { key: encode(`${prefix}.`), range_end: encode(`${prefix}0`) };

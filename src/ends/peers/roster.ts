@@ -134,7 +134,7 @@ export class Roster {
     return { peers, invites: this.invites() };
   }
 
-  /** Writes what is to be kept. To be called before the peers are cut off. */
+  /** Writes what should be kept. To be called before the peers are cut off. */
   close(): void {
     this.#closed = true;
     this.#changed();

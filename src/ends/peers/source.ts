@@ -1,4 +1,4 @@
-// Where it stands who may connect, as `--peers` says it.
+// Where the list of those who may connect is, as `--peers` says it.
 import { isIPv6 } from 'node:net';
 
 /** A place of etcd's, and what its keys begin with. */

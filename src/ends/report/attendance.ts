@@ -120,7 +120,7 @@ export class Attendance {
     this.#watcher?.down(peer, why);
   }
 
-  /** A peer is down, which the watcher need not know: it is called anew at once. */
+  /** A peer is down, which the watcher need not know: it is called again at once. */
   interrupted(peer: PeerIdentity, why: PeerDown): void {
     const entry = this.#entry(peer);
     entry.agreed = false;

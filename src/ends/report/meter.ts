@@ -50,7 +50,7 @@ class Window {
     const [first] = this.#looks;
     if (first === undefined || at <= first.at) return NOTHING;
     const seconds = (at - first.at) / 1_000;
-    // Counts that begin anew are no negative rate.
+    // Counts that start again are no negative rate.
     return each(flow, first.flow, (now, then) => Math.max(0, now - then) / seconds);
   }
 }

@@ -25,7 +25,7 @@ export class RateHistory {
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 
-  /** The drawing; what it shows stands beside it in words. */
+  /** The drawing; what it shows is beside it in words. */
   markup(): Markup {
     const most = Math.max(1, ...this.#samples.flatMap((sample) => [sample.in, sample.out]));
     const now = this.#samples.at(-1) ?? { in: 0, out: 0 };

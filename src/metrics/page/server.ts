@@ -49,7 +49,7 @@ function isNamedRightly({ headers }: IncomingMessage): boolean {
   return /^(?:localhost|[\d.]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(headers.host ?? '');
 }
 
-/** What is to be shown at an address of the page. */
+/** What should be shown at an address of the page. */
 function mainAt(report: EndReport, url: URL, plot: Markup): Markup {
   const id = url.searchParams.get('peer');
   if (id === null) return endPage(report, plot);

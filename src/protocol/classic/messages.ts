@@ -88,7 +88,7 @@ export function probe(): Uint8Array {
 }
 
 /**
- * The refusal of a datagram: never longer than what it answers (§5.2), so that the text is left away where
+ * The refusal of a datagram: never longer than what it answers (§5.2), so that the text is left out where
  * it would be. The C client looks at the first byte alone.
  * @param length of the datagram that is refused, at least 1
  */

@@ -18,7 +18,7 @@ import { authOk, challenge, classify, deny, loginId, type Message } from './mess
 import { keyingsFor, type Random, type Secret, wipe } from './session-key.js';
 
 /**
- * Where the server stands with a peer.
+ * Where the server is with a peer.
  * - unknown: no record is kept of such a peer
  * - challenged: CHALLENGE is sent
  * - up: frames flow
@@ -49,7 +49,7 @@ export type ServerEffect =
   | { readonly do: 'send'; readonly to: Remote; readonly datagram: Uint8Array }
   /** A peer proved its key: give it a session and a switch port. The key stays the server's. */
   | { readonly do: 'plug'; readonly peer: Remote; readonly id: string; readonly keying: Keying }
-  /** A peer that has both logged in again: key its session anew. */
+  /** A peer that has both logged in again: key its session again. */
   | { readonly do: 'rekey'; readonly peer: Remote; readonly id: string; readonly keying: Keying }
   /** Take both away. */
   | { readonly do: 'unplug'; readonly peer: Remote; readonly why: ClassicDown }
@@ -431,7 +431,7 @@ export class ClassicServer {
     if (['up', 'rechallenged'].includes(this.stateOf(client))) this.#machine.unplug(client, 'disconnected');
   }
 
-  /** What is to be done now. */
+  /** What to do now. */
   take(): ServerEffect[] {
     return this.#machine.effects.splice(0);
   }

@@ -40,7 +40,7 @@ export const NETWORKS_MAX = 8;
 
 /** The first wait for a DHCP server's answer, and the longest; each is twice the one before, a second more or less (RFC 2131 §4.1). */
 export const DHCP_WAIT = { first: 4_000, longest: 64_000 } as const;
-/** Requests for what was offered, before all begins anew. */
+/** Requests for what was offered, before all starts again. */
 export const DHCP_REQUESTS = 4;
 /** A lease is not asked to be longer more often than this (RFC 2131 §4.4.5). */
 export const DHCP_RENEW_MIN = 60_000;

@@ -68,7 +68,7 @@ function lower(tcp: Uint8Array, at: number, most: number): void {
   const before = view.getUint16(at);
   if (before <= most) return;
   view.setUint16(at, most);
-  // At an odd place the two bytes stand in two words of the sum.
+  // At an odd place the two bytes are in two words of the sum.
   const [removed, added] = at % 2 === 0 ? [before, most] : [swapped(before), swapped(most)];
   let total = (0xffff ^ view.getUint16(16)) + (0xffff ^ removed) + added;
   while (total > 0xffff) total = (total & 0xffff) + (total >> 16);

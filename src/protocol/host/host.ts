@@ -39,8 +39,8 @@ import type { HostDrop, HostEffect, HostOptions } from './terms.js';
 import { readUdp } from './udp.js';
 
 /**
- * Stands between a device that sends IP packets and a switch that carries frames. After each call `take` says what is to be
- * done, and `deadline` when `tick` is to be called at the latest. `now` is in ms, of a clock that goes on while the machine
+ * Stands between a device that sends IP packets and a switch that carries frames. After each call `take` says what should be
+ * done, and `deadline` when `tick` should be called at the latest. `now` is in ms, of a clock that goes on while the machine
  * sleeps.
  *
  * It is right when it gets all frames and packets. A core may carry by itself
@@ -49,7 +49,7 @@ import { readUdp } from './udp.js';
  * - IP packets of the device from an own address, to a station that `neighbour` named, or to the gateway where the
  *   destination is unicast and on no network of `onLink`, except ICMPv6 of types 133 to 137, and IPv6 whose next header is an
  *   extension header (0, 43, 60).
- * It makes the MSS of SYNs fit, as `clampMss` does. A packet is as long as its IP header says: what stands behind is padding.
+ * It makes the MSS of SYNs fit, as `clampMss` does. A packet is as long as its IP header says: what is behind is padding.
  */
 export class HostMachine {
   /** The device's MAC address, 6 bytes. */
@@ -152,7 +152,7 @@ export class HostMachine {
     return this.#out.dropped;
   }
 
-  /** When `tick` is to be called at the latest, ms; Infinity for never. */
+  /** When `tick` should be called at the latest, ms; Infinity for never. */
   get deadline(): number {
     this.#deadline ??= this.#nextDeadline();
     return this.#deadline;
@@ -168,7 +168,7 @@ export class HostMachine {
     );
   }
 
-  /** What is to be done, once. */
+  /** What to do, once. */
   take(): HostEffect[] {
     return this.#out.take();
   }

@@ -13,7 +13,7 @@ const ROUTER_ALERT = { 4: [0x94, 4, 0, 0], 6: [PROTOCOL.ICMPV6, 0, 5, 2, 0, 0, 1
 
 /** A packet that was read. Its parts are views. */
 export interface Packet {
-  /** As long as its header says: what stands behind is padding. */
+  /** As long as its header says: what is behind is padding. */
   readonly bytes: Uint8Array;
   readonly family: Family;
   readonly source: Uint8Array;

@@ -17,7 +17,7 @@ import type { HostOutbox } from './outbox.js';
 import type { Prefix } from './terms.js';
 import { udpOf } from './udp.js';
 
-/** As RFC 2131 §4.4 names them; off: none is wanted, paused: it begins anew later. */
+/** As RFC 2131 §4.4 names them; off: none is wanted, paused: it starts again later. */
 type State = 'off' | 'paused' | 'selecting' | 'requesting' | 'bound' | 'renewing' | 'rebinding';
 
 interface Held {
@@ -26,7 +26,7 @@ interface Held {
   readonly server: Uint8Array;
   /** Of who brought the server's answer: the server, a relay or a router. */
   readonly serverMac: Uint8Array;
-  /** When it is to be asked for anew, of its server and of any; and when it is over. */
+  /** When it should be asked for again, of its server and of any; and when it is over. */
   readonly renewAt: number;
   readonly rebindAt: number;
   readonly endAt: number;

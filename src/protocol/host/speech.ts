@@ -17,7 +17,7 @@ export class Speech {
     this.#out = out;
   }
 
-  /** Asks whether somebody has an address that is to be ours (RFC 5227 §2.1.1, RFC 4862 §5.4.2). */
+  /** Asks whether somebody has an address that should be ours (RFC 5227 §2.1.1, RFC 4862 §5.4.2). */
   detect(address: Uint8Array): void {
     if (address.length === 4) {
       this.#arp(BROADCAST_MAC, 'request', NOBODY_4, NO_MAC, address);

@@ -109,5 +109,5 @@ export type HostEffect =
   /** The same of all addresses of a family that are on no network of `onLink`. */
   | { readonly do: 'gateway'; readonly family: 4 | 6; readonly mac: Uint8Array | undefined }
   | { readonly do: 'notice'; readonly notice: HostNotice }
-  /** The device has slept for too long, or is at another server: the port can be given back. `up` begins anew. */
+  /** The device has slept for too long, or is at another server: the port can be given back. `up` starts again. */
   | { readonly do: 'close' };

@@ -1,5 +1,5 @@
 // Whose an initiation is, and whether it is answered (WireGuard whitepaper §5.1, §5.4.2). Of one that is not, people are
-// told what they can mend: a key that nobody has entered, a clock that went back.
+// told what they can fix: a key that nobody has entered, a clock that went back.
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { type Rate, RateLimit } from '../rate-limit.js';
 import type { Remote } from '../remote.js';
@@ -56,7 +56,7 @@ export class Callers {
   }
 
   /**
-   * Whose initiation this is, if it is to be answered.
+   * Whose initiation this is, if it should be answered.
    * @param state as it is before the message; it takes part in the answer
    */
   read(now: number, from: Remote, message: Uint8Array, state: SymmetricState): PeerState | SecureRefusal {

@@ -46,7 +46,7 @@ export class CookieHolder {
       mac2.set(mac(this.#cookie.bytes, beforeMac2(message)));
   }
 
-  /** Takes a cookie reply; tells whether it is one to the last message. */
+  /** Takes a cookie reply; returns whether it is one to the last message. */
   take(now: number, message: Uint8Array): boolean {
     if (this.#lastMac1 === undefined) return false;
     const { nonce, sealed } = cookieParts(message);

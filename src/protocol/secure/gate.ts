@@ -25,7 +25,7 @@ export class Gate {
     this.#loadedUntil = now + LOAD_LINGERS;
   }
 
-  /** Why an initiation or a response is not to be looked at, and what it is answered; undefined when it is. */
+  /** Why an initiation or a response should not be looked at, and what it is answered; undefined when it is. */
   judge(
     now: number,
     from: Remote,

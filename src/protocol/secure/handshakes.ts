@@ -268,7 +268,7 @@ export class Handshakes {
     else if (!peer.cookie.take(now, message)) this.#outbox.refuse(from, 'decrypt failed');
   }
 
-  /** Whether a handshake message is to be looked at. */
+  /** Whether a handshake message should be looked at. */
   #admit(now: number, from: Remote, message: Uint8Array): boolean {
     const refusal = this.#gate.judge(now, from, message);
     if (refusal === undefined) return true;

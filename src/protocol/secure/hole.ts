@@ -20,7 +20,7 @@ export class Hole {
    * To be asked several times a second.
    * @param leading fragments that came and were not the last of their frames, in all
    * @param incomplete frames that were given up, in all
-   * @returns how many frames it takes it from, when it is to be said
+   * @returns how many frames it takes it from, when it should be said
    */
   look(now: number, leading: bigint, incomplete: bigint): bigint | undefined {
     if (leading !== this.#leading) {

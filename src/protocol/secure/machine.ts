@@ -35,8 +35,8 @@ import type {
 
 /**
  * One end of the secure cable, without I/O: the handshake, timers and cookies of WireGuard (secure.md §1). It is
- * the same for both ends; who has something to send, and no key, begins. It is told what happened and when, and `take`
- * tells what to do about it. Times are milliseconds of any clock that does not jump.
+ * the same for both ends; who has something to send, and no key, begins. It takes what happened and when, and `take`
+ * returns what to do about it. Times are milliseconds of any clock that does not jump.
  *
  * Transport messages do not pass through it: the host asks `route` whose one is, has the core open it, and says
  * `opened` when it was authentic; and `sealed` when it has sent one.
@@ -231,7 +231,7 @@ export class SecureMachine {
     if (this.#peers.has(peer)) this.#conversation.answer(peer as PeerState, result, time);
   }
 
-  /** Something is to be sent to a peer, so that a quiet way stays; where it answers questions, one, so that it is watched. */
+  /** Something should be sent to a peer, so that a quiet way stays; where it answers questions, one, so that it is watched. */
   keepalive(now: number, peer: Peer): void {
     if (!this.#peers.has(peer)) return;
     if (peer.sealing === undefined) this.wanted(now, peer);
@@ -306,7 +306,7 @@ export class SecureMachine {
     });
   }
 
-  /** What is to be done now. */
+  /** What to do now. */
   take(): SecureEffect[] {
     return this.#outbox.take();
   }

@@ -112,7 +112,7 @@ export function macsOf(message: Uint8Array): { mac1: Uint8Array; mac2: Uint8Arra
   return { mac1: message.subarray(-2 * MAC_BYTES, -MAC_BYTES), mac2: message.subarray(-MAC_BYTES) };
 }
 
-/** What mac1 is of: all that stands before it. */
+/** What mac1 is of: all that is before it. */
 export const beforeMac1 = (message: Uint8Array): Uint8Array => message.subarray(0, -2 * MAC_BYTES);
 /** What mac2 is of, likewise. */
 export const beforeMac2 = (message: Uint8Array): Uint8Array => message.subarray(0, -MAC_BYTES);

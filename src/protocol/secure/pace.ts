@@ -21,7 +21,7 @@ export class Pace {
     this.#remotes = remotes;
   }
 
-  /** Whether one more handshake message from there is to be looked at. */
+  /** Whether one more handshake message from there should be looked at. */
   allows(now: number, from: Remote): boolean {
     if (now - this.#listed >= LIST_LIFETIME) {
       this.#known = new Set(Array.from(this.#remotes(), remoteKey));

@@ -41,7 +41,7 @@ export interface Hello {
   readonly seenAt: string;
 }
 
-/** One handshake's keys, which stand in a place of the peer's session in the core. */
+/** One handshake's keys, which are in a place of the peer's session in the core. */
 export interface Keypair {
   readonly place: number;
   /** Receiver's index of what comes under it. */
@@ -174,7 +174,7 @@ export class PeerState implements Peer {
     return [...all.slice(first), ...all.slice(0, first)];
   }
 
-  /** When the first of its timers is due, another of its addresses is to be tried, or the first of its keypairs has to go. */
+  /** When the first of its timers is due, another of its addresses should be tried, or the first of its keypairs has to go. */
   get deadline(): number {
     return Math.min(
       ...Object.values(this.timers),

@@ -18,11 +18,11 @@ export const SECURE_REFUSALS = [
   'replayed',
   'unknown receiver index',
 ] as const;
-/** Why a datagram of the handshake, or a transport message of nobody's, was dropped (secure.md §5.1). */
+/** Why a datagram of the handshake, or a transport message of unknown senders, was dropped (secure.md §5.1). */
 export type SecureRefusal = (typeof SECURE_REFUSALS)[number];
 
 /**
- * What stands behind a refusal or a silence, as far as this end can tell, for people to mend. None of it is certain, where
+ * What is behind a refusal or a silence, as far as this end can tell, for people to fix. None of it is certain, where
  * somebody on the way may forge, record and withhold messages.
  */
 export type SecureHint =
@@ -37,7 +37,7 @@ export type SecureHint =
   | { readonly what: 'preshared key'; readonly peer: Peer }
   /** A peer calls and is answered, again and again, and does not go on: another preshared key, or it does not hear us. */
   | { readonly what: 'unfinished'; readonly peer: Peer }
-  /** Frames are sent to a peer, and it does not even answer questions: it is called anew. */
+  /** Frames are sent to a peer, and it does not even answer questions: it is called again. */
   | { readonly what: 'dead'; readonly peer: Peer }
   /** A peer's large datagrams are lost on the way to us, its small ones are not: of so many frames the last fragment alone came. */
   | { readonly what: 'hole'; readonly peer: Peer; readonly frames: bigint };

@@ -1,4 +1,4 @@
-// The secure cable: transport messages, payloads, handshakes (secure.md §1, §2), and the pattern that they stand on.
+// The secure cable: transport messages, payloads, handshakes (secure.md §1, §2), and the pattern that they follow.
 
 import { bytesToHex, concatBytes } from '@noble/hashes/utils.js';
 import { STATUS } from '../../core/status.js';

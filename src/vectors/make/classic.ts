@@ -181,7 +181,7 @@ const data = (name: string, keying: Keying, tests: readonly DraftTest[]): DraftG
   tests,
 });
 
-/** Has a datagram of random bytes be what it is to be: some would pass by chance. */
+/** Has a datagram of random bytes be what it should be: some would pass by chance. */
 function until(make: () => Uint8Array, holds: (datagram: Uint8Array) => boolean): Uint8Array {
   for (let i = 0; i < 100; i++) {
     const datagram = make();
@@ -233,7 +233,7 @@ export const classicBlowfish: Maker = (random, tools): Draft => {
     () => sealer(tools, { suite: 'blowfish', key: random(KEY_FILE_BYTES.blowfish) })(frame),
     becomes(tools, keying, 'bad padding'),
   );
-  const cutFrame = random(66); // with its tail it does not fill its last block but for two bytes
+  const cutFrame = random(66); // with its tail it does not fill its last block except for two bytes
   const malformed = [
     ...BAD_PADDINGS.map(([comment, end]) => padding(comment, 'BadPadding', padded(end))),
     checksum('of the frame alone', 'BadChecksum', sealed(frame, tail(frame))),
@@ -332,7 +332,7 @@ export const classicChaCha20: Maker = (random, tools): Draft => {
       bad('the highest bit of the counter', 'BitFlip', flipped(datagram, 8 * end - 1)),
       bad('sealed under another key', 'WrongKey', wrong(frame)),
       bad('of the other build', 'WrongKey', build(frame)),
-      // Its counter is then what stands a byte before: whatever that is, the checksum is not its own.
+      // Its counter is then what is a byte before: whatever that is, the checksum is not its own.
       bad(
         'without its last byte',
         'Cut',

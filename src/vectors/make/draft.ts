@@ -45,7 +45,7 @@ export function valid(comment: string, flag: string, fields: DraftTest['fields']
   return { comment, flags: [flag], fields, result: 'valid' };
 }
 
-/** A test of what is to be refused. @param reason a name of STATUS, SECURE_REFUSALS or ServerRefusal */
+/** A test of what should be refused. @param reason a name of STATUS, SECURE_REFUSALS or ServerRefusal */
 export function invalid(
   comment: string,
   flag: string,

@@ -40,7 +40,7 @@ function termsOf(random: Random, preshared: boolean): HandshakeTerms {
   };
 }
 
-/** What of the terms stands in a test: not what is as it is everywhere. */
+/** What of the terms is in a test: not what is as it is everywhere. */
 function told({ known, before, responderPresharedKey, ...terms }: HandshakeTerms): Record<string, unknown> {
   return {
     ...terms,

@@ -68,7 +68,7 @@ describe('a plug that is read', () => {
     held: fc.constantFrom(0, RING_SLOTS - 3, RING_SLOTS - 1),
     /** Whether the ring is emptied after each piece, in turn; when it is full it is emptied anyhow. */
     empty: fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }),
-    /** Whether the session is keyed anew after each piece, in turn. */
+    /** Whether the session is keyed again after each piece, in turn. */
     rekey: fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }),
     from: anySeed,
   });

@@ -1,5 +1,5 @@
 // Each § that code, tests and documents cite is a numbered heading of the page of docs/protocol/ that is named before it,
-// or stands in a document of others. The package's types are the code's comments.
+// or is in a document of others. The package's types are the code's comments.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -22,7 +22,7 @@ const sections = new Map<string, ReadonlySet<string>>(
   PAGES.map((page) => [page, new Set(headings(page).map(({ text }) => text.replace(/\.? .*/, '')))]),
 );
 
-/** What a § stands in: the word with a dot, a dash or a slash right before it, or what others have written. */
+/** What a § is in: the word with a dot, a dash or a slash right before it, or what others have written. */
 const TOKEN = /([\w./-]*[./-][\w.-]+)(?= §)|RFC \d+|whitepaper|Noise|virtio|§(\d+(?:\.\d+)*)/g;
 
 /** Citations of a text that lead nowhere. @param own page that they are of where none is named */

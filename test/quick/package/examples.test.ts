@@ -1,4 +1,4 @@
-// The examples run as they stand, and do what they say.
+// The examples run as they are, and do what they say.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

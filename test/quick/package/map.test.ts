@@ -1,4 +1,4 @@
-// ARCHITECTURE.md says which file a rule stands in: each of these files is there, and has the name that the table gives it.
+// ARCHITECTURE.md says which file a rule is in: each of these files is there, and has the name that the table gives it.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -27,7 +27,7 @@ const notes = () => readFileSync(join(folder, 'CHANGELOG.md'), 'utf8');
 const put = (sections: string) =>
   writeFileSync(join(folder, 'CHANGELOG.md'), `# Changelog\n\n${sections}${OLDER}`);
 
-/** What the script says, but for the line, and how it ends. */
+/** What the script says, except for the line, and how it ends. */
 function release(...args: string[]): string {
   const script = join(folder, 'scripts/release.mjs');
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });

@@ -32,7 +32,7 @@ const span = (from: number, to: number): Span => [(from + 3) >> 2, to >> 2];
 /** Largest datagram that the host puts into a slot: it begins one byte before the body. */
 const SLOT_END = at('SLOT_BODY') - 1 + at('DATAGRAM_MAX');
 const FETCHED_END = at('FETCHED_FRAME') + at('FRAME_MAX');
-/** A super-frame of the largest IP packet behind two tags, after the 16 bytes that stand before TAP_FRAME. */
+/** A super-frame of the largest IP packet behind two tags, after the 16 bytes that are before TAP_FRAME. */
 const TAP_END = 16 + 14 + 8 + 0xffff;
 const LANE_SCRATCH_END = at('LANE_SPANS') + at('RING_BATCH') * at('LANE_SPAN_BYTES');
 /** A buffer of fragments.ts: 12 bytes say whose it is, and its table begins at 256. */
@@ -56,7 +56,7 @@ export const bufferGaps = times(at('INCOMPLETE_COUNT'), (i) => {
   return [span(buffer + BUFFER_GAP[0], buffer + BUFFER_GAP[1])];
 });
 
-/** Where the last field of a record ends that stands before what is secret; none has more than 8 bytes there. */
+/** Where the last field of a record ends that is before what is secret; none has more than 8 bytes there. */
 const COUNTS_END =
   8 +
   Math.max(

@@ -157,7 +157,7 @@ function anySegment(random: Random, noise: (length: number) => Uint8Array): Segm
 
 /**
  * A tap's frame behind its header; one in some is not what the kernel would say.
- * @param fine whether it is to be cut into more frames than the ring has slots
+ * @param fine whether it should be cut into more frames than the ring has slots
  */
 function tapFrame(random: Random, noise: (length: number) => Uint8Array, fine: boolean): Uint8Array {
   const segment = anySegment(random, noise);
@@ -257,5 +257,5 @@ export async function makeMaterial(random: Random, module: WebAssembly.Module): 
   };
 }
 
-/** Bytes of the header that stands before each of a material's tap frames. */
+/** Bytes of the header that is before each of a material's tap frames. */
 export const TAP_HEAD = VNET_BYTES;

@@ -1,4 +1,4 @@
-// Whether programs find a fault: the core as it is built, but for one of its bounds.
+// Whether programs find a fault: the core as it is built, except for one of its bounds.
 import { expect, test } from 'vitest';
 import { wasmBytes } from '../../../src/core/wasm.js';
 import { randomness, seed } from '../../support/seed.js';
@@ -6,7 +6,7 @@ import { at } from './map.js';
 import { makeMaterial } from './material.js';
 import { runPrograms } from './run.js';
 
-/** A number as it stands in WebAssembly: `i32.const`, and LEB128. */
+/** A number as it is in WebAssembly: `i32.const`, and LEB128. */
 function constant(value: number): Buffer {
   const bytes = [0x41];
   for (let rest = value; ; rest >>= 7) {

@@ -86,7 +86,7 @@ export class World {
   #now = 0;
   /** Up to where the ring was processed when the operation began. */
   #done = 0;
-  /** The largest path that sessions of each number were told: datagrams may stand in the ring for longer than a session. */
+  /** The largest path that sessions of each number were told: datagrams may be in the ring for longer than a session. */
   readonly #paths = new Map<number, number>();
   /** The session that a frame of a tap is being cut for. */
   #cutting: Session | undefined;
@@ -116,7 +116,7 @@ export class World {
     this.#sessions.sort((one, other) => one.number - other.number);
   }
 
-  /** All as it was made. @param position where the ring's positions stand */
+  /** All as it was made. @param position where the ring's positions are */
   reset(position: number): void {
     const { ring } = this.#core;
     for (const place of this.#frames.splice(0)) this.#core.releaseFrame(place);

@@ -71,7 +71,7 @@ export class ClientFixture {
     return this.#take();
   }
 
-  /** What is to be done, kept and as kinds. */
+  /** What to do, kept and as kinds. */
   #take(): string[] {
     const effects = this.client.take();
     for (const effect of effects) this.log.push({ at: this.now, kind: kindOf(effect), effect });

@@ -209,7 +209,7 @@ function flipped(packet: Uint8Array, at: number): Uint8Array {
   return copy;
 }
 
-/** An IPv6 packet whose message stands behind an extension header. */
+/** An IPv6 packet whose message is behind an extension header. */
 function hidden(packet: Uint8Array, header: number): Uint8Array {
   const copy = new Uint8Array(packet.length + 8);
   copy.set(packet.subarray(0, 40));

@@ -20,7 +20,7 @@ describe('a client that hears nothing', () => {
     expect(b.due).toBe(5_000);
     expect(b.timer()).toEqual(['send response']);
     expect(b.last('send').datagram).toEqual(accepted);
-    expect(b.sealed).toHaveLength(1); // and encrypts nothing anew
+    expect(b.sealed).toHaveLength(1); // and encrypts nothing again
   });
 
   test('is content with AUTH_OK, and asks again when the next thing that it sent stays without an answer', () => {

@@ -22,7 +22,7 @@ type Input = Message | 'expiry';
 type Cell = 'nothing' | 'lives on' | readonly [PeerState, ...string[]];
 
 // What classic.md §2.3 and §5.2 want of a server. LOGIN is one with a key, RESPONSE the right one where
-// there is a challenge; what they do otherwise stands below.
+// there is a challenge; what they do otherwise is below.
 const EXPECTED: Record<PeerState, Record<Input, Cell>> = {
   unknown: {
     login: ['challenged', 'send challenge'],
@@ -70,7 +70,7 @@ const EXPECTED: Record<PeerState, Record<Input, Cell>> = {
     data: 'nothing',
     empty: ['rechallenged', 'refused no cipher'],
     other: 'nothing',
-    expiry: ['up'], // the challenge's; the session's stands below
+    expiry: ['up'], // the challenge's; the session's is below
   },
 };
 

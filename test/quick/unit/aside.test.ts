@@ -1,4 +1,4 @@
-// Frames that were set aside: each stands unharmed until it is given back, whatever their sizes, and no room is lost.
+// Frames that were set aside: each is unharmed until it is given back, whatever their sizes, and no room is lost.
 import { expect, test } from 'vitest';
 import { Aside } from '../../../src/cable/native/thread/aside.js';
 import { randomness } from '../../support/seed.js';

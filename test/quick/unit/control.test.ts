@@ -194,7 +194,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** Where the socket of a server on this UDP port is to be. */
+/** Where the socket of a server on this UDP port should be. */
 /** All places for a server's control socket, and why others will not do. */
 function allPaths(name: string, where: Place): { paths: string[]; faults: string[] } {
   const all = [...controlPaths(name, where)];
@@ -673,7 +673,7 @@ describe('a server', () => {
   ];
 
   test('has its control socket where one can be', async () => {
-    // In the first of them a file stands in the way that is no socket, and cannot be taken away.
+    // In the first of them a file is in the way that is no socket, and cannot be taken away.
     const blocked = join(directory, 'blocked');
     mkdirSync(join(blocked, 'cryptcab/7.sock/x'), { recursive: true });
     await start({ user: me, roots: [blocked, directory] });

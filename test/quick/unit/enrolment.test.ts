@@ -144,7 +144,7 @@ describe('an ssh', () => {
     rmSync(directory, { recursive: true });
   });
 
-  /** What stands on the PATH as ssh; $DIR is its directory. */
+  /** What is on the PATH as ssh; $DIR is its directory. */
   function stand(script: string): void {
     writeFileSync(join(directory, 'ssh'), `#!/bin/sh\nDIR='${directory}'\n${script}\n`, { mode: 0o755 });
     process.env.PATH = `${directory}:${path}`;

@@ -127,7 +127,7 @@ async function unharmed(): Promise<void> {
   expect([left.ups, right.ups, left.downs, right.downs]).toEqual([1, 1, 0, 0]);
 }
 
-/** Frames to and fro, so that the next ones find keys that are not due. */
+/** Frames back and forth, so that the next ones find keys that are not due. */
 async function renew(): Promise<void> {
   for (const end of [left, right]) end.port.send(bytes(60));
   await pass(250);

@@ -84,7 +84,7 @@ describe('a value that is not what it was', () => {
       if (!Array.isArray(test.steps)) continue;
       const { steps } = test;
       const at = steps.findLastIndex(({ effects }) => effects.length > 0);
-      if (at < 0) continue; // of what is to be ignored
+      if (at < 0) continue; // of what should be ignored
       for (const change of [
         { effects: steps[at].effects.slice(1) },
         { effects: [...steps[at].effects, { do: 'resolve' }] },

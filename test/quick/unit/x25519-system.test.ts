@@ -5,7 +5,7 @@ import { agree, publicKeyOf } from '../../../src/protocol/secure/x25519.js';
 import { randomness } from '../../support/seed.js';
 
 const random = randomness().bytes;
-/** What stands before the 32 bytes of a key (RFC 8410 §4, §7). */
+/** What is before the 32 bytes of a key (RFC 8410 §4, §7). */
 const PRIVATE = Buffer.from('302e020100300506032b656e04220420', 'hex');
 const PUBLIC = Buffer.from('302a300506032b656e032100', 'hex');
 

@@ -1,4 +1,4 @@
-// The handshake's pattern, and the libraries that it stands on against the RFCs that they implement.
+// The handshake's pattern, and the libraries that it uses against the RFCs that they implement.
 import { chacha20poly1305, xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { x25519 } from '@noble/curves/ed25519.js';
 import { blake2s } from '@noble/hashes/blake2.js';

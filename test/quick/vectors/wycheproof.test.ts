@@ -73,7 +73,7 @@ function open(cipher: Uint8Array, tag: Uint8Array, data: Uint8Array): Buffer | u
   if (data.length > 0 && !tagOf(data, cipher).equals(tag)) return undefined;
   put(DATA, Buffer.concat([cipher, tag]));
   const good = functions.aeadVerify(DATA, cipher.length, KEY, NONCE) !== 0;
-  // The tag without additional data is another one; its block 0 is what aeadDecrypt stands on.
+  // The tag without additional data is another one; its block 0 is what aeadDecrypt relies on.
   if (data.length === 0 && !good) return undefined;
   functions.aeadDecrypt(DATA, cipher.length);
   return get(DATA, cipher.length);

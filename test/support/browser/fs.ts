@@ -1,5 +1,5 @@
 /// <reference types="vite/client" />
-// In a browser node:fs and node:url are this: the text files that tests read stand in the bundle.
+// In a browser node:fs and node:url are this: the text files that tests read are in the bundle.
 
 /** By path from here. */
 const FILES: Readonly<Record<string, string>> = import.meta.glob(

@@ -1,4 +1,4 @@
-// Where keys stand in memory: once while they are used, and nowhere afterwards; never as text.
+// Where keys are in memory: once while they are used, and nowhere afterwards; never as text.
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

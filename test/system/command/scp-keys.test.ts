@@ -84,7 +84,7 @@ function stuckScp(): { env: NodeJS.ProcessEnv; pid: () => Promise<number> } {
   };
 }
 
-/** What is in a host's directory for temporary files, but for what the lab shows there. */
+/** What is in a host's directory for temporary files, except for what the lab shows there. */
 const temporary = (host: Host) =>
   readdirSync(host.temporaryDirectory).filter(
     (name) => name.startsWith('cryptcab-') && !name.includes('lab'),

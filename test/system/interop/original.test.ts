@@ -78,7 +78,7 @@ describe('a C program whose OpenSSL has no Blowfish', () => {
     const { hub, client, keyFile } = await scene(io);
     const server = await startServer(hub, ['-P', keyFile]);
     client.original(['-c', `${client.link.hub4}:${PORT}`, '-P', keyFile, '-vvvv'], NO_LEGACY);
-    // It says nothing before a frame is to be sent.
+    // It says nothing before a frame should be sent.
     client.start(['ping', '-n', '-i', '0.2', hub.inner]);
     await server.prints(/answered with an empty datagram.*OPENSSL_CONF.*legacy provider/, 20_000);
     expect(server.output).not.toMatch(/another key/);

@@ -54,7 +54,7 @@ async function anotherSwitch(name: string): Promise<string> {
 }
 
 /**
- * What stands where a program may leave something behind: in directories of the lab's all, elsewhere what may be ours. Keys in
+ * What is where a program may leave something behind: in directories of the lab's all, elsewhere what may be ours. Keys in
  * /tmp are of C programs, which other labs may run at the same time: those of ours go where TMPDIR says.
  */
 function files(): string[] {

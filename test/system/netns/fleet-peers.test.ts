@@ -124,6 +124,6 @@ test('a command is asked about who calls, and a URL; the first call is answered 
     );
     await server.prints(/--peers lets a peer in/);
     await server.prints(/"msg":"peer is up, secure"/);
-    expect(performance.now() - from).toBeLessThan(5_000); // the client calls anew after so long
+    expect(performance.now() - from).toBeLessThan(5_000); // the client calls again after so long
   }
 });

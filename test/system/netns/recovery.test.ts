@@ -7,7 +7,7 @@ import { type Process, until } from '../../../lab/process.js';
 import { randomness, seed } from '../../support/seed.js';
 
 const CLIENTS = 3;
-/** Within this the cable is to be back, ms. */
+/** Within this the cable should be back, ms. */
 const BACK = 10_000;
 const PORT = 7667;
 

@@ -76,7 +76,7 @@ async function refused(): Promise<Record<string, number>> {
   return Object.fromEntries(Object.entries(counts).map(([why, times]) => [why, Number(times)]));
 }
 
-/** Random, but for the type: its mac1 is wrong. */
+/** Random, except for the type: its mac1 is wrong. */
 const unaware = (): Payload[] => [{ bytes: INITIATION.type, random: INITIATION.bytes - 4 }];
 
 /** Of strangers who know the server's public key: everything in them is right, but nobody knows them. */

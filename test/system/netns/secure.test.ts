@@ -8,7 +8,7 @@ import { type Process, until } from '../../../lab/process.js';
 import { type End, makeEnd, Peers, startSecureClient, startSecureServer } from '../../../lab/secure-keys.js';
 import { randomness, seed } from '../../support/seed.js';
 
-/** Within this the cable is to be back, ms: 15 s of silence, 5 s until the handshake is tried again, twice. */
+/** Within this the cable should be back, ms: 15 s of silence, 5 s until the handshake is tried again, twice. */
 const BACK = 30_000;
 const CLIENTS = ['alice', 'bob'] as const;
 

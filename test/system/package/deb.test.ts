@@ -1,4 +1,4 @@
-// The Debian packages, but for the program in them, which takes minutes to make: what they hold, and what they ask for.
+// The Debian packages, except for the program in them, which takes minutes to make: what they hold, and what they ask for.
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -19,7 +19,7 @@ export class Arena {
     this.#base = libc.address(this.bytes);
   }
 
-  /** Takes room for a structure, aligned for any; returns where in the arena it stands. */
+  /** Takes room for a structure, aligned for any; returns where in the arena it is. */
   take(size: number): number {
     const at = this.#next;
     this.#next += (size + 15) & ~15;
@@ -83,7 +83,7 @@ export class Messages {
     return this.#iovecs + (message * this.#perMessage + part) * IOVEC_BYTES;
   }
 
-  /** Where a header stands in the arena. */
+  /** Where a header is in the arena. */
   at(message: number): number {
     return this.#headers + message * MMSGHDR_BYTES;
   }
@@ -92,7 +92,7 @@ export class Messages {
     return this.arena.address(this.at(message));
   }
 
-  /** Says where one part of a message stands. */
+  /** Says where one part of a message is. */
   part(message: number, part: number, address: number, length: number): void {
     const at = this.#iovec(message, part);
     this.arena.store64(at, address);

@@ -28,7 +28,7 @@ export class ControlIn {
 
   /**
    * Looks at a message's control data.
-   * @param at where it stands in the arena, bytes
+   * @param at where it is in the arena, bytes
    * @param length of it
    * @param local where our address goes, as a way has it (sockaddr.ts)
    */
@@ -64,7 +64,7 @@ export class ControlOut {
   readonly #arena: Arena;
   readonly #at: number;
   readonly #info: (typeof INFO)[InfoFamily];
-  /** Whose address stands in each place. */
+  /** Whose address is in each place. */
   readonly #locals: (Uint32Array | undefined)[] = [];
 
   constructor(arena: Arena, family: InfoFamily, messages: number) {
@@ -87,7 +87,7 @@ export class ControlOut {
   /**
    * Describes a message.
    * @param local our address, LOCAL_WORDS; undefined: the system chooses
-   * @param segment size of the datagrams that it is to be cut into; 0 for a single one
+   * @param segment size of the datagrams that it should be cut into; 0 for a single one
    */
   write(message: number, local: Uint32Array | undefined, segment: number): void {
     const at = this.#at + message * CONTROL_BYTES;

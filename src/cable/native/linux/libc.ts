@@ -92,7 +92,7 @@ function bindLibc(koffi: Koffi) {
   const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
   return {
     load: (path: string | null) => koffi.load(path),
-    /** Where bytes stand; of shared memory it may be kept, as that never moves. */
+    /** Where bytes are; of shared memory it may be kept, as that never moves. */
     address: (bytes: Uint8Array) => Number(koffi.address(bytes)),
     errno: () => koffi.errno(),
     errorName: (errno: number) => names.get(errno) ?? `error ${errno}`,

@@ -40,7 +40,7 @@ export class UnixDatagrams {
     this.#arena.bytes.set(bytes, this.#bytes);
     if (this.#libc.write(this.#fd, this.#arena.address(this.#bytes), bytes.length) >= 0) return;
     const why = this.#libc.errorName(this.#libc.errno());
-    this.close(); // whoever listened may have begun anew
+    this.close(); // whoever listened may have started again
     throw new Error(why);
   }
 

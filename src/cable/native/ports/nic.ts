@@ -21,7 +21,7 @@ const BUFFER_BYTES = 4 << 20;
 const VNET_BYTES = 10;
 
 /**
- * A network card, by AF_PACKET: what comes to it from the wire, whomever it is for, and what the cable sends out by it. What this
+ * A network card, by AF_PACKET: what comes to it from the wire, for any receiver, and what the cable sends out by it. What this
  * machine itself sends there is not the cable's. As with taps, TCP goes in super-frames: a card joins what it receives.
  */
 export class Nics implements Opener {

@@ -12,7 +12,7 @@ import type { Opener, Source } from './source.js';
 // What vde_plug and vde_switch say to each other, as strace shows it: numbers are 32 bits in the machine's order.
 const MAGIC = 0xfeedface;
 const VERSION = 3;
-/** The port of the switch stands in the third number, from this bit on. */
+/** The port of the switch is in the third number, from this bit on. */
 const PORT_SHIFT = 8;
 const HEAD_BYTES = 12;
 /** struct sockaddr_un: the family, then the path. */

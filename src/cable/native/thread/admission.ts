@@ -4,7 +4,7 @@ import type { Peer } from './peer.js';
 
 /**
  * How many datagrams of a peer are let into the ring, where there are others: of one whose switch takes nothing none, so that
- * none is opened in vain, and of one that brings more than there is time for its share.
+ * no datagram is opened for nothing, and of one that brings more than there is time for its share.
  */
 export class Admission {
   readonly #core: FrameCore;

@@ -6,7 +6,7 @@ const ASIDE_BYTES = 1536 << 10;
 
 /**
  * Frames that were copied out of the ring, the oldest first, as their switch takes nothing for now and others need the slots.
- * A queue of bytes that runs round; a frame stands in one piece.
+ * A queue of bytes that runs round; a frame is in one piece.
  */
 export class Aside {
   readonly #arena: Arena;
@@ -19,7 +19,7 @@ export class Aside {
     this.#arena = new Arena(libc, ASIDE_BYTES);
   }
 
-  /** @returns where the copy stands; undefined when there is no room */
+  /** @returns where the copy is; undefined when there is no room */
   put(frame: Uint8Array): number | undefined {
     if (this.#frames === 0) this.#from = this.#to = 0;
     const { length } = frame;
@@ -37,7 +37,7 @@ export class Aside {
     return at;
   }
 
-  /** The oldest one, which stands there, is needed no more. */
+  /** The oldest one, which is there, is needed no more. */
   free(at: number, length: number): void {
     this.#from = at + length;
     this.#frames--;

@@ -10,7 +10,7 @@ const STATUS = { tagged: 0x10, protocolGiven: 0x40 } as const;
 /** IEEE 802.1Q. */
 const USUAL_PROTOCOL = 0x8100;
 const TAG_BYTES = 4;
-/** Both MAC addresses: the tag stands behind them. */
+/** Both MAC addresses: the tag is behind them. */
 const ADDRESSES = 12;
 /** Of struct virtio_net_hdr: flags, bytes of headers, where the sum begins. */
 const VNET = { flags: 0, type: 1, headers: 2, sumStart: 6 } as const;
@@ -32,7 +32,7 @@ export class CardReader {
     return HEADER_BYTES + IOVEC_BYTES + CONTROL_BYTES + 48;
   }
 
-  /** @param bytes the core's memory, which stands at memoryAt */
+  /** @param bytes the core's memory, which is at memoryAt */
   constructor(libc: Libc, arena: Arena, bytes: Uint8Array, memoryAt: number) {
     this.#libc = libc;
     this.#arena = arena;

@@ -24,7 +24,7 @@ const ASTRAY_MS = 1_000;
 export interface DatagramEvents {
   /**
    * A datagram that is not DATA of a link that is up, in the core's memory.
-   * @param name where the way stands that it came by: see wayAt
+   * @param name where the way is that it came by: see wayAt
    * @param known whether it comes from where a link that is up has its remote
    */
   control(name: number, at: number, length: number, known: boolean): void;
@@ -64,7 +64,7 @@ export class Datagrams {
   /** Receives that failed in a row. */
   #failed = 0;
   readonly #admission: Admission;
-  /** By which way what the slots hold that are opened came: where that stands in the arena. */
+  /** By which way what the slots hold that are opened came: where that is in the arena. */
   readonly #senders: Int32Array;
 
   // What waits to be sent: a queue of slots.
@@ -203,7 +203,7 @@ export class Datagrams {
     return peer;
   }
 
-  /** Where the way stands that what a slot holds came by. */
+  /** Where the way is that what a slot holds came by. */
   senderOf(slot: number): number {
     return this.#senders[slot] as number;
   }
@@ -277,7 +277,7 @@ export class Datagrams {
       throw new Error(`sendmmsg ${this.#libc.errorName(this.#libc.errno())}`);
   }
 
-  /** What a receive changes in a header is set anew. */
+  /** What a receive changes in a header is set again. */
   #makeReady(message: number): void {
     this.#in.setField(message, MMSGHDR.nameLength, NAME_BYTES);
     this.#in.setField(message, MMSGHDR.controlLength, CONTROL_BYTES);

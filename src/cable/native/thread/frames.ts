@@ -24,7 +24,7 @@ const PACKED = 1 + 2 + 4 + 32;
 
 /** Errors of one frame on a switch's socket; any other one is the port's. */
 const OF_A_FRAME: readonly number[] = [ERRNO.INTR, ERRNO.INVAL, ERRNO.MSGSIZE, ERRNO.NOBUFS];
-/** Elsewhere only these are the port's: a tap that is down comes up again, and so does a network. A card that is down is opened anew. */
+/** Elsewhere only these are the port's: a tap that is down comes up again, and so does a network. A card that is down is opened again. */
 const OF_THE_PORT: readonly number[] = [ERRNO.BADF, ERRNO.BADFD, ERRNO.NODEV, ERRNO.NXIO, ERRNO.NETDOWN];
 /** Reads that may fail in a row, whatever the error: one that is still there then does not go away. */
 const FAILED_READS_MAX = 1_000;
@@ -88,7 +88,7 @@ export class FrameSide {
 
   /** From now on this is the port; or none, when one is being opened. */
   plug(port: Port | undefined, number: number): void {
-    if (port?.vnet !== undefined && this.#places[this.#head] === ASIDE) this.drop(); // the core joins what stands in its memory
+    if (port?.vnet !== undefined && this.#places[this.#head] === ASIDE) this.drop(); // the core joins what is in its memory
     this.#port = port;
     this.number = number;
     this.lost = false;
@@ -206,7 +206,7 @@ export class FrameSide {
     else this.#tools.core.setFetched(i, length);
   }
 
-  /** Takes an opened frame, for the switch. @param place slot of the ring that it is in, or as Core.frame tells it */
+  /** Takes an opened frame, for the switch. @param place slot of the ring that it is in, or as Core.frame returns it */
   queue(place: number, address: number, length: number): void {
     if (this.#waiting > this.#mask) this.#grow();
     if (this.#stuck || this.#waiting > this.#mask) {
@@ -310,7 +310,7 @@ export class FrameSide {
     return libc.sendmmsg(port.dataFd, out.address(0), count, MSG.DONTWAIT | MSG.NOSIGNAL);
   }
 
-  /** Where a frame of the queue stands. */
+  /** Where a frame of the queue is. */
   #addressOf(at: number): number {
     const address = this.#addresses[at] as number;
     if (this.#aside !== undefined && this.#places[at] === ASIDE) return this.#aside.address(address);

@@ -206,7 +206,7 @@ export class Orders {
     handOver(peer, side);
   }
 
-  /** Has the core refuse what waits for a key; what comes then waits anew. */
+  /** Has the core refuse what waits for a key; what comes then waits again. */
   #discard(peer: Peer): void {
     const { side } = peer;
     if (!side?.holds) return;

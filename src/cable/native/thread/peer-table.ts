@@ -9,12 +9,12 @@ function hash(words: Uint32Array, at: number): number {
   return (sum ^ (sum >>> 16)) & 0x3fffffff;
 }
 
-/** Whether two sockaddrs are the same. @param at where the other one stands in `words` */
+/** Whether two sockaddrs are the same. @param at where the other one is in `words` */
 export function sameName(one: Uint32Array, words: Uint32Array, at: number): boolean {
   return sameWords(one, words, at, NAME_WORDS);
 }
 
-/** Whether the first `count` words are the same. @param at where the others stand in `words` */
+/** Whether the first `count` words are the same. @param at where the others are in `words` */
 export function sameWords(one: Uint32Array, words: Uint32Array, at: number, count: number): boolean {
   for (let i = 0; i < count; i++) if (one[i] !== words[at + i]) return false;
   return true;
@@ -53,7 +53,7 @@ export class PeerTable {
     else this.#byHash.set(key, others);
   }
 
-  /** @param at where the sockaddr stands in `words` */
+  /** @param at where the sockaddr is in `words` */
   find(words: Uint32Array, at: number): Peer | undefined {
     const last = this.#last?.name;
     if (last !== undefined && sameName(last.words, words, at)) return this.#last;

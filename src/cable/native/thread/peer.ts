@@ -6,11 +6,11 @@ export interface Peer {
   readonly session: number;
   /** Whether its link is. */
   up: boolean;
-  /** Its struct sockaddr, and where that stands; kept until it has another one, for what waits to be sent. */
+  /** Its struct sockaddr, and where that is; kept until it has another one, for what waits to be sent. */
   name: { readonly words: Uint32Array; readonly address: number } | undefined;
   /** Our address that its datagrams come to and ours leave from, LOCAL_WORDS; undefined: the system chooses. */
   local: Uint32Array | undefined;
-  /** Until when that address is not to be used, as this machine does not have it, ms; 0 when it is. */
+  /** Until when that address should not be used, as this machine does not have it, ms; 0 when it is. */
   astray: number;
   /** Whether the socket is connected to it. */
   connected: boolean;
@@ -28,7 +28,7 @@ export interface Peer {
   backlog: Uint8Array[];
   /** Datagrams opened in the batch at hand. */
   opened: number;
-  /** Whether something is to be done with what that batch brought it. */
+  /** Whether something should be done with what that batch brought it. */
   touched: boolean;
   secure: SecurePeer | undefined;
   /** Whether it is that of a host. */

@@ -105,7 +105,7 @@ export class Ready {
       const watched =
         this.#all.add(port.dataFd, POLL.IN, PORTS + session * 2) &&
         (port.controlFd < 0 || this.#all.add(port.controlFd, POLL.RDHUP, PORTS + session * 2 + 1));
-      if (!watched) side.lost = true; // nobody would know when it has something: it is opened anew, by and by
+      if (!watched) side.lost = true; // nobody would know when it has something: it is opened again, by and by
     }
     this.check(side);
   }

@@ -11,7 +11,7 @@ const VNET_TYPE = 1;
 const VNET_ECN = 0x80;
 const UNCUT_UDP = 5;
 
-/** Frames that wait: where they stand in the memory, and how long they are. A power of two. */
+/** Frames that wait: where they are in the memory, and how long they are. A power of two. */
 interface Queue {
   readonly addresses: Int32Array;
   readonly lengths: Int32Array;

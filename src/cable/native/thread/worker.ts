@@ -250,7 +250,7 @@ class IoThread {
   }
 
   #trouble(error: number, times: number, lasts: boolean): void {
-    if (error === ERRNO.DESTADDRREQ) return; // the main thread is connecting the socket anew
+    if (error === ERRNO.DESTADDRREQ) return; // the main thread is connecting the socket again
     this.#tidings.trouble(error, times, lasts);
   }
 }

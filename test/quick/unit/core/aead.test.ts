@@ -1,4 +1,4 @@
-// The core's ChaCha20-Poly1305 against another implementation: lengths, alignments, what stands around the bytes.
+// The core's ChaCha20-Poly1305 against another implementation: lengths, alignments, what is around the bytes.
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { describe, expect, it } from 'vitest';
 import { instantiate } from '../../../../src/core/wasm.js';

@@ -7,7 +7,7 @@ import { streamOf } from './twins.js';
 /** The numbers of the memory map: constants of the module, the same in each instance. */
 export const { layout } = await instantiate();
 
-/** Compared as hex: quicker than element by element, and a difference can be read. */
+/** Compared as hex: faster than element by element, and a difference can be read. */
 export function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }

@@ -415,7 +415,7 @@ describe('sessions and their memory', () => {
     return found;
   }
 
-  /** The words that betray a key schedule wherever it begins, each as it stands in memory. */
+  /** The words that betray a key schedule wherever it begins, each as it is in memory. */
   function scheduleWords(of: Cable): Buffer[] {
     return [of.cipher.p, ...of.cipher.s].map((table) => {
       const words = Buffer.alloc(16);

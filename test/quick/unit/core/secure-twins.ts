@@ -154,5 +154,5 @@ export function framesOf(payloads: readonly Buffer[]): Buffer[] {
   return frames;
 }
 
-/** A frame as it stands in a stream: of even length. */
+/** A frame as it is in a stream: of even length. */
 export const evened = (frame: Uint8Array): Buffer => Buffer.concat([frame, Buffer.alloc(frame.length % 2)]);

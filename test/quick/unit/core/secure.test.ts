@@ -177,7 +177,7 @@ describe('a transport message', () => {
       expect(hex(seal(number, frame).bytes)).toBe(hex(pair.fromCore.seal(0n, payload(frame))));
     }
     const [first, second] = pairs as [(typeof pairs)[0], (typeof pairs)[0]];
-    // Another keypair's key does not open it, nor is an index of nobody's taken.
+    // Another keypair's key does not open it, nor is an unknown index taken.
     expect(open(new Transport(first.receive, second.local).seal(9n, payload(frame))).status).toBe(
       'decrypt failed',
     );
@@ -265,7 +265,7 @@ describe('a transport message', () => {
     const status = (counter: bigint) => open(toCore.seal(counter, new Uint8Array())).status;
     expect([0n, 0n, 1n].map(status)).toEqual(['ok', 'replayed', 'ok']);
     expect([1n, 2n, 19_999n, 19_999n].map(status)).toEqual(['replayed', 'ok', 'ok', 'replayed']);
-    // Wherever the newest stands in its word of the bitmap.
+    // Wherever the newest is in its word of the bitmap.
     for (let newest = 20_000n; newest < 20_064n; newest++) {
       expect(status(newest)).toBe('ok');
       expect([8129n, 8128n, 8128n].map((behind) => status(newest - behind))).toEqual([
@@ -674,7 +674,7 @@ describe('unpacking', () => {
     const [d, e, f] = parts(2);
     expect([take(3000, d), take(3500, e), take(4000.5, f)]).toEqual([[], [], []]);
     expect(refused()).toEqual({ 'incomplete frame': 1n });
-    // The late one has begun anew, and ends by its own time.
+    // The late one has started again, and ends by its own time.
     expect([take(4500, d), take(5000, e)]).toEqual([[], [hex(frame)]]);
   });
 

@@ -1,4 +1,4 @@
-// Where frames of a peer came from: the last addresses, how long ago, and that made-up ones push none out that is in use.
+// Where frames of a peer came from: the last addresses, how long ago, and that forged ones push none out that is in use.
 import { beforeEach, expect, test } from 'vitest';
 import { makeCore } from './harness.js';
 

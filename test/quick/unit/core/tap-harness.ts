@@ -57,7 +57,7 @@ export async function makeTapCore() {
     /** Writes frames as the host does, with as many as go joined. */
     join(frames: readonly Uint8Array[], most = 64): Write[] {
       const places: (readonly [number, number])[] = [];
-      let at = STAGE_OUT + 1; // wherever they stand
+      let at = STAGE_OUT + 1; // wherever they are
       for (const frame of frames) {
         ring.bytes.set(frame, at);
         places.push([at, frame.length]);

@@ -48,7 +48,7 @@ export function sum(...parts: Uint8Array[]): number {
   return total;
 }
 
-/** What stands where in a frame of IPv4 or IPv6. */
+/** What is where in a frame of IPv4 or IPv6. */
 export function layers(frame: Buffer): { ip: number; version: 4 | 6 } | undefined {
   let ip = 14;
   for (let tags = 0; ; tags++) {
@@ -138,7 +138,7 @@ export function encode(segment: Segment, partial = false): Buffer {
   return frame;
 }
 
-/** What a tap says of a segment that is to be cut into frames of `size` bytes of payload. */
+/** What a tap says of a segment that should be cut into frames of `size` bytes of payload. */
 export function vnetOf(segment: Segment, size: number): Vnet {
   const sumStart = 14 + 4 * segment.tags.length + (segment.version === 4 ? 20 : 40);
   const headers = sumStart + 20 + segment.options.length;
