@@ -21,7 +21,7 @@ const MOSTLY_WAITING = 3;
 const ALL_AT_ONCE = 8;
 
 // quick: no root, no network namespaces, no other programs; seconds.
-// cable: no root; both ends in one process, on real sockets, with what was built.
+// cable: no root; both ends in one process, on real sockets, with what was built; and the programs that need nothing else.
 // system: real switches, taps, sshd and the C program, in network namespaces of their own.
 // patient: the same, where a test waits for minutes and minds no load; `npm test` runs these beside all the others.
 export default defineConfig({
@@ -41,7 +41,7 @@ export default defineConfig({
         resolve: built,
         test: {
           name: 'cable',
-          include: ['test/cable/**/*.test.ts'],
+          include: ['test/{built,cable}/**/*.test.ts'],
           testTimeout: 90_000,
           hookTimeout: 90_000,
           maxWorkers: MOSTLY_WAITING,

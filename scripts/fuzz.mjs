@@ -85,6 +85,7 @@ class Run {
       env: {
         ...process.env,
         CRYPTCAB_SEED: `${seed}`,
+        CRYPTCAB_ROUNDS: 'all',
         CRYPTCAB_FUZZ_MS: `${this.share}`,
         CRYPTCAB_FUZZ_DIR: this.directory,
       },

@@ -15,6 +15,10 @@ export function randomness(from = seed) {
     next,
     /** An integer from 0 to below - 1. */
     below: (below: number) => Math.floor(next() * below),
-    bytes: (length: number) => Uint8Array.from({ length }, () => Math.floor(next() * 256)),
+    bytes: (length: number) => {
+      const bytes = new Uint8Array(length); // by a loop, which takes a fifth of the time that Uint8Array.from() does
+      for (let i = 0; i < length; i++) bytes[i] = next() * 256;
+      return bytes;
+    },
   };
 }

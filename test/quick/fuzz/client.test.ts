@@ -4,6 +4,7 @@ import { CLIENT_STATES, type ClientState } from '../../../src/protocol/classic/c
 import { TYPE } from '../../../src/protocol/classic/constants.js';
 import { authOk, classify, deny, login } from '../../../src/protocol/classic/messages.js';
 import { CIPHERS, type Cipher } from '../../../src/protocol/classic/session-key.js';
+import { rounds } from '../../support/rounds.js';
 import { randomness } from '../../support/seed.js';
 import { CHALLENGE, ClientFixture, DENY, type Happening } from '../protocol/client-fixture.js';
 import { COUNT, datagrams } from './datagrams.js';
@@ -92,7 +93,7 @@ describe('a client', () => {
       const real = [CHALLENGE, DENY, authOk(), login('vde_x'), Uint8Array.of(TYPE.KEEPALIVE)];
       const events = ['resolved', 'resolveFailed', 'enrolled', 'enrolFailed', 'unreachable'] as const;
       const states = new Set<ClientState>();
-      for (let i = 0; i < 20_000; i++) {
+      for (let i = 0; i < rounds(20_000); i++) {
         b.log.length = 0;
         const what = random.below(6);
         let effects: string[] = [];

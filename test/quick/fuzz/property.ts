@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { test } from 'vitest';
+import { allRounds, rounds } from '../../support/rounds.js';
 import { seed } from '../../support/seed.js';
 
 declare module 'vitest' {
@@ -24,10 +25,19 @@ const at = join(directory, 'at');
 /** A seed for randomness(), where what is tried is too large to be written as one example. */
 export const anySeed = fc.noShrink(fc.noBias(fc.integer({ min: 0, max: 2 ** 31 - 1 })));
 
+function shows(covered: () => void): boolean {
+  try {
+    covered();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * One property, run in two ways: the suite tries it with one seed, `npm run fuzz` with that one and the
  * next ones until its time is over.
- * @param runs examples for each seed
+ * @param runs examples for each seed, or a share of them (support/rounds.ts)
  * @param covered throws when the examples so far have not shown what they are there for
  * @param each how many runs one example is counted as
  */
@@ -45,9 +55,13 @@ export function property<Ts>(
     task.meta.runs = 0;
     for (let from = seed; goesOn(from); from++) {
       const pattern = name.replaceAll(/[^\w ,]/g, '.');
-      const repeat = `CRYPTCAB_SEED=${from} npx vitest run --project quick ${task.file.name} -t '${pattern}'`;
+      const all = allRounds ? ' CRYPTCAB_ROUNDS=all' : '';
+      const repeat = `CRYPTCAB_SEED=${from}${all} npx vitest run --project quick ${task.file.name} -t '${pattern}'`;
       if (fuzzing) writeFileSync(at, repeat);
-      const found = await fc.check(made, { seed: from, numRuns: runs });
+      let found = await fc.check(made, { seed: from, numRuns: rounds(runs) });
+      // Where the first ones have not shown what they are there for, all do.
+      if (!found.failed && !allRounds && !shows(covered))
+        found = await fc.check(made, { seed: from, numRuns: runs });
       task.meta.runs += each * found.numRuns;
       task.meta.lastSeed = from;
       if (found.failed) {

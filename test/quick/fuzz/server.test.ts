@@ -11,6 +11,7 @@ import {
 } from '../../../src/protocol/classic/server.js';
 import type { Remote } from '../../../src/protocol/remote.js';
 import { copyKey } from '../../../src/protocol/secret.js';
+import { rounds } from '../../support/rounds.js';
 import { randomness } from '../../support/seed.js';
 import { ID, kindOf, PEER, peerOf, ServerFixture } from '../protocol/server-fixture.js';
 import { hex } from '../unit/core/harness.js';
@@ -102,7 +103,7 @@ describe('a server', () => {
       const pick = <T>(all: readonly T[]) => all[random.below(all.length)] as T;
       const states = new Set<PeerState>();
       let most = { up: 0, unproven: 0 };
-      for (let i = 0; i < 30_000; i++) {
+      for (let i = 0; i < rounds(30_000); i++) {
         const from = pick(sources);
         b.log.length = 0;
         const what = random.below(8);

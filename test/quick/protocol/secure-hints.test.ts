@@ -7,6 +7,7 @@ import * as messages from '../../../src/protocol/secure/messages.js';
 import { agree, begin, keyPair, writeInitiation } from '../../../src/protocol/secure/noise.js';
 import type { PeerOptions, SecureHint } from '../../../src/protocol/secure/terms.js';
 import { datagramsOf } from '../../support/datagrams-of.js';
+import { rounds } from '../../support/rounds.js';
 import { randomness, seed } from '../../support/seed.js';
 import { hex } from '../unit/core/harness.js';
 import { makePair, SecureNode } from './secure-simulated.js';
@@ -183,7 +184,7 @@ it('answers that are lost: the one who is called says that they may not arrive, 
 it('nothing is said of a cable that is up, for hours, over a bad line', async () => {
   const network = new Network(seed, { loss: 0.01, duplication: 0.05, delay: [1, 200] });
   const { client, server } = await makePair(network, { presharedKey: bytes(32) });
-  for (let i = 0; i < 4 * 360; i++) {
+  for (let i = 0; i < rounds(4 * 360); i++) {
     client.send(bytes(60));
     server.send(bytes(60));
     network.run(10_000);

@@ -7,6 +7,7 @@ import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
 import { FrameSide } from '../../../src/cable/native/thread/frames.js';
 import type { Peer } from '../../../src/cable/native/thread/peer.js';
 import { Refusals } from '../../../src/protocol/refusals.js';
+import { rounds } from '../../support/rounds.js';
 import { randomness } from '../../support/seed.js';
 import { makeCore } from './core/harness.js';
 import { Kernel } from './kernel.js';
@@ -38,8 +39,9 @@ async function scene(count: number) {
     sendmmsg: (fd, at, messages) => {
       if (stopped.has(fd - PORT)) return kernel.refuse(ERRNO.AGAIN);
       for (let i = 0; i < messages; i++) {
-        const frame = kernel.whole(at + i * MMSGHDR_BYTES).toString('hex');
-        taken.set(fd - PORT, [...(taken.get(fd - PORT) ?? []), frame]);
+        const frames = taken.get(fd - PORT) ?? [];
+        frames.push(kernel.whole(at + i * MMSGHDR_BYTES).toString('hex'));
+        taken.set(fd - PORT, frames);
       }
       return messages;
     },
@@ -232,7 +234,7 @@ test('when there is no time for all, a peer that brings too much loses its own, 
   const [victim, ...greedy] = peers as [End, ...End[]];
   const { below } = randomness();
   // Each ms there is time for ten receives, and more than that comes.
-  for (let now = 0; now < 1_000; now++) {
+  for (let now = 0; now < rounds(1_000); now++) {
     clock.mockReturnValue(now);
     const bring = [victim, ...greedy.flatMap((one) => Array.from({ length: 150 }, () => one))];
     for (let i = bring.length - 1; i > 0; i--) {
@@ -247,5 +249,5 @@ test('when there is no time for all, a peer that brings too much loses its own, 
     }
   }
   expect(victim.counted().lost).toBe(0);
-  for (const one of greedy) expect(one.counted().unopened).toBeGreaterThan(10_000);
+  for (const one of greedy) expect(one.counted().unopened).toBeGreaterThan(rounds(10_000));
 });

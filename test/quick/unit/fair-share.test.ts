@@ -1,6 +1,7 @@
 // What one peer may have of what all share, by the rule alone: no clock, no I/O.
 import { describe, expect, test } from 'vitest';
 import { FairShares, fairShare } from '../../../src/protocol/fair-share.js';
+import { rounds } from '../../support/rounds.js';
 import { randomness } from '../../support/seed.js';
 
 describe('a fair share', () => {
@@ -13,7 +14,7 @@ describe('a fair share', () => {
 
   test('gives away all that there is, whatever is wanted', () => {
     const { below } = randomness();
-    for (let i = 0; i < 1_000; i++) {
+    for (let i = 0; i < rounds(1_000); i++) {
       const wants = Array.from({ length: 1 + below(20) }, () => below(1_000)).sort((a, b) => a - b);
       const all = 1 + below(5_000);
       const share = fairShare(wants, all);

@@ -1,7 +1,8 @@
 // Commands that are run when peers come up and go.
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { until } from '../../../lab/process.js';
 import { temporaryDirectory } from '../../../lab/temporary.js';
 import { Hooks } from '../../../src/ends/hooks.js';
@@ -15,7 +16,10 @@ beforeEach(() => {
   directory = temporaryDirectory('hooks');
   warned = [];
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
+afterEach(() => {
+  vi.useRealTimers();
+  rmSync(directory, { recursive: true, force: true });
+});
 
 const log = { ...SILENT, warn: (_fields: object, text: string) => warned.push(text) };
 const file = () => join(directory, 'said');
@@ -83,10 +87,16 @@ test('one that fails is logged with its first line, and the next one is run all 
 
 test('one that takes longer than 10 s is killed, with what it has started', async () => {
   const hooks = new Hooks({ up: `sleep 600 & echo $! > ${file()}; wait` }, '', log);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   hooks.up(up('anna'));
+  while (said().length === 0) await setImmediate();
+  vi.advanceTimersByTime(9_999);
+  const [pid] = said();
+  expect(isAlive(Number(pid))).toBe(true);
+  vi.advanceTimersByTime(1);
+  vi.useRealTimers();
   await until('it is killed', () => warned.length > 0);
   expect(warned).toEqual([`${optionName('up')} was killed, as it took more than 10 s`]);
-  const [pid] = said();
   await until('its child is gone', () => !isAlive(Number(pid)));
   await hooks.close('ended');
 });

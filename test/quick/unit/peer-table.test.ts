@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Peer } from '../../../src/cable/native/thread/peer.js';
 import { NAME_WORDS, PeerTable } from '../../../src/cable/native/thread/peer-table.js';
+import { rounds } from '../../support/rounds.js';
 import { randomness } from '../../support/seed.js';
 
 const { next, below } = randomness();
@@ -19,7 +20,7 @@ test('peers are found by their whole name, and no longer when they are gone', ()
     memory.set(words, 3);
     return table.find(memory, 3);
   };
-  for (let i = 0; i < 20_000; i++) {
+  for (let i = 0; i < rounds(20_000); i++) {
     const words = name();
     const key = words.join();
     const known = twin.get(key);

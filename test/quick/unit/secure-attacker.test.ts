@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { newPrivateKey } from '../../../src/keys/key-text.js';
 import { publicKeyOf } from '../../../src/keys/public-key.js';
 import type { Remote } from '../../../src/protocol/remote.js';
+import { allRounds } from '../../support/rounds.js';
 import { batch, End, LEFT, RIGHT } from '../../support/secure-ends.js';
 import { randomness } from '../../support/seed.js';
 
@@ -200,7 +201,7 @@ test('cut anywhere, and with something behind it', async () => {
 
 test('one bit turned, at every position', async () => {
   for (const one of kinds()) {
-    for (let bit = 0; bit < 8 * one.datagram.length; bit++) {
+    for (let bit = 0; bit < 8 * one.datagram.length; bit += allRounds ? 1 : 5) {
       const bad = one.datagram.slice();
       bad[bit >> 3] = (bad[bit >> 3] as number) ^ (1 << (bit & 7));
       await calm({ datagram: bad });

@@ -24,11 +24,12 @@ test.each(KEYINGS)(
       core.ring.release(index);
       return length;
     };
+    const wrong: number[] = [];
     for (let datagram = 60; datagram < 2_100; datagram++) {
       const longest = longestFrame(keying.suite, datagram);
-      expect(sealed(longest)).toBeLessThanOrEqual(datagram);
-      expect(sealed(longest + 1)).toBeGreaterThan(datagram);
+      if (sealed(longest) > datagram || sealed(longest + 1) <= datagram) wrong.push(datagram);
     }
+    expect(wrong).toEqual([]);
   },
 );
 

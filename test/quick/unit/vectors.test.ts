@@ -8,6 +8,7 @@ import {
   type VectorTest,
 } from '../../../src/vectors/format.js';
 import { verify } from '../../../src/vectors/verify.js';
+import { some } from '../../support/rounds.js';
 import { randomness } from '../../support/seed.js';
 import { foreign, ours } from '../vectors/files.js';
 
@@ -104,7 +105,7 @@ describe('a value that is not what it was', () => {
 
 describe('a verdict that is another one', () => {
   it('is found: what is valid is not refused', async () => {
-    for (const { file, group, test } of examples) {
+    for (const { file, group, test } of some(examples, 60)) {
       // A checksum or tag that is the right one.
       expect(await failuresOf(alone(file, group, { ...test, result: 'invalid' }))).toEqual(['not refused']);
       expect(await failuresOf(alone(file, group, { ...test, result: 'acceptable' }))).toEqual([]);

@@ -2,6 +2,7 @@
 import { createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { agree, publicKeyOf } from '../../../src/protocol/secure/x25519.js';
+import { rounds } from '../../support/rounds.js';
 import { randomness } from '../../support/seed.js';
 
 const random = randomness().bytes;
@@ -12,7 +13,7 @@ const PUBLIC = Buffer.from('302a300506032b656e032100', 'hex');
 const der = (prefix: Buffer, key: Uint8Array) => Buffer.concat([prefix, key]);
 
 test('says the same as node:crypto', () => {
-  for (let i = 0; i < 500; i++) {
+  for (let i = 0; i < rounds(500, 50); i++) {
     const secret = random(32);
     const other = publicKeyOf(random(32));
     const privateKey = createPrivateKey({ key: der(PRIVATE, secret), format: 'der', type: 'pkcs8' });

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { parseVectors } from '../../../src/vectors/format.js';
 import { MANIFEST, make, SEED, sha256Of } from '../../../src/vectors/make.js';
 import { verify } from '../../../src/vectors/verify.js';
+import { allRounds } from '../../support/rounds.js';
 import { DIRECTORY, foreign, manifest, ours } from './files.js';
 
 describe('every test of', () => {
@@ -120,8 +121,8 @@ describe('making them again', () => {
   });
 
   it('gives others that hold as well, with another seed', async () => {
-    const [one, again] = [await make(2 ** 40 + 3), await make(2 ** 40 + 3)];
-    expect(again).toEqual(one);
+    const one = await make(2 ** 40 + 3);
+    if (allRounds) expect(await make(2 ** 40 + 3)).toEqual(one);
     for (const { name, text } of ours) {
       const other = one.get(name) as string;
       expect(other === text, name).toBe(false);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { STATUS } from '../../../../src/core/status.js';
 import { newMemory } from '../../../../src/core/wasm.js';
+import { some } from '../../../support/rounds.js';
 import { randomness } from '../../../support/seed.js';
 import { hex, layout, makeCore, type Result, type TestCore } from './harness.js';
 import { Cable, streamOf, withTail } from './twins.js';
@@ -584,7 +585,7 @@ describe('sessions and their memory', () => {
 });
 
 describe('a slot is worked on in itself', () => {
-  const sizes = [...Array.from({ length: 9 }, (_, i) => 14 + i), 1514, FRAME_MAX - 1, FRAME_MAX];
+  const sizes = some([...Array.from({ length: 9 }, (_, i) => 14 + i), 1514, FRAME_MAX - 1, FRAME_MAX], 3);
 
   /** Fills all slots, and sets the ring to begin at one of them. */
   function prepare({ ring, view }: TestCore, slot: number, pattern: number): void {

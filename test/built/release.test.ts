@@ -14,7 +14,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'cryptcab-release-'));
   mkdirSync(join(folder, 'scripts'));
   cpSync(
-    fileURLToPath(new URL('../../../scripts/release.mjs', import.meta.url)),
+    fileURLToPath(new URL('../../scripts/release.mjs', import.meta.url)),
     join(folder, 'scripts/release.mjs'),
   );
   writeFileSync(join(folder, 'scripts/build-core.mjs'), `export const coreHash = '${HASH}';`);

@@ -7,14 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { Blowfish } from 'egoroof-blowfish';
 import { expect, test } from 'vitest';
-import { Process } from '../../../lab/process.js';
-import { memoryPort } from '../../../src/cable/plug/memory-plug.js';
-import { keyText, newPrivateKey } from '../../../src/keys/key-text.js';
-import { publicKeyOf } from '../../../src/keys/public-key.js';
-import { connect } from '../../../src/library/connect.js';
-import { randomness } from '../../support/seed.js';
+import { Process } from '../../lab/process.js';
+import { memoryPort } from '../../src/cable/plug/memory-plug.js';
+import { keyText, newPrivateKey } from '../../src/keys/key-text.js';
+import { publicKeyOf } from '../../src/keys/public-key.js';
+import { connect } from '../../src/library/connect.js';
+import { randomness } from '../support/seed.js';
 
-const example = (name: string) => fileURLToPath(new URL(`../../../examples/${name}.mjs`, import.meta.url));
+const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url));
 const run = (name: string) => execFileSync(process.execPath, [example(name)], { encoding: 'utf8' });
 
 test('encrypt: the datagram that it prints is one that another Blowfish opens', () => {
