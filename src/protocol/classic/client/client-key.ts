@@ -40,7 +40,7 @@ export class ClientKey {
   }
 
   get #cipher(): CipherChoice {
-    // `-x` is of the Blowfish generation alone (§3.4).
+    // `-x` is of the Blowfish generation alone (classic.md §3.4).
     return this.#options.mode.kind === 'plain' ? 'blowfish' : (this.#options.cipher ?? 'auto');
   }
 
@@ -84,7 +84,7 @@ export class ClientKey {
     this.#ladder.holds();
   }
 
-  /** Whether a server wants a key although nothing is encrypted (§4.3): true once, until the cable is up. */
+  /** Whether a server wants a key although nothing is encrypted (classic.md §4.3): true once, until the cable is up. */
   wantedNow(): boolean {
     if (this.#options.mode.kind !== 'plain' || this.#wanted) return false;
     this.#wanted = true;

@@ -614,6 +614,9 @@ describe('a slot is worked on in itself', () => {
     // The stage by which the frame came; the session's counts and window, not its schedule.
     memory.fill(0, layout.STAGE_IN, layout.STAGE_IN + layout.STAGE_IN_BYTES);
     memory.fill(0, record, record + 2048);
+    // And where frames of the peer came from.
+    const seen = record + layout.SESSION_SEEN;
+    memory.fill(0, seen, seen + layout.SEEN_COUNT * layout.SEEN_BYTES);
     // What is noted of datagrams that are sent.
     memory.fill(0, layout.OWN_NOTES, layout.OWN_NOTES + 8 * layout.OWN_NOTES_COUNT);
     return memory;
