@@ -59,7 +59,7 @@ export const opening = row<'opening'>({
 
 /** The server did not contradict the DENY in time. */
 const believed: Cell<'loginDenied'> = ({ offers }, self, now) => {
-  // A C server: it wants the key file although nothing is encrypted (§4.3).
+  // A C server: it wants the key file although nothing is encrypted (classic.md §4.3).
   if (self.key.wantedNow()) return enrolAnother(self);
   self.effects.push({ do: 'denied', why: 'no key at server' });
   // Another key does not help; or it may: see Logins.worthAnother.
