@@ -22,3 +22,10 @@ export const STATE: usize = 0xb2c0;
 export const OUTER: usize = 0xb2e0;
 export const PAD: usize = 0xb300;
 export const BLOCK: usize = 0xb320;
+
+/** What short-aead.ts seals or opens: additional data, the text and its tag; and a block of its key stream. */
+export const AAD: usize = 0xb360;
+export const AAD_BYTES: usize = 32;
+export const TEXT_BYTES: u32 = 0x180;
+export const STREAM: usize = 0xb520;
+export const SEALED_END: usize = STREAM + 64;

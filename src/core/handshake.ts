@@ -5,9 +5,20 @@ import { coreFault } from './fault.js';
 import { HANDSHAKE_BASE64 } from './handshake.generated.js';
 
 const HASH_BYTES = 32;
+const TAG_BYTES = 16;
 
 /** Addresses of assembly/handshake-layout.ts. */
-const LAYOUT = ['HASH', 'INPUT', 'INPUT_BYTES', 'KEY', 'POINT', 'RESULT', 'SCALAR'] as const;
+const LAYOUT = [
+  'AAD',
+  'HASH',
+  'INPUT',
+  'INPUT_BYTES',
+  'KEY',
+  'POINT',
+  'RESULT',
+  'SCALAR',
+  'TEXT_BYTES',
+] as const;
 
 interface Handshake {
   readonly bytes: Uint8Array;
@@ -15,6 +26,8 @@ interface Handshake {
   readonly functions: {
     hash(length: number, keyBytes: number, hashBytes: number): void;
     hkdf(length: number, outputs: number): void;
+    open(length: number): number;
+    seal(length: number): void;
     times(): void;
     timesBase(): void;
     timesBoth(): void;
@@ -124,6 +137,19 @@ export function blake2s(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer
 }
 
 /**
+ * hash = BLAKE2s of itself and what is behind it.
+ * @param bytes 352 at most
+ * @throws RangeError for more, CryptcabError where there is no WebAssembly
+ */
+export function mixHash(hash: Uint8Array, bytes: Uint8Array): void {
+  const module = load();
+  const { at } = module;
+  module.functions.hash(putInput(module, [hash, bytes]), 0, HASH_BYTES);
+  hash.set(module.bytes.subarray(at.HASH, at.HASH + HASH_BYTES));
+  module.bytes.fill(0, at.KEY, at.HASH + HASH_BYTES);
+}
+
+/**
  * BLAKE2s with a key.
  * @param key 32 bytes at most
  * @param input not empty, 384 bytes at most
@@ -143,18 +169,71 @@ export function keyedBlake2s(key: Uint8Array, input: Uint8Array, length: number)
 }
 
 /**
- * HKDF of Noise (revision 34, §4.3) with BLAKE2s.
+ * HKDF of Noise (revision 34, §4.3) with BLAKE2s: the chaining key becomes the first output.
  * @param chain the chaining key, 32 bytes
  * @param input 384 bytes at most
  * @param outputs 1 to 3
- * @returns the outputs, 32 bytes each, one behind the other
+ * @returns the others, 32 bytes each, one behind the other
  * @throws RangeError for other lengths, CryptcabError where there is no WebAssembly
  */
-export function hkdf(chain: Uint8Array, input: Uint8Array, outputs: 1 | 2 | 3): Uint8Array<ArrayBuffer> {
+export function mixKey(chain: Uint8Array, input: Uint8Array, outputs: 1 | 2 | 3): Uint8Array<ArrayBuffer> {
   if (chain.length !== HASH_BYTES) throw new RangeError('a chaining key has 32 bytes');
   const module = load();
   const { bytes, at, functions } = module;
   bytes.set(chain, at.KEY);
   functions.hkdf(putInput(module, [input]), outputs);
-  return takeOut(bytes, at.HASH, outputs * HASH_BYTES, at.KEY);
+  const rest = at.HASH + HASH_BYTES;
+  chain.set(bytes.subarray(at.HASH, rest));
+  return takeOut(bytes, rest, (outputs - 1) * HASH_BYTES, at.KEY);
+}
+
+/** Puts in what is sealed or opened. @returns where the text begins */
+function putText(
+  { bytes, at }: Handshake,
+  key: Uint8Array,
+  data: Uint8Array,
+  text: Uint8Array,
+  room: number,
+): number {
+  if (key.length !== HASH_BYTES || data.length !== HASH_BYTES || text.length > room)
+    throw new RangeError('this is no key, or too long to be sealed here');
+  bytes.set(key, at.KEY);
+  bytes.set(data, at.AAD);
+  bytes.set(text, at.AAD + HASH_BYTES);
+  return at.AAD + HASH_BYTES;
+}
+
+/**
+ * ChaCha20-Poly1305 (RFC 8439 §2.8) with a nonce of zeros: a key seals once.
+ * @param key 32 bytes
+ * @param data additional data, 32 bytes
+ * @param plain 368 bytes at most
+ * @returns what is sealed, and behind it a tag of 16 bytes
+ * @throws RangeError for other lengths, CryptcabError where there is no WebAssembly
+ */
+export function seal(key: Uint8Array, data: Uint8Array, plain: Uint8Array): Uint8Array<ArrayBuffer> {
+  const module = load();
+  const { bytes, at, functions } = module;
+  const text = putText(module, key, data, plain, at.TEXT_BYTES - TAG_BYTES);
+  functions.seal(plain.length);
+  return takeOut(bytes, text, plain.length + TAG_BYTES, at.AAD);
+}
+
+/**
+ * Opens what seal() has sealed.
+ * @returns undefined where the tag is another one
+ * @throws RangeError for other lengths, CryptcabError where there is no WebAssembly
+ */
+export function open(
+  key: Uint8Array,
+  data: Uint8Array,
+  sealed: Uint8Array,
+): Uint8Array<ArrayBuffer> | undefined {
+  const module = load();
+  const { bytes, at, functions } = module;
+  if (sealed.length < TAG_BYTES) return undefined;
+  const text = putText(module, key, data, sealed, at.TEXT_BYTES);
+  const length = sealed.length - TAG_BYTES;
+  if (functions.open(length) === 0) return undefined;
+  return takeOut(bytes, text, length, at.AAD);
 }

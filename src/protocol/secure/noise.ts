@@ -2,16 +2,15 @@
 //
 // Payloads are arguments, so that vectors of the pattern alone can be run; WireGuard's first payload is a timestamp, its
 // second is empty. What is secret is wiped when a handshake has ended.
-import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { blake2s, hkdf } from '../../core/handshake.js';
+import { blake2s, mixHash, mixKey, open, seal } from '../../core/handshake.js';
 import { copyKey } from '../secret.js';
 import { CONSTRUCTION } from './constants.js';
 import { agree, agreeTwice, publicKeyOf } from './x25519.js';
 
 export { agree };
 
-const NONCE = new Uint8Array(12);
+let nameHash: Uint8Array | undefined;
 
 /** A private key and its public key, 32 bytes each. */
 export interface KeyPair {
@@ -31,10 +30,10 @@ export interface SymmetricState {
 
 /** What both ends know before the first message. @param responder public key */
 export function begin(prologue: Uint8Array, responder: Uint8Array): SymmetricState {
-  const name = blake2s(utf8ToBytes(CONSTRUCTION)); // it is longer than a hash
-  const state = { chain: copyKey(name), hash: name };
-  mixHash(state, prologue);
-  mixHash(state, responder);
+  nameHash ??= blake2s(utf8ToBytes(CONSTRUCTION)); // the name is longer than a hash
+  const state = { chain: copyKey(nameHash), hash: nameHash.slice() };
+  mixHash(state.hash, prologue);
+  mixHash(state.hash, responder);
   return state;
 }
 
@@ -47,44 +46,32 @@ export function wipeState(state: SymmetricState): void {
   state.hash.fill(0);
 }
 
-function mixHash(state: SymmetricState, bytes: Uint8Array): void {
-  state.hash = blake2s(state.hash, bytes);
-}
-
-/** MixKey and its like (§5.2): the chaining key becomes the first output. @returns the others */
-function mix(state: SymmetricState, input: Uint8Array, outputs: 1 | 2 | 3): Uint8Array {
-  const out = hkdf(state.chain, input, outputs);
-  state.chain.set(out.subarray(0, 32));
-  const rest = copyKey(out.subarray(32));
-  out.fill(0);
-  return rest;
-}
-
 /** MixKey of an agreement, which is wiped. @returns the key, if one is asked for */
 function mixShared(state: SymmetricState, shared: Uint8Array, outputs: 1 | 2 = 2): Uint8Array {
-  const key = mix(state, shared, outputs);
+  const key = mixKey(state.chain, shared, outputs);
   shared.fill(0);
   return key;
 }
 
 function encryptAndHash(state: SymmetricState, key: Uint8Array, plain: Uint8Array): Uint8Array {
-  const sealed = chacha20poly1305(key, NONCE, state.hash).encrypt(plain);
+  const sealed = seal(key, state.hash, plain);
   key.fill(0);
-  mixHash(state, sealed);
+  mixHash(state.hash, sealed);
   return sealed;
 }
 
 /** @throws where the tag is wrong */
 function decryptAndHash(state: SymmetricState, key: Uint8Array, sealed: Uint8Array): Uint8Array {
-  const plain = chacha20poly1305(key, NONCE, state.hash).decrypt(sealed);
+  const plain = open(key, state.hash, sealed);
   key.fill(0);
-  mixHash(state, sealed);
+  if (plain === undefined) throw new RangeError('this is not authentic');
+  mixHash(state.hash, sealed);
   return plain;
 }
 
 function mixEphemeral(state: SymmetricState, ephemeral: Uint8Array): void {
-  mixHash(state, ephemeral);
-  mix(state, ephemeral, 1); // as the pattern has a preshared key, §9.2
+  mixHash(state.hash, ephemeral);
+  mixKey(state.chain, ephemeral, 1); // as the pattern has a preshared key, §9.2
 }
 
 /** What a reader returns; undefined where it throws, as it does for what is not authentic. */
@@ -158,8 +145,8 @@ export interface Response {
 }
 
 function mixPreshared(state: SymmetricState, preshared: Uint8Array): Uint8Array {
-  const out = mix(state, preshared, 3);
-  mixHash(state, out.subarray(0, 32));
+  const out = mixKey(state.chain, preshared, 3);
+  mixHash(state.hash, out.subarray(0, 32));
   const key = copyKey(out.subarray(32));
   out.fill(0);
   return key;
@@ -202,7 +189,7 @@ export function readResponse(
 
 /** The keys of the two directions, the initiator's first; the state is wiped. */
 export function split(state: SymmetricState): [Uint8Array, Uint8Array] {
-  const second = mix(state, new Uint8Array(), 2);
+  const second = mixKey(state.chain, new Uint8Array(), 2);
   const first = copyKey(state.chain);
   wipeState(state);
   return [first, second];
