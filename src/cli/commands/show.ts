@@ -37,6 +37,15 @@ function peerRow(peer: PeerStatus, now: number): Record<string, string> {
   };
 }
 
+const BY_POLICY = 'policy: ';
+
+/** What a peer's policy has refused; empty where that is nothing. */
+function refusedText({ refused }: PeerStatus): string {
+  const counts = Object.entries(refused).filter(([why]) => why.startsWith(BY_POLICY));
+  if (counts.length === 0) return '';
+  return `; refused ${counts.map(([why, times]) => `${times} ${why.slice(BY_POLICY.length)}`).join(', ')}`;
+}
+
 /** What an end is and does, in some lines, and its peers as a table. */
 export function statusText(end: EndStatus): string {
   const now = Date.parse(end.time);
@@ -66,6 +75,9 @@ export function statusText(end: EndStatus): string {
       wireguard === null
         ? []
         : [`  wireguard  ${peer}: ${[...wireguard.addresses, wireguard.mac].join(', ')}`],
+    ),
+    ...end.peers.flatMap((peer) =>
+      peer.policy === null ? [] : [`  policy     ${peer.peer}: ${peer.policy}${refusedText(peer)}`],
     ),
     ...end.peers.flatMap((peer) =>
       peer.macs.length === 0 ? [] : [`  MACs       ${peer.peer}: ${macsText(peer, end.time)}`],

@@ -605,11 +605,17 @@ describe('status', () => {
     await open(7, {
       status: () => endStatus({ name: '7', port: 7, peers: [peerStatus({ port: 'tap0' })] }),
     });
+    const refused = { 'policy: mac': 3, 'policy: broadcast': 70, replayed: 1 };
     await open(8);
+    await open(9, {
+      status: () => endStatus({ name: '9', peers: [peerStatus({ policy: 'macs=1 guard', refused })] }),
+    });
     const { out, faults, status: all } = await status({}, place);
+    expect(out).toMatch(/^ {2}policy {5}alice \(AQEBAQEB…\): macs=1 guard; refused 3 mac, 70 broadcast$/m);
+    expect(out.match(/^ {2}policy/gm)).toHaveLength(1);
     expect(out).toMatch(/^7: server on UDP port 7, secure, up\n/);
     expect(out).toMatch(/\nalice \(AQEBAQEB…\) {2}up .* 192\.0\.2\.1:7667 {2}tap0 {2}1\.5 ms {2}0 % /);
-    expect(out).toMatch(/\n8: server on UDP port 8, secure, up\n(?: .*\n)+ {2}no peers\n$/);
+    expect(out).toMatch(/\n8: server on UDP port 8, secure, up\n(?: .*\n)+ {2}no peers\n/);
     expect({ faults, all }).toEqual({ faults: [], all: 0 });
     expect((await status({ name: '8' }, place)).out).toMatch(/^8: /);
     const { out: json } = await status({ name: '8', json: true }, place);
