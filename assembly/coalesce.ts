@@ -1,6 +1,6 @@
-// Frames for a tap that was opened with IFF_VNET_HDR: those that follow one another in a TCP connection go as one
-// super-frame, made of the first one and the payloads of the others, wherever they are. The kernel, or the program that takes it from
-// there, could cut it into the very same frames again: what would not come out as it was is not joined.
+// Frames for a tap that was opened with IFF_VNET_HDR: those that follow one another in a TCP connection, or in a flow of UDP, go as
+// one super-frame, made of the first one and the payloads of the others, wherever they are. The kernel, or the program that takes it
+// from there, could cut it into the very same frames again: what would not come out as it was is not joined.
 import { fold, sum16 } from './checksum';
 import {
   ACK,
@@ -20,13 +20,18 @@ import {
   load16,
   load32,
   PROTOCOL_TCP,
+  PROTOCOL_UDP,
   PSH,
   pseudoSum,
+  store16,
   TCP_BYTES,
   TCP_CHECKSUM,
   TCP_FLAGS,
   TCP_SEQUENCE,
   tcpBytes,
+  UDP_BYTES,
+  UDP_CHECKSUM,
+  UDP_LENGTH,
 } from './headers';
 import { TAP_HEADER } from './layout';
 import {
@@ -39,6 +44,7 @@ import {
   VNET_TCP4,
   VNET_TCP6,
   VNET_TYPE,
+  VNET_UDP,
 } from './vnet';
 
 /** Of an IP packet. */
@@ -48,17 +54,19 @@ const FRAGMENT: u32 = 0x3fff;
 
 // The frame that was looked at last:
 let ipAt: u32 = 0;
-let tcpAt: u32 = 0;
+let transportAt: u32 = 0;
 let dataAt: u32 = 0;
 let version: u32 = 0;
+let protocol: u32 = 0;
 
 // The super-frame that is being made:
 let head: usize = 0;
 let headLength: u32 = 0;
 let headIp: u32 = 0;
-let headTcp: u32 = 0;
+let headTransport: u32 = 0;
 let headers: u32 = 0;
 let headVersion: u32 = 0;
+let headProtocol: u32 = 0;
 /** Bytes of payload in each frame but the last, and in all. */
 let size: u32 = 0;
 let total: u32 = 0;
@@ -69,8 +77,8 @@ let valid: bool = false;
 let pushed: bool = false;
 
 /**
- * Finds the headers of a TCP segment with payload, and nothing about it that a super-frame could not tell: no options of
- * IP, no flags but ACK and PSH, no padding behind it.
+ * Finds the headers of a TCP segment or UDP datagram with payload, and nothing about it that a super-frame could not tell: no
+ * options of IP, no flags but ACK and PSH, a checksum, no padding behind it.
  */
 function parse(frame: usize, length: u32): bool {
   ipAt = ipOffset(frame, length);
@@ -78,26 +86,40 @@ function parse(frame: usize, length: u32): bool {
   if (version == 0) return false;
   const ip = frame + ipAt;
   if (version == IPV4) {
-    if (load<u8>(ip) != 0x45 || load<u8>(ip, IPV4_PROTOCOL) != PROTOCOL_TCP) return false;
+    if (load<u8>(ip) != 0x45) return false;
     if (load16(ip + IPV4_LENGTH) != length - ipAt || load16(ip + IPV4_FRAGMENT) & FRAGMENT) return false;
-    tcpAt = ipAt + IPV4_BYTES;
+    protocol = load<u8>(ip, IPV4_PROTOCOL);
+    transportAt = ipAt + IPV4_BYTES;
   } else {
-    if (load<u8>(ip, IPV6_NEXT) != PROTOCOL_TCP) return false;
     if (load16(ip + IPV6_LENGTH) != length - ipAt - IPV6_BYTES) return false;
-    tcpAt = ipAt + IPV6_BYTES;
+    protocol = load<u8>(ip, IPV6_NEXT);
+    transportAt = ipAt + IPV6_BYTES;
   }
-  if (tcpAt + TCP_BYTES > length) return false;
-  const tcp = frame + tcpAt;
-  dataAt = tcpAt + tcpBytes(tcp);
-  return dataAt >= tcpAt + TCP_BYTES && dataAt < length && (load<u8>(tcp, TCP_FLAGS) & ~PSH) == ACK;
+  const transport = frame + transportAt;
+  if (protocol == PROTOCOL_TCP) {
+    if (transportAt + TCP_BYTES > length) return false;
+    dataAt = transportAt + tcpBytes(transport);
+    return (
+      dataAt >= transportAt + TCP_BYTES && dataAt < length && (load<u8>(transport, TCP_FLAGS) & ~PSH) == ACK
+    );
+  }
+  if (protocol != PROTOCOL_UDP) return false;
+  dataAt = transportAt + UDP_BYTES;
+  return (
+    dataAt < length &&
+    load16(transport + UDP_LENGTH) == length - transportAt &&
+    load<u16>(transport, UDP_CHECKSUM) != 0
+  );
 }
 
-/** Whether the checksums of a segment are what its sender must have written. */
+/** Whether the checksums of a segment or datagram are what its sender must have written. */
 function intact(frame: usize, length: u32): bool {
   if (headVersion == IPV4 && !ipv4Valid(frame + headIp)) return false;
-  const bytes = length - headTcp;
-  const sum = pseudoSum(frame + headIp, headVersion, bytes) + sum16(frame + headTcp, bytes);
-  return fold(sum) == 0xffff && load<u16>(frame + headTcp, TCP_CHECKSUM) != 0xffff;
+  const bytes = length - headTransport;
+  const sum =
+    pseudoSum(frame + headIp, headVersion, headProtocol, bytes) + sum16(frame + headTransport, bytes);
+  if (fold(sum) != 0xffff) return false;
+  return headProtocol == PROTOCOL_UDP || load<u16>(frame + headTransport, TCP_CHECKSUM) != 0xffff;
 }
 
 function same(a: usize, b: usize, from: u32, to: u32): bool {
@@ -106,50 +128,59 @@ function same(a: usize, b: usize, from: u32, to: u32): bool {
   return true;
 }
 
-/** Whether the headers of a segment are the first one's, except for what tells the frames of a super-frame apart. */
+/** Whether the headers of a frame are the first one's, except for what tells the frames of a super-frame apart. */
 function alike(frame: usize): bool {
   const ip = headIp;
-  const tcp = headTcp;
+  const transport = headTransport;
   if (headVersion == IPV4) {
     // Type of service; the fragment's fields, time to live and protocol; addresses and ports.
     if (!same(head, frame, 0, ip + 2)) return false;
     if (!same(head, frame, ip + 6, ip + 10)) return false;
-    if (!same(head, frame, ip + 12, tcp + 4)) return false;
+    if (!same(head, frame, ip + 12, transport + 4)) return false;
     if (load16(frame + ip + IPV4_ID) != ((load16(head + ip + IPV4_ID) + frames) & 0xffff)) return false;
   } else {
     // Traffic class and flow label; next header, hop limit, addresses and ports.
     if (!same(head, frame, 0, ip + 4)) return false;
-    if (!same(head, frame, ip + 6, tcp + 4)) return false;
+    if (!same(head, frame, ip + 6, transport + 4)) return false;
   }
+  if (headProtocol == PROTOCOL_UDP) return true;
   // What is acknowledged, and the header's length; then, behind the flags, the window; the urgent pointer and options.
-  if (!same(head, frame, tcp + 8, tcp + 13)) return false;
-  if (!same(head, frame, tcp + 14, tcp + 16)) return false;
-  if (!same(head, frame, tcp + 18, headers)) return false;
-  return load32(frame + tcp + TCP_SEQUENCE) == load32(head + tcp + TCP_SEQUENCE) + total;
+  if (!same(head, frame, transport + 8, transport + 13)) return false;
+  if (!same(head, frame, transport + 14, transport + 16)) return false;
+  if (!same(head, frame, transport + 18, headers)) return false;
+  return load32(frame + transport + TCP_SEQUENCE) == load32(head + transport + TCP_SEQUENCE) + total;
 }
 
-/** Begins with a frame; whatever it is, it can be the only one. */
-export function coalesceBegin(frame: usize, length: u32): void {
-  open = parse(frame, length);
+function pushes(frame: usize): bool {
+  return headProtocol == PROTOCOL_TCP && (load<u8>(frame + headTransport, TCP_FLAGS) & PSH) != 0;
+}
+
+/**
+ * Begins with a frame; whatever it is, it can be the only one.
+ * @param datagrams whether the tap takes UDP joined, too
+ */
+export function coalesceBegin(frame: usize, length: u32, datagrams: bool): void {
+  open = parse(frame, length) && (datagrams || protocol == PROTOCOL_TCP);
   head = frame;
   headLength = length;
   frames = 1;
   if (!open) return;
   headIp = ipAt;
-  headTcp = tcpAt;
+  headTransport = transportAt;
   headers = dataAt;
   headVersion = version;
+  headProtocol = protocol;
   size = length - headers;
   total = size;
   valid = false;
   pushed = false;
-  if (load<u8>(head + headTcp, TCP_FLAGS) & PSH) open = false; // it is the last one of its super-frame
+  open = !pushes(head); // one that pushes is the last one of its super-frame
 }
 
 /** Joins the next frame, where that can be. @returns whether it is joined */
 export function coalesceAdd(frame: usize, length: u32): bool {
   if (!open || !parse(frame, length)) return false;
-  if (ipAt != headIp || dataAt != headers || version != headVersion) return false;
+  if (ipAt != headIp || dataAt != headers || version != headVersion || protocol != headProtocol) return false;
   const bytes = length - headers;
   if (bytes > size || headers - headIp + total + bytes > PACKET_MAX || !alike(frame)) return false;
   valid = valid || intact(head, headLength);
@@ -157,7 +188,7 @@ export function coalesceAdd(frame: usize, length: u32): bool {
   if (!valid || !intact(frame, length)) return false;
   total += bytes;
   frames++;
-  pushed = (load<u8>(frame + headTcp, TCP_FLAGS) & PSH) != 0;
+  pushed = pushes(frame);
   open = !pushed && bytes == size;
   return true;
 }
@@ -171,16 +202,20 @@ export function coalesceEnd(): u32 {
   store<u16>(TAP_HEADER, 0, 8);
   if (frames == 1) return 0;
   const ip = head + headIp;
-  const tcp = head + headTcp;
-  const own = headers - headTcp;
-  ipSetLength(ip, headVersion, headTcp - headIp, own + total);
-  if (pushed) store<u8>(tcp, load<u8>(tcp, TCP_FLAGS) | PSH, TCP_FLAGS);
-  store<u16>(tcp, <u16>fold(pseudoSum(ip, headVersion, own + total)), TCP_CHECKSUM);
+  const transport = head + headTransport;
+  const udp = headProtocol == PROTOCOL_UDP;
+  const checksum = udp ? UDP_CHECKSUM : TCP_CHECKSUM;
+  const own = headers - headTransport;
+  ipSetLength(ip, headVersion, headTransport - headIp, own + total);
+  if (udp) store16(transport + UDP_LENGTH, own + total);
+  else if (pushed) store<u8>(transport, load<u8>(transport, TCP_FLAGS) | PSH, TCP_FLAGS);
+  store<u16>(transport + checksum, <u16>fold(pseudoSum(ip, headVersion, headProtocol, own + total)));
   store<u8>(TAP_HEADER, VNET_NEEDS_SUM, VNET_FLAGS);
-  store<u8>(TAP_HEADER, headVersion == IPV4 ? VNET_TCP4 : VNET_TCP6, VNET_TYPE);
+  const type = udp ? VNET_UDP : headVersion == IPV4 ? VNET_TCP4 : VNET_TCP6;
+  store<u8>(TAP_HEADER, <u8>type, VNET_TYPE);
   store<u16>(TAP_HEADER, headers, VNET_HEADERS);
   store<u16>(TAP_HEADER, size, VNET_SIZE);
-  store<u16>(TAP_HEADER, headTcp, VNET_SUM_START);
-  store<u16>(TAP_HEADER, TCP_CHECKSUM, VNET_SUM_OFFSET);
+  store<u16>(TAP_HEADER, headTransport, VNET_SUM_START);
+  store<u16>(TAP_HEADER, <u16>checksum, VNET_SUM_OFFSET);
   return headers;
 }

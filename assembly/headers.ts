@@ -1,5 +1,5 @@
-// The headers of a TCP segment in an Ethernet frame, as far as cutting and joining need them.
-// RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), IEEE 802.1Q (tags). All numbers in them are big-endian.
+// The headers of TCP and UDP in an Ethernet frame, as far as cutting and joining need them.
+// RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 768 (UDP), IEEE 802.1Q (tags). All numbers in them are big-endian.
 import { fold, sum16, word } from './checksum';
 
 const ETHERTYPE: u32 = 12;
@@ -24,11 +24,16 @@ export const IPV6_NEXT: usize = 6;
 export const IPV6_ADDRESSES: usize = 8;
 
 export const PROTOCOL_TCP: u32 = 6;
+export const PROTOCOL_UDP: u32 = 17;
 export const TCP_BYTES: u32 = 20;
 export const TCP_SEQUENCE: usize = 4;
 const TCP_OFFSET: usize = 12;
 export const TCP_FLAGS: usize = 13;
 export const TCP_CHECKSUM: usize = 16;
+export const UDP_BYTES: u32 = 8;
+export const UDP_LENGTH: usize = 4;
+/** 0 there says that there is none, so that a sum of 0 is written as 0xffff. */
+export const UDP_CHECKSUM: usize = 6;
 export const FIN: u32 = 0x01;
 export const PSH: u32 = 0x08;
 export const ACK: u32 = 0x10;
@@ -95,8 +100,8 @@ export function ipv4Valid(ip: usize): bool {
   return fold(sum16(ip, IPV4_BYTES)) == 0xffff && load<u16>(ip, IPV4_CHECKSUM) != 0xffff;
 }
 
-/** The sum of the pseudo header of a TCP segment of `length` bytes. */
-export function pseudoSum(ip: usize, version: u32, length: u32): u64 {
+/** The sum of the pseudo header of TCP or UDP, of `length` bytes with its own header. */
+export function pseudoSum(ip: usize, version: u32, protocol: u32, length: u32): u64 {
   const addresses = version == IPV6 ? sum16(ip + IPV6_ADDRESSES, 32) : sum16(ip + IPV4_ADDRESSES, 8);
-  return addresses + word(PROTOCOL_TCP) + word(length);
+  return addresses + word(protocol) + word(length);
 }

@@ -1,5 +1,5 @@
-// Frames from a tap into the ring. A tap opened with IFF_VNET_HDR gives TCP as super-frames of up to 64 KiB, which are cut here
-// into what would have come without (as the kernel's own software does: headers repeated, and numbered on), and frames
+// Frames from a tap into the ring. A tap opened with IFF_VNET_HDR gives TCP and UDP as super-frames of up to 64 KiB, which are
+// cut here into what would have come without (as the kernel's own software does: headers repeated, and numbered on), and frames
 // whose checksums are not finished.
 import { fold, sum16, word } from './checksum';
 import {
@@ -10,12 +10,14 @@ import {
   IPV4_ID,
   IPV4_PROTOCOL,
   IPV6_BYTES,
+  IPV6_NEXT,
   ipOffset,
   ipSetLength,
   ipVersion,
   load16,
   load32,
   PROTOCOL_TCP,
+  PROTOCOL_UDP,
   PSH,
   store16,
   store32,
@@ -24,9 +26,12 @@ import {
   TCP_FLAGS,
   TCP_SEQUENCE,
   tcpBytes,
+  UDP_BYTES,
+  UDP_CHECKSUM,
+  UDP_LENGTH,
 } from './headers';
 import { intake } from './intake';
-import { TAP_FRAME } from './layout';
+import { FRAME_MAX, TAP_FRAME } from './layout';
 import {
   VNET_BYTES,
   VNET_ECN,
@@ -38,11 +43,10 @@ import {
   VNET_TCP4,
   VNET_TCP6,
   VNET_TYPE,
+  VNET_UDP,
 } from './vnet';
 
 const VNET: usize = TAP_FRAME - VNET_BYTES;
-/** Where UDP has its checksum, in which 0 means that there is none. */
-const UDP_CHECKSUM: u32 = 6;
 
 /** Bytes of the frame at TAP_FRAME. */
 let length: u32 = 0;
@@ -55,7 +59,9 @@ let next: u32 = 0;
 let size: u32 = 0;
 let version: u32 = 0;
 let ip: usize = 0;
-let tcp: usize = 0;
+/** Whether it is of UDP, not of TCP; and where its header stands. */
+let udp: bool = false;
+let transport: usize = 0;
 /** What its first frame has. */
 let id: u32 = 0;
 let sequence: u32 = 0;
@@ -71,36 +77,48 @@ export function segmentBegin(bytes: u32): void {
   length = bytes;
   next = 0;
   headers = 0;
-  if (load<u8>(VNET, VNET_TYPE) != 0) beginSuper();
-  if (headers == 0 && load<u8>(VNET, VNET_FLAGS) & VNET_NEEDS_SUM) finishSum();
+  const type = <u32>load<u8>(VNET, VNET_TYPE);
+  udp = (type & ~VNET_ECN) == VNET_UDP;
+  if (type != 0) beginSuper(type);
+  if (headers > 0) return;
+  // Datagrams that cannot be told apart are carried as none: refused, and counted.
+  if (udp) length = FRAME_MAX + 1;
+  else if (load<u8>(VNET, VNET_FLAGS) & VNET_NEEDS_SUM) finishSum();
 }
 
 /** Sets `headers` and what goes with it, if this is a super-frame as the kernel makes them. */
-function beginSuper(): void {
-  const type = load<u8>(VNET, VNET_TYPE) & ~VNET_ECN;
+function beginSuper(type: u32): void {
   const start = <u32>load<u16>(VNET, VNET_SUM_START);
   const at = ipOffset(TAP_FRAME, length);
   version = ipVersion(TAP_FRAME, at, length);
-  if (version == 0 || type != (version == IPV4 ? VNET_TCP4 : VNET_TCP6)) return;
+  if (version == 0) return;
+  if (udp ? type != VNET_UDP : (type & ~VNET_ECN) != (version == IPV4 ? VNET_TCP4 : VNET_TCP6)) return;
   if ((load<u8>(VNET, VNET_FLAGS) & VNET_NEEDS_SUM) == 0) return;
-  if (load<u16>(VNET, VNET_SUM_OFFSET) != TCP_CHECKSUM || start + TCP_BYTES > length) return;
+  const least = udp ? UDP_BYTES : TCP_BYTES;
+  const protocol = udp ? PROTOCOL_UDP : PROTOCOL_TCP;
+  const checksum = <u32>(udp ? UDP_CHECKSUM : TCP_CHECKSUM);
+  if (load<u16>(VNET, VNET_SUM_OFFSET) != checksum || start + least > length) return;
   ip = TAP_FRAME + at;
-  tcp = TAP_FRAME + start;
+  transport = TAP_FRAME + start;
   if (version == IPV4) {
     const own = (<u32>load<u8>(ip) & 15) << 2;
-    if (own < IPV4_BYTES || at + own != start || load<u8>(ip, IPV4_PROTOCOL) != PROTOCOL_TCP) return;
-  } else if (start < at + IPV6_BYTES) {
-    return;
+    if (own < IPV4_BYTES || at + own != start || load<u8>(ip, IPV4_PROTOCOL) != protocol) return;
+  } else {
+    // Behind other headers of IPv6 it may be what it says.
+    if (start < at + IPV6_BYTES) return;
+    if (start == at + IPV6_BYTES && load<u8>(ip, IPV6_NEXT) != protocol) return;
   }
   size = load<u16>(VNET, VNET_SIZE);
-  const all = start + tcpBytes(tcp);
-  if (size == 0 || all < start + TCP_BYTES || all >= length) return;
+  const all = start + (udp ? UDP_BYTES : tcpBytes(transport));
+  if (size == 0 || all < start + least || all >= length) return;
   headers = all;
   next = all;
   id = load16(ip + IPV4_ID);
-  sequence = load32(tcp + TCP_SEQUENCE);
-  flags = load<u8>(tcp, TCP_FLAGS);
-  pseudo = <u64>load<u16>(tcp, TCP_CHECKSUM) + (word(length - start) ^ 0xffff);
+  if (!udp) {
+    sequence = load32(transport + TCP_SEQUENCE);
+    flags = load<u8>(transport, TCP_FLAGS);
+  }
+  pseudo = <u64>load<u16>(transport + <usize>checksum) + (word(length - start) ^ 0xffff);
 }
 
 /** Finishes a frame's checksum. */
@@ -110,21 +128,27 @@ function finishSum(): void {
   if (start + offset + 2 > length) return;
   const from = TAP_FRAME + start;
   const sum = ~fold(sum16(from, length - start)) & 0xffff;
-  store<u16>(from + offset, <u16>(sum == 0 && offset == UDP_CHECKSUM ? 0xffff : sum));
+  store<u16>(from + offset, <u16>(sum == 0 && offset == <u32>UDP_CHECKSUM ? 0xffff : sum));
 }
 
 /** Makes the headers those of the frame whose payload begins at `next`. */
 function makeHeaders(bytes: u32): void {
-  const own = headers - <u32>(tcp - TAP_FRAME);
+  const own = headers - <u32>(transport - TAP_FRAME);
   const done = next - headers;
   if (version == IPV4) store16(ip + IPV4_ID, id + done / size);
-  ipSetLength(ip, version, <u32>(tcp - ip), own + bytes);
-  store32(tcp + TCP_SEQUENCE, sequence + done);
-  const first = done == 0 ? flags : flags & ~CWR;
-  store<u8>(tcp, <u8>(next + bytes == length ? first : first & ~(FIN | PSH)), TCP_FLAGS);
-  store<u16>(tcp, 0, TCP_CHECKSUM);
-  const sum = pseudo + word(own + bytes) + sum16(tcp, own) + sum16(TAP_FRAME + next, bytes);
-  store<u16>(tcp, <u16>~fold(sum), TCP_CHECKSUM);
+  ipSetLength(ip, version, <u32>(transport - ip), own + bytes);
+  const checksum = transport + (udp ? UDP_CHECKSUM : TCP_CHECKSUM);
+  if (udp) {
+    store16(transport + UDP_LENGTH, own + bytes);
+  } else {
+    store32(transport + TCP_SEQUENCE, sequence + done);
+    const first = done == 0 ? flags : flags & ~CWR;
+    store<u8>(transport, <u8>(next + bytes == length ? first : first & ~(FIN | PSH)), TCP_FLAGS);
+  }
+  store<u16>(checksum, 0);
+  const outside = pseudo + word(own + bytes);
+  const sum = ~fold(outside + sum16(transport, own) + sum16(TAP_FRAME + next, bytes)) & 0xffff;
+  store<u16>(checksum, <u16>(sum == 0 && udp ? 0xffff : sum));
 }
 
 /**

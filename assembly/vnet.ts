@@ -13,5 +13,7 @@ export const VNET_SUM_OFFSET: usize = 8;
 export const VNET_NEEDS_SUM: u32 = 1;
 export const VNET_TCP4: u32 = 1;
 export const VNET_TCP6: u32 = 4;
-/** Beside one of those: the first frame has CWR. */
+/** Of UDP, over IPv4 or IPv6: each frame is a datagram of its own. */
+export const VNET_UDP: u32 = 5;
+/** Beside one of TCP's: the first frame has CWR. */
 export const VNET_ECN: u32 = 0x80;

@@ -84,6 +84,46 @@ export async function datagrams(from: Host, to: Host, count: number, rate: numbe
   return arrivals;
 }
 
+/** UDP in pieces of many datagrams, which the sender leaves to its kernel to cut. */
+export interface Pieces {
+  /** Bytes of a datagram; datagrams of a piece; by how many bytes the last one of a piece is shorter. */
+  readonly bytes: number;
+  readonly each: number;
+  readonly short?: number;
+  readonly mbit: number;
+  readonly seconds: number;
+}
+
+export interface PiecesCame {
+  readonly datagrams: number;
+  readonly bytes: number;
+  /** Not as they were sent, and as one that had come before. */
+  readonly wrong: number;
+  readonly again: number;
+  readonly seconds: number;
+}
+
+/** Sends such pieces from one host to another, across the cable between them; what either says. */
+export async function pieces(
+  from: Host,
+  to: Host,
+  { bytes, each, mbit, seconds, short = 0 }: Pieces,
+  address = to.inner,
+): Promise<{ sent: { datagrams: number; bytes: number }; came: PiecesCame }> {
+  const port = nextPort();
+  const receiver = to.start([...labProgram('pieces'), 'receive', port]);
+  await receiver.prints(/listening/);
+  const sender = from.start([
+    ...labProgram('pieces'),
+    ...['send', address, port, ...[bytes, each, mbit, seconds, short].map(String)],
+  ]);
+  const ms = 1000 * seconds + 30_000;
+  const sent = JSON.parse((await sender.prints(/^\{.*\}$/m, ms))[0]);
+  receiver.write('end\n');
+  const came = JSON.parse((await receiver.prints(/^\{.*\}$/m, ms))[0]);
+  return { sent, came };
+}
+
 /** Sizes of Ethernet frames: the smallest and largest, odd and even, around the cipher's blocks. */
 export const FRAME_SIZES = [
   60, 61, 62, 63, 64, 65, 66, 67, 68, 100, 127, 128, 511, 576, 999, 1000, 1436, 1437, 1451, 1452, 1500, 1513,

@@ -146,9 +146,12 @@ export class FrameCore {
     this.wasm.functions.intakeEnd(session);
   }
 
-  /** Begins a super-frame for a tap with a frame that is in the memory; it may remain the only one. */
-  beginJoined(address: number, length: number): void {
-    this.wasm.functions.coalesceBegin(address, length);
+  /**
+   * Begins a super-frame for a tap with a frame that is in the memory; it may remain the only one.
+   * @param datagrams whether the tap takes UDP joined, not only TCP
+   */
+  beginJoined(address: number, length: number, datagrams: boolean): void {
+    this.wasm.functions.coalesceBegin(address, length, datagrams ? 1 : 0);
   }
 
   /** Joins the next frame to it, where that can be; returns whether it was. */

@@ -117,7 +117,7 @@ export interface Functions {
   cbcOpen(address: number, length: number, iv: number): number;
   chacha20(address: number, length: number, key: number, nonce: number, counter: number): void;
   coalesceAdd(frame: number, length: number): number;
-  coalesceBegin(frame: number, length: number): void;
+  coalesceBegin(frame: number, length: number, datagrams: number): void;
   coalesceEnd(): number;
   controlSeal(session: number, length: number): number;
   crc32(address: number, length: number): number;

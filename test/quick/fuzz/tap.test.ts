@@ -1,16 +1,28 @@
-// What a tap gives and is given: any runs of TCP, changed at random, and anything at all.
+// What a tap gives and is given: any runs of TCP and UDP, changed at random, and anything at all.
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { randomness } from '../../support/seed.js';
 import { hex, layout } from '../unit/core/harness.js';
 import { makeTapCore } from '../unit/core/tap-harness.js';
-import { cut, ECN, encode, FLAG, NOTHING, type Segment, TCP4, TCP6, vnetOf } from '../unit/core/tap-twin.js';
+import {
+  cut,
+  ECN,
+  encode,
+  FLAG,
+  NOTHING,
+  type Segment,
+  TCP4,
+  TCP6,
+  UDP,
+  vnetOf,
+} from '../unit/core/tap-twin.js';
 import { anySeed, property } from './property.js';
 
 const { FRAME_MAX } = layout;
 
 /** A connection, and how it is said: what changes now and then is in the frames. */
 const anyConnection = fc.record({
+  udp: fc.boolean(),
   version: fc.constantFrom(4 as const, 6 as const),
   tags: fc.array(fc.nat(0xffff), { maxLength: 2 }),
   tos: fc.nat(3),
@@ -81,7 +93,7 @@ function framesOf({ connection, size, frames }: Run, pool: Uint8Array): Buffer[]
 }
 
 describe('frames that go to a tap', () => {
-  const seen = { joined: 0, most: 0, alone: 0 };
+  const seen = { joined: 0, most: 0, alone: 0, datagrams: 0 };
   property(
     'are the same ones in the same order when super-frames are cut again, by the twin and by the core',
     60,
@@ -112,13 +124,14 @@ describe('frames that go to a tap', () => {
             put(vnet, frame);
             expect(finish().came).toEqual(cut(vnet, frame).map(hex));
             seen.joined++;
+            if (vnet.type === UDP) seen.datagrams++;
             seen.most = Math.max(seen.most, count);
           }
         }
       },
     ),
     () => {
-      expect(Math.min(seen.joined, seen.alone)).toBeGreaterThan(0);
+      expect(Math.min(seen.joined, seen.alone, seen.datagrams)).toBeGreaterThan(0);
       expect(seen.most).toBeGreaterThan(10);
     },
   );
@@ -127,7 +140,7 @@ describe('frames that go to a tap', () => {
 /** What a tap may say of a frame, and what it never would. */
 const anyVnet = fc.record({
   flags: fc.constantFrom(0, 1, 1, 1, 2, 3, 255),
-  type: fc.constantFrom(0, TCP4, TCP4, TCP6, TCP6 | ECN, TCP4 | ECN, 3, 5, 255),
+  type: fc.constantFrom(0, TCP4, TCP4, TCP6, TCP6 | ECN, TCP4 | ECN, 3, UDP, UDP, UDP | ECN, 255),
   headers: fc.nat(0xffff),
   size: fc.oneof(fc.integer({ min: 1, max: 3000 }), fc.constantFrom(0, 0xffff)),
   sumStart: fc.oneof(fc.integer({ min: 14, max: 120 }), fc.nat(0xffff)),
@@ -135,7 +148,7 @@ const anyVnet = fc.record({
 });
 
 describe('what comes from a tap', () => {
-  const seen = { supers: 0, single: 0, refused: 0 };
+  const seen = { supers: 0, single: 0, refused: 0, datagrams: 0, unlike: 0 };
   const anything = fc.record({
     connection: anyConnection,
     flags: fc.nat(0xff),
@@ -149,7 +162,7 @@ describe('what comes from a tap', () => {
     from: anySeed,
   });
   property(
-    'comes as the frames that it stands for, or as it is',
+    'comes as the frames that it stands for, or as it is; datagrams that cannot be told apart are refused',
     150,
     fc.asyncProperty(anything, async ({ connection, flags, length, size, odd, some, turned, end, from }) => {
       const { put, finish } = await makeTapCore();
@@ -160,12 +173,15 @@ describe('what comes from a tap', () => {
         for (const field of some) vnet[field as keyof typeof vnet] = odd[field as keyof typeof odd];
       for (const bit of turned) if (bit >> 3 < frame.length) (frame[bit >> 3] as number) ^= 1 << (bit & 7);
       put(vnet, frame);
-      const expected = cut(vnet, frame).map((one) => {
+      const frames = cut(vnet, frame);
+      const expected = frames.map((one) => {
         if (one.length < 14) return 'frame too short';
         return one.length > FRAME_MAX ? 'frame too long' : hex(one);
       });
-      expect(finish().came).toEqual(expected);
-      if (expected.length > 1) seen.supers++;
+      expect(finish().came).toEqual(frames.length > 0 ? expected : ['frame too long']);
+      if (frames.length === 0) seen.unlike++;
+      else if (frames.length > 1 && vnet.type === UDP) seen.datagrams++;
+      else if (expected.length > 1) seen.supers++;
       else if (expected[0]?.startsWith('frame')) seen.refused++;
       else seen.single++;
     }),

@@ -133,6 +133,7 @@ const [SYN, ACK] = [2, 16];
 
 function anySegment(random: Random, noise: (length: number) => Uint8Array): Segment {
   return {
+    udp: random.below(3) === 0,
     version: random.below(2) === 0 ? 4 : 6,
     tags: Array.from({ length: random.below(3) }, () => random.below(0x1000)),
     tos: 0,
@@ -174,7 +175,7 @@ function tapFrame(random: Random, noise: (length: number) => Uint8Array, fine: b
   return Buffer.concat([encodeVnet(vnet), frame]);
 }
 
-/** The frames of one connection, which a tap would be given joined: more than fit one super-frame. */
+/** The frames of one connection, or one flow, which a tap would be given joined: more than fit one super-frame. */
 function connection(random: Random, noise: (length: number) => Uint8Array): Uint8Array[] {
   const segment = { ...anySegment(random, noise), flags: ACK, payload: noise(1100 + random.below(350)) };
   return Array.from({ length: 64 }, () => {

@@ -299,7 +299,7 @@ export class World {
       const first = frames[i++] as Place;
       let length = first.length;
       let last: Place | undefined;
-      this.#core.beginJoined(first.address, first.length);
+      this.#core.beginJoined(first.address, first.length, true);
       for (
         let next = frames[i];
         next !== undefined && this.#core.join(next.address, next.length);

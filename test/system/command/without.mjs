@@ -10,7 +10,7 @@ if (without === 'koffi') {
     return next(name, context);
   }`;
   register(`data:text/javascript,${encodeURIComponent(hooks)}`);
-} else if (without === 'libvdeplug' || without === 'gso' || without === 'vnet') {
+} else if (without === 'libvdeplug' || without === 'gso' || without === 'vnet' || without === 'uso') {
   const { default: koffi } = await import(new URL('../../../node_modules/koffi/index.js', import.meta.url));
   const { load } = koffi;
   let invalid = false;
@@ -21,12 +21,18 @@ if (without === 'koffi') {
     invalid = request === 0x400454ca && (koffi.decode(argument, 16, 'uint16_t') & 0x4000) !== 0;
     return invalid ? -1 : call(fd, request, argument);
   };
+  /** TUNSETOFFLOAD with TUN_F_USO4 or TUN_F_USO6 fails, as before Linux 6.2. */
+  const withoutUso = (call, fd, request, argument) => {
+    invalid = request === 0x400454d0 && (argument & 0x60) !== 0;
+    return invalid ? -1 : call(fd, request, argument);
+  };
   koffi.load = (path) => {
     if (without === 'libvdeplug' && path !== null) throw new Error('no such library');
     const library = load(path);
     return {
       func(prototype) {
         const call = library.func(prototype);
+        if (without === 'uso' && /ioctl/.test(prototype)) return (...given) => withoutUso(call, ...given);
         if (without === 'vnet' && /ioctl/.test(prototype)) return (...given) => withoutVnet(call, ...given);
         if (without !== 'gso' || !/setsockopt/.test(prototype)) return call;
         return (fd, level, ...rest) => (level === 17 ? -1 : call(fd, level, ...rest)); // SOL_UDP

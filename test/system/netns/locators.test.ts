@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { transfer } from '../../../lab/checks.js';
+import { pieces, transfer } from '../../../lab/checks.js';
 import { cryptcab, type Host, Lab } from '../../../lab/lab.js';
 import { type Process, run, until } from '../../../lab/process.js';
 import { randomness, seed } from '../../support/seed.js';
@@ -66,6 +66,9 @@ test('nic:// carries what is on the wire of a card, both ways, and nothing of th
   await wire.reaches(hub.inner);
   await moves(wire, hub);
   await moves(hub, wire);
+  // Over a veth pair they come uncut.
+  const { sent, came } = await pieces(wire, hub, { bytes: 1200, each: 20, short: 700, mbit: 8, seconds: 1 });
+  expect(came).toMatchObject({ datagrams: sent.datagrams, bytes: sent.bytes, wrong: 0 });
   // What this machine sends out by the card is on the wire alone, and not in the cable.
   const before = hub.tapped('rx');
   client.run('ip', 'address', 'add', '10.99.0.1/24', 'dev', 'eth1');

@@ -1,8 +1,16 @@
-// Taps on the native path, which give and take TCP as super-frames: whoever is at the other end sees ordinary frames.
+// Taps on the native path, which give and take TCP and UDP as super-frames: whoever is at the other end sees ordinary frames.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type Arrivals, carried, datagrams, lostSizes, transfer } from '../../../lab/checks.js';
+import {
+  type Arrivals,
+  carried,
+  datagrams,
+  lostSizes,
+  type PiecesCame,
+  pieces,
+  transfer,
+} from '../../../lab/checks.js';
 import { cryptcab, type Host, Lab } from '../../../lab/lab.js';
 import { type Process, until } from '../../../lab/process.js';
 import { encode, FLAG } from '../../quick/unit/core/tap-twin.js';
@@ -67,6 +75,60 @@ async function allArrive(from: Host, to: Host): Promise<Arrivals> {
 
 /** Whether the kernel leaves the cutting of TCP to whoever has the tap. */
 const offloaded = (host: Host) => /tx-tcp-segmentation: on/.test(host.run('ethtool', '-k', 'tap0'));
+
+/** Pieces of 20 datagrams, the last one shorter: all come as they were sent. Again if one is lost, as above; not for ever. */
+async function piecesArrive(from: Host, to: Host, address = to.inner): Promise<PiecesCame> {
+  const send = () => pieces(from, to, { bytes: 1200, each: 20, short: 700, mbit: 40, seconds: 1 }, address);
+  let { sent, came } = await send();
+  if (came.datagrams !== sent.datagrams) ({ sent, came } = await send());
+  expect(sent.datagrams).toBeGreaterThan(100);
+  expect(came).toMatchObject({ datagrams: sent.datagrams, bytes: sent.bytes, wrong: 0, again: 0 });
+  return came;
+}
+
+/** Whether the kernel leaves the cutting of UDP to whoever has the tap. */
+const offloadsUdp = (host: Host) => /tx-udp-segmentation: on/.test(host.run('ethtool', '-k', 'tap0'));
+
+test('UDP that its sender leaves uncut, over IPv4 and IPv6', async () => {
+  const stage = scene();
+  const { hub, client } = stage;
+  for (const host of [hub, client]) makeTap(host, 1400);
+  const ends = [await startServer(stage), await startClient(stage)];
+  await client.reaches(hub.inner);
+  await client.reaches(inner6(hub));
+  expect([hub, client].map(offloadsUdp)).toEqual([true, true]);
+  for (const address of [hub.inner, inner6(hub)]) {
+    const before = { tx: client.tapped('tx'), rx: hub.tapped('rx') };
+    const { datagrams } = await piecesArrive(client, hub, address);
+    // Uncut from the one tap; joined to the other one, as far as the thread finds them together.
+    expect(client.tapped('tx') - before.tx).toBeLessThan(datagrams / 5);
+    expect(hub.tapped('rx') - before.rx).toBeLessThan(datagrams / 2);
+  }
+  await piecesArrive(hub, client);
+  for (const end of ends) {
+    expect((await carried(end)).refused).not.toHaveProperty('frame too long');
+    expect(await end.stop()).toBe(0);
+  }
+  expect([hub, client].map(offloadsUdp)).toEqual([false, false]);
+});
+
+test('a kernel that cuts UDP itself', async () => {
+  const stage = scene();
+  const { hub, client } = stage;
+  for (const host of [hub, client]) makeTap(host, 1400);
+  const without = { NODE_OPTIONS: `--import=${new URL('../command/without.mjs', import.meta.url).pathname}` };
+  const server = hub.cryptcab([...tap, '-P', stage.keyFile], { ...without, WITHOUT: 'uso' });
+  await server.prints(/waiting for clients/);
+  await startClient(stage);
+  await client.reaches(hub.inner);
+  expect([hub, client].map(offloadsUdp)).toEqual([false, true]);
+  expect([hub, client].map(offloaded)).toEqual([true, true]);
+  const before = hub.tapped('rx');
+  const { datagrams } = await piecesArrive(client, hub);
+  expect(hub.tapped('rx') - before).toBeGreaterThanOrEqual(datagrams); // it takes none joined
+  await piecesArrive(hub, client);
+  await moves(client, hub);
+});
 
 for (const mtu of [1400, 1500, 9000]) {
   test(`TCP, UDP and pings between taps of MTU ${mtu}`, async () => {

@@ -23,6 +23,7 @@ const VNET_BYTES = 10;
 /**
  * A network card, by AF_PACKET: what comes to it from the wire, for any receiver, and what the cable sends out by it. What this
  * machine itself sends there is not the cable's. As with taps, TCP goes in super-frames: a card joins what it receives.
+ * UDP is not joined for it: whether its kernel would cut that (Linux 6.2) cannot be asked.
  */
 export class Nics implements Opener {
   readonly #libc: Libc;

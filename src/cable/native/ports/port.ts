@@ -11,6 +11,8 @@ export interface Port {
   readonly vnet: number | undefined;
   /** Of a tap, or a network card: what its device is called. */
   readonly device: string | undefined;
+  /** Whether it takes UDP as super-frames. */
+  readonly joinsUdp?: boolean;
   /** Whether it is a network card's. */
   readonly card?: boolean;
 }

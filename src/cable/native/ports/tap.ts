@@ -24,8 +24,9 @@ const TUNSETIFF = 0x400454ca;
 const TUNSETOFFLOAD = 0x400454d0;
 const TUNSETVNETHDRSZ = 0x400454d8;
 const IFF = { TAP: 0x2, NO_PI: 0x1000, VNET_HDR: 0x4000 } as const;
-/** What the kernel may leave to us: to finish checksums, and to cut TCP (also with ECN). */
+/** What the kernel may leave to us: to finish checksums, and to cut TCP (also with ECN); from Linux 6.2 on, to cut UDP. */
 const OFFLOADS = 0x01 | 0x02 | 0x04 | 0x08;
+const OFFLOADS_UDP = 0x20 | 0x40;
 /** struct ifreq: 16 bytes of name, then the flags. */
 const IFREQ_BYTES = 40;
 const NAME_BYTES = 16;
@@ -37,7 +38,7 @@ const opened = new Map<number, () => void>();
 let watches = false;
 
 /**
- * Taps, without libvdeplug: so that the kernel gives TCP as super-frames, and takes it so. Devices are found or made by
+ * Taps, without libvdeplug: so that the kernel gives TCP and UDP as super-frames, and takes them so. Devices are found or made by
  * name; one that was not made to stay goes when it is closed.
  */
 export class Taps implements Opener {
@@ -45,6 +46,8 @@ export class Taps implements Opener {
   readonly #arena: Arena;
   readonly #request: number;
   readonly #size: number;
+  /** Whether the one that was attached last takes UDP as super-frames, and gives it so. */
+  #joinsUdp = false;
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -84,7 +87,8 @@ export class Taps implements Opener {
       return errno;
     }
     this.#keep(fd);
-    return { connection: 0, dataFd: fd, controlFd: -1, plain: false, vnet, device: this.#device };
+    const port = { connection: 0, dataFd: fd, controlFd: -1, plain: false, vnet };
+    return { ...port, device: this.#device, joinsUdp: this.#joinsUdp };
   }
 
   /** What the device is called that was opened last: the kernel chooses a number where the name has %d. */
@@ -99,12 +103,18 @@ export class Taps implements Opener {
       this.#arena.words[this.#size >> 2] = VNET_BYTES;
       if (this.#libc.ioctl(fd, TUNSETVNETHDRSZ, this.#arena.address(this.#size)) < 0) return -1;
       // Without them there are no super-frames from there; those to it are understood all the same.
-      if (this.#libc.ioctl(fd, TUNSETOFFLOAD, OFFLOADS) < 0) this.#libc.ioctl(fd, TUNSETOFFLOAD, 0);
+      this.#joinsUdp = this.#offload(fd, OFFLOADS | OFFLOADS_UDP);
+      if (!this.#joinsUdp && !this.#offload(fd, OFFLOADS)) this.#offload(fd, 0);
       return VNET_BYTES;
     }
     if (this.#libc.errno() !== ERRNO.INVAL || this.#setInterface(fd, name, 0) !== 0) return -1;
-    this.#libc.ioctl(fd, TUNSETOFFLOAD, 0); // somebody may have left them on
+    this.#joinsUdp = false;
+    this.#offload(fd, 0); // somebody may have left them on
     return 0;
+  }
+
+  #offload(fd: number, offloads: number): boolean {
+    return this.#libc.ioctl(fd, TUNSETOFFLOAD, offloads) === 0;
   }
 
   #setInterface(fd: number, name: string, more: number): number {
@@ -116,7 +126,7 @@ export class Taps implements Opener {
   }
 
   #keep(fd: number): void {
-    opened.set(fd, () => this.#libc.ioctl(fd, TUNSETOFFLOAD, 0));
+    opened.set(fd, () => this.#offload(fd, 0));
     if (watches) return;
     watches = true;
     process.on('exit', () => {

@@ -295,7 +295,7 @@ export class FrameSide {
   #send(port: Port): number {
     if (port.vnet !== undefined) {
       const queue = { addresses: this.#addresses, lengths: this.#lengths };
-      return this.#tools.taps.write(port.dataFd, port.vnet, queue, this.#head, this.#waiting);
+      return this.#tools.taps.write(port, port.vnet, queue, this.#head, this.#waiting);
     }
     return port.plain ? this.#sendMany(port) : this.#sendOne(port);
   }

@@ -1,15 +1,11 @@
 import type { FrameCore } from '../../../core/frame-core.js';
 import { type Arena, IOVEC_BYTES } from '../linux/arena.js';
 import type { Libc } from '../linux/libc.js';
+import type { Port } from '../ports/port.js';
 import { CardReader } from './card-reader.js';
 
 /** Frames that one write takes at most: what a super-frame of 64 KiB is cut into, and those are short already. */
 export const JOINED_MAX = 64;
-
-/** Of struct virtio_net_hdr: kinds of super-frames (assembly/vnet.ts). A tap gives none of UDP; the core cuts TCP alone. */
-const VNET_TYPE = 1;
-const VNET_ECN = 0x80;
-const UNCUT_UDP = 5;
 
 /** Frames that wait: where they are in the memory, and how long they are. A power of two. */
 interface Queue {
@@ -19,7 +15,7 @@ interface Queue {
 
 /**
  * Frames between taps, network cards and the ring, for the ports of a thread. What a tap gives may be a super-frame, which the core cuts;
- * what it is given, frames of one TCP connection that the core has joined: the kernel gathers them from the slots.
+ * what it is given, frames of one connection or flow that the core has joined: the kernel gathers them from the slots.
  */
 export class TapFrames {
   readonly #libc: Libc;
@@ -67,10 +63,6 @@ export class TapFrames {
         this.#core.endFrames(session);
         return errno;
       }
-      if (card && ((ring.bytes[at + VNET_TYPE] as number) & ~VNET_ECN) === UNCUT_UDP) {
-        this.#core.dropped(session, 1, 0);
-        continue;
-      }
       this.#core.beginFrame(got - vnet);
       if (!this.#core.cutFrame(session)) this.#unfinished = session;
     }
@@ -99,7 +91,7 @@ export class TapFrames {
    * @param count of frames that there are; JOINED_MAX at most are looked at
    * @returns how many it was about, negative when the kernel did not take them
    */
-  write(fd: number, vnet: number, queue: Queue, head: number, count: number): number {
+  write(port: Port, vnet: number, queue: Queue, head: number, count: number): number {
     const { addresses, lengths } = queue;
     const mask = addresses.length - 1;
     const first = addresses[head] as number;
@@ -110,7 +102,7 @@ export class TapFrames {
       const core = this.#core;
       const most = Math.min(count, JOINED_MAX);
       const at = (i: number) => (head + i) & mask;
-      core.beginJoined(first, firstLength);
+      core.beginJoined(first, firstLength, port.joinsUdp === true);
       while (frames < most && core.join(addresses[at(frames)] as number, lengths[at(frames)] as number))
         frames++;
       const skip = core.endJoined();
@@ -121,7 +113,7 @@ export class TapFrames {
     } else {
       this.#part(part++, first, firstLength);
     }
-    const written = this.#libc.writev(fd, this.#arena.address(this.#iovecs), part);
+    const written = this.#libc.writev(port.dataFd, this.#arena.address(this.#iovecs), part);
     return written < 0 ? -frames : frames;
   }
 

@@ -55,7 +55,7 @@ export async function makeTapCore() {
       return { came, waits };
     },
     /** Writes frames as the host does, with as many as go joined. */
-    join(frames: readonly Uint8Array[], most = 64): Write[] {
+    join(frames: readonly Uint8Array[], most = 64, datagrams = true): Write[] {
       const places: (readonly [number, number])[] = [];
       let at = STAGE_OUT + 1; // wherever they are
       for (const frame of frames) {
@@ -65,7 +65,7 @@ export async function makeTapCore() {
       }
       const writes: Write[] = [];
       for (let i = 0; i < places.length; ) {
-        core.beginJoined(...(places[i] as [number, number]));
+        core.beginJoined(...(places[i] as [number, number]), datagrams);
         let count = 1;
         while (
           count < most &&

@@ -1,5 +1,5 @@
 /**
- * A slow twin of what the core does between a tap and the ring, from the definitions alone: RFC 791, 1071, 8200, 9293, and
+ * A slow twin of what the core does between a tap and the ring, from the definitions alone: RFC 768, 791, 1071, 8200, 9293, and
  * struct virtio_net_hdr.
  */
 
@@ -15,6 +15,7 @@ export interface Vnet {
 export const NOTHING: Vnet = { flags: 0, type: 0, headers: 0, size: 0, sumStart: 0, sumOffset: 0 };
 export const TCP4 = 1;
 export const TCP6 = 4;
+export const UDP = 5;
 export const ECN = 0x80;
 export const FLAG = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16, URG: 32, ECE: 64, CWR: 128 } as const;
 
@@ -74,7 +75,9 @@ function pseudo(frame: Buffer, ip: number, version: 4 | 6, protocol: number, len
   return Buffer.concat([addresses, rest]);
 }
 
+/** A segment of TCP; or a datagram of UDP, which has a part of it. */
 export interface Segment {
+  udp?: boolean;
   version: 4 | 6;
   tags: number[];
   tos: number;
@@ -94,23 +97,34 @@ export interface Segment {
   payload: Uint8Array;
 }
 
-/** A whole frame with a TCP segment. @param partial whether TCP's checksum is left to whoever takes it */
+/** The header of TCP or UDP, without its checksum. */
+function transportOf({ udp, options, payload, ...segment }: Segment): Buffer {
+  const header = Buffer.alloc(udp ? 8 : 20 + options.length);
+  header.writeUInt16BE(segment.port, 0);
+  header.writeUInt16BE(5201, 2);
+  if (udp) {
+    header.writeUInt16BE(8 + payload.length, 4);
+    return header;
+  }
+  header.writeUInt32BE(segment.sequence >>> 0, 4);
+  header.writeUInt32BE(segment.acknowledged, 8);
+  header[12] = (header.length / 4) << 4;
+  header[13] = segment.flags;
+  header.writeUInt16BE(segment.window, 14);
+  header.writeUInt16BE(segment.urgent, 18);
+  header.set(options, 20);
+  return header;
+}
+
+/** A whole frame with a segment. @param partial whether the checksum is left to whoever takes it */
 export function encode(segment: Segment, partial = false): Buffer {
-  const { version, tags, options, payload } = segment;
+  const { version, udp, tags, payload } = segment;
+  const protocol = udp ? 17 : 6;
   const ethernet = Buffer.from('0263616200010263616200028100', 'hex').subarray(0, 12);
   const types = tags.flatMap((tag) => [0x81, 0x00, tag >> 8, tag & 255]);
   const type = version === 4 ? [0x08, 0x00] : [0x86, 0xdd];
-  const tcp = Buffer.alloc(20 + options.length);
-  tcp.writeUInt16BE(segment.port, 0);
-  tcp.writeUInt16BE(5201, 2);
-  tcp.writeUInt32BE(segment.sequence >>> 0, 4);
-  tcp.writeUInt32BE(segment.acknowledged, 8);
-  tcp[12] = (tcp.length / 4) << 4;
-  tcp[13] = segment.flags;
-  tcp.writeUInt16BE(segment.window, 14);
-  tcp.writeUInt16BE(segment.urgent, 18);
-  tcp.set(options, 20);
-  const length = tcp.length + payload.length;
+  const transport = transportOf(segment);
+  const length = transport.length + payload.length;
   const ip = Buffer.alloc(version === 4 ? 20 : 40);
   if (version === 4) {
     ip[0] = 0x45;
@@ -119,54 +133,62 @@ export function encode(segment: Segment, partial = false): Buffer {
     ip.writeUInt16BE(segment.id & 0xffff, 4);
     ip.writeUInt16BE(segment.dontFragment ? 0x4000 : 0, 6);
     ip[8] = segment.ttl;
-    ip[9] = 6;
+    ip[9] = protocol;
     ip.set([10, 88, 0, segment.host, 10, 88, 0, 1], 12);
     ip.writeUInt16BE(0xffff - sum(ip), 10);
   } else {
     ip.writeUInt32BE(((6 << 28) | (segment.tos << 20) | segment.flow) >>> 0, 0);
     ip.writeUInt16BE(length, 4);
-    ip[6] = 6;
+    ip[6] = protocol;
     ip[7] = segment.ttl;
     ip.set([0xfd, 0x88, segment.host], 8);
     ip.set([0xfd, 0x88, 1], 24);
   }
-  const frame = Buffer.concat([ethernet, Buffer.from([...types, ...type]), ip, tcp, payload]);
+  const frame = Buffer.concat([ethernet, Buffer.from([...types, ...type]), ip, transport, payload]);
   const at = frame.length - length;
-  const words = [pseudo(frame, at - ip.length, version, 6, length)];
+  const words = [pseudo(frame, at - ip.length, version, protocol, length)];
   if (!partial) words.push(frame.subarray(at));
-  frame.writeUInt16BE(partial ? sum(...words) : 0xffff - sum(...words), at + 16);
+  const value = partial ? sum(...words) : 0xffff - sum(...words);
+  frame.writeUInt16BE(value === 0 && udp ? 0xffff : value, at + (udp ? 6 : 16));
   return frame;
 }
 
 /** What a tap says of a segment that should be cut into frames of `size` bytes of payload. */
 export function vnetOf(segment: Segment, size: number): Vnet {
   const sumStart = 14 + 4 * segment.tags.length + (segment.version === 4 ? 20 : 40);
+  if (segment.udp) return { flags: 1, type: UDP, headers: sumStart + 8, size, sumStart, sumOffset: 6 };
   const headers = sumStart + 20 + segment.options.length;
   return { flags: 1, type: segment.version === 4 ? TCP4 : TCP6, headers, size, sumStart, sumOffset: 16 };
 }
 
-/** Where TCP and its payload begin, if this is a super-frame that can be cut. */
+/** Where TCP or UDP and its payload begin, if this is a super-frame that can be cut. */
 function superFrame(vnet: Vnet, frame: Buffer): { ip: number; version: 4 | 6; data: number } | undefined {
   const found = layers(frame);
-  const { sumStart: tcp } = vnet;
-  if (found === undefined || vnet.flags % 2 === 0 || vnet.sumOffset !== 16 || vnet.size === 0)
-    return undefined;
+  const { sumStart: start } = vnet;
+  const udp = (vnet.type & 0x7f) === UDP;
+  const protocol = udp ? 17 : 6;
+  const least = udp ? 8 : 20;
+  if (found === undefined || vnet.flags % 2 === 0 || vnet.size === 0) return undefined;
+  if (vnet.sumOffset !== (udp ? 6 : 16) || start + least > frame.length) return undefined;
   const { ip, version } = found;
-  if ((vnet.type & 0x7f) !== (version === 4 ? TCP4 : TCP6) || tcp + 20 > frame.length) return undefined;
-  if (version === 6 && tcp < ip + 40) return undefined;
+  if (udp ? vnet.type !== UDP : (vnet.type & 0x7f) !== (version === 4 ? TCP4 : TCP6)) return undefined;
+  if (version === 6 && start < ip + 40) return undefined;
+  if (version === 6 && start === ip + 40 && frame[ip + 6] !== protocol) return undefined;
   const own = 4 * ((frame[ip] as number) & 15);
-  if (version === 4 && (own < 20 || ip + own !== tcp || frame[ip + 9] !== 6)) return undefined;
-  const options = 4 * ((frame[tcp + 12] as number) >> 4);
-  if (options < 20 || tcp + options >= frame.length) return undefined;
-  return { ip, version, data: tcp + options };
+  if (version === 4 && (own < 20 || ip + own !== start || frame[ip + 9] !== protocol)) return undefined;
+  const header = udp ? 8 : 4 * ((frame[start + 12] as number) >> 4);
+  if (header < least || start + header >= frame.length) return undefined;
+  return { ip, version, data: start + header };
 }
 
-/** The frames that one from a tap stands for. */
+/** The frames that one from a tap stands for; none when it is refused: datagrams of UDP that cannot be told apart. */
 export function cut(vnet: Vnet, given: Uint8Array): Buffer[] {
   const frame = Buffer.from(given);
   const found = vnet.type === 0 ? undefined : superFrame(vnet, frame);
   const { sumStart, sumOffset } = vnet;
+  const udp = (vnet.type & 0x7f) === UDP;
   if (found === undefined) {
+    if (udp) return [];
     if (vnet.flags % 2 === 1 && sumStart + sumOffset + 2 <= frame.length) {
       const value = 0xffff - sum(frame.subarray(sumStart));
       frame.writeUInt16BE(value === 0 && sumOffset === 6 ? 0xffff : value, sumStart + sumOffset);
@@ -177,7 +199,8 @@ export function cut(vnet: Vnet, given: Uint8Array): Buffer[] {
   const frames: Buffer[] = [];
   // What is in the field is the pseudo header's sum, with the length of all.
   const whole = frame.length - sumStart;
-  const outside = (frame.readUInt16BE(sumStart + 16) + 0xffff - whole) % 0xffff;
+  const checksum = sumStart + (udp ? 6 : 16);
+  const outside = (frame.readUInt16BE(checksum) + 0xffff - whole) % 0xffff;
   for (let at = data; at < frame.length; at += vnet.size) {
     const payload = frame.subarray(at, at + vnet.size);
     const one = Buffer.concat([frame.subarray(0, data), payload]);
@@ -189,23 +212,28 @@ export function cut(vnet: Vnet, given: Uint8Array): Buffer[] {
     } else {
       one.writeUInt16BE(one.length - ip - 40, ip + 4);
     }
-    one.writeUInt32BE((frame.readUInt32BE(sumStart + 4) + at - data) % 2 ** 32, sumStart + 4);
-    let flags = frame[sumStart + 13] as number;
-    if (at > data) flags &= ~FLAG.CWR;
-    if (at + vnet.size < frame.length) flags &= ~(FLAG.FIN | FLAG.PSH);
-    one[sumStart + 13] = flags;
-    one.writeUInt16BE(0, sumStart + 16);
+    if (udp) {
+      one.writeUInt16BE(one.length - sumStart, sumStart + 4);
+    } else {
+      one.writeUInt32BE((frame.readUInt32BE(sumStart + 4) + at - data) % 2 ** 32, sumStart + 4);
+      let flags = frame[sumStart + 13] as number;
+      if (at > data) flags &= ~FLAG.CWR;
+      if (at + vnet.size < frame.length) flags &= ~(FLAG.FIN | FLAG.PSH);
+      one[sumStart + 13] = flags;
+    }
+    one.writeUInt16BE(0, checksum);
     const length = Buffer.alloc(2);
     const sumOfPseudo = Buffer.alloc(2);
     length.writeUInt16BE(one.length - sumStart);
     sumOfPseudo.writeUInt16BE(outside);
-    one.writeUInt16BE(0xffff - sum(sumOfPseudo, length, one.subarray(sumStart)), sumStart + 16);
+    const value = 0xffff - sum(sumOfPseudo, length, one.subarray(sumStart));
+    one.writeUInt16BE(value === 0 && udp ? 0xffff : value, checksum);
     frames.push(one);
   }
   return frames;
 }
 
-/** Whether the checksums of a frame with TCP, without options of IP, hold. */
+/** Whether the checksums of a frame with TCP or UDP, without options of IP, hold. */
 export function holds(frame: Buffer): boolean {
   const found = layers(frame);
   if (found === undefined) return false;
@@ -213,5 +241,6 @@ export function holds(frame: Buffer): boolean {
   const tcp = ip + (version === 4 ? 20 : 40);
   if (version === 4 && sum(frame.subarray(ip, tcp)) !== 0xffff) return false;
   const length = frame.length - tcp;
-  return sum(pseudo(frame, ip, version, 6, length), frame.subarray(tcp)) === 0xffff;
+  const protocol = frame[ip + (version === 4 ? 9 : 6)] as number;
+  return sum(pseudo(frame, ip, version, protocol, length), frame.subarray(tcp)) === 0xffff;
 }

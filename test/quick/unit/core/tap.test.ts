@@ -3,7 +3,19 @@ import { describe, expect, test } from 'vitest';
 import { randomness } from '../../../support/seed.js';
 import { hex, layout } from './harness.js';
 import { makeTapCore } from './tap-harness.js';
-import { cut, ECN, encode, FLAG, holds, NOTHING, type Segment, sum, vnetOf } from './tap-twin.js';
+import {
+  cut,
+  ECN,
+  encode,
+  FLAG,
+  holds,
+  NOTHING,
+  type Segment,
+  sum,
+  UDP,
+  type Vnet,
+  vnetOf,
+} from './tap-twin.js';
 import { parseStream } from './twins.js';
 
 const { FRAME_MAX, RING_SLOTS, SESSIONS, TAP_FRAME, TAP_STAGE, TAP_STAGE_BYTES } = layout;
@@ -65,6 +77,59 @@ describe.each([4, 6] as const)('IPv%d', (version) => {
     expect(came).toEqual(expected.map(hex));
     expect(came).toEqual(cut(vnet, encode(whole, true)).map(hex));
     expect(came.every((frame) => holds(Buffer.from(frame, 'hex')))).toBe(true);
+  });
+
+  test.each([
+    ['plain', {}],
+    ['tagged', { tags: [5] }],
+    ['an odd number of bytes', { payload: random.bytes(3999) }],
+    ['the last one of a byte', { payload: random.bytes(2697) }],
+  ])('datagrams in one, %s', async (_, more) => {
+    const { put, finish, join } = await makeTapCore();
+    const whole = segment({ udp: true, version, ...more });
+    const frame = encode(whole, true);
+    put(vnetOf(whole, 1348), frame);
+    const { came } = finish();
+    const expected = [0, 1348, 2696].map((at, i) =>
+      encode({ ...whole, id: whole.id + i, payload: whole.payload.subarray(at, at + 1348) }),
+    );
+    expect(came).toEqual(expected.map(hex));
+    expect(came.every((one) => holds(Buffer.from(one, 'hex')))).toBe(true);
+    const writes = join(came.map((one) => Buffer.from(one, 'hex')));
+    expect(writes).toEqual([{ vnet: vnetOf(whole, 1348), frame, frames: 3 }]);
+  });
+
+  test('a datagram of several whose sum is 0: it says 0xffff', async () => {
+    const { put, finish, join } = await makeTapCore();
+    const payload = random.bytes(2000);
+    payload.set([0, 0], 1000);
+    const alone = encode(segment({ udp: true, version, id: 1, payload: payload.subarray(1000) }));
+    const at = alone.length - 1002;
+    payload.set(alone.subarray(at, at + 2), 1000);
+    const whole = segment({ udp: true, version, id: 0, payload });
+    put(vnetOf(whole, 1000), encode(whole, true));
+    const { came } = finish();
+    expect(Buffer.from(came[1] as string, 'hex').readUInt16BE(at)).toBe(0xffff);
+    expect(join(came.map((one) => Buffer.from(one, 'hex'))).map(({ frames }) => frames)).toEqual([2]);
+  });
+
+  test.each<[string, Partial<Vnet>, Partial<Segment>]>([
+    ['whose header stands elsewhere', { sumStart: 14 + 30 }, {}],
+    ['whose header has no room', { sumStart: 65_000 }, {}],
+    ['without a size', { size: 0 }, {}],
+    ['whose checksum is done', { flags: 0 }, {}],
+    ['whose checksum stands where TCP has its own', { sumOffset: 16 }, {}],
+    ['with what TCP alone has', { type: UDP | ECN }, {}],
+    ['without payload', {}, { payload: new Uint8Array() }],
+    ['of TCP', { sumOffset: 6 }, { udp: false }],
+  ])('datagrams in one %s', async (_, odd, more) => {
+    const { put, finish, core, number } = await makeTapCore();
+    const whole = segment({ udp: true, version, ...more });
+    const vnet = { ...vnetOf({ ...whole, udp: true }, 1348), ...odd };
+    const frame = encode(whole, true);
+    put(vnet, frame);
+    expect(finish().came).toEqual(['frame too long']);
+    expect(core.counts(number).refused['frame too long']).toBe(1n);
   });
 
   test('of 64 KiB: joined it is again what it was', async () => {
@@ -226,6 +291,49 @@ describe('not joined', () => {
     const writes = await joined(...frames);
     expect(writes.map(({ frame }) => hex(frame))).toEqual(frames.map(hex));
     expect(writes.every(({ vnet }) => vnet.flags === 0 && vnet.type === 0)).toBe(true);
+  });
+
+  const datagram = { ...first, udp: true };
+  const another = { ...datagram, id: first.id + 1, payload: second.payload };
+
+  test('but two datagrams in a row are, for a tap that takes them', async () => {
+    const frames = [encode(datagram), encode(another)];
+    const counts = async (datagrams: boolean) =>
+      (await makeTapCore()).join(frames, 64, datagrams).map(({ frames }) => frames);
+    expect(await counts(true)).toEqual([2]);
+    expect(await counts(false)).toEqual([1, 1]);
+  });
+
+  test.each<[string, Partial<Segment>, Partial<Segment>]>([
+    ['of another port', {}, { port: 40_001 }],
+    ['of another host', {}, { host: 3 }],
+    ['whose id does not follow', {}, { id: first.id + 2 }],
+    ['with another type of service', {}, { tos: 1 }],
+    ['with another time to live', {}, { ttl: 63 }],
+    ['that may be fragmented', {}, { dontFragment: false }],
+    ['of another VLAN', {}, { tags: [1] }],
+    ['that is longer', {}, { payload: random.bytes(1001) }],
+    ['without payload', {}, { payload: new Uint8Array() }],
+    ['of TCP', {}, { udp: false }],
+    ['after one of TCP', { udp: false }, {}],
+    ['of another flow label', { version: 6 }, { version: 6, flow: 1 }],
+  ])('a datagram %s', async (_, a, b) => {
+    const frames = [encode({ ...datagram, ...a }), encode({ ...another, ...b })];
+    expect((await joined(...frames)).map(({ frame }) => hex(frame))).toEqual(frames.map(hex));
+  });
+
+  test.each<[string, (frame: Buffer) => Buffer]>([
+    ['that is damaged', (frame) => damaged(frame, 100)],
+    ['that says another length', (frame) => damaged(frame, 14 + 20 + 5)],
+    ['that has padding', (frame) => Buffer.concat([frame, Buffer.alloc(1)])],
+    ['without a checksum', (frame) => frame.fill(0, 14 + 20 + 6, 14 + 20 + 8)],
+    ['that is a fragment', (frame) => damaged(frame, 14 + 7)],
+  ])('a datagram %s', async (_, change) => {
+    for (const frames of [
+      [change(encode(datagram)), encode(another)],
+      [encode(datagram), change(encode(another))],
+    ])
+      expect((await joined(...(frames as Buffer[]))).map(({ frame }) => hex(frame))).toEqual(frames.map(hex));
   });
 
   test.each<[string, Buffer, Buffer]>([
