@@ -97,6 +97,22 @@ test('alerts, dashboard and the page name metrics that there are, and the page a
   expect(named('docs/monitoring.md')).toEqual(there);
 });
 
+test('each query of the dashboard is about the ends that were chosen; the file of targets is one', () => {
+  const read = (file: string) => JSON.parse(readFileSync(join('docs/monitoring', file), 'utf8'));
+  const { panels } = read('grafana.json') as { panels: { id: number; targets?: { expr: string }[] }[] };
+  const all = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+  expect(all.length).toBeGreaterThan(15);
+  for (const expr of all) expect(expr).toContain('{instance=~"$instance"}');
+  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+  // What is said of servers leaves out clients that are watched as well.
+  for (const expr of all.filter((one) => /cryptcab_(peers_known|handshakes_total)|sum\(|count /.test(one)))
+    expect(expr).toContain('* on (job, instance) group_left () cryptcab_info{role="server"}');
+  const targets = read('servers.json') as { targets: string[]; labels: Record<string, string> }[];
+  expect(targets.flatMap((one) => one.targets)).toEqual(['10.0.1.1:9667', '10.0.1.2:9667', '10.0.1.3:9667']);
+  const config = readFileSync('docs/monitoring/prometheus.yml', 'utf8');
+  for (const name of ['alerts.yml', 'servers.json']) expect(config).toContain(`# ${name}`);
+});
+
 test('served by TCP and at a UNIX socket, which a killed one has left behind', async () => {
   const expose = async () => ({ text: 'x 1\n', type: 'text/plain' });
   const path = join(directory, 'metrics');
