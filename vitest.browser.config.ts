@@ -62,6 +62,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/library-peers',
     'unit/library-waits',
     'unit/resolve',
+    'unit/etcd-peers',
     'unit/peers-source',
   ],
   'system calls': ['unit/announce', 'unit/ready', 'unit/service'],

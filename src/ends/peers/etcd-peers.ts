@@ -33,6 +33,7 @@ export interface EtcdHost {
 interface Pair {
   readonly key: string;
   readonly value?: string;
+  readonly mod_revision?: string;
 }
 
 const encode = (text: string) => Buffer.from(text).toString('base64');
@@ -50,6 +51,8 @@ export class EtcdPeers {
   readonly #keys = new Map<string, string>();
   /** What other servers have to know, by public key. */
   readonly #untold = new Map<string, string>();
+  /** Public keys that may not connect any more, and are to be forgotten there; with the revision of what was read, if it was. */
+  readonly #stale = new Map<string, string | undefined>();
   #telling = false;
   #there = false;
   #told = false;
@@ -154,7 +157,10 @@ export class EtcdPeers {
     }
     this.#log.info({ etcd: this.#etcd.called, peers: peers.size }, 'read the peers in etcd');
     this.#host.all(peers);
-    for (const pair of kvs) this.#readSeen(pair);
+    for (const pair of kvs) {
+      const publicKey = this.#readSeen(pair);
+      if (publicKey !== undefined && !peers.has(publicKey)) this.#stale.set(publicKey, pair.mod_revision);
+    }
     return BigInt(header.revision);
   }
 
@@ -186,9 +192,16 @@ export class EtcdPeers {
     if (gone) this.#keys.delete(key);
     const known = gone ? undefined : this.#read(pair);
     const now = known && keyText(known.publicKey);
-    if (before !== undefined && before !== now && ![...this.#keys.values()].includes(before))
+    if (before !== undefined && before !== now && ![...this.#keys.values()].includes(before)) {
       this.#host.one(before, undefined);
-    if (now !== undefined) this.#host.one(now, known);
+      this.#untold.delete(before);
+      this.#stale.set(before, undefined);
+      this.#tellAll();
+    }
+    if (now !== undefined) {
+      this.#stale.delete(now);
+      this.#host.one(now, known);
+    }
     if (!gone) this.#readSeen(pair);
   }
 
@@ -223,14 +236,20 @@ export class EtcdPeers {
     return undefined;
   }
 
-  #readSeen({ key: encoded, value }: Pair): void {
+  #seenKey(publicKey: string): string {
+    return encode(`${this.#place.prefix}.seen/${publicKey}`);
+  }
+
+  /** @returns the public key that it is about; undefined where it is about none */
+  #readSeen({ key: encoded, value }: Pair): string | undefined {
     const key = decode(encoded);
     const within = `${this.#place.prefix}.seen/`;
-    if (!key.startsWith(within)) return;
+    if (!key.startsWith(within)) return undefined;
+    const publicKey = key.slice(within.length);
     const [, hex = '', server] = /^([0-9a-f]{24}) (\d{1,3})$/.exec(decode(value)) ?? [];
     const timestamp = hexToBytes(hex);
-    if (timestamp.length === TIMESTAMP_BYTES)
-      this.#host.seen(key.slice(within.length), timestamp, Number(server));
+    if (timestamp.length === TIMESTAMP_BYTES) this.#host.seen(publicKey, timestamp, Number(server));
+    return publicKey;
   }
 
   async #tellAll(): Promise<void> {
@@ -241,13 +260,14 @@ export class EtcdPeers {
       while (this.#untold.size > 0) {
         const some = [...this.#untold].slice(0, TOGETHER);
         const success = some.map(([publicKey, value]) => ({
-          request_put: { key: encode(`${this.#place.prefix}.seen/${publicKey}`), value: encode(value) },
+          request_put: { key: this.#seenKey(publicKey), value: encode(value) },
         }));
         await this.#etcd.call('/v3/kv/txn', { success }, signal);
         this.#mute = false;
         for (const [publicKey, value] of some)
           if (this.#untold.get(publicKey) === value) this.#untold.delete(publicKey);
       }
+      await this.#forgetStale(signal);
     } catch (error) {
       if (!signal.aborted && !this.#mute)
         this.#log.warn(
@@ -257,6 +277,21 @@ export class EtcdPeers {
       this.#mute = true;
     } finally {
       this.#telling = false;
+    }
+  }
+
+  /** Takes away what servers have said of peers that are none any more; not what one has said since. */
+  async #forgetStale(signal: AbortSignal): Promise<void> {
+    while (this.#stale.size > 0) {
+      const some = [...this.#stale].slice(0, TOGETHER);
+      const success = some.map(([publicKey, mod_revision]) => {
+        const key = this.#seenKey(publicKey);
+        const unchanged = { key, target: 'MOD', result: 'EQUAL', mod_revision };
+        const compare = mod_revision === undefined ? [] : [unchanged];
+        return { request_txn: { compare, success: [{ request_delete_range: { key } }] } };
+      });
+      await this.#etcd.call('/v3/kv/txn', { success }, signal);
+      for (const [publicKey] of some) this.#stale.delete(publicKey);
     }
   }
 }

@@ -1,0 +1,131 @@
+// What servers say in etcd of whom they have met, and that it goes with the peer; etcd is a server of the test's, which answers as it does.
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { EtcdPeers } from '../../../src/ends/peers/etcd-peers.js';
+import { keyText, newPrivateKey } from '../../../src/keys/key-text.js';
+import { publicKeyOf } from '../../../src/keys/public-key.js';
+import { quiet } from '../../support/quiet.js';
+import { randomness } from '../../support/seed.js';
+
+const { bytes } = randomness();
+const encode = (text: string) => Buffer.from(text).toString('base64');
+const decode = (text: string) => Buffer.from(text, 'base64').toString();
+
+let server: Server;
+let peers: EtcdPeers;
+/** Who watches. */
+let watching: ServerResponse | undefined;
+/** Each with its value and revision. */
+const pairs = new Map<string, readonly [string, number]>();
+let revision = 0;
+
+interface Operation {
+  readonly request_put?: { key: string; value: string };
+  readonly request_txn?: {
+    compare: readonly { key: string; target: string; result: string; mod_revision: string }[];
+    success: readonly { request_delete_range: { key: string } }[];
+  };
+}
+
+function put(key: string, value: string): void {
+  pairs.set(key, [value, ++revision]);
+}
+
+const pair = (key: string) => ({
+  key: encode(key),
+  value: encode(pairs.get(key)?.[0] ?? ''),
+  mod_revision: String(pairs.get(key)?.[1]),
+});
+
+function transact({ request_put, request_txn }: Operation): void {
+  if (request_put !== undefined) put(decode(request_put.key), decode(request_put.value));
+  if (request_txn === undefined) return;
+  const { compare, success } = request_txn;
+  const holds = ({ key, target, result, mod_revision }: (typeof compare)[number]) =>
+    target === 'MOD' && result === 'EQUAL' && String(pairs.get(decode(key))?.[1]) === mod_revision;
+  if (compare.every(holds))
+    for (const { request_delete_range: one } of success) pairs.delete(decode(one.key));
+}
+
+beforeEach(async () => {
+  pairs.clear();
+  watching = undefined;
+  server = createServer(async (request, response) => {
+    let text = '';
+    for await (const piece of request) text += piece;
+    const asked = JSON.parse(text);
+    if (request.url === '/v3/watch') {
+      watching = response;
+      response.write('{"result":{"created":true}}\n');
+      return;
+    }
+    if (request.url === '/v3/kv/txn') for (const one of asked.success) transact(one);
+    const kvs = asked.count_only ? [] : [...pairs.keys()].map(pair);
+    response.end(JSON.stringify({ header: { revision: String(revision) }, kvs }));
+  }).listen(0, '127.0.0.1');
+  await new Promise((done) => server.once('listening', done));
+});
+
+afterEach(() => {
+  peers.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+async function open(): Promise<void> {
+  const { port } = server.address() as AddressInfo;
+  const host = { all: vi.fn(), one: vi.fn(), seen: vi.fn() };
+  peers = new EtcdPeers(
+    { hosts: [{ host: '127.0.0.1', port }], prefix: 'net', options: undefined },
+    host,
+    quiet,
+  );
+  await vi.waitFor(() => expect(watching).toBeDefined(), { timeout: 10_000 });
+}
+
+function strike(key: string): void {
+  pairs.delete(key);
+  const result = { events: [{ type: 'DELETE', kv: { key: encode(key) } }] };
+  watching?.write(`${JSON.stringify({ result })}\n`);
+}
+
+const key = () => keyText(publicKeyOf(newPrivateKey(bytes)));
+const seen = () => [...pairs.keys()].filter((one) => one.startsWith('net.seen/'));
+const until = (right: () => void) => vi.waitFor(right, { timeout: 10_000 });
+
+test('what was said of a peer goes when it is struck out', async () => {
+  const [alice, bob] = [key(), key()];
+  put('net/alice', `${alice} name=alice`);
+  put('net/bob', `${bob} name=bob`);
+  await open();
+  peers.tell(alice, bytes(12), 1);
+  peers.tell(bob, bytes(12), 1);
+  await until(() => expect(seen()).toHaveLength(2));
+  strike('net/alice');
+  await until(() => expect(seen()).toEqual([`net.seen/${bob}`]));
+});
+
+test('a peer that has two keys is one until both are gone', async () => {
+  const alice = key();
+  put('net/alice', `${alice} name=alice`);
+  put('net/alice2', `${alice} name=alice`);
+  put('net/other', `${key()} name=other`);
+  await open();
+  peers.tell(alice, bytes(12), 1);
+  await until(() => expect(seen()).toHaveLength(1));
+  strike('net/alice2');
+  strike('net/other'); // what it does is done after that
+  peers.tell(alice, bytes(12), 2);
+  await until(() => expect(pairs.get(`net.seen/${alice}`)?.[0]).toMatch(/ 2$/));
+  strike('net/alice');
+  await until(() => expect(seen()).toEqual([]));
+});
+
+test('who was struck out while no server ran is found at the next start', async () => {
+  const [alice, bob] = [key(), key()];
+  put('net/alice', `${alice} name=alice`);
+  for (const one of [alice, bob]) put(`net.seen/${one}`, `${'00'.repeat(12)} 1`);
+  await open();
+  await until(() => expect(seen()).toEqual([`net.seen/${alice}`]));
+});
