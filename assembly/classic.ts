@@ -155,7 +155,7 @@ export function classicOpen(session: u32, span: usize, now: f64): u32 {
     if (length < FRAME_MIN || length > FRAME_MAX) status = STATUS_LENGTH;
   } else if (suite == SUITE_BLOWFISH) {
     status = openBlowfish(session, body, length);
-    // The padding has been checked, so that its last byte tells its length.
+    // The padding has been checked, so that its last byte is its length.
     if (status == STATUS_OK) frame = length - load<u8>(body + length - 1) - TAIL;
   } else {
     status = openChaCha20(session, body, length);

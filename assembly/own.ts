@@ -3,7 +3,7 @@
 //
 // Of each datagram that is sent, eight bytes are noted. A frame with UDP from our port whose payload has such bytes is one
 // of those: addresses do not matter, nor for which session it was sealed, and what another cable behind the switch sends
-// from the same port passes. Where IP has cut it, the first fragment tells, and names the others by IP's identification.
+// from the same port passes. Where IP has cut it, the first fragment decides, and names the others by IP's identification.
 import {
   IPV4,
   IPV4_BYTES,

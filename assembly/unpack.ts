@@ -2,7 +2,7 @@
 // is wrong in it is its sender's fault. What comes before a malformed record is handed on: its frames were whole. What
 // comes after is dropped if the record does not tell where it ends.
 //
-// Frames stay where they are: a table tells where (layout.ts, FRAMES).
+// Frames stay where they are: a table lists where (layout.ts, FRAMES).
 import { controlKeep } from './controls';
 import { fragmentFrame, fragmentLength, fragmentRelease, fragmentTake } from './fragments';
 import { countOpened, FRAME_HEADER } from './frames';

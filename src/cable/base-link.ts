@@ -11,7 +11,7 @@ import type { OpenPlug, Plug } from './plug/plug.js';
 export interface LinkHost {
   readonly core: SessionCore;
   readonly events: CableEvents;
-  /** After how many bytes under one Blowfish key worn() is told. */
+  /** After how many bytes under one Blowfish key worn() is called. */
   readonly wearBytes: number;
   /** Sends a datagram that is not in the ring. */
   send(datagram: Uint8Array, to: Remote): void;
@@ -98,7 +98,7 @@ export abstract class BaseLink implements Link {
     events.worn(this);
   }
 
-  /** Datagrams or frames of it were refused; frames that are too long are told once. */
+  /** Datagrams or frames of it were refused; frames that are too long are reported once. */
   refused(why: Status, times: number): void {
     const { events } = this.#host;
     if (why !== 'frame too long') {
@@ -143,7 +143,7 @@ export abstract class BaseLink implements Link {
     this.own = plug;
     plug.settled.then(
       () => unlessPulled(plugged),
-      () => {}, // lost() tells
+      () => {}, // lost() follows
     );
     return plug.settled;
   }

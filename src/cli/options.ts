@@ -24,7 +24,7 @@ export { Answer, UsageError };
 export interface Settings {
   /** What `cryptcab status` calls this end; it finds a name itself when undefined. */
   readonly name?: string;
-  /** Whether somebody at a terminal is told in lines when a cable comes and goes. */
+  /** Whether lines on the terminal say when a cable comes and goes. */
   readonly tells?: true;
   /** A switch's directory, absolute, or another VDE network locator. */
   readonly socket: string;

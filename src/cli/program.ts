@@ -19,7 +19,7 @@ function calledBy(): string {
 /** What the program is called, for what it says, and for how it reads its options. */
 export const name = basename(calledBy() || 'cryptcab').replace(/^main\.js$/, 'cryptcab');
 
-/** Newer versions of Node can be told to open no debugger on SIGUSR1; until early.ts runs, nothing else tells them. */
+/** Newer versions of Node can be told to open no debugger on SIGUSR1; until early.ts runs, nothing else does that. */
 const NO_DEBUGGER = '--disable-sigusr1';
 
 /** The command line that starts this program again with these arguments. */

@@ -18,7 +18,7 @@ export interface Target {
   readonly user: string | undefined;
   readonly host: string;
   readonly port: number;
-  /** Whether the port was named, and is not the usual one for lack of another. */
+  /** Whether the port was named, and is not the default. */
   readonly portNamed?: true;
 }
 

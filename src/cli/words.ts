@@ -21,7 +21,7 @@ type OptionsOf<Terms> = Terms extends { readonly options: infer Options }
     }
   : Record<never, never>;
 
-/** What a command was told. */
+/** The words of a command. */
 export interface Words<Name extends CommandName> {
   readonly options: OptionsOf<Table[Name]>;
   readonly operands: readonly string[];

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Libc, loadLibc, SO, SOL } from '../cable/native/linux/libc.js';
 
-/** Who the other end of a UNIX socket is; undefined where it cannot be told. */
+/** Who the other end of a UNIX socket is; undefined where that is unknown. */
 export type UserOf = (socket: Socket) => number | undefined;
 
 /** `struct ucred`: pid, uid, gid, 32 bits each. */

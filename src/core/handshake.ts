@@ -1,4 +1,4 @@
-// What a handshake computes (assembly/handshake.ts), in a memory of its own and without waiting: who wants a public key may be in no
+// What a handshake computes (assembly/handshake.ts), in its own memory and without waiting: the caller for a public key may be in no
 // async function. What is returned does not move, so that wiping it wipes all of it.
 import { moduleBytes } from './embedded.js';
 import { coreFault } from './fault.js';

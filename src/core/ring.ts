@@ -26,7 +26,7 @@ export interface Slot {
 }
 
 /**
- * The host's view of the shared ring (assembly/ring.ts tells how it works and who writes which index).
+ * The host's view of the shared ring (assembly/ring.ts says how it works and who writes which index).
  * This is the I/O side: it fills slots, and releases them when their bytes are needed no more.
  */
 export class Ring {

@@ -1,4 +1,4 @@
-// What a client of the classic cable says of a server that does not let it in, or sends it nothing: what it most likely is, and the cure.
+// What a client of the classic cable logs about a server that denies it, or sends it nothing: the likely cause, and what to do.
 import { optionName } from '../options/name.js';
 import type { ClientDenial, ClientMode } from '../protocol/classic/client-terms.js';
 import { KEY_FILE_BYTES } from '../protocol/classic/constants.js';

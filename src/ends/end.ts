@@ -176,7 +176,7 @@ export class End {
     return endReport({ role: this.#owner.role, cable, attendance, seldom, locator, ...facts });
   }
 
-  /** Nobody is told any more what becomes of its peers. */
+  /** Stops reporting what becomes of its peers. */
   stop(): void {
     this.attendance.close();
     this.captures.close();

@@ -2,7 +2,7 @@ import type { Link } from '../cable/link.js';
 
 /** Tells that a peer is up as soon as its frames can pass: its handshake is done, and its port of the switch is open. */
 export class Passages {
-  /** Whose handshake is done and whose port is not open, and what tells that they are up. */
+  /** Those whose handshake is done and whose port is not open, and the function that reports them as up. */
   readonly #waiting = new Map<Link, () => void>();
   readonly #up = new Set<Link>();
   /** Whose port is open, and whose was lost or could not be opened. */
@@ -22,7 +22,7 @@ export class Passages {
 
   /**
    * A link's port is open.
-   * @param back called when it was missing, before the link is told to be up
+   * @param back called when it was missing, before the link is reported as up
    */
   plugged(link: Link, back: () => void): void {
     this.#open.add(link);
@@ -45,7 +45,7 @@ export class Passages {
     return had;
   }
 
-  /** A link's keys are gone. @returns whether it was told to be up */
+  /** A link's keys are gone. @returns whether it was reported as up */
   over(link: Link): boolean {
     this.#waiting.delete(link);
     return this.#up.delete(link);

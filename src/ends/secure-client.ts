@@ -31,7 +31,7 @@ export interface SecureKeys {
   readonly presharedKey?: Uint8Array;
   /** 32 bytes. */
   readonly serverPublicKey: Uint8Array;
-  /** The server's UDP port, where enrolment tells it. */
+  /** The server's UDP port, if enrolment returns it. */
   readonly serverPort?: number;
 }
 
@@ -44,7 +44,7 @@ export type Enrol = (signal: AbortSignal) => Promise<SecureKeys>;
 export interface SecureClientConfiguration extends EndConfiguration {
   /** Name or address of the server, and its UDP port. */
   readonly server: { readonly host: string; readonly port: number };
-  /** Whether datagrams go to that very port, whatever port enrolment tells: it is forwarded to the server's. */
+  /** Whether datagrams go to that port, whatever port enrolment returns: it is forwarded to the server's. */
   readonly portForwarded?: boolean;
   /** Keys that both ends have, or the way to get some. */
   readonly keys: SecureKeys | Enrol;

@@ -160,7 +160,7 @@ export class SecureSide {
     const member = new Member(peer, endpoint, resolver, host && this.#hostEnd(peer, host));
     this.#members.set(peer, member);
     this.#step(() => {}); // another one may have had to make room
-    // Who is added by hand is added again with the line that a list has then: it is that one who is answered.
+    // A peer that is added by hand is added again with its line in the list: the answer is about that one.
     queueMicrotask(() => this.#step((now) => this.#machine.answerWaiting(now, peer)));
     if (endpoint !== undefined) this.#resolve(member);
     return peer;
@@ -382,7 +382,7 @@ export class SecureSide {
     this.#step((now) => this.#machine.tick(now));
   }
 
-  /** Tells the machine something, and does what it says. What is told from within waits for its turn. */
+  /** Calls the machine, and does what it says. A call from within waits for its turn. */
   #step(tell: (now: number) => void): void {
     tell(this.#clock.now());
     if (this.#acting) return;

@@ -3,7 +3,7 @@ import type { Log, SeldomLog } from '../log.js';
 import { optionName, optionWithValue } from '../options/name.js';
 import type { Remote } from '../protocol/remote.js';
 
-/** Said once per session, at its start (classic.md §5.2): people should know what this cable does not give. */
+/** Logged once per session, at its start (classic.md §5.2): people should know what this cable does not protect. */
 export function warnOfWeakness(log: Log, peer: string, suite: Keying['suite']): void {
   log.warn(
     { peer },
@@ -13,7 +13,7 @@ export function warnOfWeakness(log: Log, peer: string, suite: Keying['suite']): 
   );
 }
 
-/** Said once, by a server that serves both: who is let in by the weaker of two doors is in. */
+/** Logged once, by a server that serves both: the weaker protocol decides who gets in. */
 export function warnOfBoth(log: Log): void {
   log.warn(
     {},
@@ -21,7 +21,7 @@ export function warnOfBoth(log: Log): void {
   );
 }
 
-/** Said when the system refused to send: as a fault only where that lasts. */
+/** Logged when the system refused to send: as a warning only if that lasts. */
 export function noteRefusal(log: Log, seldom: SeldomLog, why: string, times: number, lasts: boolean): void {
   const say = (all: number) =>
     lasts
@@ -30,7 +30,7 @@ export function noteRefusal(log: Log, seldom: SeldomLog, why: string, times: num
   seldom.note(performance.now(), `send ${why} ${lasts}`, say, times);
 }
 
-/** Said when the network says that the server's port is closed. */
+/** Logged when the network reports that the server's port is closed. */
 export function warnOfNobody(log: Log, seldom: SeldomLog, where: string): void {
   seldom.note(performance.now(), `nobody ${where}`, (times) =>
     log.warn(
@@ -41,7 +41,7 @@ export function warnOfNobody(log: Log, seldom: SeldomLog, where: string): void {
 }
 
 /**
- * Said when somebody calls who may not connect (secure.md §3.2).
+ * Logged when somebody calls who may not connect (secure.md §3.2).
  * @param listed whether the server has a peers file
  */
 export function warnOfStranger(log: Log, peer: string, publicKey: string, listed: boolean): void {
@@ -55,7 +55,7 @@ export function warnOfStranger(log: Log, peer: string, publicKey: string, listed
 /** Ethernet header: what a frame has besides the MTU. */
 const HEADER_BYTES = 14;
 
-/** Said once per session, when a frame from the switch was too long to be carried (§6). */
+/** Logged once per session, when a frame from the switch was too long to be carried (§6). */
 export function warnOfLength(log: Log, peer: string, frameMax: number, cut: boolean): void {
   const why = cut ? 'the C program there would cut them' : 'no cable carries them';
   log.warn(
@@ -77,7 +77,7 @@ export function warnOfPort(log: Log, seldom: SeldomLog, had: boolean, why: strin
   );
 }
 
-/** Said once per session, when as much has gone under one key as a cipher with blocks of 64 bits bears (§5.2). */
+/** Logged once per session, when as much has gone under one key as is safe with blocks of 64 bits (§5.2). */
 export function warnOfWear(log: Log, peer: string): void {
   log.warn(
     { peer },
@@ -85,7 +85,7 @@ export function warnOfWear(log: Log, peer: string): void {
   );
 }
 
-/** Said once a minute at most, when frames from the switch are this end's own datagrams. */
+/** Logged once a minute at most, when frames from the switch are this end's own datagrams. */
 export function warnOfLoop(log: Log, peer: string, remote: Remote, times: number): void {
   const { address } = remote;
   log.warn(

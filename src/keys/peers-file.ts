@@ -28,7 +28,7 @@ export function isName(name: unknown): name is string {
   );
 }
 
-/** A peer, as its line tells. */
+/** A peer, as its line says. */
 export interface PeerLine {
   /** Its number, from 1 on. */
   readonly line: number;
@@ -49,7 +49,7 @@ export interface WrongLine {
   readonly why: string;
 }
 
-/** @throws nothing: what is wrong is told by line */
+/** @throws nothing: what is wrong is returned by line */
 export function parsePeers(text: string): { readonly peers: PeerLine[]; readonly wrong: WrongLine[] } {
   const peers: PeerLine[] = [];
   const wrong: WrongLine[] = [];

@@ -25,7 +25,7 @@ export function sshOptionsOf(scpOptions: readonly string[]): string[] {
 }
 
 /**
- * The host that ssh connects to for a name (`HostName` of its configuration), as `ssh -G` tells it.
+ * The host that ssh connects to for a name (`HostName` of its configuration), as `ssh -G` prints it.
  * @param extra arguments for ssh, before the host
  * @param signal ends the asking
  * @returns the name as it is where there is no ssh, or one that cannot say it

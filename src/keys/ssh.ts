@@ -27,7 +27,7 @@ export interface Enrolment {
 
 /**
  * How long the far side has, ms: to answer, from the login on; to let somebody type a password (sshd itself gives them two
- * minutes, unless it was told otherwise); to end, when it has answered.
+ * minutes, unless configured otherwise); to end, when it has answered.
  */
 const LIMIT_MS = { answer: 60_000, asking: 600_000, end: 2_000 } as const;
 

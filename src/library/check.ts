@@ -165,7 +165,7 @@ export class Checked<Of extends object> {
     return typeof key === 'string' ? this.refuse(`${String(name)} has to be ${what}`) : key;
   }
 
-  /** The largest UDP payload of a path whose MTU is told, bytes. */
+  /** The largest UDP payload of a path with this MTU, bytes. */
   path(name: keyof Of): number {
     const mtu = this.integer(name, OPTIONS['secure.pathMtu'].value);
     return (mtu ?? PATH_MTU.usual) - PATH_HEADERS;

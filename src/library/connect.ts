@@ -102,7 +102,7 @@ function serverOf(
   return async () => ({ ...given, host: await sshHost({ host: given.host, user }, extra, signal) });
 }
 
-/** What both kinds of client are told. */
+/** The options of both kinds of client. */
 function both(options: Checked<ConnectOptions>) {
   return {
     ...common(options),

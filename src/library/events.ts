@@ -41,7 +41,7 @@ export interface CloseDetail {
 export interface CableEventMap {
   /** Frames can pass to a peer, and from it, as both ends have agreed on keys and its port of the switch is open: to the server of a client, to a client of a server. */
   up: CableEvent<'up', PeerUp>;
-  /** And no more. A client keeps trying; a server has given the peer's port of the switch back. close() tells nothing of the kind. */
+  /** And no more. A client keeps trying; a server has given the peer's port of the switch back. close() fires no such event. */
   down: CableEvent<'down', DownDetail>;
   /** A peer's port of the switch was lost, or there is none for it: it is not up until there is. Tried again. */
   unplugged: CableEvent<'unplugged', UnpluggedDetail>;
@@ -100,7 +100,7 @@ export class Notices implements Watcher {
     else this.#target?.dispatchEvent(event);
   }
 
-  /** From now on nothing but the close itself is told. */
+  /** From now on only the event of the close is fired. */
   end(): void {
     this.#ending = true;
   }
@@ -118,7 +118,7 @@ export class Notices implements Watcher {
     });
   }
 
-  /** Resolves when what was told at the start has arrived; undefined before begin(). */
+  /** Resolves when the events of the start have been fired; undefined before begin(). */
   get begun(): Promise<void> | undefined {
     return this.#begun;
   }

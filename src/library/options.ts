@@ -1,4 +1,4 @@
-// What connect() and serve() are told. Every option may be undefined, which is as good as left out.
+// The options of connect() and serve(). Every one may be undefined, which is the same as leaving it out.
 
 import type { OpenPlug } from '../cable/plug/plug.js';
 import type { OpenUdp } from '../cable/udp/udp.js';
@@ -10,7 +10,7 @@ import type { Log } from '../log.js';
 import type { Io } from '../options/io-path.js';
 import type { CipherChoice } from '../protocol/classic/session-key.js';
 
-/** What both ends are told. */
+/** The options of both ends. */
 export interface EndOptions {
   /**
    * The switch to plug into: its directory, or any VDE network locator (`tap://…`); or a plug of one's own, such as that of
@@ -103,7 +103,7 @@ export interface EnrolKeys {
   readonly serverPublicKey: Uint8Array | string;
   /** An additional preshared key, in any of the forms of `privateKey`. */
   readonly presharedKey?: Uint8Array | string | undefined;
-  /** The server's UDP port, if it is not the one that connect() was told. */
+  /** The server's UDP port, if it is not the one given to connect(). */
   readonly serverPort?: number | undefined;
 }
 

@@ -62,7 +62,7 @@ export class ServerPeers {
   }
 
   /**
-   * Lets one more peer connect, until it is removed; where it has an endpoint it is called. It is told to be up, by the event,
+   * Lets one more peer connect, until it is removed; where it has an endpoint it is called. The event reports that it is up,
    * when it is.
    * @returns what events and stats() call it
    * @throws CryptcabError for what is no public key, this server's own, or there already; where no secure clients are served;
@@ -190,7 +190,7 @@ export class Server extends CableEnd {
 
 /**
  * Serves a switch: each client that proves its key gets a port of it. Waits until the UDP port is there and the switch has
- * been plugged into, for a try; or until that switch has not answered for 5 s, which `log` is told.
+ * been plugged into, for a try; or until that switch has not answered for 5 s, which is logged.
  * @throws CryptcabError for options that do not do, files that cannot be read, a port or a switch that cannot be had; the
  * signal's reason when that was aborted
  */

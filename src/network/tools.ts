@@ -59,7 +59,7 @@ export function runTool(tool: Tool, args: readonly string[], input = ''): Promis
         said.split('\n').find((line) => line.trim() !== '') ?? `ended by ${signal ?? `status ${status}`}`;
       reject(new ToolError(tool, why.replace(/^(?:RTNETLINK answers|Error): */, '').trim()));
     });
-    child.stdin.on('error', () => {}); // it has ended: its status tells
+    child.stdin.on('error', () => {}); // it has ended: see its status
     child.stdin.end(input);
   });
 }

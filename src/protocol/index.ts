@@ -1,5 +1,5 @@
 /**
- * The state machines of both cables, and their messages as bytes. They are told what happened and when, and tell what to
+ * The state machines of both cables, and their messages as bytes. They take what happened and when, and return what to
  * do: no I/O, no clock, no randomness of their own; they run in a browser as well.
  * @module protocol
  */

@@ -1,6 +1,6 @@
 /**
- * Makes of a clock that jumps one that never goes back: time inside goes on from where it was. A jump
- * ahead is let through, as nobody can tell it from a long sleep; all that was due in between is due at once.
+ * Turns a clock that jumps into one that never goes back: time inside goes on from where it was. A jump
+ * ahead is let through, because it looks like a long sleep; all that was due in between is due at once.
  */
 export class SteadyClock {
   #behind = 0;

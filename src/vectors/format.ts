@@ -1,4 +1,4 @@
-// Test vectors as files, in the shape of Wycheproof's: docs/vectors.md tells what each kind of group holds. No I/O.
+// Test vectors as files, in the shape of Wycheproof's: docs/vectors.md says what each kind of group holds. No I/O.
 
 /**
  * - valid: what the test gives is right, and an implementation has to come to it

@@ -1,4 +1,4 @@
-// State machines, told what happens and when: a trace is what they were told, and what they said each time.
+// State machines: a trace is what they were given and when, and what they returned each time.
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Core } from '../core/core.js';
 import { keyingText } from '../core/terms.js';

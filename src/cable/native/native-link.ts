@@ -290,7 +290,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
   #news(secure: SecureEvents): void {
     const { core } = this.#host;
     for (const { sealed, data } of core.news(this.session)) {
-      const { sealing } = this; // what is told may change it, and these
+      const { sealing } = this; // the events may change it, and these
       const place = this.#heardPlace;
       const from = this.#heardFrom;
       if (!sealed && place !== undefined && from !== undefined) secure.opened(place, from, data);

@@ -31,7 +31,7 @@ function commandLine(command: string, events: LineEvents): Line {
     opened = true;
   };
   const timer = setTimeout(open, SETTLE_MS);
-  // Of a child that could not be started, for lack of descriptors, some streams are missing.
+  // A child that could not be started for lack of descriptors lacks some streams.
   const { stdin, stdout, stderr } = child as Partial<Child>;
   stdin?.on('error', () => {}); // it has exited: 'close' follows
   stderr?.on('data', (bytes: Buffer) => {
@@ -43,7 +43,7 @@ function commandLine(command: string, events: LineEvents): Line {
   });
   child.on('error', (error) => {
     failure = error;
-    // Of a child that did not start Bun tells no 'close'.
+    // For a child that did not start Bun fires no 'close'.
     if (child.pid === undefined) child.emit('close', null, null);
   });
   const closed = new Promise<void>((resolve) => {

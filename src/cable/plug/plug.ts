@@ -1,7 +1,7 @@
 import type { Policy } from '../../network/policy.js';
 import type { TapNetwork } from '../../network/tap-network.js';
 
-/** What a plug tells. */
+/** The events of a plug. */
 export interface PlugEvents {
   /** A piece of the stream of frames from the switch; cut anywhere. */
   stream(piece: Uint8Array): void;

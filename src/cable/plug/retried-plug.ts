@@ -2,7 +2,7 @@ import type { CryptcabError } from '../../error.js';
 import { BackOff } from './back-off.js';
 import type { Plug, PlugEvents } from './plug.js';
 
-/** What a line tells. */
+/** The events of a line. */
 export interface LineEvents {
   /** Frames can pass. */
   open(): void;

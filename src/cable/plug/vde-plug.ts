@@ -79,7 +79,7 @@ class VdePlug implements Plug {
     let says = '';
     let failure: unknown;
     let fault: Fault | undefined;
-    // Of a child that could not be started, for lack of descriptors, some streams are missing.
+    // A child that could not be started for lack of descriptors lacks some streams.
     const { stdin, stdout, stderr } = child as Partial<Child>;
     stderr?.on('data', (bytes: Buffer) => {
       says = (says + bytes.toString()).slice(-STDERR_BYTES);
@@ -100,7 +100,7 @@ class VdePlug implements Plug {
     this.#exited = new Promise((resolve) => {
       child.on('error', (error) => {
         failure = error;
-        // Of a child that did not start Bun tells no 'close'.
+        // For a child that did not start Bun fires no 'close'.
         if (child.pid === undefined) child.emit('close', null, null);
       });
       child.once('close', async (status, signal) => {

@@ -71,7 +71,7 @@ async function enlargeBuffers(fd: number): Promise<void> {
 
 /**
  * Sends half as many again as Bun's node:dgram does: what one turn of the event loop makes is handed to the kernel in one
- * call. Reports of the network are told as node:dgram tells them.
+ * call. Reports of the network are events as in node:dgram.
  */
 class BunUdp implements Udp {
   readonly #bun: BunApi;
@@ -134,7 +134,7 @@ class BunUdp implements Udp {
     return socket;
   }
 
-  /** Why something failed; undefined when it is that nobody listens, which is told. */
+  /** Why something failed; undefined when nobody listens, which is an event. */
   #why(error: unknown): string | undefined {
     if (codeOf(error) !== 'ECONNREFUSED') return codeOf(error) ?? messageOf(error);
     if (this.#connected) this.#events.unreachable();

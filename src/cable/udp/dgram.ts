@@ -42,7 +42,7 @@ class DgramUdp implements Udp {
     });
   }
 
-  /** Why something failed; undefined when it is that nobody listens, which is told. */
+  /** Why something failed; undefined when nobody listens, which is an event. */
   #why(error: Error): string | undefined {
     if (codeOf(error) !== 'ECONNREFUSED') return codeOf(error) ?? messageOf(error); // without the address, of which there may be many
     this.#events.unreachable();

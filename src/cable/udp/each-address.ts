@@ -25,7 +25,7 @@ function ownAddresses(families: 'both' | 'IPv4'): string[] {
 
 /**
  * A socket for all addresses and, on the same port, one for each that this machine has: the system hands a datagram to the one
- * that was asked, and what that one sends leaves from its address. No runtime tells, or takes, the address with a
+ * that was asked, and what that one sends leaves from its address. No runtime reports, or accepts, the address with a
  * datagram. Addresses come and go; what asks a new one is heard at once, and answered from it within a second.
  */
 export class EachAddress implements Udp {

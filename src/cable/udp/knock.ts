@@ -5,7 +5,7 @@ import type { OpenUdp } from './udp.js';
 const REPORT_MS = 1_000;
 
 /**
- * Whether the network says that nobody listens at a remote (ICMP, port unreachable). The system tells that to a connected socket
+ * Whether the network says that nobody listens at a remote (ICMP, port unreachable). The system reports that to a connected socket
  * alone, and a secure cable's is not (secure.md §4.1): so a datagram goes there from a socket of its own.
  * @param datagram one that the remote has been sent already: who listens does nothing with it
  * @param signal ends the wait

@@ -8,7 +8,7 @@ import type { Remote } from '../../protocol/remote.js';
  */
 export const BUFFER_BYTES = 1 << 20;
 
-/** What a socket tells. */
+/** The events of a socket. */
 export interface UdpEvents {
   /** A datagram came; its bytes are the receiver's to keep. */
   datagram(bytes: Uint8Array, from: Remote): void;

@@ -152,13 +152,13 @@ export class Notices implements Watcher {
   }
 }
 
-/** Who sits at a terminal and has not asked for silence, or for the log in a file, is told; the C program's face says nothing. */
+/** Lines for a person at a terminal, unless they asked for silence, or for the log in a file; the C program's face says nothing. */
 export function noticesFor({ tells, logFile, connect }: Settings): Notices | undefined {
   if (tells === undefined || logFile !== undefined || !process.stderr.isTTY) return undefined;
   return new Notices((line) => writeLine(`${line}\n`), connect?.host);
 }
 
-/** Both are told. */
+/** Calls both. */
 export function watchers(one: Watcher, other: Watcher | undefined): Watcher {
   if (other === undefined) return one;
   const tell = (told: (each: Watcher) => void) => {

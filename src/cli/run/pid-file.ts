@@ -1,4 +1,4 @@
-// The pid file: of one running instance, which keeps it open. So a process that has its number by chance is told from it.
+// The pid file: of one running instance, which keeps it open. So a process that has its number by chance is not mistaken for it.
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,

@@ -1,4 +1,4 @@
-// What somebody who supervises this program is told: systemd, where it has started it.
+// What a supervisor of this program gets to know: systemd, if it has started it.
 
 import type { Watcher } from '../../ends/running.js';
 import type { Log } from '../../log.js';
@@ -30,7 +30,7 @@ export class Service {
     return new Service(wanted && (await SdNotify.open(wanted, log)), server);
   }
 
-  /** To be told what becomes of the cable. */
+  /** Gets what becomes of the cable. */
   get watcher(): Watcher {
     return this.#status;
   }

@@ -67,7 +67,7 @@ function classicKeys(settings: Settings, files: KeyFiles): ServerKeys | undefine
   return settings.plain ? { kind: 'plain' } : { kind: 'scp', directory: settings.keyDirectory };
 }
 
-/** Without a key file a server makes its key itself: clients that enrol are told the public one. */
+/** Without a key file a server makes its key itself: clients that enrol get the public one. */
 async function ownKey(state: string | undefined, log: Log): Promise<Uint8Array> {
   const make = () => newPrivateKey(drawSecret);
   if (state === undefined) return make();

@@ -14,7 +14,7 @@ import { peerText } from './peer-text.js';
 import type { Roster } from './roster.js';
 import type { KeptInvite, RememberedInvite } from './server-state.js';
 
-/** Of a name of 64 characters so many are the invite's and the machine's; the rest tells those of one name apart. */
+/** Of a name of 64 characters so many are the invite's and the machine's; the rest distinguishes those of one name. */
 const NAME_ROOM = 59;
 
 export class Guests {

@@ -31,7 +31,7 @@ export class ListedPeers {
   readonly #plug: OpenPlug;
   readonly #log: Log;
   readonly #listed = new Map<string, Listed>();
-  /** Whether a line that cannot be kept is skipped; before, whoever asks for all wishes is told. */
+  /** Whether a line that cannot be kept is skipped; before, the caller with all wishes gets an error. */
   started = false;
 
   constructor(side: SecureSide, policies: PeerPolicies, plug: OpenPlug, log: Log) {

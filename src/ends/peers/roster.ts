@@ -72,7 +72,7 @@ export class Roster {
     return invites;
   }
 
-  /** A peer has enrolled: it is told so when that is kept. */
+  /** A peer has enrolled: it gets the answer when that is stored. */
   enrolled(peer: Peer, presharedKey: Uint8Array): void {
     this.#sealed.set(peer, this.#state.seal(peer.publicKey, presharedKey));
     this.heard(peer);

@@ -64,7 +64,7 @@ export function plus(totals: Totals, counts: SessionCounts): Totals {
 }
 
 /**
- * Keeps who has been up since when, and how much is carried per second. It is told what a Watcher is told, and tells one.
+ * Keeps who has been up since when, and how much is carried per second. It is a Watcher, and passes all on to another one.
  */
 export class Attendance {
   /** ms since 1970. */

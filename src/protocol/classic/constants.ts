@@ -21,7 +21,7 @@ export const DENY_TEXT = 'Access Denied.\0';
 /** Key files (§3.1): 16 bytes of key and 8 of IV; 32 bytes of key and 12 that are never used. */
 export const KEY_FILE_BYTES = { blowfish: 24, chacha20: 44 } as const;
 
-/** The UDP port of both ends, unless another is told. */
+/** The default UDP port of both ends. */
 export const DEFAULT_PORT = 7667;
 
 // Client (§2.4).
@@ -53,7 +53,7 @@ export const RESOLVE_WAIT = { first: 5_000, next: 15_000 } as const;
 
 /** Without encryption: so many probes find out whether the server is a C program, so far apart. */
 export const TRIAL = { probes: 3, interval: 200 } as const;
-/** If it is one, and has sent no DATA this long after AUTH_OK, people are told. */
+/** If it is one, and has sent no DATA this long after AUTH_OK, the log says so. */
 export const MUTE_AFTER = 3_000;
 
 /** The C program cuts what it reads, datagrams and frames, at so many bytes (§6). */

@@ -56,7 +56,7 @@ export type ServerEffect =
   /** For the log: a peer was refused. */
   | { readonly do: 'refused'; readonly peer: Remote; readonly why: ServerRefusal };
 
-/** What a server of the classic protocol is told at its start. */
+/** The options of a server of the classic protocol. */
 export interface ServerOptions {
   /** Draws its challenges. */
   readonly random: Random;
@@ -390,8 +390,8 @@ class Machine {
 }
 
 /**
- * The server's side of the 4-way handshake and its timers (classic.md §2.3), without I/O: it is told
- * what happened and when, and `take` tells what to do about it. Times are milliseconds of any clock; should it
+ * The server's side of the 4-way handshake and its timers (classic.md §2.3), without I/O: it takes
+ * what happened and when, and `take` returns what to do about it. Times are milliseconds of any clock; should it
  * jump, the cables come back by themselves.
  */
 export class ClassicServer {

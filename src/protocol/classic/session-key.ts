@@ -9,7 +9,7 @@ export const CIPHERS = ['blowfish', 'chacha20'] as const;
 /** One of them. */
 export type Cipher = (typeof CIPHERS)[number];
 
-/** What a client can be told to use: a cipher, or `auto`, to find out which one its server speaks. */
+/** What a client can use: a cipher, or `auto`, to find out which one its server speaks. */
 export const CIPHER_CHOICES = ['auto', ...CIPHERS] as const;
 /** One of them. */
 export type CipherChoice = (typeof CIPHER_CHOICES)[number];
@@ -62,7 +62,7 @@ export function keyingsOf(secret: Secret, cipher: CipherChoice): [Keying, ...Key
 }
 
 /**
- * The ways in which a RESPONSE of this length can have been sealed (§3.6): the length tells the generation, and
+ * The ways in which a RESPONSE of this length can have been sealed (§3.6): the length shows the generation, and
  * nothing but the CRC which block counter a build of the ChaCha generation begins with.
  */
 export function keyingsFor(secret: Secret, responseLength: number): Keying[] {

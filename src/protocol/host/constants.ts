@@ -46,7 +46,7 @@ export const DHCP_REQUESTS = 4;
 export const DHCP_RENEW_MIN = 60_000;
 /** An address that was declined, or taken back: a new one is asked for after this long (RFC 2131 §3.1). */
 export const DHCP_PAUSE = 10_000;
-/** No DHCP server has answered for so long: it is told. */
+/** After this time without an answer of a DHCP server, that is reported. */
 export const DHCP_SILENCE = 10_000;
 
 /** Groups are reported so often when they are joined (RFC 3376 §8.1), */

@@ -1,4 +1,4 @@
-// What becomes of a packet that is too large for the way to the device: who sent it is told, and TCP is told before (secure.md §6.7).
+// What becomes of a packet that is too large for the way to the device: its sender gets an error, and TCP a smaller segment size before (secure.md §6.7).
 import { isStation } from './address.js';
 import { sum } from './checksum.js';
 import { ICMPV6, icmpv6Of, icmpv6Type } from './icmpv6.js';

@@ -413,7 +413,7 @@ export class HostMachine {
     this.#changed();
   }
 
-  /** Whether an address was told, not leased. */
+  /** Whether an address was given, not leased. */
   #isGiven(address: Uint8Array): boolean {
     return (
       address === this.linkLocal ||

@@ -57,7 +57,7 @@ export class Lease {
   #at = Infinity;
   #wait = 0;
   #tries = 0;
-  /** Whether it was told that nobody answers. */
+  /** Whether it was reported that nobody answers. */
   #told = false;
 
   constructor(

@@ -61,7 +61,7 @@ function macIn(options: readonly Option[], wanted: number): Uint8Array | undefin
 }
 
 /**
- * Reads a message that the machine makes use of, and tells others and wrong ones apart (RFC 4861 §6.1, §7.1).
+ * Reads a message that the machine uses, and separates others and wrong ones (RFC 4861 §6.1, §7.1).
  * @returns undefined for a wrong one
  */
 export function readDiscovery(packet: Packet): Discovery | 'other' | undefined {

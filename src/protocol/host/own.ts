@@ -28,7 +28,7 @@ interface Own {
   /** How often it was looked for, or is still to be announced. */
   left: number;
   defended: number;
-  /** Whether a conflict was told. */
+  /** Whether a conflict was reported. */
   told: boolean;
   readonly waiting: Uint8Array[];
 }

@@ -18,7 +18,7 @@ export class Routes {
   onLink: readonly Prefix[] = [];
   /** The gateway of each family that something was sent to last. */
   #used: readonly Used[] = [];
-  /** Families whose lack of a gateway was told. */
+  /** Families whose lack of a gateway was reported. */
   #missing: readonly Family[] = [];
 
   /** @param gatewayOf the best gateway that is known now */

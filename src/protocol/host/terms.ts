@@ -1,4 +1,4 @@
-// What the machine of a host peer is told, and what it tells (secure.md §6).
+// What the machine of a host peer takes, and what it returns (secure.md §6).
 
 /** An address of the device's, or a network: 4 bytes of IPv4 or 16 of IPv6, and how many bits of it name the network on the switch. */
 export interface Prefix {
@@ -17,7 +17,7 @@ export type Service = (typeof SERVICES)[number];
 export interface HostOptions {
   /** Its public key, 32 bytes: its MAC address is made of it, and it is its client identifier at DHCP servers. */
   readonly publicKey: Uint8Array;
-  /** What a DHCP server is told that it is called. */
+  /** The name that it gives to a DHCP server. */
   readonly name?: string | undefined;
   /** The addresses that it may use, each with the network that it is in. */
   readonly addresses: readonly Prefix[];
@@ -65,7 +65,7 @@ export const HOST_DROPS = [
 /** One of them. */
 export type HostDrop = (typeof HOST_DROPS)[number];
 
-/** What the log is told. */
+/** What is logged. */
 export type HostNotice =
   /** Another station, of this MAC address, has an address of the device's. `used`: the device goes on using it. Told once for each. */
   | {

@@ -1,5 +1,5 @@
-// Whose an initiation is, and whether it is answered (WireGuard whitepaper §5.1, §5.4.2). Of one that is not, people are
-// told what they can fix: a key that nobody has entered, a clock that went back.
+// Who sent an initiation, and whether it is answered (WireGuard whitepaper §5.1, §5.4.2). If it is not, the log says
+// what people can fix: a key that nobody has entered, a clock that went back.
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { type Rate, RateLimit } from '../rate-limit.js';
 import type { Remote } from '../remote.js';
@@ -21,7 +21,7 @@ export class Callers {
   readonly #peers: Peers;
   readonly #unixTime: () => number;
   readonly #hint: (hint: SecureHint) => void;
-  /** Those that were told, by their public keys; the oldest first. */
+  /** Those that were reported, by their public keys; the oldest first. */
   readonly #strangers = new Map<string, Met>();
   readonly #strangerPace: RateLimit;
 
@@ -116,7 +116,7 @@ export class Callers {
   /**
    * An initiation is not later than the last that was taken. One message again, or one that was overtaken, is the
    * network's business, or an attacker's. But where they get later and later for a while in which nothing else comes of
-   * the peer, its clock is probably behind what it was. It cannot be told for sure: somebody may have recorded several.
+   * the peer, its clock is probably behind what it was. It is not certain: somebody may have recorded several.
    */
   #older(now: number, peer: PeerState, timestamp: Uint8Array): void {
     const { older } = peer;

@@ -82,10 +82,10 @@ export const PACE = { rate: ANSWERED, burst: ANSWERED / 20 } as const;
 export const SOURCE_RATE = { rate: 20, burst: 5 } as const;
 /** Under load: those of all such sources together, half of a core. */
 export const PROVEN_RATE = { rate: ANSWERED / 2, burst: ANSWERED / 10 } as const;
-/** Strangers whose keys are told: each once, while it is among the last so many. */
+/** Strangers whose keys are reported: each once, while it is among the last so many. */
 export const STRANGER_RATE = { rate: 1 / 12, burst: 5 } as const;
 export const STRANGERS_MAX = 64;
-/** Answers to initiations of a peer that come to nothing, one after the other, before that is told. */
+/** Answers to initiations of a peer that fail one after the other before that is reported. */
 export const UNFINISHED = 3;
 /** Initiations of one peer come no closer than this (50 a second). */
 export const INITIATION_INTERVAL = 20;
@@ -104,7 +104,7 @@ export const RESOLVE_INTERVAL = 15_000;
 export const RESOLVE_PATIENCE = 3_000;
 /** An enrolled peer is forgotten when nothing authentic came of it for this long, unless told otherwise (§3.4): 30 days. */
 export const FORGET_AFTER = 30 * 86_400_000;
-/** Enrolled peers at a time, unless told otherwise, and the most that may be told: more have no room in the core (§3.4). */
+/** Enrolled peers at a time: the default, and the largest value, as more have no room in the core (§3.4). */
 export const ENROLLED_MAX = 1_024;
 export const ENROLLED_LIMIT = 60_000;
 /** Keypairs that a peer has at a time: previous, current, next. */

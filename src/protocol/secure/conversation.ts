@@ -166,7 +166,7 @@ export class Conversation {
       if (control.what === 'goaway') this.#events.left(now, peer);
       else if (peer.guest && control.what === 'enrol') {
         const { publicKey, presharedKey, name } = control;
-        peer.greetings++; // it is told goodbye as well
+        peer.greetings++; // it gets a goodbye as well
         this.#events.push({ do: 'enrol', peer, introduction: { publicKey, presharedKey, name } });
       } else if (!peer.guest && control.what === 'enrol answer') {
         peer.greetAt = Infinity;

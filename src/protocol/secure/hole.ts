@@ -1,7 +1,7 @@
 import { HOLE_FRAMES, HOLE_LEAST, HOLE_MOST } from './constants.js';
 
 /**
- * Notices at the receiver that something on the way drops a peer's large datagrams, and tells nobody. Of a frame in
+ * Notices at the receiver that something on the way silently drops a peer's large datagrams. Of a frame in
  * fragments (secure.md §2.5) all but the last fill their datagrams, and the last seldom does. So where the last ones come
  * alone, time after time, it is the size that is lost.
  *

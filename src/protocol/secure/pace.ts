@@ -16,7 +16,7 @@ export class Pace {
   #known: ReadonlySet<string> = new Set();
   #listed = -Infinity;
 
-  /** @param remotes tells where the other ends of all links are; asked now and then */
+  /** @param remotes returns where the other ends of all links are; called now and then */
   constructor(remotes: () => Iterable<Remote>) {
     this.#remotes = remotes;
   }

@@ -116,7 +116,7 @@ export class PeerState implements Peer {
   heardAt: number | undefined;
   /** Until when it is tried every second. */
   eagerUntil = -Infinity;
-  /** When it was told last that this end is left. */
+  /** When this end last told it to leave. */
   toldAt = -Infinity;
 
   constructor(

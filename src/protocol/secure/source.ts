@@ -1,6 +1,6 @@
 /**
  * Whom a rate holds for: an IPv4 address, also one written as IPv6; of an IPv6 address the first 64 bits, since
- * who has one address has all of those.
+ * whoever has one address has all of those.
  */
 export function sourceOf(address: string): string {
   if (!address.includes(':')) return address;

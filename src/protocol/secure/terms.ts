@@ -1,4 +1,4 @@
-// What the machine of the secure cable is told, and what it tells.
+// What the machine of the secure cable takes, and what it returns.
 
 import type { TransportKeys } from '../../core/terms.js';
 import type { Random } from '../classic/session-key.js';
@@ -134,7 +134,7 @@ export type SecureEffect =
   /** For the log. */
   | { readonly do: 'hint'; readonly hint: SecureHint };
 
-/** The keys of a handshake; they are wiped after they were told. */
+/** The keys of a handshake; they are wiped after the call. */
 export interface HandshakeKeys {
   /** Of this end, 32 bytes. */
   readonly privateKey: Uint8Array;
@@ -146,7 +146,7 @@ export interface HandshakeKeys {
   readonly presharedKey: Uint8Array;
 }
 
-/** What an end of the secure cable is told at its start. */
+/** The options of an end of the secure cable. */
 export interface SecureOptions {
   /** Our private key, 32 bytes; the machine keeps a copy of it. */
   readonly privateKey: Uint8Array;

@@ -1,4 +1,4 @@
-// Traces as they are made: a machine is told something, and what it says is written down.
+// Traces as they are made: what a machine is given, and what it returns, is recorded.
 import { hexToBytes } from '@noble/hashes/utils.js';
 import type { Random } from '../../protocol/classic/session-key.js';
 import { Fields } from '../fields.js';

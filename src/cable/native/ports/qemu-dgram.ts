@@ -97,7 +97,7 @@ export class QemuDatagrams implements Opener {
     };
     if (bind()) return;
     const inUse = this.#libc.errno() === ERRNO.ADDRINUSE;
-    // What a killed program has left behind is told from what is in use by whether anybody has it.
+    // A socket that nobody has open was left behind by a killed program.
     if (inUse && this.#isAbandoned(path)) {
       this.#libc.unlink(path);
       if (bind()) return;

@@ -17,7 +17,7 @@ const VNET = { flags: 0, type: 1, headers: 2, sumStart: 6 } as const;
 const NEEDS_SUM = 1;
 
 /**
- * Reads frames of a network card. The kernel takes a VLAN's tag out of a frame and tells it beside: it is put back.
+ * Reads frames of a network card. The kernel takes a VLAN's tag out of a frame and returns it separately: it is put back.
  */
 export class CardReader {
   readonly #libc: Libc;

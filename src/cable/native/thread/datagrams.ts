@@ -14,7 +14,7 @@ const OUT = 32;
 /** What the kernel takes as one piece (UDP_MAX_SEGMENTS, and an IP packet less its headers). */
 const SEGMENTS = 64;
 const PIECE_BYTES = 65_000;
-/** Receives that may fail in a row: what the network has said of earlier datagrams is told once for each. */
+/** Receives that may fail in a row: what the network reports of earlier datagrams comes once for each. */
 const FAILED_MAX = 1_000;
 /** Shorter datagrams than this cannot be cut out of a piece, when the path says no: it says no to all. */
 const SEGMENT_MIN = 512;

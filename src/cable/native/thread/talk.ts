@@ -15,7 +15,7 @@ export interface Start {
   readonly udp: number;
   /** An eventfd: written whenever there are orders. */
   readonly wake: number;
-  /** What our address of a datagram is told as. */
+  /** The form in which our address of a datagram is reported. */
   readonly family: InfoFamily;
   readonly gso: boolean;
   /** Whether there is libvdeplug. */
@@ -53,7 +53,7 @@ export const FEED_MAX = 256 << 10;
 export type LinkOrder =
   | { readonly do: 'raise'; readonly session: number; readonly way: Uint8Array; readonly connected: boolean }
   | { readonly do: 'lower'; readonly session: number }
-  /** The link's port is this one, or being opened; `number` tells it from the one before. */
+  /** The link's port is this one, or being opened; `number` distinguishes it from the one before. */
   | {
       readonly do: 'plug';
       readonly session: number;

@@ -1,9 +1,9 @@
 import type { Report } from './talk.js';
 
-/** It is told no more often, ms. */
+/** It is reported no more often, ms. */
 const TELL_MS = 100;
 
-/** What happens for each datagram, and is told to the main thread now and then. */
+/** What happens for each datagram, and is reported to the main thread now and then. */
 export class Tidings {
   readonly #report: (report: Report) => void;
   /** By errno. */

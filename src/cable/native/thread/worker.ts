@@ -23,7 +23,7 @@ import { Tidings } from './tidings.js';
 
 /** A thread that waits in a call cannot be ended: it waits no longer than this. */
 const WAIT_MS = 500;
-/** While a switch takes nothing, or something has to be told soon. */
+/** While a switch takes nothing, or something has to be reported soon. */
 const SOON_MS = 25;
 /** With fewer slots free than that, frames that wait for their switches make way, where there are other peers. */
 const ROOM_SHORT = 96;

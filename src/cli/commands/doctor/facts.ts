@@ -1,4 +1,4 @@
-// What the doctor of a far machine tells by ssh: one line of JSON.
+// What the doctor of a far machine prints by ssh: one line of JSON.
 import { runningEnds } from '../../../control/ends.js';
 import { controlPlace } from '../../../control/path.js';
 import type { PeerStatus } from '../../../control/status.js';
@@ -17,7 +17,7 @@ export interface Facts {
   readonly now: number;
   /** Of the secure cable; those that the user who logs in may ask. */
   readonly servers: readonly FarServer[];
-  /** The largest IP packet to where the login came from; null where that cannot be told. */
+  /** The largest IP packet to where the login came from; null where that is unknown. */
   readonly back: number | null;
 }
 

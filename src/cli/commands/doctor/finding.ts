@@ -2,7 +2,7 @@ import { commandText } from '../../names.js';
 
 /** What the doctor found out about one thing. */
 export interface Finding {
-  /** Whether it is as it should be; undefined where that cannot be told. */
+  /** Whether it is as it should be; undefined where that is unknown. */
   readonly ok: boolean | undefined;
   /** In one line; of what is not as it should be, also what to do. */
   readonly text: string;

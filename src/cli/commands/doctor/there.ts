@@ -31,7 +31,7 @@ interface Way {
   readonly signal: AbortSignal;
 }
 
-/** Finds out about a host, and tells each thing when it is known. */
+/** Finds out about a host, and reports each thing when it is known. */
 export async function findThere(way: Way, tell: (finding: Finding) => void): Promise<void> {
   const { target, extra, signal } = way;
   const host = await sshHost(target, extra, signal);
