@@ -64,7 +64,7 @@ export async function openCable(setup: CableSetup): Promise<Cable> {
     why = 'it has sockets of its own';
   }
   if (io === 'native') {
-    throw new CryptcabError(`no native I/O here: ${why}; mend that, or leave ${optionName('io')} native out`);
+    throw new CryptcabError(`no native I/O here: ${why}; fix that, or leave ${optionName('io')} native out`);
   }
   if (plug?.native && plug.locator !== undefined)
     throw needsNative(

@@ -131,7 +131,7 @@ function optionOf(key: string, spelling: 'serve' | 'connect'): OptionKey {
         : `'${key}' is for servers: leave it or 'connect' out`,
     );
   if (key === 'secure' || key === 'no-classic')
-    throw new UsageError(`'${key}' goes without saying: a cable is secure without classic = true`);
+    throw new UsageError(`'${key}' is the default: a cable is secure without classic = true`);
   const near = nearWord(key, [...keysOf(spelling).keys()]);
   const hint = near === undefined ? 'see man cryptcab.toml' : `did you mean '${near}'?`;
   throw new UsageError(`${shown} is no key: ${hint}`);

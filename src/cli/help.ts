@@ -105,7 +105,7 @@ function environment(): string {
 }
 
 const SIGNALS =
-  'SIGUSR2 logs what was carried so far; SIGHUP opens the log file anew, and reads keys and peers again.';
+  'SIGUSR2 logs what was carried so far; SIGHUP opens the log file again, and reads keys and peers again.';
 
 /** What `help` explains besides commands and options. */
 export const TOPICS: Readonly<Record<string, () => string>> = {

@@ -146,7 +146,7 @@ function elsewhere(message: string, spelling: Spelling): string | undefined {
     case 'vde_cryptcab': {
       if (command === undefined && key === undefined) return undefined;
       const say = (commands.length > 0 ? commands : ['serve', 'connect']).map((one) => `cryptcab ${one}`);
-      return `${word} is no option of vde_cryptcab: use ${say.join(' or ')}`;
+      return `${word} is not an option of vde_cryptcab: use ${say.join(' or ')}`;
     }
     case 'options':
       return command !== undefined && word.startsWith('--')
@@ -154,9 +154,9 @@ function elsewhere(message: string, spelling: Spelling): string | undefined {
         : undefined;
     default:
       if (key === 'host')
-        return `${word} is no option of cryptcab ${spelling}: use cryptcab connect HOST to be a client`;
+        return `${word} is not an option of cryptcab ${spelling}: use cryptcab connect HOST to be a client`;
       if (key === 'secure' || key === 'classic')
-        return `${word} goes without saying, as cryptcab ${spelling} is secure without --classic: leave it out`;
+        return `${word} is the default of cryptcab ${spelling}: leave it out`;
       return (
         command &&
         `${word} is an option of cryptcab ${command}, and not of cryptcab ${spelling}: leave it out`

@@ -35,5 +35,5 @@ export function help(words: readonly string[]): string {
   const near = nearWord(topic, [...names, ...Object.keys(TOPICS), 'options']);
   const hint =
     near === undefined ? 'use cryptcab help for all of them' : `did you mean cryptcab help ${near}?`;
-  throw new UsageError(`help knows nothing of that: ${hint}`);
+  throw new UsageError(`there is no such topic: ${hint}`);
 }

@@ -195,7 +195,7 @@ function readTarget(text: string, refuse: (text: string) => never = notTarget): 
   }
   const portText = parts?.groups?.port;
   const port = portText === undefined ? DEFAULT_PORT : readPort(portText);
-  if (port === 0) throw new NotValue("port 0 is nobody's: give the server's UDP port");
+  if (port === 0) throw new NotValue("port 0 is not a UDP port: give the server's UDP port");
   return { user, host, port, ...(portText !== undefined && { portNamed: true }) };
 }
 

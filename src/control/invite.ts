@@ -19,7 +19,7 @@ export function readInvite({
   seconds,
   uses,
 }: Fields): Pick<InviteRequest, 'name' | 'seconds' | 'uses'> | string {
-  if (!isName(name)) return `name is no name: ${NAME_RULE}`;
+  if (!isName(name)) return `name is not a valid name: ${NAME_RULE}`;
   if (!isCount(seconds, SECONDS.min, SECONDS.max)) return 'seconds is not for how long it is open';
   if (!isCount(uses, 1, USES_MAX)) return 'uses is not how often it may be used';
   return { name, seconds, uses };

@@ -158,7 +158,7 @@ export function parseRequest(line: Uint8Array): Request | string {
   const { version = STATUS_VERSION, do: what, name, peer } = request;
   if (version !== STATUS_VERSION)
     return `this end understands version ${STATUS_VERSION} of requests: use the cryptcab that it was started with`;
-  if (name !== undefined && !isName(name)) return `name is no name: ${NAME_RULE}`;
+  if (name !== undefined && !isName(name)) return `name is not a valid name: ${NAME_RULE}`;
   switch (what) {
     case 'enrol':
     case 'invite': {

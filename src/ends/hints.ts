@@ -43,9 +43,9 @@ export function hintText(hint: Exclude<SecureHint, { what: 'stranger' }>): strin
         return `somebody calls by the ${hint.peer.name} and does not finish the handshake: its line was changed on the way, or our answers do not reach them`;
       return `${who} does not finish the handshake: its preshared key is another one (psk= in the peers file, ${optionName('secure.presharedKey')} at the client), or our answers do not reach it`;
     case 'dead':
-      return `${who} answers no more: calling it again`;
+      return `${who} no longer answers: calling it again`;
     case 'hole':
-      return `large datagrams of ${who} do not arrive, small ones do (${hint.frames} frames are incomplete): something on the way drops them and tells nobody; start that end with ${optionName('secure.pathMtu')} 1280`;
+      return `large datagrams of ${who} do not arrive, small ones do (${hint.frames} frames are incomplete): something on the way drops them silently; start that end with ${optionName('secure.pathMtu')} 1280`;
   }
 }
 

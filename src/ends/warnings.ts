@@ -81,7 +81,7 @@ export function warnOfPort(log: Log, seldom: SeldomLog, had: boolean, why: strin
 export function warnOfWear(log: Log, peer: string): void {
   log.warn(
     { peer },
-    '32 GiB have gone under one Blowfish key, and equal blocks begin to tell: restart this cable with a new key',
+    '32 GiB have gone under one Blowfish key, and equal blocks may become visible: restart this cable with a new key',
   );
 }
 

@@ -98,7 +98,7 @@ export class PeersStore {
    * @throws CryptcabError when it cannot be written, or the list does not have it
    */
   rename(publicKey: string, name: string): void {
-    if (!isName(name)) throw new CryptcabError(`this is no name: ${NAME_RULE}`);
+    if (!isName(name)) throw new CryptcabError(`this is not a valid name: ${NAME_RULE}`);
     this.#change(() => {
       if (!this.isDirectory) {
         this.#editLine(publicKey, (line) => {

@@ -146,12 +146,12 @@ export class Bridge implements TapNetwork {
     const name = this.#name;
     if (read(onBridge(name, 'bridge/vlan_filtering')) === '1') return undefined;
     if (read(onBridge(name, 'ifalias')) !== MARK)
-      return `the bridge ${name} does not tell VLANs apart: set it to, with ip link set ${name} type bridge vlan_filtering 1, or leave vlan= out`;
+      return `the bridge ${name} does not filter VLANs: turn that on with ip link set ${name} type bridge vlan_filtering 1, or leave vlan= out`;
     try {
       await runTool('ip', ['link', 'set', 'dev', name, 'type', 'bridge', 'vlan_filtering', '1']);
       return undefined;
     } catch (error) {
-      return `this system's bridges do not tell VLANs apart (${messageOf(error)}): leave vlan= out`;
+      return `this system's bridges do not filter VLANs (${messageOf(error)}): leave vlan= out`;
     }
   }
 

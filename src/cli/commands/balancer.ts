@@ -38,7 +38,7 @@ export function balancerOf(wish: BalancerWish): Balancer {
     throw new UsageError('name the servers, each with --server N=ADDRESS, as --server 1=10.0.1.1');
   if (addresses.length === 0)
     throw new UsageError('name the address that clients call with --address ADDRESS');
-  if (port === 0) throw new UsageError("port 0 is nobody's: give the servers' UDP port");
+  if (port === 0) throw new UsageError("port 0 is not a UDP port: give the servers' UDP port");
   for (const address of addresses)
     if (isIP(address) === 0 || address.includes('%'))
       throw new UsageError(`--address '${address}' is not an IP address`);

@@ -35,7 +35,7 @@ async function chosen({ wire, peer, end }: CaptureCommand): Promise<{ path: stri
 export async function capture(command: CaptureCommand): Promise<void> {
   if (isatty(1))
     throw new UsageError(
-      'a capture is no text for a terminal: use cryptcab capture > FILE.pcapng, or cryptcab capture | wireshark -k -i -',
+      'a capture is not text for a terminal: use cryptcab capture > FILE.pcapng, or cryptcab capture | wireshark -k -i -',
     );
   const { path, wish } = await chosen(command);
   const arriving = await askForStream(path, { do: 'capture', ...wish }, 'capture');

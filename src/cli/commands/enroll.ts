@@ -27,7 +27,8 @@ export async function enroll(
   { name, by = {} }: { readonly name?: string | undefined; readonly by?: By } = {},
   place: Place = controlPlace(),
 ): Promise<string> {
-  if (name !== undefined && !isName(name)) throw new CryptcabError(`--name: this is no name: ${NAME_RULE}`);
+  if (name !== undefined && !isName(name))
+    throw new CryptcabError(`--name: this is not a valid name: ${NAME_RULE}`);
   const line = await firstLine(input);
   const introduction = parseIntroduction(line);
   line.fill(0);

@@ -100,5 +100,5 @@ export async function cancel(
   const taken = answer === undefined ? undefined : parseCancelled(answer);
   if (taken === undefined) throw strange(path);
   if (taken === 0) throw new CryptcabError(`there is no open invite ${name}`);
-  return `took back the invite ${name}${taken === 1 ? '' : `, ${taken} times`}\n`;
+  return `revoked the invite ${name}${taken === 1 ? '' : `, ${taken} times`}\n`;
 }

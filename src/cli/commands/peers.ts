@@ -134,7 +134,7 @@ export async function addPeer(
 }
 
 function refuseName(name: string): void {
-  if (!isName(name)) throw new UsageError(`'${name}' is no name: ${NAME_RULE}`);
+  if (!isName(name)) throw new UsageError(`'${name}' is not a valid name: ${NAME_RULE}`);
 }
 
 const DONE = { remove: 'removed', kick: 'its session is ended, and it may connect again' } as const;

@@ -69,7 +69,7 @@ export function statusText(end: EndStatus): string {
     `  refused    ${refused.length === 0 ? 'nothing' : refused.join(', ')}`,
     ...(bySwitch + unopened === 0
       ? []
-      : [`  dropped    ${bySwitch} by the switch, ${unopened} for want of room`]),
+      : [`  dropped    ${bySwitch} by the switch, ${unopened} for lack of room`]),
     `  handshakes ${end.handshakes}; log lines not repeated: ${end.log.suppressed}`,
     ...end.peers.flatMap(({ peer, wireguard }) =>
       wireguard === null
@@ -127,6 +127,6 @@ export function pendingText(ends: readonly EndStatus[]): string {
     ),
   );
   return rows.length === 0
-    ? 'nobody has called whose public key is not known\n'
+    ? 'no caller with an unknown public key\n'
     : `${table(rows)}let one in with: cryptcab peers add PUBLIC-KEY --name NAME\n`;
 }

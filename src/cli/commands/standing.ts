@@ -50,7 +50,7 @@ export function refuseUp(word: string, { pidFile }: Settings): void {
   const pid = pidFile === undefined ? undefined : runningPid(pidFile);
   if (pid !== undefined)
     throw new CryptcabError(
-      `${fileOf(word).name} is up already, as process ${pid}: use cryptcab restart ${word} to make it anew`,
+      `${fileOf(word).name} is up already, as process ${pid}: use cryptcab restart ${word} to start it again`,
     );
 }
 

@@ -52,7 +52,7 @@ export async function openLog(verbosity: number, target: LogTarget): Promise<Com
   let lostToReader = '';
   const readerLog = pino(options, { write: (line) => (lostToReader = line) });
   const history = new LogHistory((lines) => {
-    readerLog.warn({ lines }, 'log lines are not here, as they were not read as fast as they came');
+    readerLog.warn({ lines }, 'log lines are missing here, because they were not read fast enough');
     return lostToReader;
   });
   const loggerFrom = (least: number) =>
@@ -71,7 +71,7 @@ export async function openLog(verbosity: number, target: LogTarget): Promise<Com
       try {
         sink.reopen();
       } catch (error) {
-        log.warn({}, `cannot open the log file anew, and keep to the old one: ${messageOf(error)}`);
+        log.warn({}, `cannot open the log file again, so the old one stays in use: ${messageOf(error)}`);
       }
     },
     close: () => sink.close(),

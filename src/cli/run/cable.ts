@@ -95,7 +95,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       files?.reload();
       running?.reload?.();
     });
-    log.info({}, 'SIGHUP: opened the log file anew, and read keys and peers again');
+    log.info({}, 'SIGHUP: opened the log file again, and read keys and peers again');
   });
   let served: readonly Served[] = [];
   const failed = deferred();

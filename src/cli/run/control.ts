@@ -97,7 +97,7 @@ export async function openEndControl(
     if (closed) return;
     control = await open();
     if (typeof control === 'string' && !told)
-      log.warn({}, `the control socket was removed, and cannot be made anew (yet): ${control}`);
+      log.warn({}, `the control socket was removed, and cannot be made again yet: ${control}`);
     told = typeof control === 'string';
   };
   const timer = setInterval(() => {

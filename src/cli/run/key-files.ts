@@ -74,7 +74,7 @@ export class KeyFiles {
             digest = now;
             this.#log.info(
               { file: path },
-              'read another key from the key file: it holds from the next login on',
+              'read another key from the key file, which is used from the next login on',
             );
           } else {
             this.#log.warn({ file: path }, 'the key file has changed: restart this end to use the new key');
@@ -82,7 +82,7 @@ export class KeyFiles {
         }
         fresh.fill(0);
       } catch (error) {
-        this.#log.warn({ file: path }, `keeps the key that it has: ${messageOf(error)}`);
+        this.#log.warn({ file: path }, `the old key stays in use: ${messageOf(error)}`);
       }
     });
   }

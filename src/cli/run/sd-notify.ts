@@ -63,7 +63,7 @@ export class SdNotify {
       send = (text) => datagrams.send(text);
     } catch (error) {
       const why = messageOf(error);
-      log.warn({}, `tells systemd by systemd-notify, for which the unit needs NotifyAccess=all: ${why}`);
+      log.warn({}, `notifies systemd by systemd-notify, for which the unit needs NotifyAccess=all: ${why}`);
       send = byChild(socket);
     }
     return new SdNotify(send, watchdog);

@@ -90,7 +90,7 @@ export class Guests {
     const taken = this.#invites.cancel(Date.now(), name);
     if (taken > 0) {
       this.#roster.write();
-      this.#log.info({ invite: name, taken }, `took back the invite ${name}`);
+      this.#log.info({ invite: name, taken }, `revoked the invite ${name}`);
     }
     return taken;
   }

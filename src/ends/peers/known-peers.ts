@@ -81,7 +81,7 @@ export class KnownPeers {
     } catch (error) {
       this.#log.warn(
         { file: this.#path },
-        `cannot read the peers file, and keep to what it said before: ${messageOf(error)}`,
+        `cannot read the peers file, so its last content stays in force: ${messageOf(error)}`,
       );
     }
   }
@@ -142,7 +142,7 @@ export class KnownPeers {
     const { path } = listing;
     const file = listing.name === undefined ? 'the peers file' : path;
     if (listing.name !== undefined && !isName(listing.name))
-      throw new CryptcabError(`what stands before ${PEER_SUFFIX} is no name: ${NAME_RULE}`);
+      throw new CryptcabError(`what stands before ${PEER_SUFFIX} is not a valid name: ${NAME_RULE}`);
     const bytes = readFileSync(path);
     const fault = encodingFault(bytes);
     if (fault !== undefined) throw new CryptcabError(`it ${fault}`);

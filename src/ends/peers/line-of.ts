@@ -10,7 +10,7 @@ import {
 
 const FAULTS: Readonly<Record<LineFault, string>> = {
   'no invite':
-    'this is no invite: give the line that cryptcab invite printed on the machine of the server, from cryptcab: on',
+    'this is not an invite: give the line that cryptcab invite printed on the machine of the server, from cryptcab: on',
   version: 'this invite is of a later version of cryptcab: use the version that the server has',
   torn: 'this invite is torn, or a letter of it is another one: copy the whole line, from cryptcab: to its end',
   malformed: 'this invite is whole and makes no sense: have the server make another one',

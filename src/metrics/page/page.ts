@@ -95,7 +95,7 @@ ${facts([
     `${plug.locator ?? "the program's own"}${plug.open === false ? `: no port (${plug.trouble ?? ''})` : ''}`,
   ],
   ['carried', `${size(carried.in.bytes)} in, ${size(carried.out.bytes)} out`],
-  ['dropped', `${bySwitch} by the switch, ${unopened} for want of room`],
+  ['dropped', `${bySwitch} by the switch, ${unopened} for lack of room`],
 ])}
 <h2>Carried</h2>
 ${plot}
@@ -134,7 +134,7 @@ export function peerPage(end: EndReport, peer: PeerStatus): Markup {
     ['carried', `${size(carried.in.bytes)} in, ${size(carried.out.bytes)} out`],
     ['now', `${size(rates.over5s.in.bytes)}/s in, ${size(rates.over5s.out.bytes)}/s out`],
     ['last minute', `${size(rates.over60s.in.bytes)}/s in, ${size(rates.over60s.out.bytes)}/s out`],
-    ['dropped', `${dropped.bySwitch} by the switch, ${dropped.unopened} for want of room`],
+    ['dropped', `${dropped.bySwitch} by the switch, ${dropped.unopened} for lack of room`],
   ];
   return html`<main>
 <p><a href=".">${titleOf(end)}</a></p>

@@ -78,10 +78,7 @@ describe('what is wrong is named with its line, its key and the word that is nea
     ['classic = "yes"', `${FILE}, line 1: 'classic' is true or false`],
     ['verbose = 9', `${FILE}, line 1: 'verbose' is a number from 0 to 4, how many v that are`],
     ['io = "nativ"', `${FILE}, line 1: 'io' 'nativ' is not known: give auto or portable or native`],
-    [
-      'secure = true',
-      `${FILE}, line 1: 'secure' goes without saying: a cable is secure without classic = true`,
-    ],
+    ['secure = true', `${FILE}, line 1: 'secure' is the default: a cable is secure without classic = true`],
     ['daemon = true', `${FILE}, line 1: 'daemon' is no key: see man cryptcab.toml`],
     ['peer = "x"', `${FILE}, line 1: 'peer' is for clients: add connect = "HOST", or leave it out`],
     ['connect = "h"\npeers = "x"', `${FILE}, line 2: 'peers' is for servers: leave it or 'connect' out`],

@@ -120,8 +120,8 @@ describe('words', () => {
     ['{"version":2,"do":"status"}', /^this end understands version 1 of requests/],
     ['{"do":"kick"}', /^peer is not a text/],
     ['{"do":"rename","peer":"a"}', /^name is missing/],
-    ['{"do":"rename","peer":"a","name":"b c"}', /^name is no name/],
-    ['{"do":"rename","peer":"a","name":"../b"}', /^name is no name/],
+    ['{"do":"rename","peer":"a","name":"b c"}', /^name is not a valid name/],
+    ['{"do":"rename","peer":"a","name":"../b"}', /^name is not a valid name/],
     ['{"do":"limit","policy":"guard"}', /^peer is not a text/],
     ['{"do":"limit","peer":"a","policy":["guard"]}', /^policy is not a text/],
     ['{"do":"add","publicKey":"a"}', /^publicKey is not/],
@@ -132,7 +132,7 @@ describe('words', () => {
     [`{"do":"enrol","publicKey":"${key}","presharedKey":["${key}"]}`, /^presharedKey is not/],
     [`{"do":"invite","publicKey":"${key}"}`, /^presharedKey is not/],
     ...['"name":7', '"name":"a b"', '"name":""', `"name":"${'a'.repeat(64)}"`].map(
-      (name) => [invitation(name), /^name is (no name|missing)/] as const,
+      (name) => [invitation(name), /^name is (not a valid name|missing)/] as const,
     ),
     ...['"seconds":1', '"seconds":"60"', '"seconds":1e99'].map(
       (one) => [invitation(`"name":"a",${one}`), /^seconds/] as const,
@@ -141,7 +141,7 @@ describe('words', () => {
       (one) => [invitation(`"name":"a","seconds":60,${one}`), /^uses/] as const,
     ),
     ['{"do":"log"}', /^follow is neither true nor false/],
-    ['{"do":"cancel"}', /^name is (no name|missing)/],
+    ['{"do":"cancel"}', /^name is (not a valid name|missing)/],
   ])('no request: %s', (line, says) => {
     expect(parseRequest(Buffer.from(line))).toMatch(says);
     expect(parseRequest(Buffer.from(line))).not.toContain(key);

@@ -103,11 +103,8 @@ describe('serve and connect', () => {
       'connect h --peers x',
       '--peers is an option of cryptcab serve, and not of cryptcab connect: leave it out',
     ],
-    ['serve -c h', '-c is no option of cryptcab serve: use cryptcab connect HOST to be a client'],
-    [
-      'serve --secure',
-      '--secure goes without saying, as cryptcab serve is secure without --classic: leave it out',
-    ],
+    ['serve -c h', '-c is not an option of cryptcab serve: use cryptcab connect HOST to be a client'],
+    ['serve --secure', '--secure is the default of cryptcab serve: leave it out'],
     ['serve --peers f', /^--peers needs --key FILE/],
     ['connect h --key f', /^--key needs --peer PUBLIC-KEY/],
     ['serve -q -v', '-q and -v exclude each other: it is less to read, or more'],
@@ -180,17 +177,17 @@ describe('vde_cryptcab', () => {
     '%s is none of them',
     (option) => {
       expect(fault(option, 'vde_cryptcab')).toMatch(
-        /^(-\S+ is no option of vde_cryptcab: use cryptcab |unknown option)/,
+        /^(-\S+ is not an option of vde_cryptcab: use cryptcab |unknown option)/,
       );
     },
   );
 
   test('names the command of the other face', () => {
     expect(fault('--peers f', 'vde_cryptcab')).toBe(
-      '--peers is no option of vde_cryptcab: use cryptcab serve',
+      '--peers is not an option of vde_cryptcab: use cryptcab serve',
     );
     expect(fault('--secure', 'vde_cryptcab')).toBe(
-      '--secure is no option of vde_cryptcab: use cryptcab serve or cryptcab connect',
+      '--secure is not an option of vde_cryptcab: use cryptcab serve or cryptcab connect',
     );
   });
 

@@ -53,8 +53,8 @@ test('of a line that is none nothing is repeated, and what to do is said', () =>
   for (const [text, says] of [
     [line.slice(0, -5), /^this invite is torn/],
     [line.replace('cryptcab:1:', 'cryptcab:7:'), /^this invite is of a later version/],
-    [line.slice(20), /^this is no invite/],
-    ['', /^this is no invite/],
+    [line.slice(20), /^this is not an invite/],
+    ['', /^this is not an invite/],
   ] as const) {
     expect(() => inviteOf(text)).toThrow(says);
     expect(() => inviteOf(text)).not.toThrow(line.slice(30, 50));

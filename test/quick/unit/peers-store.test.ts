@@ -137,7 +137,7 @@ describe('a directory', () => {
     peers.add({ publicKey: a, name: 'alice' });
     for (const name of ['../x', 'a/b', '.x', '', '-x', 'a b', 'x'.repeat(65), 'a\n', c]) {
       expect(isName(name), name).toBe(false);
-      expect(() => peers.rename(a, name)).toThrow(/^this is no name/);
+      expect(() => peers.rename(a, name)).toThrow(/^this is not a valid name/);
     }
     for (const name of ['alice', 'zoë-2', '東京', 'a@b.c', '7']) expect(isName(name), name).toBe(true);
     expect(['alice.peer', '.x.peer', 'alice.psk', 'peer'].map(peerOfFile)).toEqual([

@@ -105,7 +105,7 @@ test('native by force, where it cannot be had', async () => {
   const process = hub.cryptcab(['-P', keyFile, '--io', 'native'], without('koffi'));
   expect(await process.exited).toBe(1);
   expect(process.output).toMatch(
-    /^\S+: no native I\/O here: the npm package koffi is not installed; mend that.*\n$/,
+    /^\S+: no native I\/O here: the npm package koffi is not installed; fix that.*\n$/,
   );
 });
 

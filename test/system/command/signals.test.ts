@@ -145,7 +145,7 @@ test('SIGHUP has a server read its key file again: who logs in from now on needs
   chmodSync(keyFile, 0);
   writeFileSync(keyFile, '');
   server.signal('SIGHUP');
-  await server.prints(/keeps the key that it has: /);
+  await server.prints(/the old key stays in use: /);
   expect(await client.pings(hub.inner)).toBe(true);
 });
 

@@ -75,7 +75,7 @@ for (const io of ['native', 'portable']) {
         }
         // The key file is still root's alone.
         end.signal('SIGHUP');
-        await end.prints(/keeps the key that it has: not allowed to read key file/);
+        await end.prints(/the old key stays in use: not allowed to read key file/);
       }
       expect(await client.pings(hub.inner)).toBe(true);
       for (const end of [cable, server]) expect(await end.stop()).toBe(0);

@@ -179,5 +179,5 @@ test('what cannot be captured is said in one line', async () => {
   expect(await says('a', 'b')).toMatch(/^cryptcab: capture takes .*: use cryptcab capture \[--wire\]/);
   const terminal = hub.start(['script', '-qec', [...cryptcab, 'capture'].join(' '), '/dev/null']);
   expect(await terminal.exited).toBe(2);
-  expect(terminal.output).toContain('a capture is no text for a terminal');
+  expect(terminal.output).toContain('a capture is not text for a terminal');
 });

@@ -106,14 +106,14 @@ test('on the way to a server, each thing that is not well', async () => {
     expect.arrayContaining(
       matching(
         /^✗ packets of 1400 bytes come through to 10\.77\.1\.1, larger ones do not: .*--path-mtu 1400/,
-        /^✗ what is sent to UDP port 7667 comes there, from 10\.77\.1\.2:\d+, and no answer comes back: open /,
+        /^✗ datagrams to UDP port 7667 arrive there, from 10\.77\.1\.2:\d+, but no answer comes back: open /,
       ),
     ),
   );
   rule('output', 'udp dport 7667');
   const there = await farDoctor(sshd);
   expect(there.lines.at(-1)).toMatch(
-    /^✗ what is sent to 10\.77\.1\.1, UDP port 7667, does not come there: open that port/,
+    /^✗ datagrams to 10\.77\.1\.1, UDP port 7667, do not arrive there: open that port/,
   );
   const wrong = await farDoctor(sshd, `${login()}:7000`);
   expect(wrong.lines.at(-1)).toMatch(

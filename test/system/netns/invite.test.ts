@@ -133,7 +133,7 @@ describe('on whichever path', () => {
     expect(await command(hub, ['peers', 'list'])).toMatch(/\balice\b/);
 
     const other = await invite('bob', '--at', host(1).link.hub4, '--for', '30m');
-    expect(await command(hub, ['invite', 'bob', '--cancel'])).toBe('took back the invite bob\n');
+    expect(await command(hub, ['invite', 'bob', '--cancel'])).toBe('revoked the invite bob\n');
     expect(await command(host(1), ['join', other], 1)).toMatch(
       /: this invite was over at .* for another one\n$/,
     );

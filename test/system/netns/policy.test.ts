@@ -271,7 +271,7 @@ test('VLANs where the system has them, else it is said at the start', async () =
   } else {
     expect(await other.exited).toBe(1);
     expect(other.output).toMatch(
-      /--peer-defaults: vlan cannot be kept: this system's bridges do not tell VLANs apart/,
+      /--peer-defaults: vlan cannot be kept: this system's bridges do not filter VLANs/,
     );
   }
   expect(hub.run('ls', '/sys/class/net')).not.toContain('br1');

@@ -39,12 +39,12 @@ async function findCable(found: Finding[]): Promise<Cable | undefined> {
     found.push(good(`${runtimeText()} runs the core`), good(`frames are moved by ${cable.io}`));
     return cable;
   } catch (error) {
-    const why = messageOf(error).replace(/; mend that.*/, '');
+    const why = messageOf(error).replace(/; fix that.*/, '');
     try {
       const cable = await open('portable');
       found.push(
         good(`${runtimeText()} runs the core`),
-        bad(`${why}: cables work, and are slower; mend that, if speed matters`),
+        bad(`${why}: cables work, and are slower; fix that, if speed matters`),
       );
       return cable;
     } catch (portable) {

@@ -145,7 +145,7 @@ export function clockFinding(from: number, now: number, until: number): Finding 
 async function mtuFinding(way: string, asked: Promise<number | undefined>): Promise<Finding> {
   const mtu = await asked;
   if (mtu === undefined)
-    return unknown(`the path MTU ${way} cannot be told: pings are not answered, or there is no ping`);
+    return unknown(`the path MTU ${way} is unknown: pings are not answered, or there is no ping`);
   if (mtu >= PATH_MTU.usual) return good(`packets of ${mtu} bytes come through ${way}`);
   return bad(
     `packets of ${mtu} bytes come through ${way}, larger ones do not: start both ends with --path-mtu ${mtu}, unless routers say so (see mtu.md)`,
@@ -223,15 +223,15 @@ async function findCable(way: Way, host: string, port: number, tell: (finding: F
 function silence(host: string, port: number, heardFrom: string | undefined): Finding {
   if (heardFrom)
     return bad(
-      `what is sent to UDP port ${port} comes there, from ${heardFrom}, and no answer comes back: open the way from there to here, for UDP from port ${port}`,
+      `datagrams to UDP port ${port} arrive there, from ${heardFrom}, but no answer comes back: open the way from there to here, for UDP from port ${port}`,
     );
   return bad(
-    `what is sent to ${host}, UDP port ${port}, does not come there: open that port in the firewall there and on the way; behind a port forward use --endpoint HOST:PORT`,
+    `datagrams to ${host}, UDP port ${port}, do not arrive there: open that port in the firewall there and on the way; behind a port forward use --endpoint HOST:PORT`,
   );
 }
 
 function switchFinding(peer: Facts['servers'][number]['peers'][number] | undefined): Finding {
-  if (peer === undefined) return unknown('what the switch there says cannot be told');
+  if (peer === undefined) return unknown('whether the switch there gives a port is unknown');
   const { port, portTrouble } = peer;
   if (port === null)
     return bad(`the switch there gives no port${portTrouble === null ? '' : `: ${portTrouble}`}`);
