@@ -7,8 +7,9 @@
 //
 // Constant-time: each entry of a row of the table is read, whatever the digit.
 import { BASE_TABLE, TWICE_D } from './base-point-table';
-import { add, ELEMENT, exchanged, invert, multiply, PLACE, setSmall, square, subtract } from './field';
+import { add, ELEMENT, exchanged, multiply, PLACE, scale, setSmall, square, subtract } from './field';
 import { encode } from './field-bytes';
+import { invert } from './invert';
 
 /** Bytes of a number in the table: twelve limbs as integers; of an entry: y + x, y - x and 2d·x·y; and of a row of eight. */
 const PACKED: usize = 48;
@@ -192,6 +193,7 @@ export function basePoint(out: usize, scalar: usize, room: usize): void {
   subtract(d, d, c); // F
   add(a, d, b);
   subtract(b, d, b);
+  scale(b, b, 1); // which only reduces it
   invert(c, b, before);
   multiply(a, a, c);
   encode(out, a, before);

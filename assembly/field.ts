@@ -342,41 +342,6 @@ export function square(out: usize, a: usize): void {
   );
 }
 
-/** out = a^(2^times) */
-function squareTimes(out: usize, a: usize, times: u32): void {
-  square(out, a);
-  for (let i: u32 = 1; i < times; i++) square(out, out);
-}
-
-/** out = a^(p - 2), the inverse; of zero, zero. @param room for three elements; out is not in it, nor is it a */
-export function invert(out: usize, a: usize, room: usize): void {
-  const x = room;
-  const y = room + ELEMENT;
-  const z = room + 2 * ELEMENT;
-  square(x, a); // 2
-  squareTimes(y, x, 2); // 8
-  multiply(y, y, a); // 9
-  multiply(x, x, y); // 11
-  square(z, x); // 22
-  multiply(y, y, z); // 2^5 - 1
-  squareTimes(z, y, 5);
-  multiply(y, z, y); // 2^10 - 1
-  squareTimes(z, y, 10);
-  multiply(z, z, y); // 2^20 - 1
-  squareTimes(out, z, 20);
-  multiply(z, out, z); // 2^40 - 1
-  squareTimes(z, z, 10);
-  multiply(y, z, y); // 2^50 - 1
-  squareTimes(z, y, 50);
-  multiply(z, z, y); // 2^100 - 1
-  squareTimes(out, z, 100);
-  multiply(z, out, z); // 2^200 - 1
-  squareTimes(z, z, 50);
-  multiply(z, z, y); // 2^250 - 1
-  squareTimes(z, z, 5);
-  multiply(out, z, x); // 2^255 - 21
-}
-
 /** out = number, both */
 export function setSmall(out: usize, number: f64): void {
   memory.fill(out, 0, ELEMENT);

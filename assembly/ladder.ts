@@ -27,7 +27,7 @@ function sumLast(pair: v128): v128 {
 export const X2Z2: usize = ROOM;
 export const X3Z3: usize = ROOM + ELEMENT;
 /** A and B, then AA and BB. */
-export const AB: usize = ROOM + 2 * ELEMENT;
+const AB: usize = ROOM + 2 * ELEMENT;
 /** D and C, then DA and CB, then what becomes X3 and Z3. */
 export const DC: usize = ROOM + 3 * ELEMENT;
 /** (DA - CB)² and E, then Z3 and a24 · E. */

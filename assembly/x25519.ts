@@ -1,13 +1,13 @@
 // X25519 (RFC 7748 §5), by the Montgomery ladder. Constant-time: no branch and no address depends on a key.
 import { basePoint } from './base-point';
-import { ELEMENT, exchanged, expand, invert, multiply, setSmall } from './field';
+import { expand, multiply, setSmall } from './field';
 import { decode, encode } from './field-bytes';
 import { FIXED, POINT, RESULT, ROOM, ROOM_BYTES, SCALAR } from './handshake-layout';
-import { A, A24, AB, B, DC, LATE, step, stepBoth, X2, X2Z2, X3, X3Z3, Z2, Z3 } from './ladder';
+import { invert } from './invert';
+import { A, A24, B, DC, LATE, step, stepBoth, X2, X2Z2, X3, X3Z3, Z2, Z3 } from './ladder';
 
 const KEY_BYTES: usize = 32;
-/** Between the limbs of a number, and between the two numbers of an element. */
-const LIMB: usize = 16;
+/** Between the two numbers of an element. */
 const SECOND: usize = 8;
 
 /** Makes a scalar of 32 bytes (§5). */
@@ -38,8 +38,7 @@ export function times(): void {
     swapped = bit;
   }
   // The last bit is 0 (§5): nothing is left to exchange.
-  for (let at: usize = 0; at < ELEMENT; at += LIMB) v128.store(AB + at, exchanged(v128.load(X2Z2 + at)));
-  invert(DC, AB, LATE);
+  invert(DC, X2Z2 + SECOND, LATE);
   multiply(X2Z2, X2Z2, DC);
   encode(RESULT, X2Z2, LATE);
   wipe();
@@ -65,6 +64,7 @@ export function timesBoth(): void {
     alsoSwapped = other;
   }
   invert(A, Z2, B);
+  invert(A + SECOND, Z2 + SECOND, B);
   multiply(X2, X2, A);
   encode(RESULT, X2, A);
   encode(RESULT + KEY_BYTES, X2 + SECOND, A);
