@@ -134,7 +134,7 @@ export class Fleet {
     this.balancer.run('nft', '-f', file);
   }
 
-  /** Starts a server, and waits until it serves. @param peers the peers file unless told */
+  /** Starts a server, and waits until it serves. @param peers default: the peers file */
   async serve(number: number, peers: string = this.peers, ...more: string[]): Promise<Process> {
     const host = this.servers.get(number) as Host;
     const words = ['-s', 'bridge://br0', '--key', this.key.keyFile, '--peers', peers];

@@ -148,7 +148,7 @@ export async function until(
 ): Promise<void> {
   const end = performance.now() + ms;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
+    if (performance.now() > end) throw new Error(`waited ${ms} ms for nothing: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

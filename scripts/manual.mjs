@@ -22,7 +22,7 @@ for (const [path, make] of Object.entries(PAGES)) {
   const made = make(text);
   if (made === text) continue;
   if (check) {
-    console.error(`manual: ${path} is out of date: npm run manual makes it anew`);
+    console.error(`manual: ${path} is out of date: npm run manual makes it again`);
     old = true;
   } else {
     writeFileSync(file, made);

@@ -48,7 +48,7 @@ export class Builder {
   readonly #index = new Entry('index', indexOf);
   readonly #counter = new Entry('counter', counterOf);
 
-  /** @param built is told of each datagram that was built */
+  /** @param built gets each datagram that was built */
   constructor(workshop: Workshop, built: (datagram: Uint8Array, secret: Secret) => void) {
     this.#workshop = workshop;
     this.#built = built;

@@ -53,7 +53,7 @@ function blocksOf(cipher: Uint8Array): Part[] {
   );
 }
 
-/** What can be told of a datagram without a key. */
+/** What can be said about a datagram without a key. */
 export function outline(kind: Kind, datagram: Uint8Array): Part[] {
   const end = datagram.length;
   const pieces: Part[] =

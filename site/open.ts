@@ -50,7 +50,7 @@ function why(kind: Kind, status: Opened['status'], datagram: Uint8Array): string
 const FAULTS: Readonly<Record<string, string>> = {
   'malformed record': 'a record says it is longer than what is left',
   ip: 'it is an IP packet, as stock WireGuard sends it, and no frame',
-  'unknown payload': 'its first byte tells of nothing known',
+  'unknown payload': 'its first byte is unknown',
   'frame too short': 'a frame in it is shorter than its own header',
 };
 

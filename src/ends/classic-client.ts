@@ -199,7 +199,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
         );
         break;
       case 'contested':
-        trouble = `somebody sends CHALLENGEs in the name of ${remoteText(remote)}: trying on, each time with another one of them`;
+        trouble = `somebody sends CHALLENGEs in the name of ${remoteText(remote)}: still trying, each time with another one of them`;
         seldom.note(now(), 'contested', () => log.warn({ server: remoteText(remote) }, trouble as string));
         break;
       case 'notCarried':

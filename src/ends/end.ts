@@ -31,7 +31,7 @@ export interface EndConfiguration {
   readonly tap?: WireTap;
   readonly io?: Io;
   readonly openUdp?: OpenUdp;
-  /** `network` unless told. */
+  /** Default: `network`. */
   readonly patience?: Patience;
 }
 

@@ -80,7 +80,7 @@ function otherCable(key: OptionKey, wish: Wish): string | undefined {
   return `${other} and ${name} exclude each other: ${name} is for the classic protocol${hint}`;
 }
 
-/** The same where the secure cable goes without saying. */
+/** The same where the secure cable is the default. */
 function otherWire(key: OptionKey, wish: Wish): string | undefined {
   const { cable, instead } = rows[key];
   const name = nameOf(key, wish);

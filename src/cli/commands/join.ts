@@ -124,7 +124,7 @@ export async function join(
     const before = directory.server;
     if (before !== undefined && !directory.isOf(guest))
       throw new CryptcabError(
-        `${directory.path} has the keys of a server that was joined before: ${commandOf(directory, before, options)} starts that cable; to join anew, name another directory with --to, or remove that one`,
+        `${directory.path} has the keys of a server that was joined before: ${commandOf(directory, before, options)} starts that cable; to join again, name another directory with --to, or remove that one`,
       );
     const server = before ?? (await enrol(directory, invite, guest, settings));
     const words = cableWords(directory, server, options);

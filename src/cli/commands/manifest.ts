@@ -26,7 +26,8 @@ export function filesOf(directory: string): { readonly paths: string[]; readonly
   const manifest = join(directory, MANIFEST);
   const paths: string[] = [];
   const faults: string[] = [];
-  const wrong = (what: string) => faults.push(new CryptcabError(`${what}: install the package anew`).message);
+  const wrong = (what: string) =>
+    faults.push(new CryptcabError(`${what}: install the package again`).message);
   try {
     const lines = readText(manifest)
       .split('\n')

@@ -103,7 +103,7 @@ export async function becomeUser(
     may(
       logFile,
       W_OK,
-      `may not write the log file ${logFile}, which is opened anew on SIGHUP: make it theirs, or name another with --log-file`,
+      `may not write the log file ${logFile}, which is opened again on SIGHUP: make it theirs, or name another with --log-file`,
     );
   if (pidFile !== undefined)
     may(

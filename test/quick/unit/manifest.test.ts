@@ -59,14 +59,14 @@ it.each([
   ],
 ])('%s', (_, manifest, says) => {
   const { paths, faults } = having({ 'a.json': TEXT, 'b.json': TEXT, SHA256SUMS: manifest });
-  expect(faults).toContain(`${says}: install the package anew`);
+  expect(faults).toContain(`${says}: install the package again`);
   expect(paths).not.toContain('b.json');
   for (const fault of faults) expect(fault).not.toMatch(/\p{Cc}/u);
 });
 
 it('a file that is missing, one that is no file, and no manifest at all', () => {
   expect(having({ SHA256SUMS: `${SUM}  a.json\n` }).faults).toEqual([
-    expect.stringMatching(/^cannot read a\.json: ENOENT.*: install the package anew$/),
+    expect.stringMatching(/^cannot read a\.json: ENOENT.*: install the package again$/),
   ]);
   mkdirSync(join(directory, 'a.json'));
   expect(having({}).faults).toEqual([expect.stringMatching(/^cannot read a\.json: EISDIR/)]);

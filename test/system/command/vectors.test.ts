@@ -156,9 +156,9 @@ describe('vectors verify', () => {
     expect(out).toContain('\nvdestream.json ');
     expect(out).not.toContain('more.json');
     expect(err.trim().split('\n')).toEqual([
-      expect.stringMatching(/cannot read \S+\/crc32\.json: ENOENT.*: install the package anew$/),
-      expect.stringMatching(/SHA256SUMS does not name \S+\/more\.json: install the package anew$/),
-      expect.stringMatching(/foreign\/SHA256SUMS is empty: install the package anew$/),
+      expect.stringMatching(/cannot read \S+\/crc32\.json: ENOENT.*: install the package again$/),
+      expect.stringMatching(/SHA256SUMS does not name \S+\/more\.json: install the package again$/),
+      expect.stringMatching(/foreign\/SHA256SUMS is empty: install the package again$/),
     ]);
   });
 });
