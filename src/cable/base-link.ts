@@ -1,6 +1,6 @@
 import type { SessionCore } from '../core/core.js';
 import type { HostAddresses } from '../core/hosts.js';
-import type { Status } from '../core/status.js';
+import { type Refusal, STATUS } from '../core/status.js';
 import type { FragmentCounts, SeenAddress, SessionCounts } from '../core/terms.js';
 import type { Remote } from '../protocol/remote.js';
 import type { CableEvents } from './cable.js';
@@ -33,6 +33,9 @@ export abstract class BaseLink implements Link {
   #frameMax: number;
   #toldLong = false;
   #toldWorn = false;
+  /** What was refused, as far as it has been told. */
+  #refused: SessionCounts['refused'];
+  #refusals: number;
   readonly #host: LinkHost;
 
   constructor(host: LinkHost, session: number, remote: Remote, secure?: SecureEvents) {
@@ -41,6 +44,8 @@ export abstract class BaseLink implements Link {
     this.remote = remote;
     this.secure = secure;
     this.#frameMax = host.core.frameMax;
+    this.#refused = this.counts().refused;
+    this.#refusals = host.core.refusals(session);
   }
 
   get settled(): Promise<void> | undefined {
@@ -98,8 +103,22 @@ export abstract class BaseLink implements Link {
     events.worn(this);
   }
 
+  /** Reports what the core has refused since the last look, in whatever it was: a datagram, a frame, or a part of one. */
+  lookAtRefusals(): void {
+    const refusals = this.#host.core.refusals(this.session);
+    if (refusals === this.#refusals) return;
+    this.#refusals = refusals;
+    const before = this.#refused;
+    this.#refused = this.counts().refused;
+    for (const why of STATUS) {
+      if (why === 'ok') continue;
+      const more = Number((this.#refused[why] ?? 0n) - (before[why] ?? 0n));
+      if (more > 0) this.refused(why, more);
+    }
+  }
+
   /** Datagrams or frames of it were refused; frames that are too long are reported once. */
-  refused(why: Status, times: number): void {
+  refused(why: Refusal, times: number): void {
     const { events } = this.#host;
     if (why !== 'frame too long') {
       events.refused(this, why, times);

@@ -197,6 +197,15 @@ export class Core extends FrameCore {
     return this.words[(SESSIONS + session * SESSION_BYTES + SESSION_ACTIVITY) >> 2] as number;
   }
 
+  /** A number that is another one whenever more was refused, by counts(). */
+  refusals(session: number): number {
+    const { SESSIONS, SESSION_BYTES, SESSION_STATUS } = this.wasm.layout;
+    const at = (SESSIONS + session * SESSION_BYTES + SESSION_STATUS) >> 2;
+    let sum = 0; // of the lower halves: more were never refused between two looks
+    for (let i = 1; i < STATUS.length; i++) sum += this.words[at + 2 * i] as number;
+    return sum;
+  }
+
   /**
    * What has happened in a session of the secure cable since this was asked last, in order; of many messages opened, or
    * sealed, it counts those since the other kind came.

@@ -131,6 +131,14 @@ for (const io of ['portable', 'native'] as const) {
     expect(right.log.filter((what) => what !== `opened 0 ${left.at.port} true`)).toEqual([]);
   });
 
+  test(`what is refused of an authentic message is told, ${io}`, async () => {
+    const { left, right } = await joined(io);
+    left.link.say(Uint8Array.of(0x45, ...new Uint8Array(19))); // an IP packet, which only hosts have
+    await right.hears('refused ip');
+    expect(right.link.counts().refused).toEqual({ ip: 1n });
+    expect(right.log.filter((what) => what.startsWith('refused'))).toEqual(['refused ip']);
+  });
+
   test(`a link that has no port of the switch gets one in time for the very first frames, ${io}`, async () => {
     const [left, right] = [await End.open(io), await End.open(io)];
     left.join(right.at);

@@ -1,5 +1,4 @@
 import type { HostAddresses } from '../../core/hosts.js';
-import { STATUS } from '../../core/status.js';
 import type { Keying, SessionCounts, TransportKeys } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
 import type { Remote } from '../../protocol/remote.js';
@@ -277,11 +276,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
       if (now.opened > before.opened) events.heard(this);
       this.lookAtWear();
     }
-    for (const why of STATUS) {
-      if (why === 'ok') continue;
-      const more = Number((now.refused[why] ?? 0n) - (before.refused[why] ?? 0n));
-      if (more > 0) this.refused(why, more);
-    }
+    this.lookAtRefusals();
     const long = Number(now.droppedUnopened - before.droppedUnopened);
     if (long > 0) this.refused('bad length', long);
   }

@@ -1,5 +1,4 @@
 import type { Core } from '../../core/core.js';
-import { STATUS, type Status } from '../../core/status.js';
 import { CryptcabError } from '../../error.js';
 import { ORIGINAL_DATAGRAM_MAX, WEAR_BYTES } from '../../protocol/classic/constants.js';
 import { FairShares } from '../../protocol/fair-share.js';
@@ -206,8 +205,10 @@ export class PortableCable implements Cable {
     const done = this.#shares.left(session) > 0;
     this.#shares.brings(session, 1, done);
     this.#turn++;
-    if (!done) this.core.overShare(session);
-    else this.#take(link, datagram, from);
+    if (!done) {
+      this.core.overShare(session);
+      this.#touched.add(link);
+    } else this.#take(link, datagram, from);
     if (this.#scheduled) return;
     // The socket hands out what it has one by one; after that comes setImmediate: one batch.
     this.#scheduled = true;
@@ -290,7 +291,7 @@ export class PortableCable implements Cable {
         if (slot.sealed) ring.release(slot.index);
       } else if (slot.status !== 0) {
         if (slot.sealed) ring.release(slot.index);
-        link.refused(STATUS[slot.status] as Status, 1);
+        this.#touched.add(link);
       } else if (slot.sealed) {
         const { address, length } = slot;
         this.#tap?.('out', link.remote, ring.bytes.slice(address, address + length));
@@ -317,6 +318,7 @@ export class PortableCable implements Cable {
         link.deliver(count);
       }
       if (link.secure === undefined) link.lookAtWear();
+      if (this.#links.at(link.session) === link) link.lookAtRefusals();
       link.sealed = false;
       link.payload = false;
       link.large = false;

@@ -176,6 +176,7 @@ export class PortableLink extends BaseLink implements ClassicLink, SecureLink {
       // A frame in fragments needs several slots at once: where there are too few, none is taken.
       if (taken < part.length && (room === 0 || (taken === 0 && room < RESUME_ROOM))) break;
     }
+    if (links.at(this.session) === this) this.lookAtRefusals();
     if (rest.length > 0) {
       this.#backlog = rest;
       if (rest.length < bytes) stalled.delete(this); // the others have their turn first

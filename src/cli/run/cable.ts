@@ -13,7 +13,8 @@ import { compileEarlySoon, keepSmall } from '../engine.js';
 import { type LogTarget, openLog } from '../log/logger.js';
 import type { Settings } from '../options.js';
 import { terminalGone } from '../terminal.js';
-import { type Carried, detach, handedOver, releaseParent } from './daemon.js';
+import { detach, releaseParent } from './daemon.js';
+import { type Carried, handedOver } from './hand-over.js';
 import { KeyFiles } from './key-files.js';
 import { openKeyLog } from './key-log.js';
 import { startServing } from './metrics.js';
@@ -110,7 +111,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
     await releaseParent(0);
   };
   try {
-    const carried = daemon ? await handedOver() : undefined;
+    const carried = daemon ? await handedOver(process.stdin) : undefined;
     const start = async () => {
       const keys = new KeyFiles(settings, log, user?.uid);
       files = keys;

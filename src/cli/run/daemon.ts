@@ -1,17 +1,12 @@
 import { spawn } from 'node:child_process';
-import type { Enrolment } from '../../keys/ssh.js';
+import type { Writable } from 'node:stream';
 import { onHangup } from '../early.js';
 import { again } from '../program.js';
 import { terminalGone } from '../terminal.js';
+import { type Carried, handOver } from './hand-over.js';
 
 /** Marks the child of detach(); its own children do not inherit it. */
 const MARK = 'CRYPTCAB_DAEMON';
-
-/** Keys that the server got before the daemon left the terminal: scp, or ssh, may have asked for a password there. */
-export interface Carried {
-  readonly classic?: { readonly id: string; readonly key: Uint8Array };
-  readonly secure?: Enrolment;
-}
 
 type FromChild = { readonly says: string } | { readonly status: number };
 
@@ -24,7 +19,7 @@ export function isDaemonChild(): boolean {
 
 /**
  * Starts this program again, without a terminal, and waits until it is up or has failed.
- * @param carried handed over the channel between the two, never by argument or environment
+ * @param carried handed over through its standard input, never by argument or environment
  * @param say prints a line of the child's
  * @returns the exit status for the program that waited
  */
@@ -32,11 +27,10 @@ export function detach(carried: Carried | undefined, say: (line: string) => void
   const [program, args] = again(process.argv.slice(2));
   const child = spawn(program, args, {
     detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    serialization: 'advanced',
+    stdio: ['pipe', 'ignore', 'ignore', 'ipc'],
     env: { ...process.env, [MARK]: '1' },
   });
-  child.send({ carried });
+  handOver(child.stdin as Writable, carried);
   return new Promise((resolve) => {
     // Who ends the wait ends what it waits for; so does who closes the terminal.
     const pass = () => child.kill('SIGTERM');
@@ -57,13 +51,6 @@ export function detach(carried: Carried | undefined, say: (line: string) => void
       if (signal !== null) say(`the daemon was ended by ${signal}`);
       resolve(status ?? 1);
     });
-  });
-}
-
-/** In the child: what the waiting program hands over. */
-export function handedOver(): Promise<Carried | undefined> {
-  return new Promise((resolve) => {
-    process.once('message', (message: { carried: Carried | undefined }) => resolve(message.carried));
   });
 }
 

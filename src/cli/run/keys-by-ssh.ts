@@ -11,7 +11,7 @@ import { SILENT } from '../../log.js';
 import { newId, newKey } from '../../protocol/classic/session-key.js';
 import type { Settings } from '../options.js';
 import type { Target } from '../values.js';
-import type { Carried } from './daemon.js';
+import type { Carried } from './hand-over.js';
 
 /** How long -d waits for a server's name, before it leaves that to the background, ms. */
 const NAME_MS = 5_000;

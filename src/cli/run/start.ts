@@ -15,7 +15,8 @@ import { wireTap } from '../log/wire-log.js';
 import type { SecureSettings, Settings } from '../options.js';
 import type { Target } from '../values.js';
 import { openEndControl } from './control.js';
-import { type Carried, tellParent } from './daemon.js';
+import { tellParent } from './daemon.js';
+import type { Carried } from './hand-over.js';
 import type { KeyFiles } from './key-files.js';
 import type { KeyLog } from './key-log.js';
 

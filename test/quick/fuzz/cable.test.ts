@@ -41,8 +41,8 @@ async function openEnd(local: Remote, remote: Remote, keying: Keying) {
     control: () => control++,
     heard() {},
     sent() {},
-    refused(_link, why) {
-      refused[why] = (refused[why] ?? 0) + 1;
+    refused(_link, why, times) {
+      refused[why] = (refused[why] ?? 0) + times;
     },
     large() {},
     tooLong() {},

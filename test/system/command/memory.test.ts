@@ -1,5 +1,5 @@
 // Where keys are in memory: once while they are used, and nowhere afterwards; never as text.
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cryptcab, type Host, Lab } from '../../../lab/lab.js';
@@ -129,4 +129,54 @@ test('the preshared key of an enrolment stands there once', async () => {
   expect(await hub.start(['sh', '-c', command]).exited).toBe(0);
   await serving.prints(/enrolled a peer/);
   await expectKeys(serving.pid, keys, { 'preshared raw': 1 });
+});
+
+describe('-d, while the server is not there', () => {
+  /** A program in place of one of OpenSSH's. */
+  const fake = (name: string, script: string) =>
+    writeFileSync(join(lab.directory, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+
+  /** The parent waits for 10 s, while the daemon has what that one handed over. */
+  async function expectHandedOver(
+    args: readonly string[],
+    keys: () => Record<string, Uint8Array>,
+    kept: Record<string, number>,
+  ): Promise<void> {
+    const env = { PATH: `${lab.directory}:${process.env.PATH}` };
+    const parent = client.cryptcab(['-c', client.link.hub4, '-d', ...args], env);
+    const log = join(lab.directory, 'log');
+    await until(
+      'the daemon tries to connect',
+      () => existsSync(log) && readFileSync(log, 'utf8') !== '',
+      20_000,
+    );
+    const child = Number(readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, 'utf8').trim());
+    const all = keys();
+    try {
+      await expectKeys(child, all, kept);
+      await expectKeys(parent.pid, all, {});
+    } finally {
+      process.kill(child, 'SIGTERM');
+      await parent.exited;
+    }
+  }
+
+  test('a key by scp stands in the daemon once, and no more in its parent', async () => {
+    const copy = join(lab.directory, 'copy');
+    fake('scp', `while [ $# -gt 2 ]; do shift; done; cp "$1" '${copy}'`);
+    const log = ['--log-file', join(lab.directory, 'log'), '-vv'];
+    await expectHandedOver(log, () => ({ key: readFileSync(copy) }), { 'key raw': 1 });
+  });
+
+  test('nor do the keys of an enrolment', async () => {
+    const copy = join(lab.directory, 'copy');
+    const server = publicOf(textFile('server', privateKey()));
+    fake(
+      'ssh',
+      `case " $* " in *" -G "*) echo hostname ${client.link.hub4};; *) head -n 1 > '${copy}'; echo '${server} 7667';; esac`,
+    );
+    const log = ['--log-file', join(lab.directory, 'log'), '-vv'];
+    const preshared = () => Buffer.from(readFileSync(copy, 'utf8').split(/\s+/)[1] as string, 'base64');
+    await expectHandedOver(['--secure', ...log], () => ({ preshared: preshared() }), { 'preshared raw': 1 });
+  });
 });
