@@ -1,10 +1,10 @@
 // Handshakes on the runtime that runs this: what one costs either end, and what it takes until many clients are back. Prints JSON.
 import { cpuUsage } from 'node:process';
+import { Pace } from '../src/protocol/pace.js';
 import type { Remote } from '../src/protocol/remote.js';
 import { EAGER_TIME } from '../src/protocol/secure/constants.js';
 import { SecureMachine } from '../src/protocol/secure/machine.js';
 import { keyPair } from '../src/protocol/secure/noise.js';
-import { Pace } from '../src/protocol/secure/pace.js';
 import type { PeerState } from '../src/protocol/secure/peer.js';
 
 const [clientsWanted = '10000', handshakes = '1000'] = process.argv.slice(2);
@@ -96,7 +96,7 @@ function back(count: number): { listed: number; processor: number; took: number 
   const listed = seconds(() => {
     server = makeServer(privateKey, keys);
   });
-  const pace = new Pace(() => []);
+  const pace = new Pace();
   const byAddress = new Map(clients.map((client) => [client.from.address, client]));
   let processor = 0;
   let up = 0;
@@ -125,7 +125,7 @@ function back(count: number): { listed: number; processor: number; took: number 
     const answers: (readonly [Remote, Uint8Array])[] = [];
     processor += seconds(() => {
       for (const [{ from }, datagram] of arrived) {
-        if (!pace.allows(now, from)) continue;
+        if (!pace.allows(now, datagram[0] as number, false)) continue;
         server.receive(now, from, datagram);
         for (const effect of server.take())
           if (effect.do === 'send') answers.push([effect.to, effect.datagram]);

@@ -1,7 +1,7 @@
 import { CryptcabError, codeOf } from '../../error.js';
 import { type Remote, remoteText } from '../../protocol/remote.js';
 import { isAny } from '../udp/dual.js';
-import { BUFFER_BYTES, cannotOpen } from '../udp/udp.js';
+import { BUFFER_BYTES, cannotOpen, lacksIPv6 } from '../udp/udp.js';
 import { Arena, Messages, MMSGHDR } from './linux/arena.js';
 import { ControlOut, type InfoFamily } from './linux/cmsg.js';
 import {
@@ -26,7 +26,6 @@ const DATAGRAM_BYTES = 2_048;
 const ROOM_MS = 50;
 /** Of an address that this machine does not have. */
 const OF_ADDRESS: readonly string[] = ['EADDRNOTAVAIL', 'ENODEV', 'EINVAL'];
-const NO_IPV6: readonly string[] = ['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'];
 
 /** What is wrong with the port or our only address is wrong on every path; any other error speaks against this one alone. */
 function fault(port: number, error: unknown, bind?: string): unknown {
@@ -90,7 +89,7 @@ export class NativeSocket {
       return new NativeSocket(libc, port, bind, AF.INET6, shared);
     } catch (error) {
       const six = bind?.includes(':') && !isAny(bind);
-      if (six || !NO_IPV6.includes(codeOf(error) ?? '')) throw fault(port, error, bind);
+      if (six || !lacksIPv6(error)) throw fault(port, error, bind);
     }
     try {
       return new NativeSocket(libc, port, isAny(bind) ? undefined : bind, AF.INET, shared);

@@ -43,6 +43,11 @@ export interface PeerIdentity {
   readonly name?: string;
 }
 
+/** Bytes of a frame in the stream of a plug, where `even` is as OpenPlug has it; the core does the same (assembly/frames.ts). */
+export function bytesInStream(length: number, even: boolean): number {
+  return even ? length + (length & 1) : length;
+}
+
 /**
  * Makes plugs: a client takes one, a server one for each client, and one for a try at its start, which is closed as soon as
  * it has settled.

@@ -2,10 +2,10 @@ import type { Core } from '../../core/core.js';
 import { CryptcabError } from '../../error.js';
 import { ORIGINAL_DATAGRAM_MAX, WEAR_BYTES } from '../../protocol/classic/constants.js';
 import { FairShares } from '../../protocol/fair-share.js';
+import { KnownRemotes, Pace } from '../../protocol/pace.js';
 import { Refusals } from '../../protocol/refusals.js';
 import type { Remote } from '../../protocol/remote.js';
 import { handshakeType } from '../../protocol/secure/messages.js';
-import { Pace } from '../../protocol/secure/pace.js';
 import type { Cable, CableEvents } from '../cable.js';
 import { CableCopies } from '../copies/cable-copies.js';
 import { Copier } from '../copies/copier.js';
@@ -31,7 +31,8 @@ export class PortableCable implements Cable {
   #copier: Copier | undefined;
   readonly #links = new Links<PortableLink>();
   readonly #host: PortableHost;
-  readonly #pace = new Pace(() => this.#links.all().map(({ remote }) => remote));
+  readonly #pace = new Pace();
+  readonly #known = new KnownRemotes(() => this.#links.all().map(({ remote }) => remote));
   /** Who sent what a slot holds, by slot. */
   readonly #senders: (Remote | undefined)[] = [];
   /** One for each slot, made once: gives the slot back when its datagram has been sent. */
@@ -189,10 +190,9 @@ export class PortableCable implements Cable {
     const link = this.#links.of(datagram, from);
     this.copies[0].datagram('in', from, datagram, link);
     if (link === undefined) {
-      if (handshakeType(datagram) !== undefined) {
-        if (!this.#pace.allows(performance.now(), from)) return;
-        this.#pump(); // what came before it comes before it
-      }
+      const now = performance.now();
+      if (!this.#pace.allows(now, datagram[0] ?? 0, this.#known.has(now, from))) return;
+      if (handshakeType(datagram) !== undefined) this.#pump(); // what came before it comes before it
       this.#events.control(datagram, from, this);
       return;
     }

@@ -7,7 +7,7 @@ import { type Remote, sameWay } from '../../protocol/remote.js';
 import { BaseLink, type LinkHost } from '../base-link.js';
 import type { ClassicLink, SecureEvents, SecureLink } from '../link.js';
 import type { Links } from '../links.js';
-import { framesIn, type OpenPlug } from '../plug/plug.js';
+import { bytesInStream, framesIn, type OpenPlug } from '../plug/plug.js';
 
 /** Slots that must be free before a plug that was stopped for lack of room is read again: enough for any frame. */
 export const RESUME_ROOM = 64;
@@ -143,7 +143,7 @@ export class PortableLink extends BaseLink implements ClassicLink, SecureLink {
   }
 
   inject(frame: Uint8Array): void {
-    const size = this.#even ? frame.length + (frame.length & 1) : frame.length;
+    const size = bytesInStream(frame.length, this.#even);
     const stream = new Uint8Array(2 + size);
     stream.set([size >> 8, size]);
     stream.set(frame, 2);

@@ -1,7 +1,6 @@
-import { codeOf } from '../../error.js';
 import type { Remote } from '../../protocol/remote.js';
 import { EachAddress } from './each-address.js';
-import { cannotOpen, type OpenUdp, type Udp, type UdpEvents } from './udp.js';
+import { cannotOpen, lacksIPv6, type OpenUdp, type Udp, type UdpEvents } from './udp.js';
 
 const MAPPED = '::ffff:';
 
@@ -48,7 +47,7 @@ export function openWith<T extends Udp>(open: (place: Place, events: UdpEvents) 
       try {
         return await open(place, events);
       } catch (error) {
-        if (!['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'].includes(codeOf(error) ?? '')) throw error;
+        if (!lacksIPv6(error)) throw error;
         return await open({ ...place, host: ANY.ipv4 }, events);
       }
     };

@@ -60,6 +60,11 @@ export interface UdpWish {
  */
 export type OpenUdp = (port: number, events: UdpEvents, wish?: UdpWish) => Promise<Udp>;
 
+/** Whether a socket for both families could not be had because there is no IPv6. */
+export function lacksIPv6(error: unknown): boolean {
+  return ['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'].includes(codeOf(error) ?? '');
+}
+
 /** Why a port, or the only address, cannot be had, for people. */
 export function cannotOpen(port: number, error: unknown, bind?: string): CryptcabError {
   switch (codeOf(error)) {

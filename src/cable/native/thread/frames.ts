@@ -1,3 +1,4 @@
+import { bytesInStream } from '../../plug/plug.js';
 import { MMSGHDR } from '../linux/arena.js';
 import { ERRNO, MSG } from '../linux/libc.js';
 import type { Port } from '../ports/port.js';
@@ -242,7 +243,7 @@ export class FrameSide {
    */
   stream(even: boolean): Uint8Array {
     const { bytes } = this.#tools.core.ring;
-    const sizeOf = (length: number) => (even ? length + (length & 1) : length);
+    const sizeOf = (length: number) => bytesInStream(length, even);
     let size = 0;
     for (let i = 0; i < this.#waiting; i++)
       size += 2 + sizeOf(this.#lengths[(this.#head + i) & this.#mask] as number);

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import type { FrameCore } from '../../../core/frame-core.js';
-import { RateLimit } from '../../../protocol/rate-limit.js';
+import { Pace } from '../../../protocol/pace.js';
 import { MESSAGE } from '../../../protocol/secure/constants.js';
 import { WAY_WORDS } from '../linux/sockaddr.js';
 import type { Datagrams } from './datagrams.js';
@@ -8,7 +8,6 @@ import type { Peer, SecurePeer } from './peer.js';
 import { sameWords } from './peer-table.js';
 import {
   CONTROL_MAX,
-  CONTROL_RATE,
   FLOW,
   KEPT_MAX,
   OPENED_MAX,
@@ -20,9 +19,6 @@ import {
 
 /** A tap's copy waits for the main thread no longer, ms. */
 const TAPPED_MS = 100;
-/** For each first byte of a datagram, from somebody known or not, a rate of its own. */
-const CONTROL_KINDS = Array.from({ length: 512 }, (_, kind) => String(kind));
-const ALL_KINDS = { rate: 1e6, burst: 1e6 };
 
 /** Tells the main thread something. */
 export function report(report: Report): void {
@@ -35,7 +31,7 @@ export class Reports {
   readonly #datagrams: Datagrams;
   readonly #flow: Int32Array;
   readonly #pump: () => void;
-  readonly #controls = new RateLimit(CONTROL_RATE, ALL_KINDS, CONTROL_KINDS.length);
+  readonly #pace = new Pace();
 
   /** @param pump has the core work through what waits in the ring */
   constructor(core: FrameCore, datagrams: Datagrams, flow: Int32Array, pump: () => void) {
@@ -48,11 +44,11 @@ export class Reports {
   /** A datagram that is no link's. @param known whether its sender is */
   control(name: number, at: number, length: number, known: boolean): void {
     if (Atomics.load(this.#flow, FLOW.control) >= CONTROL_MAX) return;
-    const kind = 2 * (this.#core.ring.bytes[at] as number) + (known ? 1 : 0);
-    if (!this.#controls.allow(performance.now(), CONTROL_KINDS[kind] as string)) return;
+    const type = this.#core.ring.bytes[at] as number;
+    if (!this.#pace.allows(performance.now(), type, known)) return;
     Atomics.add(this.#flow, FLOW.control, 1);
     // What came before a message of the secure handshake comes before it.
-    if (kind < 2 * MESSAGE.TRANSPORT) this.#pump();
+    if (type < MESSAGE.TRANSPORT) this.#pump();
     const datagram = this.#core.ring.bytes.slice(at, at + length);
     report({ says: 'control', way: this.#datagrams.wayAt(name), datagram });
   }

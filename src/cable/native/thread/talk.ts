@@ -31,11 +31,6 @@ export const FLOW = { control: 0, tapped: 1, pieces: 2, opened: 3, said: 4, kept
 export const FLOW_BYTES = 24;
 /** Datagrams that are not of any link; more are dropped, as a full socket drops them. */
 export const CONTROL_MAX = 2_048;
-/**
- * And so many of each kind a second: twice what is answered. A flood must not make the main thread a heap
- * of messages; and one of forged DENYs must not crowd out the AUTH_OK that contradicts them.
- */
-export const CONTROL_RATE = { rate: 2_000, burst: 100 } as const;
 /** Copies for a tap; the I/O thread waits for the main thread. */
 export const TAPPED_MAX = 512;
 /** Bytes of frames for plugs that the main thread has; past that, they are dropped. */
