@@ -147,7 +147,7 @@ describe('files of the secure cable', () => {
       [0o644, false],
     ] as const) {
       chmodSync(peers, mode);
-      const { err } = run(['--secure', '--key', key, '--peers', peers, '-s', directory]);
+      const { err } = run(['--secure', '--key', key, '--peers', peers, '-s', directory, '--now']);
       expect(err.includes('the peers file can be changed by other users: chmod go-w it')).toBe(says);
     }
   });

@@ -2,10 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Host, Lab } from '../../../lab/lab.js';
-import type { Process } from '../../../lab/process.js';
-import { type End, makeEnd, Peers, startSecureClient, startSecureServer } from '../../../lab/secure-keys.js';
-import { randomness } from '../../support/seed.js';
+import { type Host, Lab } from '../../lab/lab.js';
+import type { Process } from '../../lab/process.js';
+import { type End, makeEnd, Peers, startSecureClient, startSecureServer } from '../../lab/secure-keys.js';
+import { randomness } from '../support/seed.js';
 
 const { bytes } = randomness();
 let lab: Lab;

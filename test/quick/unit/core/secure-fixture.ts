@@ -1,0 +1,59 @@
+// A secure session of the core beside its twins, for the tests of what it carries.
+import { expect } from 'vitest';
+import type { TransportKeys } from '../../../../src/core/terms.js';
+import type { randomness } from '../../../support/seed.js';
+import { makeCore } from './harness.js';
+import { Transport } from './secure-twins.js';
+import { parseStream } from './twins.js';
+
+/** What makes sessions, of one source of randomness. */
+export function sessionMaker({ bytes, below }: ReturnType<typeof randomness>) {
+  /** A secure session, and the twins of its keypairs. */
+  async function make(path?: number) {
+    const test = await makeCore();
+    const number = test.session();
+    if (path !== undefined) test.core.setPath(number, path);
+    const keypair = (place: number, index = 1 + below(2 ** 32 - 1)) => {
+      const keys: TransportKeys = {
+        send: bytes(32),
+        receive: bytes(32),
+        local: index,
+        remote: below(2 ** 32),
+      };
+      test.core.installKeypair(number, place, keys);
+      return {
+        ...keys,
+        /** Makes what the core opens, and reads what it seals. */
+        toCore: new Transport(keys.receive, keys.local),
+        fromCore: new Transport(keys.send, keys.remote),
+      };
+    };
+    const { ring, core } = test;
+    const openAll = (...messages: Uint8Array[]) => {
+      for (const message of messages) expect(ring.pushTransport(number, message)).toBe(true);
+      return test.drain();
+    };
+    return {
+      ...test,
+      number,
+      keypair,
+      open: (message: Uint8Array) => {
+        const [result] = openAll(message);
+        if (result === undefined) throw new Error('no slot');
+        return result;
+      },
+      /** The frames that come of one batch. */
+      unpack: (now: number, ...messages: Uint8Array[]): Buffer[] => {
+        for (const message of messages) expect(ring.pushTransport(number, message)).toBe(true);
+        const results = test.batch();
+        const { frames, refused, rest } = parseStream(core.writeStream(number, results.length, now));
+        expect([refused, rest.length]).toEqual([0, 0]);
+        for (const { index } of results) ring.release(index);
+        return frames;
+      },
+      refused: () => core.counts(number).refused,
+    };
+  }
+
+  return make;
+}
