@@ -1,7 +1,18 @@
 // A machine in QEMU, by its software emulation: Debian's kernel, and its busybox. What it does is typed on its serial console.
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Host } from './lab.js';
+import { root as checkout, cryptcab, type Host } from './lab.js';
 import { type Process, run } from './process.js';
 
 /** A machine in emulation, on a processor that others use as well, takes its time. */
@@ -10,6 +21,7 @@ const DONE_MS = 120_000;
 const BUSYBOX = '/bin/busybox';
 
 const INIT = `#!/bin/sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -28,21 +40,74 @@ function kernel(): string {
   return release;
 }
 
+/** What a guest has besides busybox and its network cards. */
+export interface GuestParts {
+  /** Programs of this machine's, by name or path. */
+  readonly programs?: readonly string[];
+  /** Files of this machine's, by path. */
+  readonly files?: readonly string[];
+  /** Modules of the kernel's. */
+  readonly modules?: readonly string[];
+  /** Whether it has the program under test, in the same place as here. */
+  readonly cryptcab?: boolean;
+}
+
+/** The directories of packages, and of all that they need. */
+function packagesOf(names: readonly string[], found = new Set<string>()): Set<string> {
+  for (const name of names) {
+    const manifest = join(checkout, 'node_modules', name, 'package.json');
+    if (found.has(name) || !existsSync(manifest)) continue; // what is optional may be for other systems
+    found.add(name);
+    const { dependencies, optionalDependencies } = JSON.parse(readFileSync(manifest, 'utf8'));
+    packagesOf(Object.keys({ ...dependencies, ...optionalDependencies }), found);
+  }
+  return found;
+}
+
+/** What the program under test is made of, in this checkout. */
+function checkoutParts(): string[] {
+  const { dependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(checkout, 'package.json'), 'utf8'),
+  );
+  const packages = packagesOf(Object.keys({ ...dependencies, ...optionalDependencies }));
+  const cores = readdirSync(join(checkout, 'build')).filter((file) => file.endsWith('.wasm'));
+  return [
+    ...['package.json', 'dist/command', ...cores.map((file) => `build/${file}`)],
+    ...[...packages].map((name) => `node_modules/${name}`),
+  ];
+}
+
 /**
  * Makes what guests boot.
  * @param directory where it goes
  */
-export function makeGuestImage(directory: string): string {
+export function makeGuestImage(directory: string, parts: GuestParts = {}): string {
   const root = join(directory, 'guest');
   const put = (file: string, place = file) => {
     mkdirSync(join(root, dirname(place)), { recursive: true });
     copyFileSync(file, join(root, place));
   };
-  put(BUSYBOX);
-  for (const [library] of run('ldd', BUSYBOX).matchAll(/\/\S+/g)) put(library);
+  const putProgram = (name: string) => {
+    const path = name.includes('/')
+      ? name
+      : run('sh', '-c', `PATH=$PATH:/usr/sbin:/sbin; command -v ${name}`).trim();
+    put(path);
+    for (const [library] of run('ldd', path).matchAll(/\/\S+/g)) put(library);
+  };
+  for (const program of [BUSYBOX, ...(parts.programs ?? [])]) putProgram(program);
+  for (const file of parts.files ?? []) put(file);
+  if (parts.cryptcab) {
+    putProgram(cryptcab[0] as string);
+    for (const part of checkoutParts())
+      cpSync(join(checkout, part), join(root, checkout, part), { recursive: true, dereference: true });
+  }
   for (const name of ['proc', 'sys', 'dev', 'modules']) mkdirSync(join(root, name), { recursive: true });
   const order: string[] = [];
-  for (const [, path = ''] of run('modprobe', '-D', '-S', kernel(), 'virtio_net').matchAll(/insmod (\S+)/g)) {
+  const modules = ['virtio_net', ...(parts.modules ?? [])];
+  const wanted = modules.flatMap((name) => [
+    ...run('modprobe', '-D', '-S', kernel(), name).matchAll(/insmod (\S+)/g),
+  ]);
+  for (const path of new Set(wanted.map(([, one = '']) => one))) {
     const file = basename(path);
     put(path, `modules/${file}`);
     if (file.endsWith('.xz')) run('xz', '-d', join(root, 'modules', file));
@@ -54,6 +119,7 @@ export function makeGuestImage(directory: string): string {
   chmodSync(join(root, 'init'), 0o755);
   const image = join(directory, 'guest.img');
   run('sh', '-c', `cd ${root} && find . | cpio --quiet -o -H newc > ${image}`);
+  rmSync(root, { recursive: true });
   return image;
 }
 
@@ -65,8 +131,9 @@ export class Guest {
    * Starts one.
    * @param host whose QEMU it is
    * @param networks of its network cards, as -netdev has them, without their ids
+   * @param megabytes of memory
    */
-  constructor(host: Host, image: string, networks: readonly string[]) {
+  constructor(host: Host, image: string, networks: readonly string[], megabytes = 192) {
     const cards = networks.flatMap((network, i) => {
       const mac = `02:63:61:67:${(host.index + 16).toString(16)}:${(i + 16).toString(16)}`;
       const [kind, ...options] = network.split(',');
@@ -85,7 +152,7 @@ export class Guest {
         '-cpu',
         'max',
         '-m',
-        '192',
+        String(megabytes),
         '-nodefaults',
         '-no-user-config',
       ],

@@ -11,7 +11,7 @@ import { temporaryDirectory } from './temporary.js';
 
 const PREFIX = 'cryptcab-lab';
 // This file runs as it is (tests) and as built (demo, bench).
-const root = fileURLToPath(
+export const root = fileURLToPath(
   new URL(/\/dist\/lab\/[^/]*$/.test(import.meta.url) ? '../..' : '..', import.meta.url),
 );
 
