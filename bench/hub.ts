@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cryptcab, type Host, Lab } from '../lab/lab.js';
-import type { Process } from '../lab/process.js';
+import { type Process, until } from '../lab/process.js';
 import { makeEnd, Peers } from '../lab/secure-keys.js';
 import { ask, figure, machine, median, options, save, table } from './measure.js';
 import { usage } from './proc.js';
@@ -13,8 +13,10 @@ import { iperf, mbit, ping } from './traffic.js';
 const INNER_MTU = 1372;
 /** Broadcasts a second of a client that storms, in the cell of that name. */
 const STORM = 60_000;
-/** The storm lasts so many seconds longer than what is measured in it. */
-const STORM_MORE = 3;
+/** A storm that nobody ends is over after so many seconds. */
+const STORM_MOST = 120;
+/** So many frames of it have passed before anything is measured. */
+const STORM_BEGUN = 1_000;
 
 interface Hub {
   readonly name: string;
@@ -82,9 +84,9 @@ async function measure(hub: Hub, clients: number, seconds: number): Promise<Samp
     await from.reaches(to.inner, 20_000);
     const rtt = median(await ping(from, to, 100));
     const pids = running.map(({ pid }) => pid);
-    const before = usage(pids).seconds;
+    const used = usage(pids).seconds;
     const stream = await iperf(from, to, seconds);
-    const cpu = (usage(pids).seconds - before) / (stream.bytes / 1e9);
+    const cpu = (usage(pids).seconds - used) / (stream.bytes / 1e9);
     const small = mbit(await iperf(from, to, seconds, '-u', '-b', '60M', '-l', '64'));
     // Broadcasts of the last client, as fast as it can.
     const stormer = others.at(-1) as Host;
@@ -96,7 +98,7 @@ async function measure(hub: Hub, clients: number, seconds: number): Promise<Samp
         'timeout',
         '-s',
         'KILL',
-        String(seconds + STORM_MORE),
+        String(STORM_MOST),
         'trafgen',
         '--dev',
         'tap0',
@@ -105,17 +107,21 @@ async function measure(hub: Hub, clients: number, seconds: number): Promise<Samp
         '--cpus',
         '1',
         '--no-sock-mem',
+        '--num',
+        String(STORM * STORM_MOST), // its child ends as well where nobody is left to end it
         '--rate',
         `${STORM}pps`,
       ],
     ]);
     let storm = 0;
+    const before = stormer.tapped('tx');
     try {
+      await until('the storm blows', () => stormer.tapped('tx') - before > STORM_BEGUN);
       storm = mbit(await iperf(from, to, seconds));
     } catch {
       // nothing came through
     } finally {
-      await trafgen.exited;
+      await trafgen.stop(); // not before: a stream that only begins when the storm is over would be free of it
     }
     return { tcp: mbit(stream), storm, small, rtt, cpu };
   } finally {
@@ -128,7 +134,7 @@ ask(async () => {
   const found = machine(['vde2', 'iproute2', 'iperf3']);
   const seconds = chosen.quick ? 1 : 3;
   const raw: Record<string, (Sample | undefined)[]> = {};
-  const sizes = chosen.quick ? [3] : [3, 8];
+  const sizes = chosen.quick ? [3] : [3, 8, 32];
   for (let round = 0; round < chosen.rounds; round++) {
     console.log(`  round ${round + 1}`);
     for (const clients of sizes) {
