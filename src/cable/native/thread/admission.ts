@@ -2,6 +2,9 @@ import type { FrameCore } from '../../../core/frame-core.js';
 import { FairShares } from '../../../protocol/fair-share.js';
 import type { Peer } from './peer.js';
 
+/** How long the thread works on what one receive gave before it looks at its ports, where there are other peers, ms. */
+const TURN_MS = 1;
+
 /**
  * How many datagrams of a peer are let into the ring, where there are others: of one whose switch takes nothing none, so that
  * no datagram is opened for nothing, and of one that brings more than there is time for its share.
@@ -11,6 +14,7 @@ export class Admission {
   readonly #many: () => boolean;
   readonly #pump: () => void;
   readonly #shares = new FairShares();
+  #began = 0;
 
   /**
    * @param many whether there is more than one peer
@@ -27,9 +31,16 @@ export class Admission {
     return this.#many() && this.#shares.crowded;
   }
 
-  /** Datagrams were received. @param more whether others may be waiting behind them */
+  /** Datagrams were received, or are worked on again after a turn. @param more whether others may be waiting behind them */
   received(more: boolean): void {
-    if (this.#many()) this.#shares.received(performance.now(), more);
+    if (!this.#many()) return;
+    this.#began = performance.now();
+    this.#shares.received(this.#began, more);
+  }
+
+  /** Whether it is the turn of the ports: what they bring must not wait until all that one peer sent is worked on. */
+  get over(): boolean {
+    return this.crowded && performance.now() - this.#began >= TURN_MS;
   }
 
   /** How many of a peer's go in, if the ring has room. With none the next one is lost, which is counted. */

@@ -223,7 +223,7 @@ export class Datagrams {
     else ring.pushTransport(peer.session, datagram);
   }
 
-  /** Whether something was received that found no room in the ring. */
+  /** Whether something was received that is not in the ring yet, for want of room or of time. */
   get staged(): boolean {
     return this.#message < this.#received;
   }
@@ -252,12 +252,15 @@ export class Datagrams {
       this.#received = got;
       this.#message = 0;
       this.#offset = 0;
+    } else {
+      this.#admission.received(true);
     }
     while (this.#message < this.#received) {
       if (!this.#take(this.#message)) return;
       this.#makeReady(this.#message);
       this.#message++;
       this.#offset = 0;
+      if (this.#admission.over) return;
     }
   }
 

@@ -83,7 +83,8 @@ class IoThread {
     const room = () => ring.room >= ROOM_MIN;
     while (!this.#stopped) {
       const soon = this.#tidings.wait || ready.waits;
-      ready.wait(room(), soon ? SOON_MS : WAIT_MS);
+      const input = room();
+      ready.wait(input, input && this.#datagrams.staged ? 0 : soon ? SOON_MS : WAIT_MS);
       if (ready.orders) this.#obey();
       if (this.#datagrams.waiting > 0) this.#flush();
       ready.write();
