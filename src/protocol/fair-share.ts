@@ -2,11 +2,11 @@
 // its own datagrams, before any work is done for them; others lose nothing.
 //
 // The time is shared in rounds. In each, every session may bring the same number of datagrams, and who brings fewer leaves
-// the rest to the others (max-min fairness). That number is without bound as long as all that waits is worked on. When the
-// queue has stood for a round it becomes what there was time for; then it falls while the queue stands, and grows while
-// it does not, until nobody brings as much.
+// the rest to the others (max-min fairness). That number is without bound as long as nothing waits too long. When datagrams
+// have been late for a round it becomes what there was time for; then it falls while they are late, and grows while
+// they are not, until nobody brings as much.
 
-/** A queue that has stood for so long is too long, ms. */
+/** A queue that has been too long for so long stands, ms. */
 const ROUND_MS = 2;
 /** What the share is multiplied by after a round in which the queue stood, and divided by after any other one. */
 const STEP = 0.75;
@@ -48,19 +48,19 @@ export class FairShares {
   /**
    * Datagrams were received.
    * @param now ms, of a clock that does not jump
-   * @param more whether others may be waiting behind them
+   * @param late whether they have waited too long
    */
-  received(now: number, more: boolean): void {
+  received(now: number, late: boolean): void {
     this.#now = now;
     if (this.#bounded || this.#stood) {
-      if (!more) this.#stood = false;
+      if (!late) this.#stood = false;
       if (now - this.#since < ROUND_MS) return;
       this.#settle();
-    } else if (!more) {
+    } else if (!late) {
       return; // the usual case
     }
     this.#since = now;
-    this.#stood = more;
+    this.#stood = late;
   }
 
   get #bounded(): boolean {
@@ -72,9 +72,10 @@ export class FairShares {
     const wants = this.#sessions.map((session) => this.#brought[session] as number).sort((a, b) => a - b);
     if (!this.#stood) this.#share /= STEP;
     else if (this.#bounded) this.#share *= STEP;
-    else if (wants.length > 1) this.#share = fairShare(wants, STEP * this.#done);
+    else if (wants.length > 1 || this.crowded) this.#share = fairShare(wants, STEP * this.#done);
     this.#share = Math.max(SHARE_MIN, this.#share);
-    if (wants.length < 2 || this.#share > (wants.at(-1) as number)) this.#share = Number.POSITIVE_INFINITY;
+    const alone = wants.length < 2 && !this.crowded;
+    if (alone || this.#share > (wants.at(-1) ?? 0)) this.#share = Number.POSITIVE_INFINITY;
     for (const session of this.#sessions) this.#brought[session] = 0;
     this.#sessions.length = 0;
     this.#done = 0;

@@ -1,13 +1,17 @@
 import type { Arena } from './arena.js';
-import { PKTINFO, SOL, UDP } from './libc.js';
+import { PKTINFO, SO, SOL, UDP } from './libc.js';
 import { LOCAL_WORDS } from './sockaddr.js';
 
 // struct cmsghdr of 64-bit Linux: length (with this header), level, type; then the data, padded to 8 bytes (cmsg(3)).
 const HEADER_BYTES = 16;
 const INFO_BYTES = HEADER_BYTES + 24;
 const PIECE_BYTES = HEADER_BYTES + 8;
-/** Of a message: our address, and how a piece is cut. */
-export const CONTROL_BYTES = INFO_BYTES + PIECE_BYTES;
+/** Of a message that is sent: our address, and how a piece is cut. */
+const CONTROL_OUT_BYTES = INFO_BYTES + PIECE_BYTES;
+/** Of one that is received: the same, and when it came. */
+export const CONTROL_IN_BYTES = CONTROL_OUT_BYTES + HEADER_BYTES + 16;
+/** Of the arena, for so many messages to be sent. */
+export const controlOutBytes = (messages: number) => messages * CONTROL_OUT_BYTES;
 
 /** struct in6_pktinfo, and struct in_pktinfo of a socket for IPv4 alone. */
 const INFO = {
@@ -50,6 +54,27 @@ export class ControlIn {
     }
   }
 
+  /**
+   * When a message came, where the socket stamps them.
+   * @param at where its control data is in the arena, bytes
+   * @param length of it
+   * @returns ms since 1970, as Date.now() has it; undefined without a stamp
+   */
+  arrival(at: number, length: number): number | undefined {
+    const words = this.#words;
+    const end = (at + length) >> 2;
+    for (let i = at >> 2; i + 8 <= end; ) {
+      const bytes = words[i] as number;
+      if (words[i + 2] === SOL.SOCKET && words[i + 3] === SO.TIMESTAMPNS) {
+        const seconds = (words[i + 4] as number) + (words[i + 5] as number) * 2 ** 32;
+        return seconds * 1e3 + (words[i + 6] as number) / 1e6;
+      }
+      if (bytes < HEADER_BYTES) return undefined;
+      i += ((bytes + 7) & ~7) >> 2;
+    }
+    return undefined;
+  }
+
   #copy6(from: number, to: number): void {
     const words = this.#words;
     const first = words[from] as number;
@@ -70,9 +95,9 @@ export class ControlOut {
   constructor(arena: Arena, family: InfoFamily, messages: number) {
     this.#arena = arena;
     this.#info = INFO[family];
-    this.#at = arena.take(messages * CONTROL_BYTES);
+    this.#at = arena.take(controlOutBytes(messages));
     for (let i = 0; i < messages; i++) {
-      const at = this.#at + i * CONTROL_BYTES;
+      const at = this.#at + i * CONTROL_OUT_BYTES;
       this.#header(at, this.#info.bytes, this.#info.level, this.#info.type);
       this.#header(at + INFO_BYTES, HEADER_BYTES + 2, SOL.UDP, UDP.SEGMENT);
     }
@@ -90,7 +115,7 @@ export class ControlOut {
    * @param segment size of the datagrams that it should be cut into; 0 for a single one
    */
   write(message: number, local: Uint32Array | undefined, segment: number): void {
-    const at = this.#at + message * CONTROL_BYTES;
+    const at = this.#at + message * CONTROL_OUT_BYTES;
     this.#arena.halves[(at + INFO_BYTES + HEADER_BYTES) >> 1] = segment;
     if (local === undefined || local === this.#locals[message]) return;
     this.#arena.words.set(local, (at + HEADER_BYTES) >> 2);
@@ -99,7 +124,7 @@ export class ControlOut {
 
   /** The address of what was written, for a message with or without our address. */
   address(message: number, local: boolean): number {
-    return this.#arena.address(this.#at + message * CONTROL_BYTES + (local ? 0 : INFO_BYTES));
+    return this.#arena.address(this.#at + message * CONTROL_OUT_BYTES + (local ? 0 : INFO_BYTES));
   }
 
   /** And its bytes. */

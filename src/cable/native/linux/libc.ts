@@ -13,6 +13,8 @@ export const SO = {
   PEERCRED: 17,
   SNDBUFFORCE: 32,
   RCVBUFFORCE: 33,
+  /** And of what it adds to a message: struct timespec. */
+  TIMESTAMPNS: 35,
   DOMAIN: 39,
   ATTACH_REUSEPORT_CBPF: 51,
 } as const;

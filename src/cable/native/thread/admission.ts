@@ -31,11 +31,10 @@ export class Admission {
     return this.#many() && this.#shares.crowded;
   }
 
-  /** Datagrams were received, or are worked on again after a turn. @param more whether others may be waiting behind them */
-  received(more: boolean): void {
-    if (!this.#many()) return;
+  /** Datagrams were received, or are worked on again after a turn. @param late whether they have waited too long */
+  received(late: boolean): void {
     this.#began = performance.now();
-    this.#shares.received(this.#began, more);
+    this.#shares.received(this.#began, late);
   }
 
   /** Whether it is the turn of the ports: what they bring must not wait until all that one peer sent is worked on. */

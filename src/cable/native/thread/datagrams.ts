@@ -2,8 +2,8 @@ import type { FrameCore } from '../../../core/frame-core.js';
 import { TYPE } from '../../../protocol/classic/constants.js';
 import { KEEPALIVE_BYTES, MESSAGE } from '../../../protocol/secure/constants.js';
 import { Arena, Messages, MMSGHDR } from '../linux/arena.js';
-import { CONTROL_BYTES, ControlIn, ControlOut, type InfoFamily } from '../linux/cmsg.js';
-import { ERRNO, type Libc, MSG, NO_ADDRESS } from '../linux/libc.js';
+import { CONTROL_IN_BYTES, ControlIn, ControlOut, controlOutBytes, type InfoFamily } from '../linux/cmsg.js';
+import { ERRNO, type Libc, MSG, NO_ADDRESS, SO, SOL } from '../linux/libc.js';
 import { LOCAL_WORDS, NAME_BYTES, WAY_BYTES } from '../linux/sockaddr.js';
 import { Admission } from './admission.js';
 import { localOf, type Peer } from './peer.js';
@@ -18,6 +18,8 @@ const PIECE_BYTES = 65_000;
 const FAILED_MAX = 1_000;
 /** Shorter datagrams than this cannot be cut out of a piece, when the path says no: it says no to all. */
 const SEGMENT_MIN = 512;
+/** A datagram that has waited for so long in the socket is late: the queue stands. */
+const LATE_MS = 3;
 /** How long an address of ours that is gone is not tried. */
 const ASTRAY_MS = 1_000;
 
@@ -64,6 +66,8 @@ export class Datagrams {
   /** Receives that failed in a row. */
   #failed = 0;
   readonly #admission: Admission;
+  /** Whether the kernel stamps what comes with its time. */
+  #stamps = false;
   /** By which way what the slots hold that are opened came: where that is in the arena. */
   readonly #senders: Int32Array;
 
@@ -88,10 +92,10 @@ export class Datagrams {
     const { ARRIVALS_COUNT } = core.layout;
     return (
       Messages.bytes(ARRIVALS_COUNT, 1) +
-      ARRIVALS_COUNT * (WAY_BYTES + CONTROL_BYTES) +
+      ARRIVALS_COUNT * (WAY_BYTES + CONTROL_IN_BYTES) +
       WAY_BYTES +
       Messages.bytes(OUT, SEGMENTS) +
-      OUT * CONTROL_BYTES +
+      controlOutBytes(OUT) +
       64
     );
   }
@@ -115,19 +119,22 @@ export class Datagrams {
     this.#gso = socket.gso;
     this.tapped = socket.tapped;
     this.#events = events;
-    const many = () => this.#peers.count + this.#securePeers.count > 1;
-    this.#admission = new Admission(core, many, () => events.pump());
+    this.#admission = new Admission(
+      core,
+      () => this.#many,
+      () => events.pump(),
+    );
     const { ARRIVALS, ARRIVAL_BYTES, ARRIVALS_COUNT, RING_SLOTS } = core.layout;
     this.#memoryAt = libc.address(core.ring.bytes);
     this.#in = new Messages(arena, ARRIVALS_COUNT, 1);
     this.#inNames = arena.take((ARRIVALS_COUNT + 1) * WAY_BYTES); // the last one is put()'s
     this.#senders = new Int32Array(RING_SLOTS);
-    this.#inControls = arena.take(ARRIVALS_COUNT * CONTROL_BYTES);
+    this.#inControls = arena.take(ARRIVALS_COUNT * CONTROL_IN_BYTES);
     this.#control = new ControlIn(arena);
     for (let i = 0; i < ARRIVALS_COUNT; i++) {
       this.#in.part(i, 0, this.#memoryAt + ARRIVALS + i * ARRIVAL_BYTES, 0xffff);
       arena.store64(this.#in.at(i) + MMSGHDR.name, arena.address(this.#inNames + i * WAY_BYTES));
-      arena.store64(this.#in.at(i) + MMSGHDR.control, arena.address(this.#inControls + i * CONTROL_BYTES));
+      arena.store64(this.#in.at(i) + MMSGHDR.control, arena.address(this.#inControls + i * CONTROL_IN_BYTES));
       this.#makeReady(i);
     }
     this.#out = new Messages(arena, OUT, SEGMENTS);
@@ -171,6 +178,28 @@ export class Datagrams {
     this.lower(peer);
     this.#address(peer, way);
     (peer.secure === undefined ? this.#peers : this.#securePeers).add(peer);
+    if (this.#many && !this.#stamps) this.#stamp();
+  }
+
+  get #many(): boolean {
+    return this.#peers.count + this.#securePeers.count > 1;
+  }
+
+  /** Has the kernel stamp what comes, which one peer alone does not need. Where it cannot, full batches show that the queue stands. */
+  #stamp(): void {
+    this.#stamps = true;
+    const on = new Arena(this.#libc, 16);
+    on.words[0] = 1;
+    this.#libc.setsockopt(this.#fd, SOL.SOCKET, SO.TIMESTAMPNS, on.address(0), 4);
+  }
+
+  /** Whether what is taken next has waited too long. */
+  get #late(): boolean {
+    const length = this.#in.field(this.#message, MMSGHDR.controlLength);
+    const came = this.#control.arrival(this.#inControls + this.#message * CONTROL_IN_BYTES, length);
+    return came === undefined
+      ? this.#received === this.#core.layout.ARRIVALS_COUNT
+      : Date.now() - came >= LATE_MS;
   }
 
   lower(peer: Peer): void {
@@ -248,13 +277,11 @@ export class Datagrams {
         return;
       }
       this.#failed = 0;
-      this.#admission.received(got === ARRIVALS_COUNT);
       this.#received = got;
       this.#message = 0;
       this.#offset = 0;
-    } else {
-      this.#admission.received(true);
     }
+    if (this.#many) this.#admission.received(this.#late);
     while (this.#message < this.#received) {
       if (!this.#take(this.#message)) return;
       this.#makeReady(this.#message);
@@ -283,7 +310,7 @@ export class Datagrams {
   /** What a receive changes in a header is set again. */
   #makeReady(message: number): void {
     this.#in.setField(message, MMSGHDR.nameLength, NAME_BYTES);
-    this.#in.setField(message, MMSGHDR.controlLength, CONTROL_BYTES);
+    this.#in.setField(message, MMSGHDR.controlLength, CONTROL_IN_BYTES);
     this.#in.setField(message, MMSGHDR.flags, 0);
   }
 
@@ -296,7 +323,7 @@ export class Datagrams {
     const name = this.#inNames + message * WAY_BYTES;
     if (this.#offset === 0) {
       const controlLength = this.#in.field(message, MMSGHDR.controlLength);
-      this.#control.read(this.#inControls + message * CONTROL_BYTES, controlLength, name + NAME_BYTES);
+      this.#control.read(this.#inControls + message * CONTROL_IN_BYTES, controlLength, name + NAME_BYTES);
     }
     const segment = this.#control.segment || length;
     const sender = this.#peers.find(this.#arena.words, name >> 2);
