@@ -33,11 +33,13 @@ interface Network {
   lay(lab: Lab, server: Host, clients: readonly Host[]): Promise<readonly Process[]>;
 }
 
-function ours(name: string, args: readonly string[]): Network {
+/** On a switch, or on a bridge of the kernel's. */
+function ours(name: string, plug: 'switch' | 'bridge', args: readonly string[]): Network {
   return {
     name,
     async lay(lab, server, clients) {
-      await server.startSwitch(INNER_MTU);
+      if (plug === 'switch') await server.startSwitch(INNER_MTU);
+      else makeBridge(server);
       for (const client of clients) client.makeTap(INNER_MTU);
       const [own, ...others] = [server, ...clients].map((host) =>
         makeEnd(lab, host.namespace, (length) => randomBytes(length)),
@@ -47,7 +49,14 @@ function ours(name: string, args: readonly string[]): Network {
         others.map(({ publicKey }) => publicKey),
       );
       const listening = server.start([
-        ...[...cryptcab, '--secure', '--no-classic', '-s', server.switchPath, '-v'],
+        ...[
+          ...cryptcab,
+          '--secure',
+          '--no-classic',
+          '-s',
+          plug === 'switch' ? server.switchPath : 'bridge://br0',
+          '-v',
+        ],
         ...['--key', own?.keyFile as string, '--peers', peers.path, ...args],
       ]);
       await listening.prints(/waiting for clients/);
@@ -99,24 +108,29 @@ const fastd: Network = {
   },
 };
 
+function makeBridge(server: Host): void {
+  server.run('ip', 'link', 'add', 'br0', 'type', 'bridge');
+  server.run('ip', 'link', 'set', 'br0', 'address', server.mac, 'mtu', String(INNER_MTU), 'up');
+  server.run('ip', 'address', 'add', `${server.inner}/24`, 'dev', 'br0');
+}
+
 const bridge: Network = {
   name: 'plain bridge',
   async lay(_lab, server, clients) {
-    server.run('ip', 'link', 'add', 'br0', 'type', 'bridge');
+    makeBridge(server);
     for (const client of clients) {
       server.run('ip', 'link', 'set', client.gatewayDevice, 'master', 'br0');
       client.run('ip', 'address', 'add', `${client.inner}/24`, 'dev', 'v0');
       client.run('ip', 'link', 'set', 'v0', 'mtu', String(INNER_MTU));
     }
-    server.run('ip', 'link', 'set', 'br0', 'address', server.mac, 'up');
-    server.run('ip', 'address', 'add', `${server.inner}/24`, 'dev', 'br0');
     return [];
   },
 };
 
 const all: readonly Network[] = [
-  ours('cryptcab, secure', []),
-  ours('cryptcab, secure, --io portable', ['--io', 'portable']),
+  ours('cryptcab, secure', 'switch', []),
+  ours('cryptcab, secure, bridge://', 'bridge', []),
+  ours('cryptcab, secure, --io portable', 'switch', ['--io', 'portable']),
   fastd,
   bridge,
 ];

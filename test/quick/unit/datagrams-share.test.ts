@@ -79,12 +79,12 @@ async function scene(count: number) {
     from[3] = i + 1;
     datagrams.raise(peer, from);
     let sent = 0;
-    const send = (datagrams: number) => {
+    const send = (datagrams: number, at?: number) => {
       for (let n = 0; n < datagrams; n++) {
         const bytes = new Uint8Array(61).fill(i);
         new DataView(bytes.buffer).setUint32(1, sent++);
         bytes[0] = 0x20;
-        kernel.incoming.push({ bytes, from: from.subarray(0, 28) });
+        kernel.incoming.push({ bytes, from: from.subarray(0, 28), at });
       }
     };
     const counted = () => {
@@ -250,4 +250,46 @@ test('when there is no time for all, a peer that brings too much loses its own, 
   }
   expect(victim.counted().lost).toBe(0);
   for (const one of greedy) expect(one.counted().unopened).toBeGreaterThan(rounds(10_000));
+});
+
+test.each([
+  ['late', 2, true],
+  ['not late', 1, false],
+])('when datagrams are %s, one that floods loses its own: %i ms, %s', async (_how, waited, loses) => {
+  const { peers, receive, clock } = await scene(2);
+  const [victim, flood] = peers as [End, End];
+  const system = vi.spyOn(Date, 'now');
+  for (const one of peers) one.send(1);
+  receive();
+  for (let i = 0; i < 100; i++) {
+    clock.mockReturnValue(i);
+    system.mockReturnValue(1e12 + i + 0.5);
+    flood.send(100, 1e12 + i - waited);
+    victim.send(4, 1e12 + i - waited);
+    flood.send(100, 1e12 + i - waited);
+    receive();
+  }
+  expect(victim.counted()).toMatchObject({ sent: 401, taken: 401, lost: 0 });
+  expect(flood.counted().unopened > 1_000).toBe(loses);
+  if (!loses) expect(flood.counted().lost).toBe(0);
+});
+
+test('the switches are read after a millisecond of datagrams, where there is more than one peer', async () => {
+  const { peers, receive, clock, datagrams, kernel } = await scene(2);
+  const [one, other] = peers as [End, End];
+  let now = 0;
+  clock.mockImplementation(() => {
+    now += 0.3;
+    return now;
+  });
+  other.send(16);
+  datagrams.receive();
+  expect(datagrams.staged).toBe(false);
+  one.send(1);
+  receive();
+  other.send(16);
+  datagrams.receive();
+  expect([datagrams.staged, kernel.incoming.length]).toEqual([true, 0]);
+  receive();
+  expect([datagrams.staged, other.counted().taken, other.counted().lost]).toEqual([false, 32, 0]);
 });

@@ -38,10 +38,10 @@ async function scene(gso = true) {
     for (let count = made.ring.process(); count > 0; count = made.ring.process()) {
       for (let back = count - 1; back >= 0; back--) {
         const { index, address, length } = made.ring.processed(back);
-        datagrams.queue(peer, index, address, length);
+        datagrams.out.queue(peer, index, address, length);
       }
     }
-    datagrams.flush();
+    datagrams.out.flush();
   };
   const frames = (count: number, size: () => number) =>
     Array.from({ length: count }, (_, i) => Buffer.concat([Buffer.of(i), bytes(size())]));
@@ -63,7 +63,7 @@ test.each([
   send(...frames(64, size));
   expect(arrived()).toEqual(numbers(64).filter((i) => !bad.has(i)));
   expect(troubles).toEqual([...bad].sort((a, b) => a - b).map(() => [ERRNO.PERM, 1, false]));
-  expect([datagrams.waiting, ring.room]).toEqual([0, ring.slots]);
+  expect([datagrams.out.waiting, ring.room]).toEqual([0, ring.slots]);
   // What comes next goes in pieces again.
   kernel.refuses = () => 0;
   const calls = kernel.calls.get('sendmmsg') as number;
@@ -94,9 +94,9 @@ test('a socket that is full keeps what waits, also of a piece that goes one by o
     return room-- > 0 ? 0 : EAGAIN;
   };
   send(...frames(40, () => 700));
-  expect(datagrams.blocked).toBe(true);
+  expect(datagrams.out.blocked).toBe(true);
   expect(arrived()).toEqual([0, 1, 2, 4, 5, 6, 7, 8, 9, 10]);
   room = Infinity;
-  datagrams.flush();
+  datagrams.out.flush();
   expect(arrived()).toEqual(numbers(40).slice(11));
 });

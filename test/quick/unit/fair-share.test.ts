@@ -53,7 +53,7 @@ describe('rounds', () => {
       let left = capacity;
       while (left > 0 && queue.length > 0) {
         const batch = queue.splice(0, 16);
-        shares.received(now + 1 - left / capacity, queue.length > 0);
+        shares.received(now + 1 - left / capacity, now - (batch[0]?.at ?? now) >= 2);
         for (const { session, at } of batch) {
           const may = shares.left(session) > 0;
           shares.brings(session, 1, may);

@@ -10,11 +10,23 @@ type Message = readonly Buffer[];
 
 const REGION = 2 ** 32;
 
+/** A message's control data with SCM_TIMESTAMPNS, behind the mark of a piece of one (cmsg(3)). */
+function timestamp(ms: number): Uint8Array {
+  const words = new BigUint64Array([20n, 17n | (104n << 32n), 0n, 32n, 1n | (35n << 32n), 0n, 0n]);
+  words[5] = BigInt(Math.floor(ms / 1e3));
+  words[6] = BigInt(Math.round((ms % 1e3) * 1e6));
+  return new Uint8Array(words.buffer);
+}
+
 export class Kernel {
   /** Datagrams that were sent, in order. */
   readonly sent: Buffer[] = [];
-  /** Datagrams that wait to be received, each with its sender's sockaddr. */
-  readonly incoming: { readonly bytes: Uint8Array; readonly from: Uint8Array }[] = [];
+  /** Datagrams that wait to be received, each with its sender's sockaddr; and when they came, ms, where they are stamped. */
+  readonly incoming: {
+    readonly bytes: Uint8Array;
+    readonly from: Uint8Array;
+    readonly at?: number | undefined;
+  }[] = [];
   /** Calls made, by name. */
   readonly calls = new Map<string, number>();
   fails: Fails = () => 0;
@@ -31,6 +43,7 @@ export class Kernel {
       errorName: (errno: number) => `error ${errno}`,
       sendmmsg: (_fd: number, at: number, count: number) => this.#sendmmsg(at, count),
       recvmmsg: (_fd: number, at: number, count: number) => this.#recvmmsg(at, count),
+      setsockopt: () => 0,
     } as Partial<Record<string, (...given: never[]) => number | string>>,
     {
       get: (own, name) => {
@@ -94,11 +107,13 @@ export class Kernel {
 
   #recvmmsg(at: number, count: number): number {
     const received = this.incoming.splice(0, count);
-    for (const [i, { bytes, from }] of received.entries()) {
+    for (const [i, { bytes, from, at: came }] of received.entries()) {
       const header = at + i * MMSGHDR_BYTES;
       this.#write(this.#pointer(header + MMSGHDR.name), from);
       this.#write(this.#pointer(this.#pointer(header + MMSGHDR.iovecs)), bytes);
-      this.#view(header + MMSGHDR.controlLength).setUint32(0, 0, true);
+      const stamp = came === undefined ? new Uint8Array(0) : timestamp(came);
+      this.#write(this.#pointer(header + MMSGHDR.control), stamp);
+      this.#view(header + MMSGHDR.controlLength).setUint32(0, stamp.length, true);
       this.#view(header + MMSGHDR.length).setUint32(0, bytes.length, true);
     }
     if (received.length === 0) this.#errno = ERRNO.AGAIN;

@@ -2,26 +2,18 @@ import type { FrameCore } from '../../../core/frame-core.js';
 import { TYPE } from '../../../protocol/classic/constants.js';
 import { KEEPALIVE_BYTES, MESSAGE } from '../../../protocol/secure/constants.js';
 import { Arena, Messages, MMSGHDR } from '../linux/arena.js';
-import { CONTROL_IN_BYTES, ControlIn, ControlOut, controlOutBytes, type InfoFamily } from '../linux/cmsg.js';
-import { ERRNO, type Libc, MSG, NO_ADDRESS, SO, SOL } from '../linux/libc.js';
+import { CONTROL_IN_BYTES, ControlIn } from '../linux/cmsg.js';
+import { ERRNO, type Libc, MSG, SO, SOL } from '../linux/libc.js';
 import { LOCAL_WORDS, NAME_BYTES, WAY_BYTES } from '../linux/sockaddr.js';
 import { Admission } from './admission.js';
-import { localOf, type Peer } from './peer.js';
+import { Outgoing, type Sending, type Trouble } from './outgoing.js';
+import type { Peer } from './peer.js';
 import { NAME_WORDS, PeerTable, sameWords } from './peer-table.js';
 
-/** Messages of one sendmmsg. */
-const OUT = 32;
-/** What the kernel takes as one piece (UDP_MAX_SEGMENTS, and an IP packet less its headers). */
-const SEGMENTS = 64;
-const PIECE_BYTES = 65_000;
 /** Receives that may fail in a row: what the network reports of earlier datagrams comes once for each. */
 const FAILED_MAX = 1_000;
-/** Shorter datagrams than this cannot be cut out of a piece, when the path says no: it says no to all. */
-const SEGMENT_MIN = 512;
 /** A datagram that has waited for so long in the socket is late: the queue stands. */
-const LATE_MS = 3;
-/** How long an address of ours that is gone is not tried. */
-const ASTRAY_MS = 1_000;
+const LATE_MS = 2;
 
 export interface DatagramEvents {
   /**
@@ -34,8 +26,7 @@ export interface DatagramEvents {
   arrives(peer: Peer, name: number, at: number, length: number): void;
   /** The ring is full: work through it. */
   pump(): void;
-  /** The system refused something; see CableEvents.sendFailed. */
-  trouble(errno: number, times: number, lasts: boolean): void;
+  readonly trouble: Trouble;
 }
 
 /** The UDP side of the ring: many datagrams with one call, both ways, and where the kernel can, in one piece. */
@@ -44,7 +35,6 @@ export class Datagrams {
   readonly #core: FrameCore;
   readonly #arena: Arena;
   readonly #fd: number;
-  readonly #gso: boolean;
   readonly #events: DatagramEvents;
   readonly #peers = new PeerTable();
   /** Peers of the secure cable, by the receiver's index that their messages bear; and those that have an address, by that. */
@@ -71,22 +61,7 @@ export class Datagrams {
   /** By which way what the slots hold that are opened came: where that is in the arena. */
   readonly #senders: Int32Array;
 
-  // What waits to be sent: a queue of slots.
-  readonly #out: Messages;
-  readonly #outControl: ControlOut;
-  readonly #slots: Int32Array;
-  readonly #addresses: Int32Array;
-  readonly #lengths: Int32Array;
-  readonly #to: Peer[] = [];
-  readonly #grouped = new Int32Array(OUT);
-  readonly #mask: number;
-  readonly #memoryAt: number;
-  #head = 0;
-  #waiting = 0;
-  /** How many of them, from the oldest on, go each as a message of its own. */
-  #apart = 0;
-  /** Whether the socket takes no more for now. */
-  blocked = false;
+  readonly out: Outgoing;
 
   static arenaBytes(core: FrameCore): number {
     const { ARRIVALS_COUNT } = core.layout;
@@ -94,8 +69,7 @@ export class Datagrams {
       Messages.bytes(ARRIVALS_COUNT, 1) +
       ARRIVALS_COUNT * (WAY_BYTES + CONTROL_IN_BYTES) +
       WAY_BYTES +
-      Messages.bytes(OUT, SEGMENTS) +
-      controlOutBytes(OUT) +
+      Outgoing.ARENA_BYTES +
       64
     );
   }
@@ -104,19 +78,13 @@ export class Datagrams {
     libc: Libc,
     core: FrameCore,
     arena: Arena,
-    socket: {
-      readonly fd: number;
-      readonly family: InfoFamily;
-      readonly gso: boolean;
-      readonly tapped: boolean;
-    },
+    socket: Sending & { readonly tapped: boolean },
     events: DatagramEvents,
   ) {
     this.#libc = libc;
     this.#core = core;
     this.#arena = arena;
     this.#fd = socket.fd;
-    this.#gso = socket.gso;
     this.tapped = socket.tapped;
     this.#events = events;
     this.#admission = new Admission(
@@ -125,24 +93,19 @@ export class Datagrams {
       () => events.pump(),
     );
     const { ARRIVALS, ARRIVAL_BYTES, ARRIVALS_COUNT, RING_SLOTS } = core.layout;
-    this.#memoryAt = libc.address(core.ring.bytes);
+    const memoryAt = libc.address(core.ring.bytes);
     this.#in = new Messages(arena, ARRIVALS_COUNT, 1);
     this.#inNames = arena.take((ARRIVALS_COUNT + 1) * WAY_BYTES); // the last one is put()'s
     this.#senders = new Int32Array(RING_SLOTS);
     this.#inControls = arena.take(ARRIVALS_COUNT * CONTROL_IN_BYTES);
     this.#control = new ControlIn(arena);
     for (let i = 0; i < ARRIVALS_COUNT; i++) {
-      this.#in.part(i, 0, this.#memoryAt + ARRIVALS + i * ARRIVAL_BYTES, 0xffff);
+      this.#in.part(i, 0, memoryAt + ARRIVALS + i * ARRIVAL_BYTES, 0xffff);
       arena.store64(this.#in.at(i) + MMSGHDR.name, arena.address(this.#inNames + i * WAY_BYTES));
       arena.store64(this.#in.at(i) + MMSGHDR.control, arena.address(this.#inControls + i * CONTROL_IN_BYTES));
       this.#makeReady(i);
     }
-    this.#out = new Messages(arena, OUT, SEGMENTS);
-    this.#outControl = new ControlOut(arena, socket.family, OUT);
-    this.#mask = RING_SLOTS - 1;
-    this.#slots = new Int32Array(RING_SLOTS);
-    this.#addresses = new Int32Array(RING_SLOTS);
-    this.#lengths = new Int32Array(RING_SLOTS);
+    this.out = new Outgoing(libc, core, arena, socket, events.trouble);
   }
 
   /** What is sealed for this peer goes this way from now on. */
@@ -152,12 +115,7 @@ export class Datagrams {
     peer.name = { words: arena.words.subarray(0, NAME_WORDS), address: arena.address(0) };
     this.#leaveFrom(peer, arena.words.subarray(NAME_WORDS));
     peer.up = true;
-    this.renew(peer);
-  }
-
-  /** Its path may carry what it did not: pieces are tried again. */
-  renew(peer: Peer): void {
-    peer.segmentMax = this.#gso ? PIECE_BYTES : 0;
+    this.out.renew(peer);
   }
 
   #leaveFrom(peer: Peer, local: Uint32Array): void {
@@ -257,10 +215,6 @@ export class Datagrams {
     return this.#message < this.#received;
   }
 
-  get waiting(): number {
-    return this.#waiting;
-  }
-
   /** A copy of a way. */
   wayAt(at: number): Uint8Array {
     return this.#arena.bytes.slice(at, at + WAY_BYTES);
@@ -303,8 +257,7 @@ export class Datagrams {
   tryOut(): void {
     this.receive();
     if (this.#failed > 0) throw new Error(`recvmmsg ${this.#libc.errorName(this.#libc.errno())}`);
-    if (this.#libc.sendmmsg(this.#fd, this.#out.address(0), 0, MSG.DONTWAIT) < 0)
-      throw new Error(`sendmmsg ${this.#libc.errorName(this.#libc.errno())}`);
+    this.out.tryOut();
   }
 
   /** What a receive changes in a header is set again. */
@@ -357,7 +310,7 @@ export class Datagrams {
         this.#admission.took(peer, Math.ceil(taken / segment));
         for (let i = 0; i < taken; i += segment) {
           this.#senders[slot] = name;
-          slot = (slot + 1) & this.#mask;
+          slot = (slot + 1) % this.#senders.length;
         }
         for (let i = 0; this.tapped && i < taken; i += segment)
           this.#events.arrives(peer, name, from + i, Math.min(segment, taken - i));
@@ -372,105 +325,5 @@ export class Datagrams {
   /** Whether more than one peer has been heard of late. */
   get crowded(): boolean {
     return this.#admission.crowded;
-  }
-
-  /** Takes a sealed slot, to be sent. */
-  queue(peer: Peer, slot: number, address: number, length: number): void {
-    const at = (this.#head + this.#waiting++) & this.#mask;
-    this.#slots[at] = slot;
-    this.#addresses[at] = address;
-    this.#lengths[at] = length;
-    this.#to[at] = peer;
-  }
-
-  /** Sends what waits, as far as the socket takes it. */
-  flush(): void {
-    this.blocked = false;
-    while (this.#waiting > 0) {
-      const messages = this.#group();
-      const sent = this.#libc.sendmmsg(this.#fd, this.#out.address(0), messages, MSG.DONTWAIT);
-      if (sent > 0) {
-        for (let i = 0; i < sent; i++) {
-          (this.#to[this.#head] as Peer).refusals.sent();
-          this.#release(this.#grouped[i] as number);
-        }
-        continue;
-      }
-      const errno = this.#libc.errno();
-      if (errno === ERRNO.AGAIN) {
-        this.blocked = true;
-        return;
-      }
-      const first = this.#grouped[0] as number;
-      const peer = this.#to[this.#head] as Peer;
-      if (first > 1 && (errno === ERRNO.INVAL || errno === ERRNO.MSGSIZE || errno === ERRNO.IO)) {
-        // The path carries such datagrams as fragments only, or its device cannot cut: one by one.
-        const length = this.#lengths[this.#head] as number;
-        peer.segmentMax = errno === ERRNO.IO || length <= SEGMENT_MIN ? 0 : length - 1;
-        continue;
-      }
-      if (NO_ADDRESS.includes(errno) && localOf(peer) !== undefined) {
-        // The address that the peer asks is gone: the system chooses another, until it is back.
-        peer.astray = performance.now() + ASTRAY_MS;
-        this.renew(peer); // it may have been that, not the piece
-        continue;
-      }
-      const now = performance.now();
-      if (first > 1 && !peer.refusals.lasting(now)) {
-        this.#apart = first; // the kernel refuses a piece as one: its other datagrams go alone
-        continue;
-      }
-      this.#events.trouble(errno, first, peer.refusals.refused(now, first));
-      this.#release(first);
-    }
-  }
-
-  #release(datagrams: number): void {
-    this.#apart = Math.max(0, this.#apart - datagrams);
-    for (let i = 0; i < datagrams; i++) {
-      this.#core.ring.release(this.#slots[this.#head] as number);
-      this.#head = (this.#head + 1) & this.#mask;
-    }
-    this.#waiting -= datagrams;
-  }
-
-  /**
-   * Describes what waits, from the oldest on: datagrams for one peer that are all of one size, the last one perhaps
-   * shorter, are one message.
-   * @returns how many messages; #grouped says how many datagrams each is
-   */
-  #group(): number {
-    let message = 0;
-    let taken = 0;
-    while (message < OUT && taken < this.#waiting) {
-      const first = (this.#head + taken) & this.#mask;
-      const peer = this.#to[first] as Peer;
-      const size = this.#lengths[first] as number;
-      const segmentMax = taken < this.#apart ? 0 : peer.segmentMax;
-      let parts = 0;
-      let bytes = 0;
-      for (;;) {
-        const at = (this.#head + taken) & this.#mask;
-        const length = this.#lengths[at] as number;
-        this.#out.part(message, parts++, this.#memoryAt + (this.#addresses[at] as number), length);
-        bytes += length;
-        taken++;
-        if (length < size || size > segmentMax || parts === SEGMENTS || taken === this.#waiting) break;
-        const next = (this.#head + taken) & this.#mask;
-        const nextLength = this.#lengths[next] as number;
-        if (this.#to[next] !== peer || nextLength > size || bytes + nextLength > PIECE_BYTES) break;
-      }
-      const at = this.#out.at(message);
-      const local = localOf(peer);
-      this.#arena.store64(at + MMSGHDR.name, peer.connected ? 0 : (peer.name?.address ?? 0));
-      this.#out.setField(message, MMSGHDR.nameLength, peer.connected ? 0 : NAME_BYTES);
-      this.#out.setField(message, MMSGHDR.iovecCount, parts);
-      this.#outControl.write(message, local, size);
-      this.#arena.store64(at + MMSGHDR.control, this.#outControl.address(message, local !== undefined));
-      const controlLength = this.#outControl.bytes(local !== undefined, parts > 1);
-      this.#out.setField(message, MMSGHDR.controlLength, controlLength);
-      this.#grouped[message++] = parts;
-    }
-    return message;
   }
 }

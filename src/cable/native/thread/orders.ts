@@ -122,7 +122,7 @@ export class Orders {
       case 'path':
         this.#host.core.setPath(peer.session, order.path);
         peer.side?.fit(order.path);
-        this.#host.datagrams.renew(peer);
+        this.#host.datagrams.out.renew(peer);
         break;
       case 'address':
         this.#host.datagrams.raise(peer, order.way);

@@ -86,7 +86,7 @@ class IoThread {
       const input = room();
       ready.wait(input, input && this.#datagrams.staged ? 0 : soon ? SOON_MS : WAIT_MS);
       if (ready.orders) this.#obey();
-      if (this.#datagrams.waiting > 0) this.#flush();
+      if (this.#datagrams.out.waiting > 0) this.#flush();
       ready.write();
       if (ready.datagrams || this.#datagrams.staged) {
         this.#datagrams.receive();
@@ -103,8 +103,8 @@ class IoThread {
   }
 
   #flush(): void {
-    this.#datagrams.flush();
-    this.#ready.checkSocket(this.#datagrams.blocked);
+    this.#datagrams.out.flush();
+    this.#ready.checkSocket(this.#datagrams.out.blocked);
   }
 
   /** Lets go of ports that were lost; the main thread closes them, and opens others. */
@@ -136,7 +136,7 @@ class IoThread {
         } else if (sealed) {
           if (length > ORIGINAL_DATAGRAM_MAX && peer.secure === undefined) this.#tidings.large(session);
           if (this.#start.tapped) this.#reports.tapped('out', peer, address, length);
-          this.#datagrams.queue(peer, index, address, length);
+          this.#datagrams.out.queue(peer, index, address, length);
         } else if (peer.secure !== undefined) {
           this.#reports.opened(peer, peer.secure, keypair, index, data);
           peer.opened++;
@@ -154,7 +154,7 @@ class IoThread {
           ring.release(index);
         }
       }
-      if (this.#datagrams.waiting > 0) this.#flush();
+      if (this.#datagrams.out.waiting > 0) this.#flush();
       for (let i = 0; i < this.#touched.count; i++) {
         const peer = this.#touched.at(i);
         peer.touched = false;
