@@ -180,7 +180,8 @@ export function coalesceBegin(frame: usize, length: u32, datagrams: bool): void 
 /** Joins the next frame, where that can be. @returns whether it is joined */
 export function coalesceAdd(frame: usize, length: u32): bool {
   if (!open || !parse(frame, length)) return false;
-  if (ipAt != headIp || dataAt != headers || version != headVersion || protocol != headProtocol) return false;
+  // TCP and UDP have headers of different lengths.
+  if (ipAt != headIp || dataAt != headers || version != headVersion) return false;
   const bytes = length - headers;
   if (bytes > size || headers - headIp + total + bytes > PACKET_MAX || !alike(frame)) return false;
   valid = valid || intact(head, headLength);

@@ -1,5 +1,6 @@
 // What goes through a cable, and what it costs: between two switches next to a plain cable and the C program,
 // and from tap to tap next to other tunnels. In rotation, so that a noisy machine is noisy to all.
+import { pieces } from '../lab/checks.js';
 import { type Host, Lab } from '../lab/lab.js';
 import { ask, figure, machine, median, options, save, table } from './measure.js';
 import { usage } from './proc.js';
@@ -11,6 +12,9 @@ const INNER_MTU = 1400;
 const FULL = INNER_MTU - 28;
 const SMALL = 100 - 42;
 
+/** Datagrams of a piece that a sender leaves to its kernel to cut: less than 64 KiB. */
+const EACH = 40;
+
 /** Pings of a cable that has just come up, whose programs may not have been compiled yet; and where later ones begin. */
 const [FIRST_PINGS, LATER] = [50, 100];
 
@@ -21,6 +25,8 @@ interface Sample {
   tcp8: number;
   /** UDP, the most that was received at any rate offered, Mbit/s. */
   udp: number;
+  /** The same, left to the sender's kernel to cut. */
+  pieces: number;
   /** Frames of 100 bytes, thousands per second: the most that was received at any rate offered. */
   small: number;
   /** Round trip, median, ms: the first ones of a cable that has just come up, later ones, and beside eight TCP streams. */
@@ -31,8 +37,9 @@ interface Sample {
   cpu: number;
   /** Resident set of both ends after all that, MB. */
   resident: number;
-  /** Both by the rate offered. */
+  /** All by the rate offered. */
   udpOffered: Record<string, number>;
+  piecesOffered: Record<string, number>;
   smallOffered: Record<string, number>;
 }
 
@@ -46,11 +53,11 @@ interface Lengths {
 
 const FULL_LENGTH: Lengths = {
   seconds: 3,
-  rates: [50, 100, 200, 400],
-  smallRates: [10, 20, 40, 80],
+  rates: [200, 400, 800, 1600],
+  smallRates: [40, 80, 160, 320],
   pings: 200,
 };
-const QUICK: Lengths = { seconds: 1, rates: [100, 300], smallRates: [20, 60], pings: 40 };
+const QUICK: Lengths = { seconds: 1, rates: [200, 1200], smallRates: [40, 200], pings: 40 };
 
 const most = (offered: Sample['udpOffered']) => Math.max(...Object.values(offered));
 
@@ -58,9 +65,9 @@ const most = (offered: Sample['udpOffered']) => Math.max(...Object.values(offere
 async function measure(tunnel: Tunnel, { seconds, rates, smallRates, pings }: Lengths): Promise<Sample> {
   const nothing = Number.NaN;
   const sample: Sample = {
-    ...{ tcp: nothing, tcp8: nothing, udp: nothing, small: nothing },
+    ...{ tcp: nothing, tcp8: nothing, udp: nothing, pieces: nothing, small: nothing },
     ...{ pingFirst: nothing, ping: nothing, pingLoaded: nothing, cpu: nothing, resident: nothing },
-    ...{ udpOffered: {}, smallOffered: {} },
+    ...{ udpOffered: {}, piecesOffered: {}, smallOffered: {} },
   };
   const lab = new Lab(2);
   const attempt = async (what: string, work: () => Promise<void>) => {
@@ -98,6 +105,10 @@ async function measure(tunnel: Tunnel, { seconds, rates, smallRates, pings }: Le
         const traffic = await iperf(client, server, seconds, '-u', '-b', `${rate}M`, '-l', String(FULL));
         sample.udpOffered[rate] = mbit(traffic);
       });
+      await attempt(`UDP in pieces at ${rate} Mbit/s`, async () => {
+        const { came } = await pieces(client, server, { bytes: FULL, each: EACH, mbit: rate, seconds });
+        sample.piecesOffered[rate] = mbit(came);
+      });
     }
     for (const rate of smallRates) {
       await attempt(`${rate} kpps of 100-byte frames`, async () => {
@@ -116,6 +127,7 @@ async function measure(tunnel: Tunnel, { seconds, rates, smallRates, pings }: Le
       });
     }
     sample.udp = most(sample.udpOffered);
+    sample.pieces = most(sample.piecesOffered);
     sample.small = most(sample.smallOffered);
     sample.resident = usage(processes).resident / 1e6;
   } catch (error) {
@@ -130,6 +142,7 @@ const COLUMNS = {
   tcp: 'TCP Mbit/s',
   tcp8: '8 × TCP',
   udp: 'UDP Mbit/s',
+  pieces: 'UDP in pieces',
   small: '100-byte kpps',
   pingFirst: 'first pings ms',
   ping: 'ping ms',
@@ -194,6 +207,7 @@ ask(async () => {
     }
     for (const [what, field, rates] of [
       ['UDP Mbit/s received, by Mbit/s offered', 'udpOffered', lengths.rates],
+      ['UDP in pieces, Mbit/s received, by Mbit/s offered', 'piecesOffered', lengths.rates],
       ['100-byte kpps received, by kpps offered', 'smallOffered', lengths.smallRates],
     ] as const) {
       table(

@@ -336,6 +336,26 @@ describe('not joined', () => {
       expect((await joined(...(frames as Buffer[]))).map(({ frame }) => hex(frame))).toEqual(frames.map(hex));
   });
 
+  test('a datagram without a checksum whose sum would be 0', async () => {
+    const payload = Uint8Array.from(another.payload);
+    payload.set([0, 0]);
+    payload.set(encode({ ...another, payload }).subarray(40, 42));
+    const frame = encode({ ...another, payload });
+    expect(frame.readUInt16BE(40)).toBe(0xffff);
+    expect((await joined(encode(datagram), frame)).map(({ frames }) => frames)).toEqual([2]);
+    frame.writeUInt16BE(0, 40); // the same sum, but it would come out as 0xffff
+    expect((await joined(encode(datagram), frame)).map(({ frames }) => frames)).toEqual([1, 1]);
+  });
+
+  test('a datagram that says another length, with a checksum for that', async () => {
+    const frame = encode(another);
+    const value = (by: number, at: number) => frame.writeUInt16BE(frame.readUInt16BE(at) + by, at);
+    value(-1, 38);
+    value(1, 40);
+    expect(holds(frame)).toBe(true);
+    expect((await joined(encode(datagram), frame)).map(({ frames }) => frames)).toEqual([1, 1]);
+  });
+
   test.each<[string, Buffer, Buffer]>([
     ['the first is damaged', damaged(encode(first), 100), encode(second)],
     ['the second is', encode(first), damaged(encode(second), 100)],
