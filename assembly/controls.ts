@@ -1,5 +1,6 @@
 // Control payloads of the secure cable (secure.md §7): the host writes and reads them. They are rare and small, and
 // do without the ring; those that are too long, or more than the host takes, are counted as unknown payloads are.
+import { putKept } from './kept';
 import {
   CONTROL_DATA,
   CONTROL_MAX,
@@ -8,7 +9,6 @@ import {
   CONTROLS_BYTES,
   CONTROLS_COUNT,
   CONTROLS_MAX,
-  CONTROLS_PAYLOAD,
   STAGE_IN,
   sessionAt,
   TRANSPORT_HEADER,
@@ -23,11 +23,7 @@ export function controlKeep(session: u32, place: u32, payload: usize, length: u3
     tally(sessionAt(session), STATUS_PAYLOAD);
     return;
   }
-  const at = CONTROLS + <usize>count * CONTROLS_BYTES;
-  store<u32>(at, session);
-  store<u32>(at, place, 4);
-  store<u32>(at, length, 8);
-  memory.copy(at + CONTROLS_PAYLOAD, payload, length);
+  putKept(CONTROLS + <usize>count * CONTROLS_BYTES, session, place, payload, length);
   store<u32>(CONTROLS_COUNT, count + 1);
 }
 

@@ -24,12 +24,12 @@ import {
   TCP_FLAGS,
   tcpBytes,
 } from './headers';
+import { putKept } from './kept';
 import {
   FRAME_MAX,
   HOST_KEPT,
   HOST_KEPT_BYTES,
   HOST_KEPT_COUNT,
-  HOST_KEPT_FRAME,
   HOST_KEPT_MAX,
   HOST_NETWORKS_MAX,
   HOST_OWN_MAX,
@@ -237,11 +237,7 @@ function keep(session: u32, from: u32, at: usize, length: u32): void {
     hostBusy(session);
     return;
   }
-  const kept = HOST_KEPT + <usize>count * HOST_KEPT_BYTES;
-  store<u32>(kept, session);
-  store<u32>(kept, from, 4);
-  store<u32>(kept, length, 8);
-  memory.copy(kept + HOST_KEPT_FRAME, at, length);
+  putKept(HOST_KEPT + <usize>count * HOST_KEPT_BYTES, session, from, at, length);
   store<u32>(HOST_KEPT_COUNT, count + 1);
 }
 

@@ -115,6 +115,8 @@ export const INTAKE_HEAD: usize = 0x6c00;
 /** u32: how many are in HOST_KEPT. */
 export const HOST_KEPT_COUNT: usize = 0x6c84;
 
+/** The head of what is kept for the host (kept.ts): u32 session, u32 what it is, u32 length, and nothing. */
+export const KEPT_HEAD: usize = 16;
 // Control payloads that were opened and the host has not taken (controls.ts).
 /** u32: how many. */
 export const CONTROLS_COUNT: usize = 0x6c80;
@@ -125,7 +127,7 @@ export const CONTROL_DATA: usize = 0x6c98;
 export const CONTROLS: usize = 0x6cc0;
 export const CONTROLS_MAX: u32 = 16;
 export const CONTROLS_BYTES: usize = 272;
-export const CONTROLS_PAYLOAD: usize = 16;
+export const CONTROLS_PAYLOAD: usize = KEPT_HEAD;
 /** The longest that is kept, its kind included. */
 export const CONTROL_MAX: u32 = 256;
 
@@ -206,7 +208,7 @@ export const TAP_HEADER: usize = 0x6590;
 export const HOST_KEPT: usize = 0xaf2000;
 export const HOST_KEPT_MAX: u32 = 32;
 export const HOST_KEPT_BYTES: usize = 9280;
-export const HOST_KEPT_FRAME: usize = 16;
+export const HOST_KEPT_FRAME: usize = KEPT_HEAD;
 
 export const SESSIONS: usize = 0xb40000;
 export const SESSION_BYTES: u32 = 0x4000;
