@@ -2,12 +2,15 @@
 // All in one lab: the balancer is its hub, and the router of all others.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { frrFile, startFrr } from './evpn.js';
 import { cryptcab, type Host, Lab } from './lab.js';
 import { type Process, run, until } from './process.js';
 import { type End, makeEnd } from './secure-keys.js';
 
 /** What clients call. */
 const SHARED = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+/** The network of all servers. */
+const SERVERS = '10.77.0.0/16';
 const INNER = '10.88.0';
 
 /** How a fleet is made. */
@@ -18,6 +21,8 @@ export interface FleetOptions {
   readonly version?: 4 | 6;
   /** How clients move frames; their own choice when undefined. */
   readonly io?: string | undefined;
+  /** How the bridges of the servers find each other: a list, and frames that are flooded; or FRR, by BGP. */
+  readonly ethernet?: 'list' | 'evpn';
   readonly random: (length: number) => Uint8Array;
 }
 
@@ -38,11 +43,13 @@ export class Fleet {
   readonly peers: string;
   readonly #version: 4 | 6;
   readonly #random: FleetOptions['random'];
+  readonly #ethernet: 'list' | 'evpn';
 
-  constructor({ servers, clients, version = 4, io, random }: FleetOptions) {
+  constructor({ servers, clients, version = 4, io, ethernet = 'list', random }: FleetOptions) {
     this.lab = new Lab(1, io);
     this.#version = version;
     this.#random = random;
+    this.#ethernet = ethernet;
     this.balancer = this.lab.host(0);
     const { balancer } = this;
     balancer.run('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
@@ -90,23 +97,40 @@ export class Fleet {
     return number;
   }
 
-  /** Between servers: a bridge on each, and VXLAN with a list of the others. It floods to each once, and passes nothing on. */
+  /** Between servers: a bridge on each, and VXLAN, with a list of the others or with FRR. It floods to each once, and passes nothing on. */
   #layEthernet(number: number): void {
     const host = this.servers.get(number) as Host;
     // An address of its own: otherwise it is that of one of the ports, and changes with them.
     const mac = `02:63:61:62:01:${number.toString(16).padStart(2, '0')}`;
     host.run('ip', 'link', 'add', 'br0', 'address', mac, 'type', 'bridge');
-    const vxlan = ['id', '77', 'dstport', '4789', 'local', host.link.own4];
+    const evpn = this.#ethernet === 'evpn';
+    const vxlan = ['id', '77', 'dstport', '4789', 'local', host.link.own4, ...(evpn ? ['nolearning'] : [])];
     host.run('ip', 'link', 'add', 'vx0', 'type', 'vxlan', ...vxlan);
     host.run('ip', 'link', 'set', 'vx0', 'master', 'br0');
+    if (evpn) host.run('bridge', 'link', 'set', 'dev', 'vx0', 'learning', 'off', 'neigh_suppress', 'on');
     for (const device of ['vx0', 'br0']) host.run('ip', 'link', 'set', device, 'mtu', '1400', 'up');
     host.run('ip', 'address', 'add', `${this.innerOf(number)}/24`, 'dev', 'br0');
     for (const [other] of this.servers) if (other !== number) this.#flood(number, other);
   }
 
+  /** Starts FRR on a server; it tells the others where which MAC address is. */
+  startFrr(number: number): Promise<readonly Process[]> {
+    const addressOf = (server: number) => (this.servers.get(server) as Host).link.own4;
+    const host = this.servers.get(number) as Host;
+    // Servers of docs/fleet.md are in one network. FRR takes no default route for the way to a neighbour.
+    host.run('ip', 'route', 'add', SERVERS, 'via', host.link.hub4);
+    return startFrr(host, frrFile(number, addressOf, SERVERS));
+  }
+
   #flood(number: number, other: number): void {
+    if (this.#ethernet === 'evpn') return;
     const [host, to] = [this.servers.get(number), this.servers.get(other)] as [Host, Host];
     host.run('bridge', 'fdb', 'append', '00:00:00:00:00:00', 'dev', 'vx0', 'dst', to.link.own4);
+  }
+
+  /** What clients call. */
+  get address(): string {
+    return SHARED[this.#version];
   }
 
   /** Address of a server's own bridge on the inner network. */
@@ -211,6 +235,13 @@ export class Fleet {
   async etcd(...words: string[]): Promise<void> {
     const status = await this.#asksEtcd(...words);
     if (status !== 0) throw new Error(`etcdctl ${words.join(' ')}: status ${status}`);
+  }
+
+  /** Of whom servers have said in etcd that they have met them: their public keys. */
+  metInEtcd(): string[] {
+    const words = ['--endpoints', 'http://127.0.0.1:2378', 'get', 'net.seen/', '--prefix', '--keys-only'];
+    const keys = this.balancer.run('env', 'ETCDCTL_API=3', 'etcdctl', ...words).split('\n');
+    return keys.filter(Boolean).map((key) => key.slice('net.seen/'.length));
   }
 
   /** Enters a client into etcd. */

@@ -63,6 +63,7 @@ export const TEST_PROGRAMS = {
   'lxc-execute': 'lxc',
   man: 'man-db',
   virsh: 'libvirt-clients',
+  vtysh: 'frr',
   journalctl: 'systemd',
   mandoc: 'mandoc',
   'netsniff-ng': 'netsniff-ng',

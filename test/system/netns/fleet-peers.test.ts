@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { Fleet, type Member, Pings } from '../../../lab/fleet.js';
-import type { Process } from '../../../lab/process.js';
+import { type Process, until } from '../../../lab/process.js';
 import { randomness } from '../../support/seed.js';
 
 const random = randomness();
@@ -42,6 +42,9 @@ test('etcd: who is entered may connect at once, and who is struck out is cut off
   console.log(`fleet: struck out of etcd, and cut off after ${Math.round(performance.now() - from)} ms`);
   expect(performance.now() - from).toBeLessThan(5_000);
   for (const waiting of cutOff) waiting.catch(() => {});
+  const met = fleet.metInEtcd.bind(fleet);
+  await until('nothing is kept of it', () => !met().includes(client(2).end.publicKey), 10_000);
+  expect(met()).toContain(client(0).end.publicKey);
   // It goes away, and comes back.
   await etcd.stop('SIGKILL');
   await Promise.all(servers.map((server) => server.prints(/etcd does not answer: /)));
