@@ -8,8 +8,8 @@ export interface FleetInputs {
   readonly handshakes: number;
   /** Initiations that wait in a server's receive buffer; later ones are lost. */
   readonly queue: number;
-  /** A client notices that its server has died within this time, s, and calls again after so many to so many s. */
-  readonly noticed: number;
+  /** A client notices after so many to so many s that its server has died, and calls again after so many to so many. */
+  readonly noticed: readonly [number, number];
   readonly again: readonly [number, number];
   /** Between the handshakes of a client that is up, s. */
   readonly renewed: number;
@@ -41,7 +41,8 @@ export function simulate(inputs: FleetInputs): FleetOutcome {
   // What those that are up already need comes first.
   const free = handshakes - clients / left / renewed;
   const calls = new Uint32Array(lost);
-  const due = Float64Array.from({ length: lost }, () => noticed * random());
+  const between = ([least, most]: readonly [number, number]) => least + (most - least) * random();
+  const due = Float64Array.from({ length: lost }, () => between(noticed));
   const up = new Uint8Array(lost);
   const queues = Array.from({ length: left }, (): (readonly [number, number])[] => []);
   let back = 0;
@@ -51,7 +52,7 @@ export function simulate(inputs: FleetInputs): FleetOutcome {
     for (let i = 0; i < lost; i++) {
       if (up[i] === 1 || now < (due[i] as number)) continue;
       calls[i] = (calls[i] as number) + 1;
-      due[i] = now + again[0] + (again[1] - again[0]) * random();
+      due[i] = now + between(again);
       const at = queues[Math.floor(left * random())] as (readonly [number, number])[];
       if (at.length < queue) at.push([i, calls[i] as number]);
     }

@@ -1,40 +1,12 @@
 // What several servers carry, by what one was measured to do: memory, frames, and the handshakes when one of them dies.
-import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { ServerCosts } from './fleet-end.js';
+import { AGAIN, NOTICED, numbers, printed, QUEUED, RENEWED, SERVERS } from './fleet-inputs.js';
 import { simulate } from './fleet-model.js';
 import { ask, figure, machine, median, options, save, table } from './measure.js';
 
-const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const SERVERS = 3;
 const CLIENTS = [1_000, 10_000, 100_000];
 /** Sessions that a core's memory has room for (assembly/layout.ts). */
 const SESSIONS = 64_000;
-/** The receive buffer, and an initiation in it with what the kernel keeps of a datagram, bytes. */
-const [BUFFER, DATAGRAM] = [256 * 1024, 768];
-/** secure.md §1.5, §7.3, §7.4: s. */
-const [RENEWED, NOTICED, AGAIN] = [120, 3, [0.4, 0.733]] as const;
-
-/** xorshift32: the same numbers each time. */
-function numbers(): () => number {
-  let state = 0x2545f491;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
-
-function printed<T>(name: string, ...args: string[]): T {
-  const text = execFileSync(process.execPath, ['--expose-gc', path(name), ...args], {
-    encoding: 'utf8',
-    timeout: 600_000,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  return JSON.parse(text.trim().split('\n').at(-1) as string) as T;
-}
-
 ask(async () => {
   const chosen = options();
   const found = machine();
@@ -56,7 +28,7 @@ ask(async () => {
     session: of('session'),
     exec: of('exec'),
     https: of('https'),
-    queue: Math.floor(BUFFER / DATAGRAM),
+    queue: QUEUED,
   };
   console.log('\none server, measured');
   table(
@@ -96,10 +68,10 @@ ask(async () => {
     ]),
   );
   // A server of those that are left has to have its share of the handshakes done, and room for its sessions.
-  const most = Math.floor(inputs.handshakes * NOTICED * (SERVERS - 1) * SERVERS);
+  const most = Math.floor(inputs.handshakes * NOTICED[0] * (SERVERS - 1) * SERVERS);
   console.log(`What ends first, with ${SERVERS} servers:`);
   console.log(
-    `  handshakes, where all are to be back in twice the ${NOTICED} s that it takes to notice: ${most} clients`,
+    `  handshakes, where all are to be back in twice the ${NOTICED[0]} s that it takes to notice: ${most} clients`,
   );
   console.log(`  sessions in the memory of a core: ${SESSIONS * (SERVERS - 1)} clients for each thread`);
   console.log(

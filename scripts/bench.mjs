@@ -17,6 +17,7 @@ const QUESTIONS = {
   udp: { root: false, runtimes: true },
   handshakes: { root: false, runtimes: true },
   fleet: { root: false, runtimes: false },
+  'fleet-run': { root: true, runtimes: false },
 };
 function refuse(why) {
   const names = Object.keys(QUESTIONS).join(' | ');

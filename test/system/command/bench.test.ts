@@ -8,7 +8,7 @@ const script = fileURLToPath(new URL('../../../scripts/bench.mjs', import.meta.u
 for (const [args, why] of [
   [
     ['cables'],
-    /^bench: 'cables' is not a question: say npm run bench -- \[core \| cable \| peers \| fair \| hub \| phones \| start \| udp \| handshakes \| fleet\]/,
+    /^bench: 'cables' is not a question: say npm run bench -- \[core \| cable \| peers \| fair \| hub \| phones \| start \| udp \| handshakes \| fleet \| fleet-run\]/,
   ],
   [['core', '--fast'], /^bench: Unknown option '--fast': say/],
   [['--rounds', '0'], /^bench: '0' is not a number of rounds from 1 to 1000: say/],
