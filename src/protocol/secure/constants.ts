@@ -70,8 +70,9 @@ export const COOKIE_LIFETIME = 120_000;
 /** Under load, still, after the last message that was too many. */
 export const LOAD_LINGERS = 1_000;
 /**
- * Initiations that one core answers in a second while it does nothing else, as a round number (`npm run bench -- handshakes`: 1700 on Node
- * where the other core was busy, 1100 on Bun). All limits of handshakes follow from it, as no frame moves while one is answered.
+ * Initiations that one core answers in a second while it does nothing else, as a round number (`npm run bench -- handshakes`: 2200 on Node
+ * while ten programs wanted each core, 3000 with less of that, 1800 on Bun). All limits of handshakes follow from it, as no frame moves
+ * while one is answered.
  */
 const ANSWERED = 2_000;
 /** Handshake messages with a good mac1, per second, of all sources together, above which it is load: a tenth of a core. */
