@@ -115,6 +115,9 @@ test('on the way to a server, each thing that is not well', async () => {
   expect(there.lines.at(-1)).toMatch(
     /^✗ datagrams to 10\.77\.1\.1, UDP port 7667, do not arrive there: open that port/,
   );
+  const peers = hub.start([...cryptcab, 'peers']);
+  await peers.exited;
+  expect(peers.output).toBe('nobody may connect yet\n'); // no key of a doctor is left
   const wrong = await farDoctor(sshd, `${login()}:7000`);
   expect(wrong.lines.at(-1)).toMatch(
     /^✗ no secure server on UDP port 7000 is run there by root; there are servers on 7667: /,

@@ -65,25 +65,34 @@ async function findName(host: string, signal: AbortSignal, tell: (finding: Findi
   }
 }
 
-/** Runs the far side's own doctor. */
-async function askFar({ target, extra, remoteCommand, signal }: Way) {
-  let prints = '';
+/** Runs a command of the far side's cryptcab. */
+function startFar(
+  { target, extra, remoteCommand, signal }: Way,
+  words: string,
+  prints: (text: string) => void,
+) {
   const options = [
     '-T',
     '-x',
     '-a',
     ...['ClearAllForwardings=yes', 'ConnectTimeout=30'].flatMap((one) => ['-o', one]),
   ];
-  const command = `${remoteCommand} doctor --facts`;
-  const run = start('ssh', [...extra, ...options, '--', loginText(target), command], {
+  const run = start('ssh', [...extra, ...options, '--', loginText(target), `${remoteCommand} ${words}`], {
     input: '',
-    prints: (text) => {
-      prints += text;
-    },
+    prints,
     signal,
     instead: 'see what can be found out without a HOST',
   });
   run.within(canAsk() ? LIMIT_MS.asking : LIMIT_MS.ssh);
+  return run;
+}
+
+/** Runs the far side's own doctor. */
+async function askFar(way: Way) {
+  let prints = '';
+  const run = startFar(way, 'doctor --facts', (text) => {
+    prints += text;
+  });
   const from = Date.now();
   return { ...(await run.ended), facts: factsIn(prints), from, until: Date.now() };
 }
@@ -215,9 +224,20 @@ async function findCable(way: Way, host: string, port: number, tell: (finding: F
     const mine = peers.find((one) => one.publicKey === publicKey);
     if (came !== 'up') tell(silence(host, port, mine?.address ?? undefined));
     else tell(switchFinding(mine));
+    // Whoever was up says goodbye, and is forgotten for it; what nobody hears has to be taken away.
+    if (came !== 'up') await forget(way, publicKey, tell);
   } finally {
     await client.close();
   }
+}
+
+/** Takes the key of this doctor's cable out of the server's list again. */
+async function forget(way: Way, publicKey: string, tell: (finding: Finding) => void): Promise<void> {
+  const { status } = await startFar(way, `peers remove ${publicKey}`, () => {}).ended;
+  if (status !== 0)
+    tell(
+      unknown(`the server there goes on to know the key of this test: cryptcab peers remove ${publicKey}`),
+    );
 }
 
 function silence(host: string, port: number, heardFrom: string | undefined): Finding {
