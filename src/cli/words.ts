@@ -72,7 +72,7 @@ export function readWords<Name extends CommandName>(name: Name, args: readonly s
   const own = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined);
   if (own.includes('--help') || own.includes('-h')) throw new Answer(commandHelp(name));
   const found = split(terms, args);
-  if (found === undefined) throw new UsageError(`${refusal(name, terms, args)}: use ${usageOf(name, terms)}`);
+  if (found === undefined) throw new UsageError(refusal(name, terms, args));
   const given: Record<string, unknown> = {};
   for (const [long, text] of Object.entries(found.values)) {
     const value = terms.options?.[long]?.value;
@@ -104,11 +104,16 @@ function split({ options = {}, operands }: CommandTerms, args: readonly string[]
   }
 }
 
-/** What a command takes, and what it does not. */
-function refusal(name: string, { options = {}, operands }: CommandTerms, args: readonly string[]): string {
-  const known = Object.keys(options).map((long) => `--${long}`);
-  const takes = [...known, ...(operands === undefined ? [] : [operands.what])].join(' and ');
-  if (takes === '') return `${name} takes no arguments`;
-  const stranger = args.find((word) => /^-./.test(word) && !known.includes(word.replace(/=.*/s, '')));
-  return `${name} takes ${takes}${stranger === undefined ? '' : `, and no ${stranger.replace(/=.*/s, '')}`}`;
+/** What a command takes, and what it does not; of one that has got nothing, what it needs. */
+function refusal(name: string, { options = {}, ...rest }: CommandTerms, args: readonly string[]): string {
+  const { operands } = rest;
+  const say = `use ${usageOf(name, { options, ...rest })}`;
+  const known = Object.keys(options);
+  if (args.length === 0 && operands !== undefined && known.length > 0)
+    return `${name} needs ${operands.what}: use cryptcab ${name} ${operands.placeholder} (cryptcab ${name} --help lists its options)`;
+  const takes = [...known.map((long) => `--${long}`), ...(operands === undefined ? [] : [operands.what])];
+  if (takes.length === 0) return `${name} takes no arguments: ${say}`;
+  const stranger = args.find((word) => /^-./.test(word) && !known.includes(word.replace(/^--|=.*/gs, '')));
+  const none = stranger === undefined ? '' : `, and no ${stranger.replace(/=.*/s, '')}`;
+  return `${name} takes ${takes.join(' and ')}${none}: ${say}`;
 }

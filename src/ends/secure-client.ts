@@ -203,7 +203,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   function noAnswer(port: number): string {
     const enrolled = typeof keys === 'function';
     const missing = enrolled
-      ? ''
+      ? ' (cryptcab doctor, with the login of ssh, looks at more)'
       : `, that its peers file has the public key of this end, that ${optionName('secure.serverPublicKey')} is its own, and that both have the same psk= or none`;
     return `no secure answer from ${who}:${port}, still trying: see that a server with ${optionName('secure')} runs there, and that UDP port ${port} is open on the way${missing}${enrolled ? '' : ownClock(Date.now())}`;
   }

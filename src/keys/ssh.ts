@@ -122,6 +122,9 @@ function holds(line: string, word: Uint8Array): boolean {
 /** A shell does not find Node.js for the script that `cryptcab` is: `env` says so, or the shell of the script's first line. */
 const NO_NODE = /\bnode\b.{0,3}: (?:command )?not found|\bnode\b.{0,3}: No such file|node: bad interpreter/;
 
+/** Before what cryptcab says over there, which is of that machine and not of this one. */
+const OWN = /^(?:vde_)?cryptcab: /;
+
 /** ssh ends with 255 when it fails itself, and with the status of the far side's command otherwise. */
 function failure(target: SshTarget, status: number | null, says: readonly string[]): CryptcabError {
   const login = loginText(target);
@@ -139,7 +142,9 @@ function failure(target: SshTarget, status: number | null, says: readonly string
       `${login} does not answer as cryptcab does: see what 'ssh ${login} ${remoteCommand} --version' prints`,
     );
   if (status !== 255 && status !== null)
-    return new CryptcabError(`${login} did not enrol this client: ${reasonIn(says) ?? `status ${status}`}`);
+    return new CryptcabError(
+      `${login} did not enrol this client: ${reasonIn(says)?.replace(OWN, 'it says: ') ?? `status ${status}`}`,
+    );
   const instead = `set ${optionName('sshOptions', 'ssh.options')}, or use ${optionName('secure.privateKey')} and ${optionName('secure.serverPublicKey')}`;
   return sshFault(target, `cannot enrol at ${login} by ssh`, status, says, instead);
 }

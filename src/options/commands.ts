@@ -19,7 +19,7 @@ const END = {
 } as const;
 const PEER = {
   placeholder: 'PEER',
-  what: 'a peer: its name, its public key or the beginning of it, or the address of a classic client',
+  what: 'a peer: its name, its public key or the beginning of it, the login that it enrolled by, or the address of a classic client',
 } as const;
 const NAMED = { placeholder: 'NAME', what: 'the name of one cable', kind: 'name' } as const;
 const FOREGROUND = { foreground: { text: 'stay in the foreground, as a service does' } } as const;
@@ -79,6 +79,7 @@ export const COMMANDS = {
   },
   'peers remove': {
     text: 'cuts a peer off for good, and removes it from the list of `--peers`',
+    more: 'A peer that has enrolled by ssh enrols again for as long as that login is good: remove its key from `authorized_keys` first.',
     options: END,
     operands: PEER,
   },

@@ -5,14 +5,14 @@ import { type RunningEnd, runningEnds, strange } from '../../control/ends.js';
 import { type Changed, parseChanged, parsePong, type Request } from '../../control/message.js';
 import { controlPlace, type Place } from '../../control/path.js';
 import type { PeerStatus } from '../../control/status.js';
-import { CryptcabError } from '../../error.js';
+import { CryptcabError, oneLine } from '../../error.js';
 import { parseKey } from '../../keys/key-text.js';
 import { isName, NAME_RULE } from '../../keys/peers-file.js';
 import { parsePolicy, parsePolicyChange } from '../../network/policy.js';
 import type { Said } from '../said.js';
 import { print } from '../say.js';
 import { UsageError } from '../usage.js';
-import { peersText, pendingText } from './show.js';
+import { originText, peersText, pendingText } from './show.js';
 import { DOWN, nobodyRuns } from './status.js';
 
 /** Of a public key, so that its beginning stands for it. */
@@ -56,8 +56,9 @@ interface Chosen {
 }
 
 /** Whether a person who says this means that peer. */
-function means(text: string, { name, publicKey, address, peer }: PeerStatus): boolean {
+function means(text: string, { name, publicKey, address, peer, origin }: PeerStatus): boolean {
   if (text === name || text === publicKey || text === peer || text === address) return true;
+  if (origin?.how === 'ssh' && text !== '' && text === originText(origin)) return true;
   return publicKey !== null && text.length >= LEAST_OF_KEY && publicKey.startsWith(text);
 }
 
@@ -147,7 +148,13 @@ export async function cutOff(
   place: Place = controlPlace(),
 ): Promise<Said> {
   const { end, peer } = choose(await endsOf(wish, place), text);
-  return said(changedText(DONE[what], await change(end, { do: what, peer })));
+  const { origin = null } = end.status.peers.find(({ publicKey }) => publicKey === peer) ?? {};
+  const done = changedText(DONE[what], await change(end, { do: what, peer }));
+  const back =
+    what === 'remove' && origin?.how === 'ssh'
+      ? `${oneLine(originText(origin)) || 'its user'} enrols anew, with another key, while that login is good: take it out of authorized_keys as well\n`
+      : '';
+  return said(done + back);
 }
 
 /** `peers rename`. */

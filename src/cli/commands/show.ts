@@ -1,5 +1,13 @@
 // How a terminal shows what ends say of themselves.
-import type { EndStatus, Flow, PeerStatus, PendingPeer, Reasons, Traffic } from '../../control/status.js';
+import type {
+  EndStatus,
+  Flow,
+  Origin,
+  PeerStatus,
+  PendingPeer,
+  Reasons,
+  Traffic,
+} from '../../control/status.js';
 import { MODES, macsText, shortSpan, size, stateOf } from '../../control/words.js';
 import { span } from '../../ends/hints.js';
 import { oneLine } from '../../error.js';
@@ -91,6 +99,11 @@ export function statusText(end: EndStatus): string {
 
 const HOW = { file: 'list', ssh: 'ssh', invite: 'invite', program: 'program' } as const;
 
+/** Who logged in, and from where, so far as that is known: `alice@192.0.2.7`. */
+export function originText({ user, address }: Origin): string {
+  return [user, address].filter(Boolean).join('@');
+}
+
 /** Who may connect, as a table. */
 export function peersText(ends: readonly EndStatus[]): string {
   const rows = ends.flatMap((end) =>
@@ -106,7 +119,7 @@ export function peersText(ends: readonly EndStatus[]): string {
         heard: peer.heard === null ? '' : `${since(peer.heard, now)} ago`,
         address: peer.address ?? '',
         by: origin === null ? '' : (HOW[origin.how] ?? ''),
-        user: [origin?.user, origin?.address].filter(Boolean).join('@'),
+        user: origin === null ? '' : originText(origin),
       });
     }),
   );

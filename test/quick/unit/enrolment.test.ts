@@ -197,7 +197,7 @@ describe('an ssh', () => {
       'there is no cryptcab for me@far: install it there, or say in ssh.command where it is',
     ],
     ['exit 127', 'there is no cryptcab for me@far: install it there, or say in ssh.command where it is'],
-    ["echo 'cryptcab: nobody here' >&2; exit 1", 'me@far did not enrol this client: cryptcab: nobody here'],
+    ["echo 'cryptcab: nobody here' >&2; exit 1", 'me@far did not enrol this client: it says: nobody here'],
     ['exit 3', 'me@far did not enrol this client: status 3'],
     [
       "echo '@@@ WARNING: CHANGED @@@' >&2; echo 'Host key verification failed.' >&2; exit 255",

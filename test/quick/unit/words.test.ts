@@ -84,6 +84,11 @@ describe('what follows it', () => {
       ['a'],
       'peers rename takes --end and a peer and its new name: use cryptcab peers rename [--end NAME] PEER NAME',
     ],
+    [
+      'peers remove',
+      [],
+      'peers remove needs a peer: its name, its public key or the beginning of it, the login that it enrolled by, or the address of a classic client: use cryptcab peers remove PEER (cryptcab peers remove --help lists its options)',
+    ],
     ['keygen', ['x'], 'keygen takes no arguments: use cryptcab keygen'],
     ['completion', [], 'completion takes bash or zsh or fish: use cryptcab completion SHELL'],
     ['completion', ['tcsh'], 'completion takes bash or zsh or fish: use cryptcab completion SHELL'],

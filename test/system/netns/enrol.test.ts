@@ -104,6 +104,19 @@ test('a client with nothing but a login gets a cable; nothing is left on a disk,
   expect(readdirSync(hub.runtimeDirectory, { recursive: true })).toEqual(['cryptcab']);
 });
 
+test('who has enrolled is removed by the login, and comes back while that is good', async () => {
+  await serve();
+  const cable = enrol();
+  await cable.prints(/the cable is up/, 30_000);
+  const by = `${userInfo().username}@10.77.1.2`;
+  const remove = hub.start([...cryptcab, 'peers', 'remove', by]);
+  expect(await remove.exited).toBe(0);
+  expect(remove.output).toMatch(
+    /^\S+…: removed\n\S+@10\.77\.1\.2 enrols anew, with another key, while that login is good: take it out of /,
+  );
+  await cable.prints(/the cable is down[^]*the cable is up/, 60_000);
+});
+
 test('a server that was restarted gets its client back, by another enrolment', async () => {
   const first = await serve();
   const cable = enrol();
@@ -185,7 +198,7 @@ async function refused(env: Record<string, string>, says: RegExp): Promise<void>
 test('what can be wrong is one line each, and status 1', async () => {
   await refused(
     {},
-    /root@10\.77\.1\.1 did not enrol this client: cryptcab: no secure server is run by this user/,
+    /root@10\.77\.1\.1 did not enrol this client: it says: no secure server is run by this user/,
   );
   const server = await serve();
   await refused({ PATH: lab.directory }, /ssh is not installed, or not on the PATH/);
