@@ -24,6 +24,9 @@ const MODE = 0o700;
 /** Waits between two looks for an answer: doubled each time, from the first to the last. */
 const LOOK_MS = { first: 1, last: 50 };
 
+/** Names that are tried in a directory. */
+const NAMES = 100;
+
 /** Sockets made so far: each has a name of its own. */
 let sockets = 0;
 
@@ -108,18 +111,32 @@ export class Switches implements Opener {
 
   /** Gives the data socket a name where the switch finds it: in its directory, or where everybody may write. */
   #bind(fd: number, directory: string): string | undefined {
-    const number = String(sockets++).padStart(5, '0');
-    for (const path of [
-      join(directory, `.${process.pid}-${number}`),
-      join(tmpdir(), `vde.${process.pid}-${number}`),
-    ]) {
-      this.#encode(this.#name, path);
-      this.#libc.unlink(path); // of a process that had our number, and was killed
-      if (this.#libc.bind(fd, this.#arena.address(this.#name), NAME_BYTES) !== 0) continue;
-      this.#libc.chmod(path, MODE);
-      return path;
-    }
+    for (const begin of [`${directory}/.`, join(tmpdir(), 'vde.')])
+      for (let tries = 0; tries < NAMES; tries++) {
+        const path = `${begin}${process.pid}-${String(sockets++).padStart(5, '0')}`;
+        if (this.#bindTo(fd, path)) return path;
+        if (this.#libc.errno() !== ERRNO.ADDRINUSE) break;
+        // Of a process that had our number and was killed; in another container one may have it.
+        if (this.#isLeft(path)) this.#libc.unlink(path);
+        if (this.#bindTo(fd, path)) return path;
+      }
     return undefined;
+  }
+
+  #bindTo(fd: number, path: string): boolean {
+    this.#encode(this.#name, path);
+    if (this.#libc.bind(fd, this.#arena.address(this.#name), NAME_BYTES) !== 0) return false;
+    this.#libc.chmod(path, MODE);
+    return true;
+  }
+
+  /** Whether nobody has the socket of this name any more. */
+  #isLeft(path: string): boolean {
+    const fd = this.#libc.socket(AF.UNIX, SOCK.DGRAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
+    if (fd < 0) return false;
+    const left = !this.#connect(fd, path) && this.#libc.errno() === ERRNO.CONNREFUSED;
+    this.#libc.close(fd);
+    return left;
   }
 
   #ask(fd: number, own: string, port = 0): void {
@@ -145,7 +162,10 @@ export class Switches implements Opener {
       const path = Buffer.from(bytes.slice(this.#name + FAMILY_BYTES, this.#name + NAME_BYTES));
       const end = path.indexOf(0);
       if (length !== NAME_BYTES || halves[this.#name >> 1] !== AF.UNIX || end <= 0)
-        throw noSwitch(locator, 'what answers there is no vde_switch');
+        throw noSwitch(
+          locator,
+          'what answers there is no vde_switch, or has its directory at another path, as from a container',
+        );
       return path.subarray(0, end).toString();
     }
   }
