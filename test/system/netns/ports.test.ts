@@ -1,5 +1,5 @@
 // Taps, which are for one client each; a switch of another user's; and a limit of open files.
-import { chmodSync, chownSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { answers, cryptcab, type Host, Lab } from '../../../lab/lab.js';
@@ -192,35 +192,4 @@ test('descriptors run out: one line, those who are up stay, and no vde_plug outl
   server.signal('SIGKILL');
   await until('all are gone', () => !plugs.some(isPlug));
   switch_.signal('SIGCONT');
-});
-
-// Whatever runs first in a container has the process id 1, and by that its socket has its name.
-test('a socket in the directory of a switch that another container has is left alone', async () => {
-  open('native');
-  await host.startSwitch();
-  const taken = join(host.switchPath, '.1-00000');
-  const other = host.start([
-    ...['python3', '-c'],
-    `import socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\ns.bind('${taken}')\nprint('bound', flush=True)\nsys.stdin.read()`,
-  ]);
-  await other.prints(/bound/);
-  const { ino } = statSync(taken);
-  await startServer('-s', 'tap://tap1');
-  const contained = host.start([
-    ...['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'],
-    ...[...cryptcab, '-s', host.switchPath, '--io', 'native'],
-    ...['-P', keyFile, '-c', '127.0.0.1', '-p', '0', '-v'],
-  ]);
-  await contained.prints(/the cable is up/);
-  expect(statSync(taken).ino).toBe(ino);
-  await other.stop();
-  await contained.stop();
-  // Nobody has it any more: the next one takes it.
-  const next = host.start([
-    ...['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'],
-    ...[...cryptcab, '-s', host.switchPath, '--io', 'native'],
-    ...['-P', keyFile, '-c', '127.0.0.1', '-p', '0', '-v'],
-  ]);
-  await next.prints(/the cable is up/);
-  await until('the name is free again', () => !existsSync(taken));
 });
