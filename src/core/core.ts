@@ -201,8 +201,9 @@ export class Core extends FrameCore {
   refusals(session: number): number {
     const { SESSIONS, SESSION_BYTES, SESSION_STATUS } = this.wasm.layout;
     const at = (SESSIONS + session * SESSION_BYTES + SESSION_STATUS) >> 2;
+    const { words } = this; // it sees whether the memory has grown, each time
     let sum = 0; // of the lower halves: more were never refused between two looks
-    for (let i = 1; i < STATUS.length; i++) sum += this.words[at + 2 * i] as number;
+    for (let i = 1; i < STATUS.length; i++) sum += words[at + 2 * i] as number;
     return sum;
   }
 
