@@ -16,6 +16,8 @@ import type { Peer } from '../src/protocol/secure/peer.js';
 /** Between two looks at the clients' timers, ms. */
 const TICK_MS = 20;
 const FRAME_MS = 1_000;
+/** Within so long they begin, ms. */
+const BEGIN_MS = 200;
 /** So many clients begin at a time: the others would wait in the servers' sockets. */
 const TOGETHER = 50;
 
@@ -100,7 +102,7 @@ for (const [i, text] of readFileSync(keys, 'utf8').trim().split('\n').entries())
 setInterval(look, TICK_MS);
 for (let i = 0; i < clients.length; i += TOGETHER) {
   const some = clients.slice(i, i + TOGETHER);
-  for (const client of some) client.next = performance.now() + FRAME_MS * Math.random();
+  for (const client of some) client.next = performance.now() + BEGIN_MS * Math.random();
   while (some.some(({ at }) => at === 0)) await new Promise((done) => setTimeout(done, TICK_MS));
 }
 say('up', { seconds: (performance.now() - from) / 1_000, shares: shares() });

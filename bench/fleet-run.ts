@@ -19,7 +19,7 @@ const CLIENTS = { quick: 100, whole: 1_000 };
 /** A server looks at few calls of one address under load. */
 const CLIENTS_PER_ADDRESS = 10;
 const SPARE_PORTS = 32;
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 600_000;
 
 interface Sample {
   readonly clients: number;
