@@ -81,6 +81,7 @@ async function work() {
     const wrong = await run(seed);
     if (stopped) return;
     done++;
+    if (done % 10 === 0) console.log(`seeds: ${done} tried`);
     if (wrong === '') continue;
     failed.push(seed);
     console.log(`seeds: ${seed} fails:\n${wrong}`);
