@@ -72,7 +72,7 @@ describe('docs/mtu.md', () => {
     expect(datagrams(four + ETHERNET)).toEqual([1_452]);
     expect(datagrams(four + ETHERNET + 1)).toHaveLength(2);
     expect(datagrams(100)).toEqual([135]);
-    const [, small, large] = /(\d+) bytes takes two datagrams, one of (\d+) bytes seven/.exec(
+    const [, small, large] = /(\d+) bytes\s+takes two datagrams, one of (\d+) bytes seven/.exec(
       text,
     ) as RegExpExecArray;
     expect([datagrams(Number(small)).length, datagrams(Number(large)).length]).toEqual([2, 7]);
