@@ -3,13 +3,19 @@
 //
 // The time is shared in rounds. In each, every session may bring the same number of datagrams, and who brings fewer leaves
 // the rest to the others (max-min fairness). That number is without bound as long as nothing waits too long. When datagrams
-// have been late for a round it becomes what there was time for; then it falls while they are late, and grows while
-// they are not, until nobody brings as much.
+// have been late for a round it becomes what there was time for; then it falls while they are late, but not at once below a
+// fair share of most of that time, and grows while they are not, until nobody brings as much.
 
 /** A queue that has been too long for so long stands, ms. */
 const ROUND_MS = 2;
-/** What the share is multiplied by after a round in which the queue stood, and divided by after any other one. */
+/** What the share is multiplied by after a round in which the queue stood. */
 const STEP = 0.75;
+/** What it is divided by after any other one. */
+const GROWTH = 0.9;
+/** The share does not fall below a fair share of this much of the time. */
+const FLOOR = 2 / 3;
+/** What one round had time for says this much of what the next one has. */
+const MEMORY = 0.98;
 /** The smallest share: datagrams of a session in a round. */
 const SHARE_MIN = 8;
 /** Who was not heard for so long does not count, ms. */
@@ -43,6 +49,8 @@ export class FairShares {
   readonly #brought: number[] = [];
   readonly #sessions: number[] = [];
   #done = 0;
+  /** What a round had time for, of late. */
+  #capacity = 0;
   #share = Number.POSITIVE_INFINITY;
 
   /**
@@ -70,8 +78,10 @@ export class FairShares {
   /** A round ends. */
   #settle(): void {
     const wants = this.#sessions.map((session) => this.#brought[session] as number).sort((a, b) => a - b);
-    if (!this.#stood) this.#share /= STEP;
-    else if (this.#bounded) this.#share *= STEP;
+    this.#capacity = Math.max(this.#done, MEMORY * this.#capacity);
+    if (!this.#stood) this.#share /= GROWTH;
+    else if (this.#bounded)
+      this.#share = Math.max(STEP * this.#share, fairShare(wants, FLOOR * this.#capacity));
     else if (wants.length > 1 || this.crowded) this.#share = fairShare(wants, STEP * this.#done);
     this.#share = Math.max(SHARE_MIN, this.#share);
     const alone = wants.length < 2 && !this.crowded;

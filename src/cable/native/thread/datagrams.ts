@@ -210,7 +210,7 @@ export class Datagrams {
     else ring.pushTransport(peer.session, datagram);
   }
 
-  /** Whether something was received that is not in the ring yet, for want of room or of time. */
+  /** Whether something was received that is not in the ring yet, because there was no room or no time. */
   get staged(): boolean {
     return this.#message < this.#received;
   }
