@@ -12,7 +12,7 @@ import type { Io } from '../options/io-path.js';
 import { type Spelling, styleOf } from '../options/spellings.js';
 import { OPTIONS, type OptionKey } from '../options/table.js';
 import type { CipherChoice } from '../protocol/classic/session-key.js';
-import { PATH_HEADERS } from '../protocol/sizes.js';
+import { datagramMax } from '../protocol/sizes.js';
 import { type Given, type Line, readLine } from './line.js';
 import { commandName, speak } from './names.js';
 import { Answer, UsageError } from './usage.js';
@@ -248,6 +248,6 @@ function secureSettings(given: Given, absolute: (path: string) => string): Secur
     state: file(given['secure.state']),
     keyLog: file(given.keyLog),
     verify: given.verify,
-    path: (given['secure.pathMtu'] ?? OPTIONS['secure.pathMtu'].default) - PATH_HEADERS,
+    path: datagramMax(given['secure.pathMtu'] ?? OPTIONS['secure.pathMtu'].default),
   };
 }

@@ -12,7 +12,7 @@ import { type Remote, remoteKey } from '../protocol/remote.js';
 import type { EnrolAnswer, Introduction } from '../protocol/secure/control.js';
 import type { InviteLine, Place } from '../protocol/secure/invite-line.js';
 import type { Peer } from '../protocol/secure/peer.js';
-import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
+import { datagramMax, PATH_MTU } from '../protocol/sizes.js';
 import { Resolver } from './resolve.js';
 import { SecureSide } from './secure-side.js';
 import { timeText } from './time-text.js';
@@ -141,7 +141,7 @@ export async function joinByInvite(configuration: JoinConfiguration): Promise<Pl
   const side = new SecureSide({
     cable,
     privateKey: invite.privateKey,
-    path: PATH_MTU.usual - PATH_HEADERS,
+    path: datagramMax(PATH_MTU.usual),
     log: SILENT,
     seldom: new SeldomLog(),
     handlers: { up() {}, down() {}, verdict: (_server, answer) => told(answer) },

@@ -7,6 +7,7 @@ import { CryptcabError, messageOf, TemporaryError } from '../error.js';
 import { keyText } from '../keys/key-text.js';
 import { optionName } from '../options/name.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
+import { KEEPALIVE_INTERVAL } from '../protocol/secure/constants.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureOptions } from '../protocol/secure/terms.js';
 import { End, type EndConfiguration } from './end.js';
@@ -19,9 +20,6 @@ import type { RunningClient } from './running.js';
 import { SecureSide } from './secure-side.js';
 import { keepTrying } from './try-again.js';
 import { warnOfNobody } from './warnings.js';
-
-/** Of a cable that keeps itself alive: how often something is said. A NAT forgets UDP after 30 s at the earliest. */
-const KEEPALIVE_INTERVAL = 25_000;
 
 /** What a client needs to connect. */
 export interface SecureKeys {

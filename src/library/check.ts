@@ -7,7 +7,7 @@ import { type HostFields, parseHostText } from '../network/host.js';
 import { type PolicyFields, parsePolicy } from '../network/policy.js';
 import { OPTIONS } from '../options/table.js';
 import { copyKey } from '../protocol/secret.js';
-import { PATH_HEADERS, PATH_MTU } from '../protocol/sizes.js';
+import { datagramMax, PATH_MTU } from '../protocol/sizes.js';
 
 const SECURE_KEY_BYTES = 32;
 
@@ -168,7 +168,7 @@ export class Checked<Of extends object> {
   /** The largest UDP payload of a path with this MTU, bytes. */
   path(name: keyof Of): number {
     const mtu = this.integer(name, OPTIONS['secure.pathMtu'].value);
-    return (mtu ?? PATH_MTU.usual) - PATH_HEADERS;
+    return datagramMax(mtu ?? PATH_MTU.usual);
   }
 }
 

@@ -20,3 +20,12 @@ export function longestFrame(suite: Keying['suite'], datagram: number): number {
 export const PATH_HEADERS = 48;
 /** The MTU of a path, bytes: what every IPv4 host takes, and the largest datagram of ours, with headers. */
 export const PATH_MTU = { min: 576, max: 9_299, usual: 1_500 } as const;
+
+/**
+ * The longest datagram for which a path takes one packet (secure.md §2.6).
+ * @param mtu of the path, bytes of IP packet; less than every host takes counts as that
+ * @returns bytes of UDP payload
+ */
+export function datagramMax(mtu: number): number {
+  return Math.max(mtu, PATH_MTU.min) - PATH_HEADERS;
+}

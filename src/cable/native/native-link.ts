@@ -2,7 +2,7 @@ import type { HostAddresses } from '../../core/hosts.js';
 import type { Keying, SessionCounts, TransportKeys } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
 import type { Remote } from '../../protocol/remote.js';
-import { PATH_HEADERS, PATH_MTU } from '../../protocol/sizes.js';
+import { datagramMax, PATH_HEADERS } from '../../protocol/sizes.js';
 import { BaseLink, type LinkHost } from '../base-link.js';
 import type { ClassicLink, SecureEvents, SecureLink } from '../link.js';
 import type { Links } from '../links.js';
@@ -237,7 +237,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
     if (this.remote.port === 0) return; // nowhere yet
     const packet = this.#host.routes.packet(this.remote);
     if (packet === undefined) return;
-    const path = Math.min(this.#pathMax, Math.max(packet, PATH_MTU.min) - PATH_HEADERS);
+    const path = Math.min(this.#pathMax, datagramMax(packet));
     if (path === this.path) return;
     this.path = path;
     this.#host.thread.order({ do: 'path', session: this.session, path });

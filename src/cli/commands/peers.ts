@@ -12,8 +12,8 @@ import { parsePolicy, parsePolicyChange } from '../../network/policy.js';
 import type { Said } from '../said.js';
 import { print } from '../say.js';
 import { UsageError } from '../usage.js';
-import { originText, peersText, pendingText } from './show.js';
 import { DOWN, nobodyRuns } from './status.js';
+import { originText, peersText, pendingText } from './status-text.js';
 
 /** Of a public key, so that its beginning stands for it. */
 const LEAST_OF_KEY = 4;

@@ -3,7 +3,7 @@ import { type Ends, noEnd, runningEnds } from '../../control/ends.js';
 import { controlPlace, type Place } from '../../control/path.js';
 import type { Said } from '../said.js';
 import { print } from '../say.js';
-import { statusText } from './show.js';
+import { statusText } from './status-text.js';
 
 /** What is down, or does not run. */
 export const DOWN = 3;

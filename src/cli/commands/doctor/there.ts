@@ -11,7 +11,7 @@ import { type Enrolment, enrolBySsh } from '../../../keys/ssh.js';
 import { loginText, reasonIn, sshFault } from '../../../keys/ssh-failure.js';
 import { sshHost } from '../../../keys/ssh-name.js';
 import { SILENT } from '../../../log.js';
-import { PATH_HEADERS, PATH_MTU } from '../../../protocol/sizes.js';
+import { datagramMax, PATH_MTU } from '../../../protocol/sizes.js';
 import type { Target } from '../../values.js';
 import { VERSION } from '../../version.generated.js';
 import { type Facts, factsIn } from './facts.js';
@@ -197,7 +197,7 @@ async function findCable(way: Way, host: string, port: number, tell: (finding: F
     server: { host, port },
     keys,
     keepalive: false,
-    path: PATH_MTU.usual - PATH_HEADERS,
+    path: datagramMax(PATH_MTU.usual),
     plug: memoryPort(() => {}).open,
     log: SILENT,
     watcher: {
