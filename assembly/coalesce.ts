@@ -104,6 +104,8 @@ function parse(frame: usize, length: u32): bool {
     );
   }
   if (protocol != PROTOCOL_UDP) return false;
+  // The kernel would count what is joined as one frame, and the policy of a client limits its broadcasts by number.
+  if (load<u8>(frame) & 1) return false;
   dataAt = transportAt + UDP_BYTES;
   return (
     dataAt < length &&

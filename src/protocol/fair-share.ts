@@ -63,12 +63,19 @@ export class FairShares {
     if (this.#bounded || this.#stood) {
       if (!late) this.#stood = false;
       if (now - this.#since < ROUND_MS) return;
-      this.#settle();
+      this.#settle(now);
     } else if (!late) {
       return; // the usual case
     }
+    this.#begin(); // also after a round that was broken off
     this.#since = now;
     this.#stood = late;
+  }
+
+  #begin(): void {
+    for (const session of this.#sessions) this.#brought[session] = 0;
+    this.#sessions.length = 0;
+    this.#done = 0;
   }
 
   get #bounded(): boolean {
@@ -76,9 +83,11 @@ export class FairShares {
   }
 
   /** A round ends. */
-  #settle(): void {
+  #settle(now: number): void {
     const wants = this.#sessions.map((session) => this.#brought[session] as number).sort((a, b) => a - b);
-    this.#capacity = Math.max(this.#done, MEMORY * this.#capacity);
+    // The thread may have been away, or a round may have been long.
+    const timely = (this.#done * ROUND_MS) / (now - this.#since);
+    this.#capacity = Math.max(timely, MEMORY * this.#capacity);
     if (!this.#stood) this.#share /= GROWTH;
     else if (this.#bounded)
       this.#share = Math.max(STEP * this.#share, fairShare(wants, FLOOR * this.#capacity));
@@ -86,9 +95,6 @@ export class FairShares {
     this.#share = Math.max(SHARE_MIN, this.#share);
     const alone = wants.length < 2 && !this.crowded;
     if (alone || this.#share > (wants.at(-1) ?? 0)) this.#share = Number.POSITIVE_INFINITY;
-    for (const session of this.#sessions) this.#brought[session] = 0;
-    this.#sessions.length = 0;
-    this.#done = 0;
   }
 
   /** A session is heard, in what was received last. */

@@ -203,9 +203,11 @@ export async function runAsDaemon(settings: Settings, say: (line: string) => voi
     }
     for (const signal of ENDS) process.off(signal, stop);
   }
-  const status = detach(carried, say);
-  carried?.classic?.key.fill(0);
-  carried?.secure?.privateKey.fill(0);
-  carried?.secure?.presharedKey.fill(0);
-  return status;
+  try {
+    return detach(carried, say);
+  } finally {
+    carried?.classic?.key.fill(0);
+    carried?.secure?.privateKey.fill(0);
+    carried?.secure?.presharedKey.fill(0);
+  }
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { Writable } from 'node:stream';
+import { messageOf } from '../../error.js';
 import { onHangup } from '../early.js';
 import { again } from '../program.js';
 import { terminalGone } from '../terminal.js';
@@ -30,8 +30,12 @@ export function detach(carried: Carried | undefined, say: (line: string) => void
     stdio: ['pipe', 'ignore', 'ignore', 'ipc'],
     env: { ...process.env, [MARK]: '1' },
   });
-  handOver(child.stdin as Writable, carried);
+  if (child.stdin) handOver(child.stdin, carried); // there is none where it could not be started
   return new Promise((resolve) => {
+    child.on('error', (error) => {
+      say(`cannot start the daemon: ${messageOf(error)}`);
+      resolve(1);
+    });
     // Who ends the wait ends what it waits for; so does who closes the terminal.
     const pass = () => child.kill('SIGTERM');
     process.on('SIGINT', pass).on('SIGTERM', pass).on('SIGQUIT', pass);

@@ -49,10 +49,12 @@ export class EtcdPeers {
   #round = new AbortController();
   /** The public keys of the keys that have a peer. */
   readonly #keys = new Map<string, string>();
+  /** The public key that each line names, whether or not this server can use it. */
+  readonly #named = new Map<string, string | 'unreadable'>();
   /** What other servers have to know, by public key. */
   readonly #untold = new Map<string, string>();
-  /** Public keys that may not connect any more, and are to be forgotten there; with the revision of what was read, if it was. */
-  readonly #stale = new Map<string, string | undefined>();
+  /** Public keys that may not connect any more, and are to be forgotten there; with the revision up to which what was said of them is old. */
+  readonly #stale = new Map<string, string>();
   #telling = false;
   #there = false;
   #told = false;
@@ -151,6 +153,7 @@ export class EtcdPeers {
     const { header, kvs = [] } = answer as { header: { revision: string }; kvs?: readonly Pair[] };
     const peers = new Map<string, KnownPeer>();
     this.#keys.clear();
+    this.#named.clear();
     for (const pair of kvs) {
       const known = this.#read(pair);
       if (known !== undefined) peers.set(keyText(known.publicKey), known);
@@ -159,7 +162,8 @@ export class EtcdPeers {
     this.#host.all(peers);
     for (const pair of kvs) {
       const publicKey = this.#readSeen(pair);
-      if (publicKey !== undefined && !peers.has(publicKey)) this.#stale.set(publicKey, pair.mod_revision);
+      if (publicKey !== undefined && !this.#isNamed(publicKey))
+        this.#stale.set(publicKey, pair.mod_revision ?? '0');
     }
     return BigInt(header.revision);
   }
@@ -172,6 +176,7 @@ export class EtcdPeers {
         canceled?: boolean;
       };
       for (const { type, kv } of events) this.#changed(kv, type === 'DELETE');
+      if (this.#stale.size > 0) this.#tellAll(); // a later event may have named a peer again
       if (canceled || error !== undefined) throw new Error('it has ended the watch');
     });
     throw new Error('it has ended the watch');
@@ -189,20 +194,32 @@ export class EtcdPeers {
   #changed(pair: Pair, gone: boolean): void {
     const key = decode(pair.key);
     const before = this.#keys.get(key);
-    if (gone) this.#keys.delete(key);
+    const named = this.#named.get(key);
+    if (gone) this.#forget(key);
     const known = gone ? undefined : this.#read(pair);
     const now = known && keyText(known.publicKey);
     if (before !== undefined && before !== now && ![...this.#keys.values()].includes(before)) {
       this.#host.one(before, undefined);
-      this.#untold.delete(before);
-      this.#stale.set(before, undefined);
-      this.#tellAll();
     }
-    if (now !== undefined) {
-      this.#stale.delete(now);
-      this.#host.one(now, known);
+    if (typeof named === 'string' && !this.#isNamed(named)) {
+      this.#untold.delete(named);
+      this.#stale.set(named, pair.mod_revision ?? '0');
     }
+    const renamed = this.#named.get(key);
+    if (typeof renamed === 'string') this.#stale.delete(renamed);
+    if (now !== undefined) this.#host.one(now, known);
     if (!gone) this.#readSeen(pair);
+  }
+
+  /** Whether a line names a peer, also one that this server cannot use: others may. A line that it cannot read may name any. */
+  #isNamed(publicKey: string): boolean {
+    for (const named of this.#named.values()) if (named === publicKey || named === 'unreadable') return true;
+    return false;
+  }
+
+  #forget(key: string): void {
+    this.#keys.delete(key);
+    this.#named.delete(key);
   }
 
   /** The peer of a key; undefined for one that is none, which is said. */
@@ -212,7 +229,8 @@ export class EtcdPeers {
     const { peers, wrong } = parsePeers(decode(value).split('\n', 1)[0] as string);
     const [peer] = peers;
     let why = wrong[0]?.why ?? 'it has no line of a peer';
-    this.#keys.delete(key);
+    this.#forget(key);
+    this.#named.set(key, peer === undefined ? 'unreadable' : keyText(peer.publicKey));
     if (peer !== undefined) {
       try {
         const id = keyText(peer.publicKey);
@@ -286,8 +304,8 @@ export class EtcdPeers {
       const some = [...this.#stale].slice(0, TOGETHER);
       const success = some.map(([publicKey, mod_revision]) => {
         const key = this.#seenKey(publicKey);
-        const unchanged = { key, target: 'MOD', result: 'EQUAL', mod_revision };
-        const compare = mod_revision === undefined ? [] : [unchanged];
+        const since = String(BigInt(mod_revision) + 1n);
+        const compare = [{ key, target: 'MOD', result: 'LESS', mod_revision: since }];
         return { request_txn: { compare, success: [{ request_delete_range: { key } }] } };
       });
       await this.#etcd.call('/v3/kv/txn', { success }, signal);

@@ -61,6 +61,7 @@ describe('of several CHALLENGEs for one LOGIN', () => {
     b.tellAll(other(1), other(2));
     b.deny();
     expect([b.tellAll(DENY, other(1)), b.state]).toEqual([[], 'opening']);
+    expect([b.tell(DENY), b.state]).toEqual([[], 'opening']); // also one that comes after it
     expect(b.timer()).toEqual(['send response']);
   });
 

@@ -19,6 +19,8 @@ let watching: ServerResponse | undefined;
 /** Each with its value and revision. */
 const pairs = new Map<string, readonly [string, number]>();
 let revision = 0;
+/** Keys that were deleted, whether or not they were there. */
+const deleted: string[] = [];
 
 interface Operation {
   readonly request_put?: { key: string; value: string };
@@ -43,13 +45,17 @@ function transact({ request_put, request_txn }: Operation): void {
   if (request_txn === undefined) return;
   const { compare, success } = request_txn;
   const holds = ({ key, target, result, mod_revision }: (typeof compare)[number]) =>
-    target === 'MOD' && result === 'EQUAL' && String(pairs.get(decode(key))?.[1]) === mod_revision;
+    target === 'MOD' && result === 'LESS' && (pairs.get(decode(key))?.[1] ?? 0) < Number(mod_revision);
   if (compare.every(holds))
-    for (const { request_delete_range: one } of success) pairs.delete(decode(one.key));
+    for (const { request_delete_range: one } of success) {
+      pairs.delete(decode(one.key));
+      deleted.push(decode(one.key));
+    }
 }
 
 beforeEach(async () => {
   pairs.clear();
+  deleted.length = 0;
   watching = undefined;
   server = createServer(async (request, response) => {
     let text = '';
@@ -86,8 +92,12 @@ async function open(): Promise<void> {
 
 function strike(key: string): void {
   pairs.delete(key);
-  const result = { events: [{ type: 'DELETE', kv: { key: encode(key) } }] };
-  watching?.write(`${JSON.stringify({ result })}\n`);
+  happen({ type: 'DELETE', kv: { key: encode(key), mod_revision: String(++revision) } });
+}
+
+/** What happened in one revision, as it is told who watches. */
+function happen(...events: readonly { readonly type?: string; readonly kv: object }[]): void {
+  watching?.write(`${JSON.stringify({ result: { events } })}\n`);
 }
 
 const key = () => keyText(publicKeyOf(newPrivateKey(bytes)));
@@ -128,4 +138,37 @@ test('who was struck out while no server ran is found at the next start', async 
   for (const one of [alice, bob]) put(`net.seen/${one}`, `${'00'.repeat(12)} 1`);
   await open();
   await until(() => expect(seen()).toEqual([`net.seen/${alice}`]));
+});
+
+test('what was said of a peer stays when its line gets another name, in one revision', async () => {
+  const alice = key();
+  put('net/alice', `${alice} name=alice`);
+  put('net/other', `${key()} name=other`);
+  await open();
+  peers.tell(alice, bytes(12), 1);
+  await until(() => expect(seen()).toHaveLength(1));
+  const { value } = pair('net/alice');
+  pairs.delete('net/alice');
+  const kv = { key: encode('net/alice2'), value, mod_revision: String(++revision) };
+  happen({ type: 'DELETE', kv: { key: encode('net/alice'), mod_revision: kv.mod_revision } }, { kv });
+  strike('net/other'); // what it does is done after that
+  peers.tell(alice, bytes(12), 2);
+  await until(() => expect(pairs.get(`net.seen/${alice}`)?.[0]).toMatch(/ 2$/));
+  expect(deleted).not.toContain(`net.seen/${alice}`);
+});
+
+test('what was said of a peer stays where this server cannot read its preshared key, or a line', async () => {
+  const [alice, bob, carol, gone] = [key(), key(), key(), key()];
+  for (const one of [alice, bob, gone]) put(`net.seen/${one}`, `${'00'.repeat(12)} 1`);
+  put('net/alice', `${alice} name=alice psk=/nowhere/alice.psk`);
+  put('net/bob', 'a line of a program to come');
+  put('net/carol', `${carol} name=carol`);
+  await open();
+  peers.tell(carol, bytes(12), 1);
+  await until(() => expect(seen()).toHaveLength(4));
+  // Who is struck out while all lines can be read is forgotten.
+  strike('net/bob');
+  strike('net/carol');
+  await until(() => expect(seen()).toHaveLength(3));
+  expect(seen()).toContain(`net.seen/${alice}`);
 });

@@ -111,3 +111,23 @@ test('it is crowded while another one has been heard within ten seconds', () => 
   expect(hear(6_000, 2)).toBe(true);
   expect([hear(6_001, 1), hear(16_000 - 1, 1), hear(16_000, 1)]).toEqual([true, true, false]);
 });
+
+test('datagrams that were late for a moment, now and then, do not make what comes later look small', () => {
+  const shares = new FairShares();
+  let now = 0;
+  const receive = (late: boolean, ms: number, counts: readonly number[]) => {
+    now += ms;
+    shares.received(now, late);
+    for (const [session, count] of counts.entries()) {
+      shares.hear(session);
+      shares.brings(session, count, true);
+    }
+  };
+  for (let blip = 0; blip < 1_000; blip++) {
+    receive(true, 100, [40, 4]);
+    receive(false, 0.5, [1, 1]);
+  }
+  // An overload: in two rounds there is a share.
+  for (let i = 0; i < 6; i++) receive(true, 1, [100, 4]);
+  expect(shares.left(2)).toBeLessThan(200);
+});

@@ -192,7 +192,7 @@ describe('what would be closed to that user is refused at the start, in one line
         writeFileSync(root('log'), '');
         return [...USER, '--log-file', root('log')];
       },
-      /the user nobody may not write the log file \S+\/log, which is opened anew on SIGHUP: make it theirs/,
+      /the user nobody may not write the log file \S+\/log, which is opened again on SIGHUP: make it theirs/,
     ],
     [
       'a pid file in a directory of root',

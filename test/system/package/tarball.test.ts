@@ -56,7 +56,7 @@ test('holds what was made of the sources, and what there is to read', () => {
     file.endsWith('.ts'),
   );
   const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter(
-    (file) => /\.(md|1|5|json|yml)$/.test(file) && !file.startsWith('api'),
+    (file) => /\.(md|1|5|json|yml|conf)$/.test(file) && !file.startsWith('api'),
   );
   const vectors = readdirSync(join(root, 'vectors'), { recursive: true, encoding: 'utf8' }).filter((file) =>
     /\.json$|SHA256SUMS$|LICENSE$|^oracle\/./.test(file),

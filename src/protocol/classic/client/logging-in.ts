@@ -19,8 +19,9 @@ const challenged: Cell<'opening' | 'loginDenied'> = (state, self, now, datagram)
   return { at: 'opening', offers, until: offers.loginAt + CHOICE_TIME };
 };
 
-/** It may be forged, or answer older DATA. The server has time to say otherwise, by a CHALLENGE. */
+/** It may be forged, or answer older DATA. The server has time to say otherwise, by a CHALLENGE; or it has done so. */
 const denied: Cell<'opening'> = (state, _self, now) => {
+  if (state.offers.count > 0) return state;
   const { loginAt } = state.offers;
   if (now > loginAt + DENY_WINDOW) return state;
   const until = Math.max(loginAt + HANDSHAKE_DOUBT_TIME, now + DOUBT_TIME);

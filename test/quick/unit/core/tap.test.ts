@@ -347,6 +347,16 @@ describe('not joined', () => {
     expect((await joined(encode(datagram), frame)).map(({ frames }) => frames)).toEqual([1, 1]);
   });
 
+  test.each(['ffffffffffff', '01005e0000fb'])('datagrams to all, or to a group: %s', async (to) => {
+    const frames = [datagram, another].map((one) => {
+      const frame = encode(one);
+      frame.set(Buffer.from(to, 'hex'));
+      return frame;
+    });
+    expect((await joined(...frames)).map(({ frames }) => frames)).toEqual([1, 1]);
+    expect((await joined(encode(datagram), encode(another))).map(({ frames }) => frames)).toEqual([2]);
+  });
+
   test('a datagram that says another length, with a checksum for that', async () => {
     const frame = encode(another);
     const value = (by: number, at: number) => frame.writeUInt16BE(frame.readUInt16BE(at) + by, at);
