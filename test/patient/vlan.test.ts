@@ -245,7 +245,7 @@ test('a bridge that tells no VLANs apart is left as it is: that is said at the s
   ];
   guest.process.write(`${command.join(' ')} -p 7777; echo status-$?-\n`);
   await guest.process.prints(
-    /line 1 of the peers file: vlan cannot be kept: the bridge br1 does not tell VLANs apart: set it to, with ip link set br1 type bridge vlan_filtering 1[\s\S]*status-1-/,
+    /line 1 of the peers file: vlan cannot be kept: the bridge br1 does not filter VLANs: turn that on with ip link set br1 type bridge vlan_filtering 1[\s\S]*status-1-/,
     UP_MS,
     from,
   );

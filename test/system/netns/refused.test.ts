@@ -49,7 +49,9 @@ describe.each(['native', 'portable'])('%s', (io) => {
     async secure() {
       const [serving, calling] = [makeEnd(lab, 'server', random.bytes), makeEnd(lab, 'client', random.bytes)];
       const server = await startSecureServer(hub, serving, new Peers(lab, [calling.publicKey]));
-      return [server, await startSecureClient(client, calling, serving, client.link.hub4, ['-p', '0'])];
+      const cable = await startSecureClient(client, calling, serving, client.link.hub4, ['-p', '0']);
+      await server.prints(/is up, secure/);
+      return [server, cable];
     },
   };
 
