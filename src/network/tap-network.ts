@@ -16,7 +16,7 @@ export interface TapNetwork {
   govern(device: string, policy: Policy): Promise<void>;
   /** A tap is gone. */
   dismiss(device: string): void;
-  /** Why it does not tell VLANs apart, in one line; undefined where it does. */
+  /** Why it does not filter VLANs, in one line; undefined where it does. */
   vlansRefused(): Promise<string | undefined>;
   /** How many frames from a tap its policy has refused, by reason. */
   refused(device: string): ReadonlyMap<string, number>;

@@ -131,7 +131,7 @@ for (const io of ['portable', 'native'] as const) {
     expect(right.log.filter((what) => what !== `opened 0 ${left.at.port} true`)).toEqual([]);
   });
 
-  test(`what is refused of an authentic message is told, ${io}`, async () => {
+  test(`what is refused of an authentic message is logged, ${io}`, async () => {
     const { left, right } = await joined(io);
     left.link.say(Uint8Array.of(0x45, ...new Uint8Array(19))); // an IP packet, which only hosts have
     await right.hears('refused ip');

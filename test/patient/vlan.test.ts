@@ -61,7 +61,7 @@ beforeAll(async () => {
   await guest.boots();
   await guest.run(`ip address add ${SERVER}/24 dev eth0; ip link set eth0 up; ip link set lo up`);
   await write('vlan=10', 'vlan=20', 'vlan=10,20t', '');
-  // The bridge is made by the server, as one that tells VLANs apart.
+  // The bridge is made by the server, as one that filters VLANs.
   guest.process.write(
     `${[...cryptcab, 'serve', '--on', 'bridge://br0', '--key', server.keyFile, '--peers', '/peers', '-v'].join(' ')} 2>&1 | cat &\n`,
   );
@@ -230,7 +230,7 @@ test('it is another while the client is up', async () => {
   ]);
 });
 
-test('a bridge that tells no VLANs apart is left as it is: that is said at the start', async () => {
+test('a bridge that does not filter VLANs stays as it is, and an error at the start says so', async () => {
   await guest.run('ip link add br1 type bridge');
   const from = guest.process.printed;
   const command = [

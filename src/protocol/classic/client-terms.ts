@@ -1,7 +1,7 @@
 import type { Keying } from '../../core/terms.js';
 import type { CipherChoice, Random } from './session-key.js';
 
-// What a client of the classic protocol is told, and what it answers: the terms of client.ts.
+// What happens to a client of the classic protocol, and what it does then: the terms of client.ts.
 
 /**
  * Where a client stands.

@@ -291,14 +291,14 @@ export class SecureMachine {
     if (this.#shares && this.#peers.has(peer)) this.#conversation.came(peer as PeerState);
   }
 
-  /** All peers are told to go elsewhere, and no call is answered any more. What comes from them, and goes to them, still passes. */
+  /** Sends all peers elsewhere, and answers no call any more. What comes from them, and goes to them, still passes. */
   leave(now: number): void {
     this.#leaving = true;
     this.#handshakes.leave();
     for (const peer of this.#peers.all) this.#tellToLeave(now, peer);
   }
 
-  /** Whether nothing more comes from any peer that is up, since it was told to leave. */
+  /** Whether nothing more comes from any peer that is up, since it was sent elsewhere. */
   left(now: number): boolean {
     return this.#peers.all.every(({ up, toldAt, heardAt = -Infinity }) => {
       const since = Math.max(toldAt, heardAt);

@@ -132,7 +132,7 @@ describe('rates', () => {
     for (let i = 0; i < 3; i++) expect(other.login()).toEqual(['refused no key', 'send deny']);
   });
 
-  test('a LOGIN too many is told to the log, and costs no record and no key', () => {
+  test('a LOGIN too many is logged, and costs no record and no key', () => {
     const bench = new ServerFixture();
     answers(bench, 20, login(ID), one);
     const asked = bench.asked.length;
@@ -259,7 +259,7 @@ describe('both generations on one port', () => {
     ['blowfish', 137, { suite: 'blowfish' }],
     ['chacha20 of one build', 141, { suite: 'chacha20', block: 12 }],
     ['chacha20 of the other build', 141, { suite: 'chacha20', block: 0 }],
-  ] as const)('%s is told by its RESPONSE', (_, length, keying) => {
+  ] as const)('%s is recognised by its RESPONSE', (_, length, keying) => {
     const server = serverThat(
       (given) =>
         given.suite === keying.suite &&

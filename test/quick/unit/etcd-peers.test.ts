@@ -95,7 +95,7 @@ function strike(key: string): void {
   happen({ type: 'DELETE', kv: { key: encode(key), mod_revision: String(++revision) } });
 }
 
-/** What happened in one revision, as it is told who watches. */
+/** Sends the watcher what happened in one revision. */
 function happen(...events: readonly { readonly type?: string; readonly kv: object }[]): void {
   watching?.write(`${JSON.stringify({ result: { events } })}\n`);
 }

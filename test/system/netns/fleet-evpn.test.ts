@@ -1,4 +1,4 @@
-// Several servers whose bridges are told by FRR where which MAC address is, with the files of docs/fleet (docs/fleet.md).
+// Several servers whose bridges learn from FRR where each MAC address is, with the files of docs/fleet (docs/fleet.md).
 import { afterEach, expect, test } from 'vitest';
 import { routesTo, wayTo } from '../../../lab/evpn.js';
 import { Fleet, type Member, Pings } from '../../../lab/fleet.js';
