@@ -9,7 +9,7 @@ import { CryptcabError } from '../../error.js';
 import type { Log } from '../../log.js';
 import type { Served } from '../../metrics/http.js';
 import { ignoreDebugSignal, onHangup } from '../early.js';
-import { compileEarlySoon, keepSmall } from '../engine.js';
+import { compileEarly, keepSmall } from '../engine.js';
 import { type LogTarget, openLog } from '../log/logger.js';
 import type { Settings } from '../options.js';
 import { terminalGone } from '../terminal.js';
@@ -154,7 +154,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
             goesOn: () => log.warn({}, 'it is there now: going on'),
           });
       await endThread(); // the path that was taken has none
-      compileEarlySoon();
+      compileEarly();
       if (ending) return;
       notices?.watch(running);
       if (connect === undefined) notices?.serving(running.local.port, settings.socket);

@@ -23,7 +23,8 @@ afterEach(() => {
 
 const log = { ...SILENT, warn: (_fields: object, text: string) => warned.push(text) };
 const file = () => join(directory, 'said');
-const said = () => (existsSync(file()) ? readFileSync(file(), 'utf8').trim().split('\n') : []);
+/** The lines written so far: none between the file's making and its first line. */
+const said = () => (existsSync(file()) ? readFileSync(file(), 'utf8').split('\n').slice(0, -1) : []);
 const peer = (name: string) => ({ peer: `${name} (key…)`, name, publicKey: `${name}-key` });
 const up = (name: string) => ({
   ...peer(name),
