@@ -24,9 +24,12 @@ export interface Balancer {
 
 /** The balancer's table. */
 export const TABLE = 'cryptcab_balancer';
-/** Calls are spread over so many slots for each server, at the least; a power of two. */
+/** Calls are spread over so many parts. Each server prefers some of them, whatever other servers there are. */
+const PARTS = 256;
+/** With more servers each part is cut into slots, so that each server has so many at the least: their shares differ by one slot. */
 const SLOTS_EACH = 16;
-const SLOTS_LEAST = 64;
+/** So many entries of a map are in one line of the file. */
+const ENTRIES = 8;
 
 /** A number that looks random, of two others (the finalizer of MurmurHash3). */
 function mixed(one: number, other: number): number {
@@ -36,17 +39,29 @@ function mixed(one: number, other: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Which server has each slot: where one comes or goes, the slots of all others stay (rendezvous hashing). */
+/**
+ * Which server has each slot. All have as many, but for one. A slot is with the server that prefers it most, of those that have not yet all
+ * of theirs: so most slots stay where they are when a server comes or goes.
+ */
 export function slotsOf(servers: readonly BalancedServer[]): BalancedServer[] {
-  let slots = SLOTS_LEAST;
-  while (slots < SLOTS_EACH * servers.length) slots *= 2;
-  return Array.from({ length: slots }, (_, slot) =>
-    servers.reduce((best, one) => (mixed(slot, one.id) > mixed(slot, best.id) ? one : best)),
-  );
+  let each = 1;
+  while (PARTS * each < SLOTS_EACH * servers.length) each *= 2;
+  const slots = PARTS * each;
+  const open = servers
+    .toSorted((one, other) => one.id - other.id) // in whatever order they are named
+    .map((server, i) => ({ server, room: Math.floor((slots + servers.length - 1 - i) / servers.length) }));
+  return Array.from({ length: slots }, (_, slot) => {
+    const part = Math.floor(slot / each);
+    const best = open
+      .filter(({ room }) => room > 0)
+      .reduce((best, one) => (mixed(part, one.server.id) > mixed(part, best.server.id) ? one : best));
+    best.room--;
+    return best.server;
+  });
 }
 
-/** `0-3 : 10.0.1.1, 4 : 10.0.1.2`. */
-function ranges(slots: readonly BalancedServer[]): string {
+/** `0-3 : 10.0.1.1,`, `4 : 10.0.1.2`. */
+function entries(slots: readonly BalancedServer[]): string[] {
   const parts: string[] = [];
   for (let from = 0; from < slots.length; ) {
     let to = from;
@@ -54,14 +69,22 @@ function ranges(slots: readonly BalancedServer[]): string {
     parts.push(`${from === to ? from : `${from}-${to}`} : ${slots[from]?.address}`);
     from = to + 1;
   }
-  return parts.join(', ');
+  return parts;
 }
 
 /** Calls go by a hash of their source. */
-function callRule(ip: 'ip' | 'ip6', servers: readonly BalancedServer[]): string {
+function callRule(ip: 'ip' | 'ip6', servers: readonly BalancedServer[]): string[] {
   const slots = slotsOf(servers);
   const hash = `jhash ${ip} saddr . udp sport mod ${slots.length} seed 1`;
-  return `@th,64,8 ${MESSAGE.INITIATION} ${ip} daddr set ${hash} map { ${ranges(slots)} } accept`;
+  const all = entries(slots);
+  const rows = Array.from({ length: Math.ceil(all.length / ENTRIES) }, (_, i) =>
+    all.slice(i * ENTRIES, (i + 1) * ENTRIES).join(', '),
+  );
+  return [
+    `@th,64,8 ${MESSAGE.INITIATION} ${ip} daddr set ${hash} map {`,
+    ...rows.map((row, i) => `\t${row}${i < rows.length - 1 ? ',' : ''}`),
+    '} accept',
+  ];
 }
 
 /** The rules of one family: where datagrams of clients go, and as whose the servers' leave. */
@@ -82,7 +105,7 @@ function family(ip: 'ip' | 'ip6', { addresses, servers, leaving, port }: Balance
       `chain clients_${ip} {`,
       '\tnotrack',
       `\t@th,64,8 ${MESSAGE.TRANSPORT} ${ip} daddr set @th,120,8 map { ${byNumber} } accept`,
-      ...(called.length > 0 ? [`\t${callRule(ip, called)}`] : []),
+      ...(called.length > 0 ? callRule(ip, called).map((line) => `\t${line}`) : []),
       '\tdrop',
       '}',
     ],
