@@ -57,6 +57,7 @@ function makeProgram(random: Random): Program {
 function attempt(world: World, { position, steps }: Program, thorough: boolean): void {
   world.reset(position);
   for (const step of steps) world.run(step, thorough);
+  world.check(thorough);
 }
 
 /** What does not hold in a program, in a world of its own where every gap is looked at after every step. */

@@ -1,5 +1,5 @@
-// What has to hold after each operation: the gaps of the memory have their pattern, the ring's positions their order, and each
-// buffer for fragments one owner.
+// What has to hold: the gaps of the memory have their pattern, the ring's positions their order, and each buffer for fragments
+// one owner.
 import { layout } from '../unit/core/harness.js';
 import {
   at,
@@ -27,8 +27,6 @@ export interface State {
   /** Slots that have been processed and not released; buffers of frames that are complete, as Core.frame names them. */
   readonly slots: readonly number[];
   readonly frames: readonly number[];
-  /** Up to where the ring was processed when the operation began. */
-  readonly begun: number;
   /** ms. */
   readonly now: number;
 }
@@ -73,33 +71,45 @@ export class Watch {
     this.#canvas.paint(GAPS[session] as Span[]);
   }
 
-  /**
-   * @param thorough whether all gaps are looked at, not only those near what is in use
-   * @throws Fault
-   */
-  check(state: State, thorough: boolean): void {
+  /** What a later operation may put right again. @throws Fault */
+  check(state: State): void {
     this.#ring(state);
     this.#buffers(state);
+  }
+
+  /**
+   * The gaps. What is written there stays, but for the records of sessions, which are wiped.
+   * @param from the slot that was the next one when all gaps were last as they should be
+   * @param thorough whether all are looked at, not only those near what has been in use since
+   * @throws Fault
+   */
+  gaps(state: State, from: number, thorough: boolean): void {
     const words = this.#words;
     this.#gap('between the tables', this.#canvas.changed(fixedGaps));
-    const waiting = ((words[HEAD] as number) - state.begun) >>> 0;
-    const [from, count] = thorough ? [0, slotGaps.length] : [state.begun - 1, waiting + 2];
-    for (let i = 0; i < Math.min(count, slotGaps.length); i++)
-      this.#gap('of a slot', this.#canvas.changed(slotGaps[(from + i) & (slotGaps.length - 1)] as Span[]));
+    const used = (((words[HEAD] as number) - from) >>> 0) + 2;
+    const count = thorough ? slotGaps.length : Math.min(used, slotGaps.length);
+    for (let i = 0; i < count; i++)
+      this.#gap(
+        'of a slot',
+        this.#canvas.changed(slotGaps[(from - 1 + i) & (slotGaps.length - 1)] as Span[]),
+      );
     const buffers = thorough
       ? bufferGaps.length
       : Math.min((words[TOUCHED] as number) + 1, bufferGaps.length);
     for (let i = 0; i < buffers; i++) this.#gap('of a buffer', this.#canvas.changed(bufferGaps[i] as Span[]));
-    for (const { number, secure } of state.sessions) {
-      this.#gap(`of session ${number}`, this.#canvas.changed(GAPS[number] as Span[]));
-      if (secure) this.#gap(`of session ${number}'s keys`, written(words, WIPED[number] as Span[]));
-    }
+    for (const session of state.sessions) this.record(session);
     this.#gap('of the session behind', this.#canvas.changed(GAPS[SESSIONS + 1] as Span[]));
     if (!thorough) return;
     this.#gap('between the stages', this.#canvas.changed(farGaps));
     for (let i = SESSIONS + 2; i < RECORDS; i++)
       this.#gap('of no session', this.#canvas.changed(GAPS[i] as Span[]));
     if (this.#frozen.compare(this.#bytes, ...FROZEN) !== 0) throw new Fault('the tables have changed');
+  }
+
+  /** The gaps of a session's record. @throws Fault */
+  record({ number, secure }: State['sessions'][number]): void {
+    this.#gap(`of session ${number}`, this.#canvas.changed(GAPS[number] as Span[]));
+    if (secure) this.#gap(`of session ${number}'s keys`, written(this.#words, WIPED[number] as Span[]));
   }
 
   #gap(which: string, address: number | undefined): void {
@@ -117,10 +127,8 @@ export class Watch {
       number,
     ];
     const [processed, filled] = [(done - tail) >>> 0, (head - tail) >>> 0];
-    this.#demand(
-      processed <= filled && filled <= slotGaps.length,
-      `the ring's positions: ${tail} ${done} ${head}`,
-    );
+    if (!(processed <= filled && filled <= slotGaps.length))
+      throw new Fault(`the ring's positions: ${tail} ${done} ${head}`);
     this.#demand(processed >= state.slots.length, 'a slot was given back that is in use');
   }
 
@@ -129,11 +137,11 @@ export class Watch {
     const words = this.#words;
     const touched = words[TOUCHED] as number;
     if (touched > 64) SEEN.add('more buffers than one session has');
-    this.#demand(touched >= 0 && touched <= bufferGaps.length, `${touched} buffers were taken`);
+    if (!(touched >= 0 && touched <= bufferGaps.length)) throw new Fault(`${touched} buffers were taken`);
     const seen = new Uint8Array(touched + 1);
     const see = (number: number, what: string) => {
-      this.#demand(number > 0 && number <= touched, `${what} names buffer ${number} of ${touched}`);
-      this.#demand(seen[number] === 0, `${what} names buffer ${number}, which is another's, too`);
+      if (!(number > 0 && number <= touched)) throw new Fault(`${what} names buffer ${number} of ${touched}`);
+      if (seen[number] !== 0) throw new Fault(`${what} names buffer ${number}, which is another's, too`);
       seen[number] = 1;
     };
 
@@ -143,7 +151,7 @@ export class Watch {
     for (const { number, secure, host } of state.sessions)
       if (secure && !host) this.#entries(number, state.now, see);
     for (let number = 1; number <= touched; number++)
-      this.#demand(seen[number] === 1, `buffer ${number} is lost`);
+      if (seen[number] !== 1) throw new Fault(`buffer ${number} is lost`);
   }
 
   #entries(session: number, now: number, see: (number: number, what: string) => void): void {
@@ -157,11 +165,10 @@ export class Watch {
       const buffer = bufferAt(number);
       const counts = words[(entry >> 2) + 1] as number;
       const [count, came] = [(counts >>> 16) & 255, counts >>> 24];
-      this.#demand(
-        words[buffer] === entry && words[buffer + 1] === session,
-        `buffer ${number} is not its owner's`,
-      );
-      this.#demand(came > 0 && came < count, `${came} of ${count} fragments came, and the frame waits`);
+      if (!(words[buffer] === entry && words[buffer + 1] === session))
+        throw new Fault(`buffer ${number} is not its owner's`);
+      if (!(came > 0 && came < count))
+        throw new Fault(`${came} of ${count} fragments came, and the frame waits`);
       let held = 0;
       let parts = 0;
       for (let part = 0; part < count; part++) {
@@ -170,8 +177,9 @@ export class Watch {
         parts++;
         held += span >>> 16;
       }
-      this.#demand(parts === came && held === words[buffer + 2], `the table of buffer ${number} is wrong`);
-      this.#demand(held <= layout.FRAME_MAX, `buffer ${number} holds ${held} bytes`);
+      if (!(parts === came && held === words[buffer + 2]))
+        throw new Fault(`the table of buffer ${number} is wrong`);
+      if (held > layout.FRAME_MAX) throw new Fault(`buffer ${number} holds ${held} bytes`);
       this.#demand((this.#floats[(entry + 8) >> 3] as number) <= now, 'a fragment of the future');
     }
   }

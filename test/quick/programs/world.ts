@@ -1,11 +1,10 @@
-// A core as its host has it: what a program's operations do to it, within what the core asks of its host, and what has to hold
-// after each of them.
+// A core as its host has it: what a program's operations do to it, within what the core asks of its host.
 import { Core } from '../../../src/core/core.js';
 import { STATUS } from '../../../src/core/status.js';
 import { layout } from '../unit/core/harness.js';
 import { at } from './map.js';
 import { HOST, indexOf, type Material, SESSIONS, type Suite, start, TAP_HEAD } from './material.js';
-import { Fault, SEEN, Watch } from './watch.js';
+import { Fault, SEEN, type State, Watch } from './watch.js';
 
 /** What programs do: each is a method of World. */
 export const OPERATIONS = [
@@ -38,6 +37,9 @@ export interface Step {
   readonly c: number;
 }
 
+/** Those that wipe a session's record, or a part of it: then what was written where nothing belongs is gone as well. */
+const WIPING = new Set<Operation>(['secure', 'host', 'drop', 'classic', 'renew']);
+
 const OK = STATUS.indexOf('ok');
 const FRAME_MIN = at('FRAME_MIN');
 /** Smallest path that a session takes. */
@@ -54,6 +56,8 @@ const FD88 = [0xfd, 0x88] as const;
 const ZEROS = new Uint8Array(13);
 /** A sealed DATA of the longest frame: a byte before it, a tail and padding behind it. */
 const SEALED_MAX = 1 + at('FRAME_MAX') + 12 + 8;
+/** Of what there may be many of at a time there are mostly no more: many show little that few do not, and take long. */
+const FEW = 12;
 const hexOf = (address: number) => `0x${address.toString(16)}`;
 const SUITES: readonly Suite[] = ['plain', 'chacha20', 'plain', 'blowfish'];
 
@@ -84,8 +88,8 @@ export class World {
   #slots: number[] = [];
   #frames: number[] = [];
   #now = 0;
-  /** Up to where the ring was processed when the operation began. */
-  #done = 0;
+  /** Where the ring's positions were when the program began. */
+  #from = 0;
   /** The largest path that sessions of each number were told: datagrams may be in the ring for longer than a session. */
   readonly #paths = new Map<number, number>();
   /** The session that a frame of a tap is being cut for. */
@@ -132,6 +136,7 @@ export class World {
     this.#words.fill(0, at('OWN_FRAGMENTS') >> 2, (at('OWN_FRAGMENTS') >> 2) + 2 * at('OWN_FRAGMENTS_COUNT'));
     this.#words.fill(0, at('OWN_NOTES') >> 2, (at('OWN_NOTES') >> 2) + 2 * at('OWN_NOTES_COUNT'));
     this.#words.fill(0, at('SEND_COUNTER') >> 2, (at('SEND_COUNTER') >> 2) + 2);
+    this.#from = position;
     this.#now = 0;
     this.#paths.clear();
     this.#cutting = undefined;
@@ -139,18 +144,27 @@ export class World {
 
   /**
    * Does a step, and looks at what has to hold.
-   * @param thorough whether all gaps are looked at, not only those near what is in use
+   * @param thorough whether all gaps are looked at; those of a record that the step may wipe are, in any case
    * @throws Fault
    */
   run(step: Step, thorough: boolean): void {
-    this.#done = this.#words[DONE] as number;
+    if (WIPING.has(step.do)) this.#watch.record(this.#session(step.a));
     this[step.do](step.a, step.b, step.c);
-    this.check(thorough);
+    this.#watch.check(this.#state);
+    if (thorough) this.check(true);
   }
 
+  /**
+   * Looks at the gaps.
+   * @param thorough whether all of them, not only those near what this program has used
+   * @throws Fault
+   */
   check(thorough: boolean): void {
-    const [sessions, slots, frames] = [this.#sessions, this.#slots, this.#frames];
-    this.#watch.check({ sessions, slots, frames, begun: this.#done, now: this.#now }, thorough);
+    this.#watch.gaps(this.#state, this.#from, thorough);
+  }
+
+  get #state(): State {
+    return { sessions: this.#sessions, slots: this.#slots, frames: this.#frames, now: this.#now };
   }
 
   #demand(holds: boolean, what: string): void {
@@ -211,12 +225,13 @@ export class World {
       const one = transport
         ? this.#message(a, b + (i << 2))
         : this.#pick(data[session.suite ?? 'plain'], b + i);
-      this.#bytes.set(noise.subarray(0, segment), where + i * segment);
       this.#bytes.set(one.subarray(0, segment), where + i * segment);
+      if (one.length < segment)
+        this.#bytes.set(noise.subarray(one.length, segment), where + i * segment + one.length);
     }
     const length = segment * count - (c % segment);
     const taken = this.#core.ring.fill(session.number, transport, where, length, segment);
-    this.#demand(taken >= 0 && taken <= length, `${taken} of ${length} bytes were taken`);
+    if (!(taken >= 0 && taken <= length)) throw new Fault(`${taken} of ${length} bytes were taken`);
   }
 
   /** Works on a batch, and asks for its frames: of each session as a table, as a stream, or not at all. */
@@ -227,7 +242,7 @@ export class World {
     for (let back = count - 1; back >= 0; back--) {
       const { index, session, sealed, status, address, length } = ring.processed(back);
       this.#slots.push(index);
-      this.#demand(status >= 0 && status < STATUS.length, `status ${status}`);
+      if (!(status >= 0 && status < STATUS.length)) throw new Fault(`status ${status}`);
       this.#demand(status === OK || length === 0, 'what was refused has a length');
       SEEN.add(STATUS[status] as string);
       if (status !== OK) continue;
@@ -236,7 +251,7 @@ export class World {
       const datagramMax = address === begin ? (path ?? 0) : SEALED_MAX;
       const most = sealed ? datagramMax : layout.FRAME_MAX + (path === undefined ? 0 : 3);
       const fits = address >= begin && length >= 0 && length <= most;
-      this.#demand(fits, `a slot says ${length} at ${hexOf(address)}`);
+      if (!fits) throw new Fault(`a slot says ${length} at ${hexOf(address)}`);
       if (!sealed && path === undefined) frames.push({ address, length });
     }
     if (b & 64) this.#join(frames);
@@ -268,11 +283,9 @@ export class World {
         SEEN.add('a frame of fragments');
       }
       const fits = address >= start - headers && address + length <= start + layout.FRAME_MAX + 3;
-      this.#demand(
-        fits && (place >= 0 || address === start),
-        `a frame of ${length} bytes at ${hexOf(address)}`,
-      );
-      this.#demand(length >= FRAME_MIN && length <= layout.FRAME_MAX, `a frame of ${length} bytes`);
+      if (!(fits && (place >= 0 || address === start)))
+        throw new Fault(`a frame of ${length} bytes at ${hexOf(address)}`);
+      if (!(length >= FRAME_MIN && length <= layout.FRAME_MAX)) throw new Fault(`a frame of ${length} bytes`);
     }
     if (b & 64) this.#join(Array.from({ length: count }, (_, i) => ({ ...this.#core.frame(i) })));
   }
@@ -280,14 +293,12 @@ export class World {
   #stream(number: number, batch: number): void {
     const { byteOffset, length: bytes } = this.#core.writeStream(number, batch, this.#now);
     const stream = this.#bytes.subarray(byteOffset, byteOffset + bytes);
-    this.#demand(stream.length <= at('STAGE_OUT_BYTES'), `a stream of ${stream.length} bytes`);
+    if (stream.length > at('STAGE_OUT_BYTES')) throw new Fault(`a stream of ${stream.length} bytes`);
     let next = 0;
     while (next < stream.length) {
       const length = stream.readUInt16BE(next);
-      this.#demand(
-        length >= FRAME_MIN && length <= layout.FRAME_MAX,
-        `a frame of ${length} bytes in the stream`,
-      );
+      if (!(length >= FRAME_MIN && length <= layout.FRAME_MAX))
+        throw new Fault(`a frame of ${length} bytes in the stream`);
       next += 2 + length;
     }
     this.#demand(next === stream.length, 'the stream ends within a frame');
@@ -311,7 +322,7 @@ export class World {
       const joined = last === undefined ? 0 : i - frames.indexOf(first) - 1;
       length -= this.#core.endJoined() * joined;
       if (joined > 20) SEEN.add('frames joined');
-      this.#demand(length >= FRAME_MIN && length <= JOINED_MAX, `joined frames of ${length} bytes`);
+      if (!(length >= FRAME_MIN && length <= JOINED_MAX)) throw new Fault(`joined frames of ${length} bytes`);
     }
   }
 
@@ -353,7 +364,7 @@ export class World {
     for (const why of Object.keys(this.#core.counts(session.number).refused)) SEEN.add(why);
     session.host = true;
     hosts.set(session.number, HOST.mac, b & 7 ? HOST : { own: HOST.own.slice(0, b >> 4), onLink: [] });
-    for (let i = 0; i < c % 70; i++) {
+    for (let i = 0; i < c % (c & 768 ? FEW : 70); i++) {
       const address = i & 1 ? Uint8Array.of(10, 88, 0, i >> 1) : Uint8Array.of(...FD88, i >> 1, ...ZEROS);
       hosts.neighbour(session.number, address, (c >> (i % 12)) & 1 ? HOST.mac : undefined);
     }
@@ -411,7 +422,7 @@ export class World {
       const cut = [unread.length, 1, unread.length - 1 - (a % 60), c][(c >> (2 * i)) & 3] as number;
       const piece = unread.subarray(0, Math.min(Math.max(1, cut), this.#core.pieceMax));
       const taken = this.#core.readStream(session.number, piece);
-      this.#demand(taken >= 0 && taken <= piece.length, `${taken} bytes were read`);
+      if (!(taken >= 0 && taken <= piece.length)) throw new Fault(`${taken} bytes were read`);
       session.unread = unread.subarray(taken);
       if (taken < piece.length) SEEN.add('a full ring');
     }
@@ -436,14 +447,14 @@ export class World {
   /** Frames that a switch has handed out. */
   fetch(a: number, b: number, c: number): void {
     const session = this.#session(a);
-    const count = 1 + (c % layout.FETCHED_COUNT);
+    const count = 1 + (c % (c & 768 ? FEW : layout.FETCHED_COUNT));
     for (let i = 0; i < count; i++) {
       const long = ((b >> (i % 9)) & 7) === 0 ? layout.FRAME_MAX - ((b + i) % 50) : (b * (i + 1)) % 1600;
       this.#core.setFetched(i, long);
       this.#bytes.set(this.#material.noise.subarray(i, i + long), this.#core.fetchedAt(i));
     }
     const taken = this.#core.pack(session.number, count);
-    this.#demand(taken >= 0 && taken <= count, `${taken} frames were packed`);
+    if (!(taken >= 0 && taken <= count)) throw new Fault(`${taken} frames were packed`);
   }
 
   /** What a tap gives; and again where it found no room. */
