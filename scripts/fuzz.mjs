@@ -38,9 +38,14 @@ try {
   fail(1, error instanceof SetupError ? error.message : `the build failed: see what it said above`);
 }
 
-/** Programs of operations against the core, which want many runs, have a process of their own, beside the properties. */
+/**
+ * Programs of operations against the core, which want many runs, have a process of their own; and another one, of other seeds,
+ * when the properties beside them have had this share of the time.
+ */
 const PROGRAMS = 'test/quick/programs/programs.test.ts';
-const seed = randomInt(2 ** 31);
+const PROPERTIES_SHARE = 0.6;
+const SEEDS = 2 ** 31;
+const seed = randomInt(SEEDS);
 const began = performance.now();
 
 /** Tries some of the properties, for as long as there is time. */
@@ -48,8 +53,11 @@ class Run {
   /**
    * @param name of its directory
    * @param where what vitest gets to find the files
+   * @param share of the time
+   * @param first of its seeds
    */
-  constructor(name, where) {
+  constructor(name, where, share, first) {
+    this.first = first;
     this.directory = join(DIRECTORY, name);
     mkdirSync(this.directory, { recursive: true });
     this.where = [...where, '--project', 'quick'];
@@ -57,7 +65,7 @@ class Run {
     const list = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
     if (list.status !== 0) fail(1, 'vitest cannot list the properties: see what it said above');
     this.count = JSON.parse(this.read('list.json')).length;
-    this.share = (60_000 * minutes) / this.count;
+    this.share = (60_000 * minutes * share) / this.count;
   }
 
   path(name) {
@@ -84,7 +92,7 @@ class Run {
       detached: true, // a process group of its own: ^C does not kill it in the middle of something
       env: {
         ...process.env,
-        CRYPTCAB_SEED: `${seed}`,
+        CRYPTCAB_SEED: `${this.first}`,
         CRYPTCAB_ROUNDS: 'all',
         CRYPTCAB_FUZZ_MS: `${this.share}`,
         CRYPTCAB_FUZZ_DIR: this.directory,
@@ -104,6 +112,10 @@ class Run {
     });
   }
 
+  get stopped() {
+    return existsSync(this.path('stop'));
+  }
+
   stop() {
     writeFileSync(this.path('stop'), '');
   }
@@ -121,21 +133,30 @@ class Run {
 }
 
 rmSync(DIRECTORY, { recursive: true, force: true });
-const runs = [new Run('programs', [PROGRAMS]), new Run('properties', ['test/quick/fuzz/'])];
-const count = runs.reduce((sum, run) => sum + run.count, 0);
+const programs = new Run('programs', [PROGRAMS], 1, seed);
+const properties = new Run('properties', ['test/quick/fuzz/'], PROPERTIES_SHARE, seed);
+const others = new Run('more-programs', [PROGRAMS], 1 - PROPERTIES_SHARE, (seed + SEEDS / 2) % SEEDS);
+const runs = [programs, properties, others];
+const count = programs.count + properties.count;
 console.log(`fuzz: ${minutes} minutes for ${count} properties; seeds from ${seed} on`);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.on(signal, () => {
     for (const run of runs) run.stop();
   });
 
-const results = await Promise.all(
-  runs.map(async (run) => {
+/** One after the other, as long as nothing fails. */
+async function inTurn(...some) {
+  const results = [];
+  for (const run of some) {
+    if (run.stopped) continue;
     const result = await run.start();
+    results.push(result);
     if (!result.held) for (const other of runs) other.stop(); // one fault is enough for now
-    return result;
-  }),
-);
+  }
+  return results;
+}
+
+const results = (await Promise.all([inTurn(programs), inTurn(properties, others)])).flat();
 const took = ((performance.now() - began) / 60_000).toFixed(1);
 for (const { why } of results) if (why !== undefined) console.error(`fuzz: ${why}`);
 const tests = results.flatMap((result) => result.tests);
