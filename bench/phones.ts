@@ -13,59 +13,111 @@ import { iperf, mbit, ping } from './traffic.js';
 
 const PORT = 7_667;
 const INNER_MTU = 1_420;
+const random = (length: number) => randomBytes(length);
+
+/** What the device has. */
+interface Device {
+  readonly publicKey: string;
+  /** @returns its process */
+  start(serverKey: string): Promise<Process>;
+}
+
+interface Kind {
+  readonly name: string;
+  make(lab: Lab, host: Host, station: Host): Device;
+}
+
+const endpointOf = ({ link }: Host) => `${link.hub4}:${PORT}`;
+
+/** wireguard-go: it takes one datagram with a call, and bounds what can pass. */
+const STOCK: Kind = {
+  name: 'wireguard-go',
+  make(lab, host) {
+    const phone = new Phone(lab, host, random);
+    return {
+      publicKey: phone.publicKey,
+      start: (serverKey) => phone.start(serverKey, endpointOf(host), [`${host.inner}/24`], { mtu: INNER_MTU }),
+    };
+  },
+};
+
+/** Ours with its ends changed over: its "device" is the station, so IP packets are what it sends, and takes. It bounds less. */
+const SWIFT: Kind = {
+  name: 'swift',
+  make(lab, host, station) {
+    const end = makeEnd(lab, 'device', random);
+    return {
+      publicKey: end.publicKey,
+      async start(serverKey) {
+        host.makeTap(INNER_MTU);
+        const line = `${serverKey} name=station ip=${station.inner}/24 endpoint=${endpointOf(host)}`;
+        const peers = new Peers(lab, [line], 'device-peers');
+        const options = ['--secure', '--no-classic', '-s', 'tap://tap0', '-v', '--key', end.keyFile];
+        return host.start([...cryptcab, ...options, '--peers', peers.path]);
+      },
+    };
+  },
+};
+
+const KINDS = [STOCK, SWIFT];
 
 interface Way {
   readonly name: string;
-  /** Starts what serves the device on the hub; returns it. */
-  serve(lab: Lab, hub: Host, device: Phone, host: Host): Promise<Process>;
+  /** Starts what serves the device on the hub. @returns its key, and its process */
+  serve(lab: Lab, hub: Host, device: Device, host: Host): Promise<{ key: string; server: Process }>;
 }
 
 const OURS: Way = {
   name: 'cryptcab',
-  async serve(lab, hub, device, host) {
-    const end = makeEnd(lab, 'server', (length) => randomBytes(length));
-    const peers = new Peers(lab, [`${device.publicKey} name=phone ip=${host.inner}/24`]);
+  async serve(lab, hub, { publicKey }, host) {
+    const end = makeEnd(lab, 'server', random);
+    const peers = new Peers(lab, [`${publicKey} name=phone ip=${host.inner}/24`]);
     const server = hub.start([
       ...[...cryptcab, '--secure', '--no-classic', '-s', 'bridge://br0', '-v'],
       ...['--key', end.keyFile, '--peers', peers.path],
     ]);
     await server.prints(/waiting for clients/);
-    await device.start(end.publicKey, `${host.link.hub4}:${PORT}`, [`${host.inner}/24`], { mtu: INNER_MTU });
-    return server;
+    return { key: end.publicKey, server };
   },
 };
 
 const RECIPE: Way = {
   name: 'wireguard-go, proxy ARP',
-  async serve(lab, hub, device, host) {
-    const end = makeEnd(lab, 'server', (length) => randomBytes(length));
+  async serve(lab, hub, { publicKey }, host) {
+    const end = makeEnd(lab, 'server', random);
     const server = hub.start(['wireguard-go', '-f', 'wg9']);
     await until('wireguard-go listens', () => existsSync(join(hub.runDirectory, 'wireguard/wg9.sock')));
     hub.run(
       'wg',
       ...['set', 'wg9', 'listen-port', String(PORT), 'private-key', end.keyFile],
-      ...['peer', device.publicKey, 'allowed-ips', `${host.inner}/32`],
+      ...['peer', publicKey, 'allowed-ips', `${host.inner}/32`],
     );
     hub.run('ip', 'link', 'set', 'wg9', 'mtu', String(INNER_MTU), 'up');
     hub.run('ip', 'route', 'add', `${host.inner}/32`, 'dev', 'wg9');
     hub.run('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.br0.proxy_arp=1');
-    await device.start(end.publicKey, `${host.link.hub4}:${PORT}`, [`${host.inner}/24`], { mtu: INNER_MTU });
-    return server;
+    return { key: end.publicKey, server };
   },
 };
 
 const WAYS = [OURS, RECIPE];
 
+/** What passed one way, and what it cost. */
+interface Passed {
+  mbit: number;
+  /** Processor time of what serves the device, and of what the device has, s for a gigabyte. */
+  server: number;
+  device: number;
+}
+
 interface Sample {
-  /** Mbit/s of one TCP stream to the device, and from it. */
-  to: number;
-  from: number;
-  /** Mbit/s of UDP in packets of 92 bytes to the device. */
-  small: number;
+  /** One TCP stream to the device, and from it. */
+  to: Passed;
+  from: Passed;
+  /** UDP in packets of 92 bytes to the device, and from it. */
+  small: Passed;
+  smallFrom: Passed;
   /** Median round trip, ms. */
   rtt: number;
-  /** Processor time of what serves the device for a gigabyte of TCP, both ways, s. */
-  cpu: number;
 }
 
 /** A bridge on the hub, with a station behind it. */
@@ -93,65 +145,93 @@ function layNetwork(hub: Host, station: Host): void {
   station.run('ip', 'link', 'set', 'lan', 'up');
 }
 
-async function measure({ serve }: Way, seconds: number): Promise<Sample> {
+async function measure(way: Way, kind: Kind, seconds: number): Promise<Sample> {
   const lab = new Lab(3);
   try {
     const [hub, host, station] = lab.hosts as [Host, Host, Host];
     layNetwork(hub, station);
-    const device = new Phone(lab, host, (length) => randomBytes(length));
-    const server = await serve(lab, hub, device, host);
+    const device = kind.make(lab, host, station);
+    const { key, server } = await way.serve(lab, hub, device, host);
+    const its = await device.start(key);
     await host.reaches(station.inner, 20_000);
     await station.reaches(host.inner, 20_000);
     const rtt = median(await ping(station, host, 100));
-    const before = usage([server.pid]).seconds;
-    const to = await iperf(station, host, seconds);
-    const from = await iperf(host, station, seconds);
-    const cpu = (usage([server.pid]).seconds - before) / ((to.bytes + from.bytes) / 1e9);
-    const small = mbit(await iperf(station, host, seconds, '-u', '-b', '200M', '-l', '64'));
-    return { to: mbit(to), from: mbit(from), small, rtt, cpu };
+    const pass = async (from: Host, to: Host, ...args: string[]): Promise<Passed> => {
+      const before = [server, its].map(({ pid }) => usage([pid]).seconds);
+      const traffic = await iperf(from, to, seconds, ...args);
+      const [served = 0, had = 0] = [server, its].map(({ pid }, i) => usage([pid]).seconds - (before[i] as number));
+      const gigabytes = traffic.bytes / 1e9;
+      return { mbit: mbit(traffic), server: served / gigabytes, device: had / gigabytes };
+    };
+    const small = ['-u', '-b', '200M', '-l', '64'];
+    return {
+      to: await pass(station, host),
+      from: await pass(host, station),
+      small: await pass(station, host, ...small),
+      smallFrom: await pass(host, station, ...small),
+      rtt,
+    };
   } finally {
     await lab.close();
   }
 }
+
+const PASSED = [
+  ['to', 'TCP to it'],
+  ['from', 'TCP from it'],
+  ['small', 'small UDP to it'],
+  ['smallFrom', 'small UDP from it'],
+] as const;
 
 ask(async () => {
   const chosen = options();
   const found = machine(['wireguard-go', 'iproute2', 'iperf3']);
   const seconds = chosen.quick ? 1 : 3;
   const raw: Record<string, (Sample | undefined)[]> = {};
+  const nameOf = (way: Way, kind: Kind) => `${way.name} · ${kind.name}`;
   for (let round = 0; round < chosen.rounds; round++) {
     console.log(`  round ${round + 1}`);
-    for (const way of WAYS) {
-      let sample: Sample | undefined;
-      try {
-        sample = await measure(way, seconds);
-        const { to, from, small, rtt } = sample;
-        console.log(
-          `    ${way.name.padEnd(24)} TCP to ${figure(to)}, from ${figure(from)}, small ${figure(small)} Mbit/s, ${figure(rtt)} ms`,
-        );
-      } catch (error) {
-        console.log(`    ${way.name}: left out of this round: ${String(error).split('\n')[0]}`);
+    for (const kind of KINDS) {
+      for (const way of WAYS) {
+        const name = nameOf(way, kind);
+        let sample: Sample | undefined;
+        try {
+          sample = await measure(way, kind, seconds);
+          const passed = PASSED.map(([column, head]) => {
+            const { mbit: rate, server, device } = (sample as Sample)[column];
+            return `${head} ${figure(rate)} (${figure(server)}, ${figure(device)})`;
+          });
+          console.log(`    ${name}: ${passed.join('; ')}; ${figure(sample.rtt)} ms`);
+        } catch (error) {
+          console.log(`    ${name}: left out of this round: ${String(error).split('\n')[0]}`);
+        }
+        raw[name] = [...(raw[name] ?? []), sample];
       }
-      raw[way.name] = [...(raw[way.name] ?? []), sample];
     }
   }
-  const columns: readonly (readonly [keyof Sample, string])[] = [
-    ['to', 'TCP to the device, Mbit/s'],
-    ['from', 'from it'],
-    ['small', 'UDP of 64 bytes to it, Mbit/s'],
-    ['rtt', 'round trip, ms'],
-    ['cpu', 'CPU s/GB'],
-  ];
-  const all = (name: string, column: keyof Sample) =>
-    (raw[name] ?? []).map((one) => one?.[column] ?? Number.NaN);
-  table(
-    ['station and device', ...columns.map(([, head]) => head)],
-    WAYS.map(({ name }) => [name, ...columns.map(([column]) => figure(median(all(name, column))))]),
-  );
-  for (const [column, head] of columns.slice(0, 3)) {
-    const others = all(RECIPE.name, column);
-    const ratios = all(OURS.name, column).map((one, i) => one / (others[i] ?? Number.NaN));
-    console.log(`  ${head}: ours ÷ the recipe ${figure(median(ratios))}`);
+  const all = (name: string, of: (sample: Sample) => number) =>
+    (raw[name] ?? []).map((one) => (one === undefined ? Number.NaN : of(one)));
+  for (const kind of KINDS) {
+    console.log(`\nThe device has ${kind.name}`);
+    const columns = PASSED.flatMap(([column, head]) => [
+      { head: `${head}, Mbit/s`, of: (sample: Sample) => sample[column].mbit },
+      { head: 'CPU s/GB', of: (sample: Sample) => sample[column].server },
+    ]);
+    const both = [...columns, { head: 'round trip, ms', of: ({ rtt }: Sample) => rtt }];
+    const [ours, recipe] = WAYS.map((way) => nameOf(way, kind)) as [string, string];
+    table(
+      ['', ...both.map(({ head }) => head)],
+      [
+        ...[ours, recipe].map((name) => [name, ...both.map(({ of }) => figure(median(all(name, of))))]),
+        [
+          'ours ÷ the recipe',
+          ...both.map(({ of }) => {
+            const others = all(recipe, of);
+            return figure(median(all(ours, of).map((one, i) => one / (others[i] ?? Number.NaN))));
+          }),
+        ],
+      ],
+    );
   }
   save(chosen, 'phones', { machine: found, seconds, runs: raw }, {});
 });

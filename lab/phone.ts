@@ -7,7 +7,7 @@ import { addressText } from '../src/network/address.js';
 import { macText } from '../src/network/host.js';
 import { linkLocalOf, macOf } from '../src/protocol/host/mac.js';
 import type { Host, Lab } from './lab.js';
-import { until } from './process.js';
+import { type Process, until } from './process.js';
 
 const DEVICE = 'wg0';
 const START_MS = 120_000; // many start at the same time
@@ -44,12 +44,13 @@ export class Phone {
     endpoint: string,
     addresses: readonly string[],
     { mtu = 1420, keepalive = 1 } = {},
-  ): Promise<void> {
+  ): Promise<Process> {
     const { host } = this;
-    await this.#startGo();
+    const process = await this.#startGo();
     const peer = ['peer', serverKey, 'endpoint', endpoint, 'persistent-keepalive', String(keepalive)];
     host.run('wg', 'set', DEVICE, 'private-key', this.#keyFile, ...peer, 'allowed-ips', '0.0.0.0/0,::/0');
     this.#configure(addresses, mtu);
+    return process;
   }
 
   /** Starts it with a configuration, as wg-quick would. */
@@ -71,10 +72,11 @@ export class Phone {
     this.#configure(addresses.split(', '), 1420);
   }
 
-  async #startGo(): Promise<void> {
-    this.host.start(['wireguard-go', '-f', DEVICE]);
+  async #startGo(): Promise<Process> {
+    const process = this.host.start(['wireguard-go', '-f', DEVICE]);
     const socket = join(this.host.runDirectory, `wireguard/${DEVICE}.sock`);
     await until('wireguard-go listens', () => existsSync(socket), START_MS);
+    return process;
   }
 
   #configure(addresses: readonly string[], mtu: number): void {
