@@ -52,6 +52,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
   'the host of an end, which resolves names': [
     'unit/attendance',
     'unit/host-end',
+    'unit/host-memory',
     'unit/secure-side',
     'unit/secure-hints',
     'unit/secure-attacker',

@@ -36,7 +36,8 @@ const STOCK: Kind = {
     const phone = new Phone(lab, host, random);
     return {
       publicKey: phone.publicKey,
-      start: (serverKey) => phone.start(serverKey, endpointOf(host), [`${host.inner}/24`], { mtu: INNER_MTU }),
+      start: (serverKey) =>
+        phone.start(serverKey, endpointOf(host), [`${host.inner}/24`], { mtu: INNER_MTU }),
     };
   },
 };
@@ -159,7 +160,9 @@ async function measure(way: Way, kind: Kind, seconds: number): Promise<Sample> {
     const pass = async (from: Host, to: Host, ...args: string[]): Promise<Passed> => {
       const before = [server, its].map(({ pid }) => usage([pid]).seconds);
       const traffic = await iperf(from, to, seconds, ...args);
-      const [served = 0, had = 0] = [server, its].map(({ pid }, i) => usage([pid]).seconds - (before[i] as number));
+      const [served = 0, had = 0] = [server, its].map(
+        ({ pid }, i) => usage([pid]).seconds - (before[i] as number),
+      );
       const gigabytes = traffic.bytes / 1e9;
       return { mbit: mbit(traffic), server: served / gigabytes, device: had / gigabytes };
     };

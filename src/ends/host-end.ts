@@ -17,7 +17,7 @@ const OVERHEAD = 32;
 /** Packets for the device that wait for a key; the oldest one makes room. */
 const WAITING_MAX = 64;
 
-/** What a host needs of the side that its peer is of. */
+/** What hosts need of the side that their peers are of; one for all. */
 export interface HostSide {
   readonly log: Log;
   /** Largest UDP payload to be sent, bytes. */
@@ -25,9 +25,9 @@ export interface HostSide {
   /** ms, of a clock that goes on while the system sleeps. */
   now(): number;
   /** There is something to send to the peer, and no key. */
-  wanted(): void;
+  wanted(peer: Peer): void;
   /** The peer's port should be given back. */
-  close(): void;
+  close(peer: Peer): void;
 }
 
 /** What the log says of a host. */
@@ -56,8 +56,19 @@ export class HostEnd {
     this.#side = side;
     this.#fixed = fields.addresses;
     const { publicKey, name } = peer;
+    const { addresses, dhcp, gateways, mac, multicast } = fields;
     this.#machine = new HostMachine(
-      { ...fields, publicKey, ...(name !== '' && { name }), packetMax: side.path - OVERHEAD },
+      // Not by spreading: each such object would have a hidden class of its own, which takes as much memory as a tenth of the machine.
+      {
+        publicKey,
+        name: name === '' ? undefined : name,
+        addresses,
+        dhcp,
+        gateways,
+        mac,
+        multicast,
+        packetMax: side.path - OVERHEAD,
+      },
       drawSecret,
     );
   }
@@ -158,7 +169,7 @@ export class HostEnd {
         this.#notice(effect.notice);
         break;
       case 'close':
-        this.#side.close();
+        this.#side.close(this.#peer);
         break;
     }
   }
@@ -170,7 +181,7 @@ export class HostEnd {
     }
     this.#waiting.push(packet);
     if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
-    this.#side.wanted();
+    this.#side.wanted(this.#peer);
   }
 
   #notice(notice: HostNotice): void {

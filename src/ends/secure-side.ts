@@ -20,7 +20,7 @@ import type { Endpoint } from './endpoint.js';
 import { greeted } from './greeted.js';
 import type { SecureHandlers } from './handlers.js';
 import { Holes } from './holes.js';
-import { HostEnd } from './host-end.js';
+import { HostEnd, type HostSide } from './host-end.js';
 import { Member } from './peers/member.js';
 import { peerText } from './peers/peer-text.js';
 import { Pings } from './pings.js';
@@ -53,6 +53,7 @@ export class SecureSide {
   readonly #tasks = new Set<Promise<void>>();
   readonly #ask: Ask | undefined;
   readonly #holes: Holes;
+  readonly #hosts: HostSide;
   readonly #timer: NodeJS.Timeout;
   /** Each rings when an initiation may go to another address. */
   readonly #elsewhere = new Set<NodeJS.Timeout>();
@@ -124,6 +125,13 @@ export class SecureSide {
       resolve: (member) => this.#resolve(member),
       forget: (peer) => this.#forget(peer),
     });
+    this.#hosts = {
+      log: this.#log,
+      path: this.#path,
+      now: () => this.#clock.now(),
+      wanted: (peer) => this.wanted(peer),
+      close: (peer) => this.#handlers.slept?.(peer),
+    };
     this.#holes = new Holes((hint) => this.#acts.hint(hint));
     this.#timer = setInterval(() => {
       this.#clock.look();
@@ -157,7 +165,7 @@ export class SecureSide {
     const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name, eager });
     const own = this.#cable.local.address;
     const resolver = endpoint && new Resolver(endpoint.host, own, this.#log, this.#ask);
-    const member = new Member(peer, endpoint, resolver, host && this.#hostEnd(peer, host));
+    const member = new Member(peer, endpoint, resolver, host && new HostEnd(peer, host, this.#hosts));
     this.#members.set(peer, member);
     this.#step(() => {}); // another one may have had to make room
     // A peer that is added by hand is added again with its line in the list: the answer is about that one.
@@ -172,16 +180,6 @@ export class SecureSide {
       for (const { address } of addresses)
         if (host?.has(address))
           throw new RangeError(`${addressText(address)} is an address of ${peerText(peer)}`);
-  }
-
-  #hostEnd(peer: Peer, host: HostFields): HostEnd {
-    return new HostEnd(peer, host, {
-      log: this.#log,
-      path: this.#path,
-      now: () => this.#clock.now(),
-      wanted: () => this.wanted(peer),
-      close: () => this.#handlers.slept?.(peer),
-    });
   }
 
   /** A stock WireGuard device's host; undefined of another peer. */

@@ -23,6 +23,7 @@ const ADDRESSES_MAX = 4;
 const DHCP = 'dhcp';
 /** What finds printers and televisions. */
 const MULTICAST: readonly Service[] = ['mdns', 'ssdp'];
+const NO_GATEWAY: readonly never[] = [];
 
 const FORMS = {
   ip: `ip= is written ip=10.0.0.7/24,fd00::7/64, addresses of single machines and the networks that they are in, ${ADDRESSES_MAX} at most; or ip=${DHCP}`,
@@ -41,9 +42,9 @@ export function isHostWord(name: string): name is (typeof HOST_WORDS)[number] {
  * @returns undefined where it says that the peer is none; text, what is wrong
  */
 export function parseHost(words: HostWords): HostFields | string | undefined {
-  const { ip, gateway, mac, multicast = MULTICAST.join() } = words;
+  const { ip, gateway, mac, multicast } = words;
   if (ip === undefined)
-    return gateway === undefined && words.multicast === undefined
+    return gateway === undefined && multicast === undefined
       ? undefined
       : 'gateway= and multicast= are for stock WireGuard devices: give ip= as well';
   const list = ip.split(',');
@@ -53,7 +54,7 @@ export function parseHost(words: HostWords): HostFields | string | undefined {
   if (new Set(list).size < list.length) return FORMS.ip;
   if (dhcp && addresses.some(({ address }) => address.length === 4))
     return `ip=${DHCP} leases the IPv4 address: leave the other one out`;
-  const gateways = gateway?.split(',').map(addressBytes) ?? [];
+  const gateways = gateway?.split(',').map(addressBytes) ?? NO_GATEWAY;
   for (const [i, one] of gateways.entries()) {
     if (one === undefined || !isStation(one)) return FORMS.gateway;
     if (gateways.findIndex((other) => other?.length === one.length) !== i) return FORMS.gateway;
@@ -61,7 +62,7 @@ export function parseHost(words: HostWords): HostFields | string | undefined {
     if (!direct && !(dhcp && one.length === 4)) return FORMS.gateway;
   }
   if (mac !== undefined && mac.length > 1) return FORMS.mac;
-  const services = multicast.split(',');
+  const services = multicast?.split(',') ?? MULTICAST;
   const whole = multicast === 'all' || multicast === 'none';
   if (!whole && !services.every((one) => (SERVICES as readonly string[]).includes(one)))
     return FORMS.multicast;
@@ -69,9 +70,9 @@ export function parseHost(words: HostWords): HostFields | string | undefined {
   return {
     addresses,
     dhcp,
-    gateways: gateways as Uint8Array[],
+    gateways: gateways as readonly Uint8Array[],
     mac: own === undefined ? undefined : Uint8Array.from(own.split(':'), (byte) => Number.parseInt(byte, 16)),
-    multicast: whole ? multicast : (services as Service[]),
+    multicast: whole ? multicast : (services as readonly Service[]),
   };
 }
 

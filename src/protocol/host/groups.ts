@@ -4,8 +4,9 @@ import { sameBytes } from '../bytes.js';
 import type { Random } from '../classic/session-key.js';
 import type { Family } from './address.js';
 import { REPORT_INTERVAL, REPORTS } from './constants.js';
-import { type Query, RECORD } from './igmp.js';
+import { igmpReports, type Query, RECORD } from './igmp.js';
 import { multicastMac } from './mac.js';
+import { mldReports } from './mld.js';
 import type { HostOutbox } from './outbox.js';
 
 /** One family's reports: igmpReports or mldReports. */
@@ -23,34 +24,30 @@ interface Answer {
   readonly old: boolean;
 }
 
-/** What it is to report. */
+/** What is to be reported of a family. */
 export interface GroupsOf {
-  readonly family: Family;
-  readonly reports: Reports;
   /** The groups in use now. */
-  groups(): readonly Uint8Array[];
+  inUse(family: Family): readonly Uint8Array[];
   /** The address that reports come from now. */
-  source(): Uint8Array;
+  reporter(family: Family): Uint8Array;
 }
 
 /** The groups of one family. */
 export class Groups {
   readonly #out: HostOutbox;
   readonly #random: Random;
+  readonly family: Family;
   readonly #of: GroupsOf;
   /** Reports that are still to be sent of what was joined, and when the next one is, ms. */
   #left = 0;
   #at = Infinity;
   #answer: Answer | undefined;
 
-  constructor(out: HostOutbox, random: Random, of: GroupsOf) {
+  constructor(out: HostOutbox, random: Random, family: Family, of: GroupsOf) {
     this.#out = out;
     this.#random = random;
+    this.family = family;
     this.#of = of;
-  }
-
-  get family(): Family {
-    return this.#of.family;
   }
 
   get deadline(): number {
@@ -65,7 +62,7 @@ export class Groups {
 
   /** Somebody asks. What is asked for is reported once, at the earlier of the times that were drawn. */
   asked(now: number, { group, old, within }: Query): void {
-    const wanted = group && this.#of.groups().filter((one) => sameBytes(one, group));
+    const wanted = group && this.#of.inUse(this.family).filter((one) => sameBytes(one, group));
     const at = now + this.#part(within);
     const earlier = this.#answer;
     if (earlier === undefined) {
@@ -87,12 +84,12 @@ export class Groups {
     if (now >= this.#at) {
       this.#left--;
       this.#at = this.#left > 0 ? now + 1 + this.#part(REPORT_INTERVAL - 1) : Infinity;
-      this.#report(this.#of.groups(), RECORD.JOINED, false);
+      this.#report(this.#of.inUse(this.family), RECORD.JOINED, false);
     }
     if (this.#answer !== undefined && now >= this.#answer.at) {
       const { groups, old } = this.#answer;
       this.#answer = undefined;
-      this.#report(groups ?? this.#of.groups(), RECORD.TAKEN, old);
+      this.#report(groups ?? this.#of.inUse(this.family), RECORD.TAKEN, old);
     }
   }
 
@@ -100,12 +97,13 @@ export class Groups {
   leave(): void {
     this.#at = Infinity;
     this.#answer = undefined;
-    this.#report(this.#of.groups(), RECORD.LEFT, false);
+    this.#report(this.#of.inUse(this.family), RECORD.LEFT, false);
   }
 
   #report(groups: readonly Uint8Array[], record: number, old: boolean): void {
     if (groups.length === 0) return;
-    for (const { to, packet } of this.#of.reports(this.#of.source(), groups, record, old))
+    const reports: Reports = this.family === 4 ? igmpReports : mldReports;
+    for (const { to, packet } of reports(this.#of.reporter(this.family), groups, record, old))
       this.#out.ip(multicastMac(to), packet);
   }
 }

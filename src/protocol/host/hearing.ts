@@ -11,25 +11,24 @@ import type { Speech } from './speech.js';
 import type { HostDrop } from './terms.js';
 
 /** Whom it concerns. */
-export interface HearingParts {
+export interface HearingOf {
   readonly mac: Uint8Array;
   readonly own: OwnAddresses;
   readonly neighbours: Neighbours;
   readonly routers: Routers;
   readonly speech: Speech;
+  /** Routers, or networks on the link, may be others. */
+  rerouted(): void;
 }
 
 /** A station that says something by itself: it takes the place of what was known. */
 const CLAIMS = { answers: false, overrides: true } as const;
 
 export class Hearing {
-  readonly #its: HearingParts;
-  readonly #rerouted: () => void;
+  readonly #its: HearingOf;
 
-  /** @param rerouted routers, or networks on the link, may be others */
-  constructor(its: HearingParts, rerouted: () => void) {
+  constructor(its: HearingOf) {
     this.#its = its;
-    this.#rerouted = rerouted;
   }
 
   /** @returns why it was dropped */
@@ -69,7 +68,7 @@ export class Hearing {
       if (message.mac !== undefined)
         neighbours.heard(now, source, message.mac, { ...CLAIMS, remember: true });
       routers.advertised(now, source, message);
-      this.#rerouted();
+      this.#its.rerouted();
     }
     return undefined;
   }
@@ -98,6 +97,6 @@ export class Hearing {
     if (its !== undefined) neighbours.heard(now, target, its, { answers, overrides, remember: false });
     if (router) return;
     routers.isNone(target);
-    this.#rerouted();
+    this.#its.rerouted();
   }
 }

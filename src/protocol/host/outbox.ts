@@ -2,9 +2,12 @@ import { ETHERTYPE, frameOf } from './ethernet.js';
 import type { HostDrop, HostEffect, HostNotice } from './terms.js';
 
 /** What the host of the machine is to do, and what was dropped. */
+const NONE: ReadonlyMap<HostDrop, bigint> = new Map();
+
 export class HostOutbox {
-  readonly dropped = new Map<HostDrop, bigint>();
   readonly #mac: Uint8Array;
+  /** Made for the first one. */
+  #dropped: Map<HostDrop, bigint> | undefined;
   #effects: HostEffect[] = [];
 
   /** @param mac that all frames come from */
@@ -30,8 +33,14 @@ export class HostOutbox {
     this.frame(to, (packet[0] as number) >> 4 === 4 ? ETHERTYPE.IPV4 : ETHERTYPE.IPV6, packet);
   }
 
+  get dropped(): ReadonlyMap<HostDrop, bigint> {
+    return this.#dropped ?? NONE;
+  }
+
   drop(why: HostDrop, count = 1): void {
-    if (count > 0) this.dropped.set(why, (this.dropped.get(why) ?? 0n) + BigInt(count));
+    if (count === 0) return;
+    this.#dropped ??= new Map();
+    this.#dropped.set(why, (this.#dropped.get(why) ?? 0n) + BigInt(count));
   }
 
   take(): HostEffect[] {

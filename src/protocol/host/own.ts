@@ -30,7 +30,7 @@ interface Own {
   defended: number;
   /** Whether a conflict was reported. */
   told: boolean;
-  readonly waiting: Uint8Array[];
+  waiting: readonly Uint8Array[];
 }
 
 /** What follows in the machine. */
@@ -44,6 +44,8 @@ export interface OwnEvents {
   /** Somebody else has it. */
   refused(now: number, address: Uint8Array): void;
 }
+
+const NONE: readonly never[] = []; // one for all: a server may have thousands of devices
 
 export class OwnAddresses {
   readonly #out: HostOutbox;
@@ -92,9 +94,9 @@ export class OwnAddresses {
       left: 0,
       defended: -Infinity,
       told: false,
-      waiting: [],
+      waiting: NONE,
     };
-    this.#all = [...this.#all, one];
+    this.#all = this.#all.concat(one); // takes no more room than there are elements
     this.#detect(now, one);
   }
 
@@ -119,12 +121,17 @@ export class OwnAddresses {
 
   /** A packet of the device from an address that is being looked for waits. */
   wait(address: Uint8Array, packet: Uint8Array): void {
-    const { waiting } = this.#find(address) as Own;
-    if (waiting.length >= WAITING_MAX) {
-      waiting.shift();
-      this.#out.drop('no room');
-    }
-    waiting.push(packet.slice());
+    const one = this.#find(address) as Own;
+    const kept = one.waiting.slice(-(WAITING_MAX - 1));
+    this.#out.drop('no room', one.waiting.length - kept.length);
+    one.waiting = [...kept, packet.slice()];
+  }
+
+  /** Takes what waits. */
+  #release(one: Own): readonly Uint8Array[] {
+    const { waiting } = one;
+    one.waiting = NONE;
+    return waiting;
   }
 
   /** Announces all that are used, as if they had just come. */
@@ -158,7 +165,7 @@ export class OwnAddresses {
     }
     one.state = 'refused';
     one.at = now + CONFLICT_TIME;
-    this.#out.drop('source', one.waiting.splice(0).length);
+    this.#out.drop('source', this.#release(one).length);
     this.#events.refused(now, one.prefix.address);
   }
 
@@ -175,7 +182,7 @@ export class OwnAddresses {
   #use(now: number, one: Own): void {
     one.state = 'used';
     this.#announceFirst(now, one);
-    this.#events.used(now, one.prefix.address, one.waiting.splice(0));
+    this.#events.used(now, one.prefix.address, this.#release(one));
   }
 
   clear(): void {

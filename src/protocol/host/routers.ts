@@ -20,17 +20,32 @@ interface Network {
   readonly until: number;
 }
 
+/** What follows in the machine. */
+export interface RouterEvents {
+  /** Ask all routers. */
+  askRouters(): void;
+}
+
+const NONE: readonly never[] = []; // one for all: a server may have thousands of devices
+
+/** Those that are not over: the same list where that is all. */
+function stillThere<One extends { readonly until: number }>(
+  now: number,
+  list: readonly One[],
+): readonly One[] {
+  return list.every(({ until }) => now < until) ? list : list.filter(({ until }) => now < until);
+}
+
 export class Routers {
-  readonly #ask: () => void;
-  #routers: readonly Router[] = [];
-  #networks: readonly Network[] = [];
+  readonly #events: RouterEvents;
+  #routers: readonly Router[] = NONE;
+  #networks: readonly Network[] = NONE;
   /** How often routers are still asked for, and when the next time is, ms. */
   #left = 0;
   #askAt = Infinity;
 
-  /** @param ask asks all routers */
-  constructor(ask: () => void) {
-    this.#ask = ask;
+  constructor(events: RouterEvents) {
+    this.#events = events;
   }
 
   get deadline(): number {
@@ -81,17 +96,17 @@ export class Routers {
   }
 
   tick(now: number): void {
-    this.#routers = this.#routers.filter(({ until }) => now < until);
-    this.#networks = this.#networks.filter(({ until }) => now < until);
+    this.#routers = stillThere(now, this.#routers);
+    this.#networks = stillThere(now, this.#networks);
     if (now < this.#askAt) return;
     this.#left--;
     this.#askAt = this.#left > 0 ? now + ROUTER_SOLICITATION_INTERVAL : Infinity;
-    this.#ask();
+    this.#events.askRouters();
   }
 
   clear(): void {
-    this.#routers = [];
-    this.#networks = [];
+    this.#routers = NONE;
+    this.#networks = NONE;
     this.#askAt = Infinity;
   }
 }

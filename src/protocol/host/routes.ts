@@ -11,27 +11,34 @@ interface Used {
   told: boolean;
 }
 
+/** What it asks the machine. */
+export interface RouteEvents {
+  /** The best gateway of a family that is known now. */
+  gateway(family: Family): Uint8Array | undefined;
+}
+
+const NONE: readonly never[] = []; // one for all: a server may have thousands of devices
+
 export class Routes {
   readonly #out: HostOutbox;
-  readonly #gatewayOf: (family: Family) => Uint8Array | undefined;
+  readonly #events: RouteEvents;
   /** Networks whose stations are reached directly. */
-  onLink: readonly Prefix[] = [];
+  onLink: readonly Prefix[] = NONE;
   /** The gateway of each family that something was sent to last. */
-  #used: readonly Used[] = [];
+  #used: readonly Used[] = NONE;
   /** Families whose lack of a gateway was reported. */
-  #missing: readonly Family[] = [];
+  #missing: readonly Family[] = NONE;
 
-  /** @param gatewayOf the best gateway that is known now */
-  constructor(out: HostOutbox, gatewayOf: (family: Family) => Uint8Array | undefined) {
+  constructor(out: HostOutbox, events: RouteEvents) {
     this.#out = out;
-    this.#gatewayOf = gatewayOf;
+    this.#events = events;
   }
 
   /** The station that a packet for an address is sent to; undefined where nothing leads there. */
   next(destination: Uint8Array): Uint8Array | undefined {
     if (this.onLink.some((network) => within(destination, network))) return destination;
     const family = familyOf(destination);
-    const address = this.#gatewayOf(family);
+    const address = this.#events.gateway(family);
     if (address === undefined) this.lacks(family);
     else if (!this.#used.some((one) => sameBytes(one.address, address))) {
       this.review();
@@ -61,7 +68,7 @@ export class Routes {
   review(): void {
     for (const used of this.#used) {
       const { family, address, told } = used;
-      const best = this.#gatewayOf(family);
+      const best = this.#events.gateway(family);
       if (best !== undefined && sameBytes(best, address)) continue;
       this.#used = this.#used.filter((one) => one !== used);
       if (told) this.#out.push({ do: 'gateway', family, mac: undefined });
@@ -69,8 +76,8 @@ export class Routes {
   }
 
   clear(): void {
-    this.onLink = [];
-    this.#used = [];
-    this.#missing = [];
+    this.onLink = NONE;
+    this.#used = NONE;
+    this.#missing = NONE;
   }
 }

@@ -1,4 +1,5 @@
 // What the machine of a host peer takes, and what it returns (secure.md §6).
+import { sameBytes } from '../bytes.js';
 
 /** An address of the device's, or a network: 4 bytes of IPv4 or 16 of IPv6, and how many bits of it name the network on the switch. */
 export interface Prefix {
@@ -88,22 +89,37 @@ export type HostNotice =
   /** The device sends to other networks, and no gateway of that family is known, or it does not answer. Told once until one is. */
   | { readonly what: 'no gateway'; readonly family: 4 | 6 };
 
+/**
+ * What the core needs, whole, each time that it changes: the addresses that the device's packets may come from, and the
+ * networks whose stations are reached directly, link-local ones among them. While an address is being looked for, the core
+ * is given no neighbour and no gateway, so that what comes from it passes the machine, which keeps it until then.
+ */
+export interface AddressesEffect {
+  readonly do: 'addresses';
+  readonly own: readonly Uint8Array[];
+  readonly onLink: readonly Prefix[];
+}
+
+/** Whether two say the same. */
+export function sameAddresses(one: AddressesEffect, other: AddressesEffect): boolean {
+  return (
+    one.own.length === other.own.length &&
+    one.onLink.length === other.onLink.length &&
+    one.own.every((address, i) => sameBytes(address, other.own[i] as Uint8Array)) &&
+    one.onLink.every(({ address, bits }, i) => {
+      const its = other.onLink[i] as Prefix;
+      return bits === its.bits && sameBytes(address, its.address);
+    })
+  );
+}
+
 /** What the machine's host is to do, in this order. */
 export type HostEffect =
   /** Give a frame to the switch. */
   | { readonly do: 'frame'; readonly frame: Uint8Array }
   /** Send an IP packet to the device; it waits where there is no key, as frames do. */
   | { readonly do: 'packet'; readonly packet: Uint8Array }
-  /**
-   * What the core needs, whole, each time that it changes: the addresses that the device's packets may come from, and the
-   * networks whose stations are reached directly, link-local ones among them. While an address is being looked for, the core
-   * is given no neighbour and no gateway, so that what comes from it passes the machine, which keeps it until then.
-   */
-  | {
-      readonly do: 'addresses';
-      readonly own: readonly Uint8Array[];
-      readonly onLink: readonly Prefix[];
-    }
+  | AddressesEffect
   /** The core may send to this station by itself, or (no `mac`) may not any more: it hands such packets over then. */
   | { readonly do: 'neighbour'; readonly address: Uint8Array; readonly mac: Uint8Array | undefined }
   /** The same of all addresses of a family that are on no network of `onLink`. */
