@@ -6,6 +6,7 @@ import { controlPlace } from '../../control/path.js';
 import { askForStream } from '../../control/stream.js';
 import { BlockCounter } from '../../ends/capture/pcapng.js';
 import { CryptcabError } from '../../error.js';
+import { whenUnread } from '../reader.js';
 import { print, say } from '../say.js';
 import { UsageError } from '../usage.js';
 import { choose, endsOf } from './peers.js';
@@ -41,13 +42,18 @@ export async function capture(command: CaptureCommand): Promise<void> {
   const arriving = await askForStream(path, { do: 'capture', ...wish }, 'capture');
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => arriving.end());
   const counter = new BlockCounter();
-  for await (const piece of arriving.pieces) {
-    if (!counter.push(piece))
-      throw new CryptcabError(`the cable's end at ${path} sends something else than a capture: restart it`);
-    if (!(await print(piece))) {
-      arriving.end(); // who read it has enough
-      break;
+  const stopLooking = await whenUnread(() => arriving.end()); // who read it has enough
+  try {
+    for await (const piece of arriving.pieces) {
+      if (!counter.push(piece))
+        throw new CryptcabError(`the cable's end at ${path} sends something else than a capture: restart it`);
+      if (!(await print(piece))) {
+        arriving.end();
+        break;
+      }
     }
+  } finally {
+    stopLooking();
   }
   say(summary(counter, wish));
 }

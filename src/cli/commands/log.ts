@@ -8,6 +8,7 @@ import { CryptcabError } from '../../error.js';
 import { fileOf, readConfiguration } from '../configuration.js';
 import { dayText, forPeople, wantsColour } from '../log/for-people.js';
 import { name as program } from '../program.js';
+import { whenUnread } from '../reader.js';
 import type { Said } from '../said.js';
 import { print } from '../say.js';
 import { UsageError } from '../usage.js';
@@ -66,14 +67,24 @@ export async function showLog({ name, follow, json }: LogCommand): Promise<Said>
   const reading = new Reading();
   const decoder = new TextDecoder();
   let rest = '';
-  for await (const piece of arriving.pieces) {
-    const lines = (rest + decoder.decode(piece, { stream: true })).split('\n');
-    rest = lines.pop() as string;
-    const text = lines.map((line) => (json ? `${line}\n` : reading.text(line))).join('');
-    if (await print(text)) continue;
-    arriving.end(); // who read it has enough
-    return { out: '', faults: [], status: 0 };
+  let unread = false;
+  const enough = () => {
+    unread = true; // by who read it
+    arriving.end();
+  };
+  const stopLooking = await whenUnread(enough);
+  try {
+    for await (const piece of arriving.pieces) {
+      const lines = (rest + decoder.decode(piece, { stream: true })).split('\n');
+      rest = lines.pop() as string;
+      const text = lines.map((line) => (json ? `${line}\n` : reading.text(line))).join('');
+      if (unread || (await print(text))) continue;
+      enough();
+    }
+  } finally {
+    stopLooking();
   }
+  if (unread) return { out: '', faults: [], status: 0 };
   if (rest !== '') throw new CryptcabError(`the log of ${status.name} ends within a line: restart that end`);
   return { out: '', faults: [], status: 0 };
 }

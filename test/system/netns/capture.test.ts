@@ -145,6 +145,17 @@ test('a reader that does not read costs the cable nothing, and is told what it m
   expect(lost).toEqual({ bySwitch: 0, unopened: 0 });
 });
 
+test('a capture and a log that nobody reads any more end, though nothing passes', async () => {
+  const { hub } = await laid('native', []);
+  const read = async (command: string, ...args: string[]) => {
+    const process = hub.start(['sh', '-c', `"$@" | ${command}`, '-', ...cryptcab, ...args]);
+    return process.exited;
+  };
+  // A shell waits for all of a pipeline: here for those that write.
+  expect(await read('head -c 10', 'capture')).toBe(0);
+  expect(await read('head -n 1', 'log', '--follow')).toBe(0);
+});
+
 test('with a key log Wireshark decrypts', async () => {
   let [keys, file] = ['', ''];
   let capture: Process | undefined;
