@@ -1,6 +1,15 @@
 // The package as npm packs it: what is in it, whether its types hold, and whether it runs where nothing else is.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -121,6 +130,19 @@ test('each entry can be imported, the program and the examples run', () => {
     expect(within(process.execPath, file)).toBe(run(process.execPath, join(root, file)));
   }
 });
+
+test('what README.md says installs it for good: nothing of it leads back into the clone', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const [, words = ''] = /npm ci && npm run build && npm (install --global .*) \.\n/.exec(readme) ?? [];
+  const prefix = join(directory, 'global');
+  // It is built; its scripts would build it again, beside the other tests.
+  const quietly = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--silent'];
+  within('npm', ...words.split(' '), '--prefix', prefix, ...quietly, root);
+  const clone = realpathSync(root);
+  for (const name of ['bin/cryptcab', 'bin/vde_cryptcab', 'share/man/man1/cryptcab.1'])
+    expect(realpathSync(join(prefix, name)).startsWith(clone), name).toBe(false);
+  expect(within(join(prefix, 'bin/cryptcab'), '--version').trim()).toBe(manifest.version);
+}, 120_000);
 
 const NODE = `
 import { connect, CryptcabError, memoryPort, type ServeOptions, serve } from 'cryptcab';
