@@ -104,8 +104,10 @@ function environment(): string {
   );
 }
 
-const SIGNALS =
-  'SIGUSR2 logs what was carried so far; SIGHUP opens the log file again, and reads keys and peers again.';
+const SIGNALS = `SIGTERM, SIGINT and SIGQUIT end it cleanly.
+SIGUSR2 logs what was carried so far.
+SIGHUP opens the log file again, and reads the list of peers and the key file of
+-P again.`;
 
 /** What `help` explains besides commands and options. */
 export const TOPICS: Readonly<Record<string, () => string>> = {
@@ -123,7 +125,8 @@ export function commandHelp(name: CommandName): string {
     sentenceOf(option),
   ]);
   list.push(['-h, --help', 'print this']);
-  return `Usage: ${usageOf(name, terms(name))}\n\n${plain(sentences.join(' '))}\n\nOptions:\n${columns(list)}\n`;
+  const said = wrapped(plain(sentences.join(' ')), COLUMNS).join('\n');
+  return `Usage: ${usageOf(name, terms(name))}\n\n${said}\n\nOptions:\n${columns(list)}\n`;
 }
 
 /** How wide a terminal is taken to be. */

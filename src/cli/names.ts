@@ -39,7 +39,8 @@ function keyName({ long, today = long, value, style: only, named }: Option, foll
 
 /** A text with marks as the command line says it. */
 export function commandText(text: string): string {
-  return textWith(text, (key, value) =>
-    Object.hasOwn(rows, key) ? commandName(key as OptionKey, value) : undefined,
-  );
+  return textWith(text, (key, value) => {
+    if (key.startsWith('cryptcab ')) return key; // commandOr
+    return Object.hasOwn(rows, key) ? commandName(key as OptionKey, value) : undefined;
+  });
 }

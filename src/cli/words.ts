@@ -52,6 +52,15 @@ export function commandNamed(
   const alone = begun.length === 0 || second === undefined || second.startsWith('-');
   if (one !== undefined && alone) return { command: one, words: 1 };
   if (begun.length === 0) return undefined;
+  const near =
+    second === undefined
+      ? undefined
+      : nearWord(
+          second.toLowerCase(),
+          begun.map(([name]) => name.slice(first.length + 1)),
+        );
+  if (near !== undefined)
+    throw new UsageError(`there is no such command of ${first}: did you mean cryptcab ${first} ${near}?`);
   throw new UsageError(`use ${begun.map(([name, terms]) => usageOf(name, terms)).join(', or ')}`);
 }
 

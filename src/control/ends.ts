@@ -27,10 +27,16 @@ async function statusAt({ path }: Found): Promise<RunningEnd | undefined> {
 
 /** Whether a person who says this means that end: its name, its port or process, or the server that it is a client of. */
 function isCalled(status: EndStatus, text: string): boolean {
-  const { name, port, pid, role, server } = status;
+  const { name, port, pid, role } = status;
   if (name === text || String(pid) === text) return true;
-  if (role === 'server') return String(port) === text;
-  return server === text || server?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') === text;
+  return role === 'server' ? String(port) === text : isServerOf(status, text);
+}
+
+/** Whether a person who says this means the server of that client: its name or address, with the port or without, in brackets or without. */
+export function isServerOf({ role, server }: EndStatus, text: string): boolean {
+  if (role !== 'client' || server === null) return false;
+  const host = server.replace(/:\d+$/, '');
+  return [server, host, host.replace(/^\[(.*)\]$/, '$1')].includes(text);
 }
 
 /**

@@ -14,7 +14,7 @@ import { End, type EndConfiguration } from './end.js';
 import { EnrolPace } from './enrol-pace.js';
 import { ownClock } from './hints.js';
 import { identityOf, peerText } from './peers/peer-text.js';
-import type { PeerFacts } from './report/report.js';
+import { endpointText, type PeerFacts } from './report/report.js';
 import { Resolver } from './resolve.js';
 import type { RunningClient } from './running.js';
 import { SecureSide } from './secure-side.js';
@@ -203,7 +203,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     const missing = enrolled
       ? ' (cryptcab doctor, with the login of ssh, looks at more)'
       : `, that its peers file has the public key of this end, that ${optionName('secure.serverPublicKey')} is its own, and that both have the same psk= or none`;
-    return `no secure answer from ${who}:${port}, still trying: see that a server with ${optionName('secure')} runs there, and that UDP port ${port} is open on the way${missing}${enrolled ? '' : ownClock(Date.now())}`;
+    return `no secure answer from ${endpointText({ host: who, port })}, still trying: see that a server with ${optionName('secure')} runs there, and that UDP port ${port} is open on the way${missing}${enrolled ? '' : ownClock(Date.now())}`;
   }
 
   /** Gets new keys, and calls the server with them. */

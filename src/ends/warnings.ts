@@ -1,6 +1,6 @@
 import type { Keying } from '../core/terms.js';
 import type { Log, SeldomLog } from '../log.js';
-import { optionName, optionWithValue } from '../options/name.js';
+import { commandOr, optionName, optionWithValue } from '../options/name.js';
 import type { Remote } from '../protocol/remote.js';
 
 /** Logged once per session, at its start (classic.md §5.2): people should know what this cable does not protect. */
@@ -48,7 +48,7 @@ export function warnOfStranger(log: Log, peer: string, publicKey: string, listed
   const where = listed ? 'the peers file' : `a file for ${optionName('secure.peers')}`;
   log.warn(
     { peer, publicKey },
-    `somebody calls whose public key is not known here: to let them in, add this line to ${where}: ${publicKey}`,
+    `somebody calls whose public key is not known here: to let them in, use ${commandOr('cryptcab peers add', 'addPeer()')}, or add this line to ${where}: ${publicKey}`,
   );
 }
 

@@ -1,6 +1,7 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { optionName } from '../options/name.js';
 import type { OptionKey } from '../options/table.js';
@@ -69,8 +70,12 @@ async function listen(server: Server, place: HttpPlace, what: string, option: Op
     });
     if ('path' in place) chmodSync(place.path, 0o660);
   } catch (error) {
+    // Where the directory of a socket is missing, the runtime says that it is denied.
+    const directory = 'path' in place ? dirname(place.path) : undefined;
+    const missing = directory !== undefined && !existsSync(directory);
+    const why = missing ? `there is no directory ${directory}` : messageOf(error);
     throw new CryptcabError(
-      `cannot serve ${what} at ${placeText(place)}: ${messageOf(error)}; give ${optionName(option)} a place that is free`,
+      `cannot serve ${what} at ${placeText(place)}: ${why}; give ${optionName(option)} a place that is ${missing ? 'there' : 'free'}`,
     );
   }
 }

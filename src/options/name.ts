@@ -17,3 +17,11 @@ export function optionName(key: OptionKey, library?: string): string {
 export function optionWithValue(key: OptionKey, library?: string, value?: string): string {
   return markWithValue(key, library, value);
 }
+
+/**
+ * What somebody does by a command, and in the library by a function.
+ * @param command as it is typed, without a `=`
+ */
+export function commandOr(command: `cryptcab ${string}`, library: string): string {
+  return mark(command, library);
+}

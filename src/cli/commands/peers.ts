@@ -1,7 +1,7 @@
 // `cryptcab peers` and `cryptcab ping`: who may connect, and who is there.
 import { resolve } from 'node:path';
 import { ask } from '../../control/ask.js';
-import { type RunningEnd, runningEnds, strange } from '../../control/ends.js';
+import { isServerOf, type RunningEnd, runningEnds, strange } from '../../control/ends.js';
 import { type Changed, parseChanged, parsePong, type Request } from '../../control/message.js';
 import { controlPlace, type Place } from '../../control/path.js';
 import type { PeerStatus } from '../../control/status.js';
@@ -65,9 +65,8 @@ function means(text: string, { name, publicKey, address, peer, origin }: PeerSta
 /** @throws CryptcabError where there is none, or several are meant */
 export function choose(ends: readonly RunningEnd[], text: string): Chosen {
   const found = ends.flatMap((end) => {
-    const { role, server, peers } = end.status;
-    const isServer = role === 'client' && (server === text || server?.startsWith(`${text}:`));
-    return peers
+    const isServer = isServerOf(end.status, text);
+    return end.status.peers
       .filter((peer) => isServer || means(text, peer))
       .map((peer) => ({ end, peer: peer.publicKey ?? peer.peer, called: peer.peer }));
   });
@@ -119,7 +118,7 @@ export async function addPeer(
     );
   const [first, ...others] = pending.length > 0 ? [...new Set(pending.map(({ end }) => end))] : servers;
   if (first === undefined)
-    throw new CryptcabError('no server of the secure cable runs here: start one with --secure');
+    throw new CryptcabError('no server of the secure cable runs here: start one with cryptcab serve');
   if (others.length > 0) {
     const names = [first, ...others].map(({ status }) => status.name).join(', ');
     throw new CryptcabError(`several servers run here (${names}): choose one with --end`);

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { enroll, sshClient, wishedPort } from '../../../src/cli/commands/enroll.js';
+import { choose } from '../../../src/cli/commands/peers.js';
 import { status } from '../../../src/cli/commands/status.js';
 import { LogHistory } from '../../../src/cli/log/history.js';
 import { commandText } from '../../../src/cli/names.js';
@@ -650,6 +651,18 @@ describe('status', () => {
     for (const name of [server, 'lab.example.org', '12', 'client-12'])
       expect((await status({ name }, place)).out, name).toMatch(/^client-12: client of lab/);
     expect((await status({ name: '7667' }, place)).status).toBe(3); // the port of its server
+  });
+
+  test('so do the commands about its peer, by IPv6 as well', async () => {
+    const at = (server: string) => [
+      { path: '', status: endStatus({ role: 'client', server, peers: [peerStatus()] }) },
+    ];
+    for (const name of ['[fd00::7]:7667', '[fd00::7]', 'fd00::7'])
+      expect(choose(at('[fd00::7]:7667'), name).called, name).toBe(peerStatus().peer);
+    for (const name of ['lab.example.org:7667', 'lab.example.org'])
+      expect(choose(at('lab.example.org:7667'), name).called, name).toBe(peerStatus().peer);
+    for (const name of ['fd00', '[fd00:', '7667'])
+      expect(() => choose(at('[fd00::7]:7667'), name), name).toThrow(/^no peer is called/);
   });
 
   test('nothing that an end says drives the terminal', async () => {

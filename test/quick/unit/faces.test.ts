@@ -221,6 +221,15 @@ describe('cryptcab and words', () => {
     await expect(runCommand('cryptcab', [word])).rejects.toThrow(UsageError);
   });
 
+  test('a second word is answered with what is near, or with all that there are', async () => {
+    await expect(runCommand('cryptcab', ['peers', 'remov', 'x'])).rejects.toThrow(
+      /^there is no such command of peers: did you mean cryptcab peers remove\?$/,
+    );
+    await expect(runCommand('cryptcab', ['vectors', 'xyzzy'])).rejects.toThrow(
+      /^use cryptcab vectors verify .*, or cryptcab vectors make /,
+    );
+  });
+
   test('what may be a secret is not repeated', () => {
     for (const word of [KEY, 'user:hunter2@host', 'hunter2!'])
       expect(noCommand(word)).not.toMatch(/hunter2|AQEB/);
@@ -236,11 +245,14 @@ describe('cryptcab and words', () => {
       await expect(asked).rejects.toThrow(`Usage: cryptcab ${name}`);
     }
     expect(help(name.split(' '))).toContain(`Usage: cryptcab ${name}`);
+    const [, ...lines] = help(name.split(' ')).split('\n');
+    for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
   });
 
   test('help knows topics, and what is near to one', () => {
     expect(help(['environment'])).toContain('SCP_EXTRA_OPTIONS');
-    expect(help(['signals'])).toContain('SIGHUP');
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR2'])
+      expect(help(['signals'])).toContain(name);
     expect(help(['options'])).toContain('--secure');
     expect(help(['vectors'])).toMatch(/Usage: cryptcab vectors verify[\s\S]*Usage: cryptcab vectors make/);
     expect(() => help(['enviroment'])).toThrow(/did you mean cryptcab help environment\?/);

@@ -9,7 +9,7 @@ import { Answer, parseOptions } from '../../../src/cli/options.js';
 import { CryptcabError, messageOf } from '../../../src/error.js';
 import { connect, type Log, memoryPort, serve } from '../../../src/index.js';
 import { libraryText, mark } from '../../../src/option-mark.js';
-import { optionName, optionWithValue } from '../../../src/options/name.js';
+import { commandOr, optionName, optionWithValue } from '../../../src/options/name.js';
 import type { OptionKey } from '../../../src/options/table.js';
 
 /** What the command line calls its options. */
@@ -105,6 +105,12 @@ test('an error says the name of the library wherever it is shown; its marks are 
   const again = new CryptcabError(`it failed: ${messageOf(error)}`);
   expect(again.message).toBe(`it failed: ${says}`);
   expect(commandText(again.marked)).toBe('it failed: give --key or --no-classic');
+});
+
+test('what is done by a command has another name in the library', () => {
+  const text = `use ${commandOr('cryptcab peers add', 'addPeer()')}`;
+  expect(libraryText(text)).toBe('use addPeer()');
+  expect(commandText(text)).toBe('use cryptcab peers add');
 });
 
 test('a name may have a value with it, any or a certain one', () => {

@@ -176,7 +176,9 @@ describe('on whichever path', () => {
         /: no answer from 10\.77\.1\.1:7667: see that the server runs there .*; still trying/,
         60_000,
       );
-    await serving.prints(/somebody calls whose public key is not known here/);
+    await serving.prints(
+      /somebody calls whose public key is not known here: to let them in, use cryptcab peers add, or add/,
+    );
     await serving.prints(/dropped: bad mac1, of somebody who calls another server/);
     await Promise.all([first.stop('SIGINT'), second.stop('SIGINT')]);
     await joins(host(0), line).prints(/the cable is up/, 60_000);

@@ -196,8 +196,10 @@ describe('on whichever path', () => {
     serving = hub.cryptcab(['-P', keyFile, '-v']);
     await serving.prints(/waiting for clients/);
     const keys = ['--secure', '--key', end(0).keyFile, '--peer', server.publicKey];
-    const secure = host(0).cryptcab([...keys, '-c', host(0).link.hub4, '-v']);
-    await secure.prints(/see that a server with --secure runs there/, 20_000);
+    const { hub6 } = host(0).link;
+    const secure = host(0).cryptcab([...keys, '-c', hub6, '-v']);
+    const [said] = await secure.prints(/no secure answer from .* a server with --secure runs there/, 20_000);
+    expect(said).toContain(`from [${hub6}]:7667,`);
     expect(await host(0).pings(hub.inner)).toBe(false);
     // It keeps trying: as soon as there is a server, it is up.
     await serving.stop();

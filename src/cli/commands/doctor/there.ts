@@ -58,7 +58,7 @@ async function findName(host: string, signal: AbortSignal, tell: (finding: Findi
       bad(
         late
           ? `${host} has no address within ${LIMIT_MS.name / 1000} s: see that a name server answers`
-          : messageOf(error),
+          : `${messageOf(error)}: see that the name is right, or give an address`,
       ),
     );
     return undefined;
