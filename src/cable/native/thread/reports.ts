@@ -3,6 +3,7 @@ import type { FrameCore } from '../../../core/frame-core.js';
 import { Pace } from '../../../protocol/pace.js';
 import { MESSAGE } from '../../../protocol/secure/constants.js';
 import { WAY_WORDS } from '../linux/sockaddr.js';
+import { sharedTime } from '../shared-time.js';
 import type { Datagrams } from './datagrams.js';
 import type { Peer, SecurePeer } from './peer.js';
 import { sameWords } from './peer-table.js';
@@ -50,7 +51,7 @@ export class Reports {
     // What came before a message of the secure handshake comes before it.
     if (type < MESSAGE.TRANSPORT) this.#pump();
     const datagram = this.#core.ring.bytes.slice(at, at + length);
-    report({ says: 'control', way: this.#datagrams.wayAt(name), datagram });
+    report({ says: 'control', way: this.#datagrams.wayAt(name), datagram, at: sharedTime() });
   }
 
   /** An authentic message, unless one like it has just been reported. */
