@@ -10,9 +10,9 @@ import { publicKeyOf } from '../src/keys/public-key.js';
 import { DEFAULT_PORT } from '../src/protocol/classic/constants.js';
 import type { ServerCosts } from './fleet-end.js';
 import { AGAIN, NOTICED, numbers, printed, QUEUED, RENEWED, SERVERS } from './fleet-inputs.js';
-import { simulate } from './fleet-model.js';
+import { type FleetOutcome, simulate } from './fleet-model.js';
 import { ask, figure, machine, median, options, root, save, table } from './measure.js';
-import { usage } from './proc.js';
+import { scheduled, usage } from './proc.js';
 
 /** For each server. */
 const CLIENTS = { quick: 100, whole: 1_000 };
@@ -26,8 +26,11 @@ interface Sample {
   readonly lost: number;
   readonly half: number;
   readonly all: number;
-  /** Of the servers that are left, for a second of their processor time, everything included. */
-  readonly handshakes: number;
+  /** Processor time of the servers that are left for each client that came, s, everything included; and of their main threads. */
+  readonly cost: number;
+  readonly main: number;
+  /** Which part of the time these had a processor, of that when they wanted one. */
+  readonly had: number;
   /** Bytes of a server's resident set for each client that came. */
   readonly memory: number;
 }
@@ -59,7 +62,7 @@ async function measure(clients: number): Promise<Sample> {
     const servers = new Map<number, Process>();
     for (const number of fleet.servers.keys()) servers.set(number, await serve(fleet, number, clients));
     const resident = (number: number) => usage([servers.get(number)?.pid as number]).resident;
-    const before = resident(1);
+    const empty = resident(1);
     fleet.balance();
     const far = fleet.lab.addHost();
     far.run('ip', 'route', 'add', 'default', 'via', far.link.hub4);
@@ -73,56 +76,89 @@ async function measure(clients: number): Promise<Sample> {
     const load = far.start([process.execPath, program, ...target, ...addresses]);
     const up = await says<{ seconds: number; shares: Record<string, number> }>(load, 'up');
     console.log(`    all are up after ${figure(up.seconds)} s: ${JSON.stringify(up.shares)} by server`);
-    const memory = (resident(1) - before) / (up.shares['1'] ?? 1);
+    const memory = (resident(1) - empty) / (up.shares['1'] ?? 1);
     const left = [...servers.keys()].filter((number) => number !== SERVERS);
     const pids = left.map((number) => servers.get(number)?.pid as number);
-    const from = usage(pids).seconds;
+    const times = () => pids.map(scheduled);
+    const [before, spent] = [times(), usage(pids).seconds];
     servers.get(SERVERS)?.signal('SIGKILL');
     load.write(`lost ${SERVERS}\n`);
     fleet.balance(left);
     const back = await says<{ lost: number; half: number; all: number }>(load, 'back');
-    const handshakes = back.lost / (usage(pids).seconds - from);
+    const after = times();
+    const sum = (key: 'ran' | 'waited') =>
+      after.reduce((all, one, i) => all + one[key] - (before[i]?.[key] ?? 0), 0);
+    const [ran, waited] = [sum('ran'), sum('waited')];
+    const cost = (usage(pids).seconds - spent) / back.lost;
     load.write('end\n');
-    return { clients, ...back, handshakes, memory };
+    return { clients, ...back, cost, main: ran / back.lost, had: ran / (ran + waited), memory };
   } finally {
     await fleet.close();
   }
 }
 
+type Round = {
+  readonly sample: Sample;
+  /** Of one core, by the handshake alone. */
+  readonly responder: number;
+  readonly session: number;
+  /** With a core for each server; and with as much of one as it had here. */
+  readonly alone: FleetOutcome;
+  readonly here: FleetOutcome;
+};
+
 ask(async () => {
   const chosen = options();
   const found = machine(['vde2']);
   const clients = SERVERS * (chosen.quick ? CLIENTS.quick : CLIENTS.whole);
-  const rounds: { sample: Sample; responder: number; session: number; half: number; all: number }[] = [];
+  const rounds: Round[] = [];
   for (let round = 0; round < chosen.rounds; round++) {
     const { responder } = printed<{ responder: number }>('./handshakes-end.js', '100', '500');
     const { session } = printed<ServerCosts>('./fleet-end.js', '300');
     const sample = await measure(clients);
-    const inputs = { servers: SERVERS, clients, handshakes: responder, queue: QUEUED };
-    const times = { noticed: NOTICED, again: AGAIN, renewed: RENEWED, random: numbers() };
-    const { half, all } = simulate({ ...inputs, ...times });
-    rounds.push({ sample, responder, session, half, all });
+    const of = (cores: number) =>
+      simulate({
+        ...{ servers: SERVERS, clients, handshakes: responder, queue: QUEUED, cores },
+        arrival: Math.max(0, sample.main - 1 / responder),
+        ...{ noticed: NOTICED, again: AGAIN, renewed: RENEWED, random: numbers() },
+      });
+    const [alone, here] = [of(1), of(sample.had)];
+    rounds.push({ sample, responder, session, alone, here });
     console.log(`  round ${round + 1}: all ${sample.lost} clients are back after ${figure(sample.all)} s`);
   }
-  const of = (pick: (round: (typeof rounds)[0]) => number) => figure(median(rounds.map(pick)));
+  const of = (pick: (round: Round) => number) => figure(median(rounds.map(pick)));
   console.log(
     `\n${SERVERS} servers, ${clients} clients; one server is killed, and the balancer told at once`,
   );
   table(
-    ['', 'the model says', 'measured'],
+    ['', 'the model, a core for each server', 'with what they had here', 'measured'],
     [
-      ['half of its clients are back, s', of(({ half }) => half), of(({ sample }) => sample.half)],
-      ['all are back, s', of(({ all }) => all), of(({ sample }) => sample.all)],
       [
-        'calls answered, for a second of processor time',
-        of(({ responder }) => responder),
-        of(({ sample }) => sample.handshakes),
+        'half of its clients are back, s',
+        of(({ alone }) => alone.half),
+        of(({ here }) => here.half),
+        of(({ sample }) => sample.half),
       ],
       [
-        'memory of a server for a client that is up, KiB',
-        of(({ session }) => session / 1024),
-        of(({ sample }) => sample.memory / 1024),
+        'all are back, s',
+        of(({ alone }) => alone.all),
+        of(({ here }) => here.all),
+        of(({ sample }) => sample.all),
       ],
+    ],
+  );
+  console.log('What the model is given, and what is beside it:');
+  table(
+    ['', ''],
+    [
+      ['a handshake alone, processor ms', of(({ responder }) => 1e3 / responder)],
+      ['a client that comes, processor ms of its server', of(({ sample }) => 1e3 * sample.cost)],
+      ['of that on the main thread, which takes all calls', of(({ sample }) => 1e3 * sample.main)],
+      ['of the time that this wanted a processor, it had one, %', of(({ sample }) => 100 * sample.had)],
+      ['a client notices after, s', NOTICED.join(' to ')],
+      ['and calls again each, s', AGAIN.join(' to ')],
+      ['memory for a session, KiB', of(({ session }) => session / 1024)],
+      ['memory of a server for a client that is up, KiB', of(({ sample }) => sample.memory / 1024)],
     ],
   );
   save(chosen, 'fleet-run', { machine: found, servers: SERVERS, clients, results: rounds }, {});

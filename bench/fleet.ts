@@ -1,6 +1,6 @@
 // What several servers carry, by what one was measured to do: memory, frames, and the handshakes when one of them dies.
 import type { ServerCosts } from './fleet-end.js';
-import { AGAIN, NOTICED, numbers, printed, QUEUED, RENEWED, SERVERS } from './fleet-inputs.js';
+import { AGAIN, ARRIVAL, NOTICED, numbers, printed, QUEUED, RENEWED, SERVERS } from './fleet-inputs.js';
 import { simulate } from './fleet-model.js';
 import { ask, figure, machine, median, options, save, table } from './measure.js';
 
@@ -28,6 +28,7 @@ ask(async () => {
     session: of('session'),
     exec: of('exec'),
     https: of('https'),
+    arrival: ARRIVAL,
     queue: QUEUED,
   };
   console.log('\none server, measured');
@@ -40,13 +41,18 @@ ask(async () => {
       ['for the session of one that is up, KiB', figure(inputs.session / 1024)],
       ['questions to exec: a second, one after the other', figure(inputs.exec)],
       ['questions to a URL a second, the same', figure(inputs.https)],
-      ['initiations that wait in the receive buffer', figure(inputs.queue)],
+      [
+        'for a client that comes, besides its handshake, processor ms (from fleet-run)',
+        figure(1e3 * ARRIVAL),
+      ],
+      ['calls that wait at a server, at most', figure(inputs.queue)],
     ],
   );
   const outcomes = CLIENTS.map((clients) => ({
     clients,
     ...simulate({
       ...{ servers: SERVERS, clients, handshakes: inputs.handshakes, queue: inputs.queue },
+      ...{ arrival: inputs.arrival, cores: 1 },
       ...{ noticed: NOTICED, again: AGAIN, renewed: RENEWED, random: numbers() },
     }),
   }));
@@ -68,10 +74,11 @@ ask(async () => {
     ]),
   );
   // A server of those that are left has to have its share of the handshakes done, and room for its sessions.
-  const most = Math.floor(inputs.handshakes * NOTICED[0] * (SERVERS - 1) * SERVERS);
+  const comes = 1 / inputs.handshakes + inputs.arrival;
+  const most = Math.floor((NOTICED[0] / comes) * (SERVERS - 1) * SERVERS);
   console.log(`What ends first, with ${SERVERS} servers:`);
   console.log(
-    `  handshakes, where all are to be back in twice the ${NOTICED[0]} s that it takes to notice: ${most} clients`,
+    `  the processor, where all are to be back in twice the ${NOTICED[0]} s that it takes to notice: ${most} clients`,
   );
   console.log(`  sessions in the memory of a core: ${SESSIONS * (SERVERS - 1)} clients for each thread`);
   console.log(

@@ -59,3 +59,9 @@ export function usage(pids: readonly number[]): { readonly seconds: number; read
   }
   return { seconds, resident };
 }
+
+/** How long the main thread of a process ran so far, and how long it could have, had a processor been free, s. */
+export function scheduled(pid: number): { readonly ran: number; readonly waited: number } {
+  const [ran = 0, waited = 0] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ').map(Number);
+  return { ran: ran / 1e9, waited: waited / 1e9 };
+}
