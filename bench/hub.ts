@@ -32,7 +32,13 @@ const LIMITED: Hub = {
   args: ['--peer-defaults', 'broadcast=100'],
   bridge: true,
 };
-const HUBS = [SWITCH, BRIDGE, LIMITED];
+/** Here the server refuses them before they cost it a call of the system each. */
+const REFUSED: Hub = {
+  name: 'bridge, --broadcast-limit 100',
+  args: ['--broadcast-limit', '100'],
+  bridge: true,
+};
+const HUBS = [SWITCH, BRIDGE, LIMITED, REFUSED];
 
 interface Sample {
   /** Mbit/s of one TCP stream from client to client; beside others; while a client storms. */
@@ -145,7 +151,7 @@ ask(async () => {
           sample = await measure(hub, clients, seconds);
           const { tcp, storm, small, rtt } = sample;
           console.log(
-            `    ${name.padEnd(36)} TCP ${figure(tcp)}, in a storm ${figure(storm)}, small ${figure(small)} Mbit/s, ${figure(rtt)} ms`,
+            `    ${name.padEnd(42)} TCP ${figure(tcp)}, in a storm ${figure(storm)}, small ${figure(small)} Mbit/s, ${figure(rtt)} ms`,
           );
         } catch (error) {
           console.log(`    ${name}: left out of this round: ${String(error).split('\n')[0]}`);
