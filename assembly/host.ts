@@ -71,6 +71,11 @@ export const ETHERNET: u32 = 14;
 const TYPE_IPV4: u32 = 0x0800;
 const TYPE_IPV6: u32 = 0x86dd;
 const TYPE_ARP: u32 = 0x0806;
+// A request of ARP, over Ethernet and for IPv4, begins with these bytes: 0, 1; 8, 0; 6, 4; 0, 1 (RFC 826).
+const ARP_REQUEST: u64 = 0x0100040600080100;
+const ARP_SENDER: usize = 14;
+const ARP_TARGET: usize = 24;
+const ARP_BYTES: u32 = 28;
 const PROTOCOL_UDP: u32 = 17;
 const PROTOCOL_ICMPV6: u32 = 58;
 const HOP_BY_HOP: u32 = 0;
@@ -315,13 +320,29 @@ function isMac(at: usize, mac: usize): bool {
 /** What becomes of a frame from the switch that is not sealed. */
 const KEEP: u32 = 0;
 const NOT_HOST: u32 = 0xffffffff;
+const OF_OTHERS: u32 = 0xfffffffe;
 
-/** Bytes of the packet in a frame, which is for the host and should be sealed; or KEEP or NOT_HOST. */
+/**
+ * Whether a frame with ARP is a request of one station for another, which says nothing to the host. Each of a thousand hosts
+ * gets each of them. What a station that the host sends to says is for the host, and what one says of its own address.
+ */
+function isOfOthers(record: usize, frame: usize, length: u32): bool {
+  const arp = frame + ETHERNET;
+  if (length < ETHERNET + ARP_BYTES || load<u64>(arp) != ARP_REQUEST) return false;
+  if (load<u32>(arp + ARP_SENDER) == load<u32>(arp + ARP_TARGET)) return false;
+  if (isMac(frame + MAC_BYTES, record + SESSION_HOST_MAC)) return false;
+  take4(arp + ARP_SENDER);
+  if (isOwnAddress(record) || neighbour(record) != 0) return false;
+  take4(arp + ARP_TARGET);
+  return !isOwnAddress(record);
+}
+
+/** Bytes of the packet in a frame, which is for the host and should be sealed; or KEEP, NOT_HOST or OF_OTHERS. */
 function packetFor(record: usize, frame: usize, length: u32): u32 {
   const type = load16(frame + ETHERNET - 2);
   const group = (load<u8>(frame) & 1) != 0;
   if (!group && !isMac(frame, record + SESSION_HOST_MAC)) return NOT_HOST;
-  if (type == TYPE_ARP) return KEEP;
+  if (type == TYPE_ARP) return group && isOfOthers(record, frame, length) ? OF_OTHERS : KEEP;
   if (type != TYPE_IPV4 && type != TYPE_IPV6) return NOT_HOST;
   const packet = frame + ETHERNET;
   const version = type == TYPE_IPV4 ? IPV4 : 6;
@@ -365,7 +386,7 @@ export function hostFrame(
   const bytes = packetFor(record, frame, length);
   if (bytes == KEEP) keep(session, FROM_SWITCH, frame, length);
   else if (bytes == NOT_HOST) tally(record, STATUS_NOT_HOST);
-  else ringCommit(session, OP_SEAL_TRANSPORT, bytes);
+  else if (bytes != OF_OTHERS) ringCommit(session, OP_SEAL_TRANSPORT, bytes);
   return true;
 }
 

@@ -27,6 +27,7 @@ const PATH = 1452;
 const TRIES = 300;
 const NEAR = station(9);
 const seen = { carried4: 0, carried6: 0, kept: 0, refused: 0 };
+const heard = { kept: 0, leftOut: 0 };
 
 /** A machine that is up and knows a station, and a core that has been told all that it told. */
 async function scene(random: ReturnType<typeof randomness>) {
@@ -94,6 +95,13 @@ async function scene(random: ReturnType<typeof randomness>) {
         machine: take().flatMap((one) => (one.do === 'packet' ? [one.packet] : [])),
       };
     },
+    /** Whether the core leaves a frame from the switch to the machine, and what the machine does then. */
+    asks(frame: Uint8Array) {
+      core.readStream(session, streamOf([frame]));
+      const kept = core.hosts.kept().length > 0;
+      machine.frame(world.now, frame);
+      return { kept, machine: take() };
+    },
   };
 }
 
@@ -159,6 +167,48 @@ property(
   }),
   () => {
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0);
+  },
+  TRIES,
+);
+
+/** ARP of somebody's; mostly well made. */
+function arpFrame(random: ReturnType<typeof randomness>): Uint8Array {
+  const one = <T>(of: readonly T[]) => of[random.below(of.length)] as T;
+  const addresses = [DEVICE_4, NEAR.four, ip('10.0.0.77'), ip('10.0.0.78'), ip('0.0.0.0')];
+  const senderMac = one([NEAR.mac, station(7).mac, DEVICE]);
+  const frame = frameOf(
+    one([BROADCAST, BROADCAST, DEVICE]),
+    one([senderMac, NEAR.mac]),
+    ETHERTYPE.ARP,
+    arpOf({
+      what: one(['request', 'request', 'reply'] as const),
+      ...{
+        senderMac,
+        sender: one(addresses),
+        target: one(addresses),
+        targetMac: one([DEVICE, new Uint8Array(6)]),
+      },
+    }),
+  );
+  if (random.below(4) === 0) frame[random.below(frame.length)] = random.below(256);
+  return frame;
+}
+
+property(
+  'the core leaves out no ARP that the machine would do something about',
+  1,
+  fc.asyncProperty(anySeed, async (from) => {
+    const random = randomness(from);
+    const { asks } = await scene(random);
+    for (let i = 0; i < TRIES; i++) {
+      const frame = arpFrame(random);
+      const { kept, machine } = asks(frame);
+      heard[kept ? 'kept' : 'leftOut']++;
+      if (!kept) expect(machine, hex(frame)).toEqual([]);
+    }
+  }),
+  () => {
+    for (const count of Object.values(heard)) expect(count).toBeGreaterThan(0);
   },
   TRIES,
 );

@@ -39,8 +39,8 @@ export const PIECES_MAX = 4 << 20;
 export const OPENED_MAX = 1_024;
 /** Control payloads that are under way to the main thread; past that, they are dropped. */
 export const SAID_MAX = 1_024;
-/** Frames and packets of hosts that are; past that, they are dropped. */
-export const KEPT_MAX = 512;
+/** Frames and packets of hosts that are; past that, they are dropped. A multicast may be for a thousand of them. */
+export const KEPT_MAX = 1_024;
 /** Bytes of frames from one such plug; past that, it waits. */
 export const FEED_MAX = 256 << 10;
 

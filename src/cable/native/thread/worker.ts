@@ -81,6 +81,12 @@ class IoThread {
     report({ says: 'ready', lacks });
     const { ring } = this.#core;
     const room = () => ring.room >= ROOM_MIN;
+    // What the core has kept of one port's frames goes on before the next one is read: it keeps few, and a broadcast comes
+    // from the ports of all hosts at once.
+    const next = () => {
+      this.#reports.kept();
+      return room();
+    };
     while (!this.#stopped) {
       const soon = this.#tidings.wait || ready.waits;
       const input = room();
@@ -92,7 +98,7 @@ class IoThread {
         this.#datagrams.receive();
         this.#pump();
       }
-      ready.read(room);
+      ready.read(next);
       this.#pump();
       while (room() && this.#tools.taps.goOn()) this.#pump();
       this.#lose(ready.takeLost());

@@ -272,6 +272,33 @@ it('keeps what the main thread does: ARP, DHCP, and what is or may be neighbour 
   expect(says(echo)).toHaveLength(1);
 });
 
+it('leaves out what stations ask one another by ARP, and keeps all of it that may concern the host', async () => {
+  const { core, session, hears, kept, refused } = await scene();
+  const [far, near] = [Buffer.of(10, 88, 0, 3), Buffer.of(10, 88, 0, 2)];
+  core.hosts.neighbour(session, near, NEIGHBOUR);
+  const arp = (sender: Buffer, target: Buffer, { operation = 1, to = 0xff, from = ROUTER, kind = 1 } = {}) =>
+    Buffer.concat([
+      ...[Buffer.alloc(6, to), from, Buffer.of(8, 6), Buffer.of(0, kind, 8, 0, 6, 4, 0, operation)],
+      ...[from, sender, Buffer.alloc(6), target, Buffer.alloc(18)],
+    ]);
+  const other = Buffer.of(10, 88, 0, 4);
+  expect(hears(arp(far, other), arp(Buffer.alloc(4), other))).toEqual([]);
+  expect(kept()).toEqual([]);
+  expect(refused()).toEqual({});
+  const its = [
+    arp(far, OWN4), // asks for the host
+    arp(OWN4, other), // has the host's address
+    arp(near, other), // the core sends to it: it may have another MAC address now
+    arp(far, far), // announces itself
+    arp(far, other, { from: MAC }), // the host itself, at another server
+    arp(far, other, { operation: 2 }), // answers
+    arp(far, other, { kind: 2 }), // is none that the core knows
+    arp(far, other).subarray(0, 14 + 27),
+  ];
+  expect(hears(...its)).toEqual([]);
+  expect(kept().map(({ bytes }) => hex(bytes))).toEqual(its.map(hex));
+});
+
 it('keeps no more than there is room for, and counts the rest', async () => {
   const { hears, kept, refused } = await scene();
   const frames = Array.from({ length: 40 }, () => {
