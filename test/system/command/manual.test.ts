@@ -49,3 +49,9 @@ describe.each(Object.keys(SPELLINGS) as (keyof typeof SPELLINGS)[])('%s', (name)
         for (const long of writtenAs(spelling, rows[key]).long) expect(out).toContain(`--${long}`);
   });
 });
+
+test('the page of vde_cryptcab names the other face in its first paragraph', () => {
+  const { out } = run('man', '--local-file', path('vde_cryptcab.1'));
+  const [, first = ''] = /^DESCRIPTION$\n([\s\S]*?)\n\n/m.exec(out) ?? [];
+  expect(first.replace(/\s+/g, ' ')).toContain('It is the same program as cryptcab(1)');
+});
