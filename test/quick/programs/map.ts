@@ -23,6 +23,11 @@ export function at(name: string): number {
   return number;
 }
 
+export const hexOf = (address: number) => `0x${address.toString(16)}`;
+
+/** Where the body of a slot begins. */
+export const slotStart = (slot: number) => layout.SLOTS + slot * layout.SLOT_BYTES + layout.SLOT_BODY;
+
 /** Words, from the first to before the last. */
 export type Span = readonly [number, number];
 

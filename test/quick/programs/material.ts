@@ -260,3 +260,14 @@ export async function makeMaterial(random: Random, module: WebAssembly.Module): 
 
 /** Bytes of the header that is before each of a material's tap frames. */
 export const TAP_HEAD = VNET_BYTES;
+
+/** What a plug says next. */
+export function speech({ noise }: Material, a: number, b: number): Buffer {
+  const parts: Uint8Array[] = [];
+  for (let i = 0; i <= a % 4; i++) {
+    const long = ((b >> i) & 7) < 3 ? layout.FRAME_MAX - 20 + ((b + 37 * i) % 110) : (b * (i + 1)) % 1600;
+    const length = a === 77 ? b : long;
+    parts.push(Uint8Array.of(length >> 8, length & 255), noise.subarray(i, i + length));
+  }
+  return Buffer.concat(parts);
+}

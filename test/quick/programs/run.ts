@@ -1,8 +1,9 @@
 // Programs by the thousand: made of a seed, run, and made short when one fails.
 import { randomness } from '../../support/seed.js';
 import { type Material, type Random, SESSIONS } from './material.js';
+import { OPERATIONS, type Operation, type Step } from './steps.js';
 import { Fault } from './watch.js';
-import { OPERATIONS, type Operation, type Step, World } from './world.js';
+import { World } from './world.js';
 
 /** How often each operation comes, beside the others. */
 const WEIGHTS: Readonly<Record<Operation, number>> = {

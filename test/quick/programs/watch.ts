@@ -7,6 +7,7 @@ import {
   Canvas,
   farGaps,
   fixedGaps,
+  hexOf,
   type Span,
   sessionGaps,
   slotGaps,
@@ -44,7 +45,6 @@ const FROZEN = [0x400, at('RING_HEAD')] as const;
 const GAPS = Array.from({ length: RECORDS }, (_, i) => sessionGaps(i));
 const WIPED = Array.from({ length: RECORDS }, (_, i) => wipedGaps(i));
 
-const hexOf = (address: number) => `0x${address.toString(16)}`;
 const bufferAt = (number: number) => (layout.INCOMPLETE + (number - 1) * layout.INCOMPLETE_BYTES) >> 2;
 
 export class Watch {

@@ -2,43 +2,10 @@
 import { Core } from '../../../src/core/core.js';
 import { STATUS } from '../../../src/core/status.js';
 import { layout } from '../unit/core/harness.js';
-import { at } from './map.js';
-import { HOST, indexOf, type Material, SESSIONS, type Suite, start, TAP_HEAD } from './material.js';
+import { at, hexOf, slotStart } from './map.js';
+import { HOST, indexOf, type Material, SESSIONS, type Suite, speech, start, TAP_HEAD } from './material.js';
+import { type Session, type Step, WIPING } from './steps.js';
 import { Fault, SEEN, type State, Watch } from './watch.js';
-
-/** What programs do: each is a method of World. */
-export const OPERATIONS = [
-  'open',
-  'forge',
-  'data',
-  'fill',
-  'process',
-  'release',
-  'giveBack',
-  'secure',
-  'host',
-  'drop',
-  'classic',
-  'renew',
-  'stream',
-  'fetch',
-  'tap',
-  'control',
-  'response',
-  'tell',
-] as const;
-export type Operation = (typeof OPERATIONS)[number];
-
-/** An operation and its numbers, each of which is taken for what it can be. */
-export interface Step {
-  readonly do: Operation;
-  readonly a: number;
-  readonly b: number;
-  readonly c: number;
-}
-
-/** Those that wipe a session's record, or a part of it: then what was written where nothing belongs is gone as well. */
-const WIPING = new Set<Operation>(['secure', 'host', 'drop', 'classic', 'renew']);
 
 const OK = STATUS.indexOf('ok');
 const FRAME_MIN = at('FRAME_MIN');
@@ -58,19 +25,7 @@ const ZEROS = new Uint8Array(13);
 const SEALED_MAX = 1 + at('FRAME_MAX') + 12 + 8;
 /** Of what there may be many of at a time there are mostly no more: many show little that few do not, and take long. */
 const FEW = 12;
-const hexOf = (address: number) => `0x${address.toString(16)}`;
 const SUITES: readonly Suite[] = ['plain', 'chacha20', 'plain', 'blowfish'];
-
-interface Session {
-  readonly number: number;
-  /** Of a secure session: whether it has been given a path or a keypair. */
-  secure: boolean;
-  suite: Suite | undefined;
-  /** Whether a secure session is that of a host. */
-  host: boolean;
-  /** What its plug has said and nobody has read. */
-  unread: Buffer;
-}
 
 interface Place {
   readonly address: number;
@@ -415,7 +370,7 @@ export class World {
   /** A piece of a plug's stream: frames of all lengths, cut anywhere; what the ring has no room for comes again. */
   stream(a: number, b: number, c: number): void {
     const session = this.#session(a);
-    if (session.unread.length === 0) session.unread = this.#speech(a, b);
+    if (session.unread.length === 0) session.unread = speech(this.#material, a, b);
     for (let i = 0; i < 3 && session.unread.length > 0; i++) {
       const { unread } = session;
       // All; one byte; all but a few; any: so are lengths and frames cut.
@@ -430,18 +385,6 @@ export class World {
       this.#core.resetStream(session.number);
       session.unread = Buffer.alloc(0);
     }
-  }
-
-  /** What a plug says next. */
-  #speech(a: number, b: number): Buffer {
-    const { noise } = this.#material;
-    const parts: Uint8Array[] = [];
-    for (let i = 0; i <= a % 4; i++) {
-      const long = ((b >> i) & 7) < 3 ? layout.FRAME_MAX - 20 + ((b + 37 * i) % 110) : (b * (i + 1)) % 1600;
-      const length = a === 77 ? b : long;
-      parts.push(Uint8Array.of(length >> 8, length & 255), noise.subarray(i, i + length));
-    }
-    return Buffer.concat(parts);
   }
 
   /** Frames that a switch has handed out. */
@@ -501,5 +444,3 @@ export class World {
     this.#now += b % 1500;
   }
 }
-
-const slotStart = (slot: number) => layout.SLOTS + slot * layout.SLOT_BYTES + layout.SLOT_BODY;

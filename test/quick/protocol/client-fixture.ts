@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Keying } from '../../../src/core/terms.js';
 import { ClassicClient } from '../../../src/protocol/classic/client.js';
 import type {
@@ -173,4 +174,38 @@ export const DENY = deny(137);
 
 export function keyText(keying: Keying): string {
   return keying.suite === 'plain' ? '' : Buffer.from(keying.key).toString('hex');
+}
+
+/** With a pre-shared key no client ever comes to carry one. */
+const modeFor = (state: ClientState): ClientMode =>
+  state === 'enrolling' ? { kind: 'random' } : { kind: 'preshared', key: numbered(24) };
+
+/** Brings a new machine into a state by what would bring it there. */
+export function inState(state: ClientState, mode = modeFor(state)): ClientFixture {
+  const bench = new ClientFixture({ keepalive: true, mode });
+  switch (state) {
+    case 'closed':
+      bench.logIn().wait(100).deny();
+      break;
+    case 'resolving':
+      bench.tell('start');
+      break;
+    case 'enrolling':
+    case 'opening':
+      bench.logIn();
+      break;
+    case 'loginDenied':
+      bench.logIn().wait(100).tell(DENY);
+      break;
+    case 'waiting':
+      bench.logIn().tell(CHALLENGE);
+      break;
+    case 'responseDenied':
+      bench.logIn().wait(100).tellAll(CHALLENGE, DENY);
+      break;
+    case 'up':
+      bench.logIn().authenticate().heard().timer();
+  }
+  expect(bench.state).toBe(state);
+  return bench;
 }

@@ -8,6 +8,7 @@ import { HostMachine } from '../../../src/protocol/host/host.js';
 import { ICMPV6, icmpv6Type, isIntact } from '../../../src/protocol/host/icmpv6.js';
 import { type Packet, PROTOCOL, packetOf, readPacket } from '../../../src/protocol/host/ip.js';
 import { multicastMac } from '../../../src/protocol/host/mac.js';
+import { solicitation } from '../../../src/protocol/host/nd.js';
 import type { HostDrop, HostEffect, HostOptions, Prefix } from '../../../src/protocol/host/terms.js';
 import { udpOf } from '../../../src/protocol/host/udp.js';
 
@@ -203,4 +204,26 @@ export class World {
   dropped(why: HostDrop): number {
     return Number(this.machine.dropped.get(why) ?? 0n);
   }
+}
+
+/** A neighbour, and the gateway. */
+export const OTHER = station(1);
+export const ROUTER = station(254);
+
+/** A world in which the stations are known. */
+export function acquainted(options: Parameters<typeof World.settled>[0] = {}): World {
+  const world = World.settled(options);
+  for (const one of [OTHER, ROUTER]) {
+    world.arp('request', one.mac, one.four, DEVICE_4);
+    world.toGroup(solicitation(one.six, ip('ff02::1:ff00:7'), DEVICE_6, one.mac), one.mac);
+    world.toGroup(solicitation(one.link, ip('ff02::1:ff00:7'), DEVICE_6, one.mac), one.mac);
+  }
+  return world;
+}
+
+/** A packet of which one bit is turned. */
+export function flipped(packet: Uint8Array, at: number): Uint8Array {
+  const copy = packet.slice();
+  copy[at] = (copy[at] as number) ^ 1;
+  return copy;
 }

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Keying } from '../../../src/core/terms.js';
 import { TYPE } from '../../../src/protocol/classic/constants.js';
 import { classify, login } from '../../../src/protocol/classic/messages.js';
@@ -140,4 +141,13 @@ export class ServerFixture {
     if (effect === undefined) throw new Error(`there was no ${what}`);
     return effect as Extract<ServerEffect, { do: D }>;
   }
+}
+
+/** A server to whom PEER is in a state. */
+export function inState(state: PeerState, bounds = {}): ServerFixture {
+  const bench = new ServerFixture(bounds);
+  if (state === 'up' || state === 'rechallenged') bench.logIn();
+  if (state === 'challenged' || state === 'rechallenged') bench.login();
+  expect(bench.state()).toBe(state);
+  return bench;
 }
