@@ -8,7 +8,6 @@ import type { Process } from './process.js';
 const RATE = 50_000;
 /** The flood begins before what is measured, and ends after it, s. */
 const MARGIN = 2;
-const CLOSED_PORT = 9;
 
 export interface Siege {
   readonly lab: Lab;
@@ -19,16 +18,15 @@ export interface Siege {
   readonly from: ForgedAddress;
   readonly to: { readonly address: string; readonly port: number };
   readonly payloads: readonly Payload[];
-  /** How long is measured, s: with the same flood at a closed port, half before and half after, and at the end's own. */
-  readonly seconds: { readonly closed: number; readonly open: number };
+  /** How long is measured, s. */
+  readonly seconds: number;
   /** Mbit/s that go through the cable in so many seconds. */
   carried(seconds: number): Promise<number>;
 }
 
 export interface Damage {
-  /** Mbit/s. */
-  readonly closed: number;
-  readonly open: number;
+  /** What the cable carried, Mbit/s. */
+  readonly mbit: number;
   /** Of the resident set, MB: by how much it was larger at most, and what it was before. */
   readonly grown: number;
   readonly resident: number;
@@ -44,38 +42,30 @@ const lines = ({ output }: Process) => output.split('\n').length;
 
 /** @throws Error when the flood was not the flood that it was to be */
 export async function besiege(siege: Siege): Promise<Damage> {
-  const { lab, attacker, victim, end, from, to, payloads } = siege;
-  const under = async (port: number, seconds: number) => {
-    const count = { rate: RATE, seconds: seconds + MARGIN };
-    const running = flood(lab, attacker, victim, from, { ...to, port }, payloads, count);
-    await running.prints(/Running/);
-    const mbit = await siege.carried(seconds);
-    const sent = `${count.rate * count.seconds} packets outgoing`;
-    if ((await running.exited) !== 0 || !running.output.includes(sent))
-      throw new Error(`not a flood of ${sent}: ${running.output}`);
-    return mbit;
-  };
-  const closedBefore = await under(CLOSED_PORT, siege.seconds.closed / 2);
+  const { lab, attacker, victim, end, from, to, payloads, seconds } = siege;
   const before = { resident: resident(end), lines: lines(end) };
   let peak = before.resident;
   const watch = setInterval(() => {
     peak = Math.max(peak, resident(end));
   }, 200);
-  const open = await under(to.port, siege.seconds.open).finally(() => clearInterval(watch));
-  const logLines = lines(end) - before.lines;
-  const closedAfter = await under(CLOSED_PORT, siege.seconds.closed / 2);
-  return {
-    closed: (closedBefore + closedAfter) / 2,
-    open,
-    grown: peak - before.resident,
-    resident: before.resident,
-    logLines,
-  };
+  try {
+    const count = { rate: RATE, seconds: seconds + MARGIN };
+    const running = flood(lab, attacker, victim, from, to, payloads, count);
+    await running.prints(/Running/);
+    const mbit = await siege.carried(seconds);
+    const sent = `${count.rate * count.seconds} packets outgoing`;
+    if ((await running.exited) !== 0 || !running.output.includes(sent))
+      throw new Error(`not a flood of ${sent}: ${running.output}`);
+    const logLines = lines(end) - before.lines;
+    return { mbit, grown: peak - before.resident, resident: before.resident, logLines };
+  } finally {
+    clearInterval(watch);
+  }
 }
 
-export function damageText({ closed, open, grown, resident, logLines }: Damage): string {
+export function damageText({ mbit, grown, resident, logLines }: Damage): string {
   return (
-    `${open.toFixed(0)} Mbit/s, ${closed.toFixed(0)} with a closed port (${(open / closed).toFixed(2)}); ` +
-    `resident set +${grown.toFixed(1)} MB of ${resident.toFixed(0)}; ${logLines} log lines`
+    `${mbit.toFixed(0)} Mbit/s; resident set +${grown.toFixed(1)} MB of ${resident.toFixed(0)}; ` +
+    `${logLines} log lines`
   );
 }

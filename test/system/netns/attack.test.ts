@@ -9,7 +9,8 @@ import { besiege, damageText } from '../../../lab/siege.js';
 import { authOk, challenge, deny, login } from '../../../src/protocol/classic/messages.js';
 import { randomness, seed } from '../../support/seed.js';
 
-const SECONDS = { closed: 4, open: 8 };
+/** 300 000 datagrams, with those of the margin. */
+const SECONDS = 4;
 const SERVER_PORT = 7667;
 const CLIENT_PORT = 7668;
 
@@ -119,7 +120,7 @@ describe.each(['portable', 'native'])('%s', (io) => {
     console.log(
       `${io}: ${name} to the ${end}, from ${from}: ${damageText(damage)}; refused ${JSON.stringify(ours.refused)}`,
     );
-    expect(damage.open).toBeGreaterThan(1); // how much is printed; on a machine that others share it says little
+    expect(damage.mbit).toBeGreaterThan(1); // how much is printed; on a machine that others share it says little
     expect(damage.grown).toBeLessThan(16);
     expect(damage.logLines).toBeLessThan(100);
     // Whatever an end opened, the other had sealed: nothing forged, and nothing twice.

@@ -178,8 +178,9 @@ describe('C clients and servers of ours', () => {
   beforeAll(() => build(CASES.length));
   afterAll(() => lab.close());
 
+  // All at once: each has a server of its own, and who loses datagrams mostly waits.
   for (const [i, [name, faults]] of CASES.entries()) {
-    test(
+    test.concurrent(
       name,
       async () => {
         const host = lab.host(1 + i);

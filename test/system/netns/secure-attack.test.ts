@@ -13,7 +13,8 @@ import { randomness, seed } from '../../support/seed.js';
 
 const PORT = 7667;
 const CLIENT_PORT = 7668;
-const SECONDS = { closed: 4, open: 6 };
+/** 300 000 datagrams, with those of the margin. */
+const SECONDS = 4;
 /** Where floods `from many` say that they come from. */
 const FORGED_NETWORK = '10.99.0.0/16';
 const INITIATION = { bytes: 148, type: Uint8Array.of(1, 0, 0, 0) };
@@ -120,7 +121,7 @@ describe.each(['portable', 'native'])('%s', (io) => {
     console.log(
       `${io}: ${name}, from ${from}: ${damageText(damage)}; ${cookies} cookies; refused ${JSON.stringify(after.refused)}`,
     );
-    expect(damage.open).toBeGreaterThan(1); // how much is printed; on a machine that others share it says little
+    expect(damage.mbit).toBeGreaterThan(1); // how much is printed; on a machine that others share it says little
     expect(damage.grown).toBeLessThan(16);
     expect(damage.logLines).toBeLessThan(100);
     // Load, and a cookie for who knows the public key; nothing for who does not; keys for nobody.
