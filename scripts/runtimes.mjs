@@ -1,9 +1,10 @@
 // The same tests on every runtime, and the table of what runs where: npm run test:runtimes [-- [NAME…] [--update]].
+// --beside is for scripts/test.mjs: the tests take what processor time others leave, and the rest begins when standard input ends.
 // --update puts the table into docs/runtimes.md; without it, and with all runtimes, that page has to have this very table.
-import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { run } from './children.mjs';
 import { installRuntimes, RUNTIMES, runtimeProgram } from './install-runtimes.mjs';
 import { asRoot, prepare, root, SetupError, TEST_PROGRAMS } from './setup.mjs';
 
@@ -37,7 +38,7 @@ const COMMANDS = [
 const PERMISSIONS = ['env', 'sys=hostname,uid,networkInterfaces', 'net', 'read', 'run=vde_plug', 'ffi'];
 /** What all those commands want. */
 const MORE_PERMISSIONS = ['env', 'sys', 'net', 'read', 'write', 'run', 'ffi'];
-const PATIENCE_MS = 900_000; // the machine may be busy
+const PATIENCE_MS = 1_800_000; // the machine may be busy
 
 const deno = runtimeProgram('deno');
 const node = (name) => ({
@@ -98,49 +99,22 @@ function refuse(why) {
   process.exit(2);
 }
 
+const OPTIONS = { beside: { type: 'boolean' }, update: { type: 'boolean' } };
+
 function asked() {
   let parsed;
   try {
-    parsed = parseArgs({ allowPositionals: true, options: { update: { type: 'boolean' } } });
+    parsed = parseArgs({ allowPositionals: true, options: OPTIONS });
   } catch (error) {
     refuse(error.message.split(/[.\n]/)[0]);
   }
   const { positionals, values } = parsed;
   for (const name of positionals) if (!Object.hasOwn(ALL, name)) refuse(`'${name}' is no runtime`);
   if (values.update && positionals.length > 0) refuse('--update wants all of them');
-  return { names: positionals.length > 0 ? positionals : Object.keys(ALL), update: values.update };
+  return { names: positionals.length > 0 ? positionals : Object.keys(ALL), ...values };
 }
 
-const children = new Set();
-for (const signal of ['SIGINT', 'SIGTERM'])
-  process.on(signal, () => {
-    for (const child of children) child.kill(signal);
-  });
-
-/** Runs a command to its end; returns its status, and what it printed. */
-function run([program, ...args], env = {}) {
-  return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      cwd: root,
-      env: { ...process.env, NO_COLOR: '1', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: PATIENCE_MS,
-    });
-    children.add(child);
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (bytes) => {
-        output += bytes;
-      });
-    child.on('error', (error) => {
-      output += error.message;
-    });
-    child.on('close', (status) => {
-      children.delete(child);
-      resolve({ status: status ?? 1, output });
-    });
-  });
-}
+const runHere = (command, env) => run(command, { env: { NO_COLOR: '1', ...env }, timeout: PATIENCE_MS });
 
 /** Runs vitest; returns how many tests passed and failed, and prints those that failed. */
 async function vitest(what, command, args, env) {
@@ -153,7 +127,7 @@ async function vitest(what, command, args, env) {
     '--reporter=json',
     `--outputFile.json=${report}`,
   ];
-  const { status, output } = await run([...command, ...options], env);
+  const { status, output } = await runHere([...command, ...options], env);
   let passed = 0;
   let failed = 1;
   try {
@@ -184,7 +158,7 @@ function note(row, suite, { passed, failed }) {
 async function version({ is, browser }) {
   if (is !== undefined) return is.split(' ')[1];
   if (!browser) return `Bun ${RUNTIMES.bun.version}`;
-  return /\d+\.[\d.]+/.exec((await run(['/usr/bin/chromium', '--version'])).output)?.[0] ?? '?';
+  return /\d+\.[\d.]+/.exec((await runHere(['/usr/bin/chromium', '--version'])).output)?.[0] ?? '?';
 }
 
 function vdePlug() {
@@ -237,21 +211,23 @@ function pageHolds(rows, update) {
   return update === true;
 }
 
-const { names, update } = asked();
+async function buildExe() {
+  const { status, output } = await runHere([process.execPath, 'scripts/build-exe.mjs']);
+  process.stdout.write(output);
+  if (status !== 0) process.exit(1);
+  rmSync(PATH_OF_EXE, { recursive: true, force: true });
+  mkdirSync(PATH_OF_EXE);
+  symlinkSync(vdePlug(), join(PATH_OF_EXE, 'vde_plug'));
+}
+
+const { names, update, beside = false } = asked();
 const chosen = names.map((name) => ALL[name]);
 const needsExe = chosen.some(({ exe }) => exe);
-if (!prepare('runtimes', TEST_PROGRAMS)) process.exit(1);
+if (!beside && !prepare('runtimes', TEST_PROGRAMS)) process.exit(1);
 try {
   installRuntimes(chosen.flatMap(({ install }) => install ?? []));
   mkdirSync(join(root, 'build/runtimes'), { recursive: true });
-  if (needsExe) {
-    const { status, output } = await run([process.execPath, 'scripts/build-exe.mjs']);
-    process.stdout.write(output);
-    if (status !== 0) process.exit(1);
-    rmSync(PATH_OF_EXE, { recursive: true, force: true });
-    mkdirSync(PATH_OF_EXE);
-    symlinkSync(vdePlug(), join(PATH_OF_EXE, 'vde_plug'));
-  }
+  if (needsExe && !beside) await buildExe();
 } catch (error) {
   console.error(error instanceof SetupError ? `runtimes: ${error.message}` : error);
   process.exit(1);
@@ -259,17 +235,23 @@ try {
 
 const rows = await Promise.all(chosen.map(async (entry) => ({ ...entry, version: await version(entry) })));
 const quick = [...QUICK, '--no-isolate', '--maxWorkers=1'];
+const kindly = beside ? ['nice', '-n', '19'] : [];
 await each(
   rows.flatMap((row) => {
     const { name, is, tests, browser } = row;
     if (tests)
-      return async () => note(row, 'tests', await vitest(name, tests, quick, { CRYPTCAB_RUNTIME: is }));
+      return async () =>
+        note(row, 'tests', await vitest(name, [...kindly, ...tests], quick, { CRYPTCAB_RUNTIME: is }));
     if (!browser) return [];
     const options = ['--config', 'vitest.browser.config.ts', '--no-isolate'];
-    return async () => note(row, 'tests', await vitest(name, [process.execPath, VITEST], options));
+    return async () => note(row, 'tests', await vitest(name, [...kindly, process.execPath, VITEST], options));
   }),
-  2,
+  beside ? 1 : 2,
 );
+if (beside) {
+  for await (const _ of process.stdin);
+  if (needsExe) await buildExe();
+}
 const as = (words) => `CRYPTCAB_COMMAND=${JSON.stringify(words)}`;
 const here = (words) => asRoot('env', as(words), process.execPath, VITEST);
 const commanded = rows.filter(({ command }) => command !== undefined);
@@ -283,7 +265,7 @@ await each(
 );
 for (const row of commanded) {
   if (row.demo === undefined) continue;
-  const { status, output } = await run(asRoot('env', as(row.command), ...row.demo));
+  const { status, output } = await runHere(asRoot('env', as(row.command), ...row.demo));
   if (status !== 0) console.log(output);
   note(row, 'demo', status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
 }

@@ -1,10 +1,10 @@
 // The quick tests that draw on a seed, with one seed after the other: npm run seeds -- [--count N] [--from SEED] [--minutes N].
 // The properties have many seeds of their own (npm run fuzz). The last line says what came of it.
-import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isStopped, run } from './children.mjs';
 import { build, npmPackages, root, SetupError } from './setup.mjs';
 
 const DEFAULTS = { count: '300', minutes: '120' };
@@ -42,44 +42,23 @@ try {
   fail(1, error instanceof SetupError ? error.message : 'the build failed: see what it said above');
 }
 
-const children = new Set();
-let stopped = false;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-  process.on(signal, () => {
-    stopped = true;
-    for (const child of children) child.kill(signal);
-  });
-
 /** Runs the tests with a seed; returns what is wrong, as text. */
-function run(seed) {
-  const child = spawn(process.execPath, [VITEST, ...SEEDED, ...WITHOUT, ...ALONE], {
-    cwd: root,
-    env: { ...process.env, NO_COLOR: '1', CRYPTCAB_SEED: `${seed}` },
-    stdio: ['ignore', 'pipe', 'pipe'],
+async function wrongWith(seed) {
+  const { status, output } = await run([process.execPath, VITEST, ...SEEDED, ...WITHOUT, ...ALONE], {
+    env: { NO_COLOR: '1', CRYPTCAB_SEED: `${seed}` },
     timeout: PATIENCE_MS,
   });
-  children.add(child);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (bytes) => {
-      output += bytes;
-    });
-  return new Promise((resolve) => {
-    child.on('close', (status, signal) => {
-      children.delete(child);
-      resolve(status === 0 ? '' : `${output}\n(status ${status ?? signal})`);
-    });
-  });
+  return status === 0 ? '' : `${output}\n(status ${status})`;
 }
 
 const failed = [];
 let next = 0;
 let done = 0;
 async function work() {
-  while (next < count && !stopped && performance.now() < end) {
+  while (next < count && !isStopped() && performance.now() < end) {
     const seed = from + next++;
-    const wrong = await run(seed);
-    if (stopped) return;
+    const wrong = await wrongWith(seed);
+    if (isStopped()) return;
     done++;
     if (done % 10 === 0) console.log(`seeds: ${done} tried`);
     if (wrong === '') continue;

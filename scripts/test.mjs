@@ -1,8 +1,8 @@
 // All tests, on a machine that may have nothing but Node, npm and root: installs, builds, checks, tests.
 // The last line is "N passed, N failed".
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { isStopped, run } from './children.mjs';
 import { asRoot, prepare, root, TEST_PROGRAMS } from './setup.mjs';
 
 function end(passed, failed) {
@@ -10,39 +10,10 @@ function end(passed, failed) {
   process.exit(failed === 0 ? 0 : 1);
 }
 
-const children = new Set();
-let interrupted = false;
-for (const signal of ['SIGINT', 'SIGTERM'])
-  process.once(signal, () => {
-    interrupted = true;
-    for (const child of children) child.kill(signal);
-  });
-
-/**
- * Runs a program; returns whether it did well.
- * @param {Buffer[]} [printed] keeps what it prints, to be shown later
- */
-function run([program, ...args], printed) {
-  const output = printed === undefined ? 'inherit' : 'pipe';
-  const child = spawn(program, args, { cwd: root, stdio: ['ignore', output, output] });
-  children.add(child);
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes) => printed.push(bytes));
-  return new Promise((resolve) => {
-    child.on('error', (error) => {
-      console.error(`test: ${error.message}`);
-      resolve(false);
-    });
-    child.on('close', (status) => {
-      children.delete(child);
-      resolve(status === 0);
-    });
-  });
-}
-
 async function step(name, command) {
-  if (interrupted) return false;
+  if (isStopped()) return false;
   console.log(`test: ${name}`);
-  return run(command);
+  return (await run(command, { shown: true })).status === 0;
 }
 
 if (!prepare('test', TEST_PROGRAMS)) end(0, 1);
@@ -76,15 +47,25 @@ function vitest(project, name, files = process.argv.slice(2)) {
 
 mkdirSync(join(root, 'build'), { recursive: true });
 const [patient, others] = [vitest('patient', 'patient'), vitest('!patient', 'others')];
-const printed = [];
-const waiting = run(patient.command, printed); // ten minutes in which it does next to nothing
+const waiting = run(patient.command); // ten minutes in which it does next to nothing
+// The quick tests on other runtimes take processor time that others leave; what needs the machine comes after them.
+let goOn = () => {};
+const input = new Promise((resolve) => {
+  goOn = resolve;
+});
+const onRuntimes =
+  process.argv.length === 2
+    ? run([process.execPath, join(root, 'scripts/runtimes.mjs'), '--beside'], { input })
+    : undefined;
 const tested = [await step('all tests', others.command)];
 console.log('test: the patient ones, which ran beside them');
-tested.push(await waiting);
-process.stdout.write(Buffer.concat(printed));
+tested.push(shown(await waiting));
 const again = await repeatAlone([others, patient]);
-if (process.argv.length === 2)
-  checks.push(await step('all runtimes', [process.execPath, 'scripts/runtimes.mjs']));
+goOn();
+if (onRuntimes !== undefined) {
+  console.log('test: all runtimes');
+  checks.push(shown(await onRuntimes));
+}
 
 let passed = again.length;
 let failed = checks.filter((good) => !good).length - again.length;
@@ -98,6 +79,12 @@ let failed = checks.filter((good) => !good).length - again.length;
 for (const name of again) console.log(`test: failed beside others, and passed by itself: ${name}`);
 if (passed === 0) failed += 1;
 end(passed, failed);
+
+/** Shows what a run has printed; returns whether it did well. */
+function shown({ status, output }) {
+  process.stdout.write(output);
+  return status === 0;
+}
 
 /** A report of vitest's; undefined if it wrote none. */
 function read(report) {
