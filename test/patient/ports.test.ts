@@ -10,11 +10,6 @@ import { Process, until } from '../../lab/process.js';
 import { socketName } from '../../src/cable/plug/vde-plug.js';
 import { type CableEnd, connect, memoryPort, type OpenPlug, type Server, serve } from '../../src/index.js';
 
-/** Beyond the 5 s that a switch has to answer, ms. */
-const TOLD_MS = 15_000;
-/** Until a port is asked for again, ms. */
-const BACK_MS = 25_000;
-
 let directory: string;
 const processes: Process[] = [];
 const ends: CableEnd[] = [];
@@ -102,17 +97,13 @@ describe.each(['native', 'portable'] as const)('%s', (io) => {
       () => readdirSync(path).filter((name) => /^\d/.test(name)).length === 2,
     );
     for (let i = 0; i < 3; i++) await client(server);
-    await until(
-      'all are told to be missing',
-      () => events.filter((one) => one === 'unplugged').length >= 3,
-      TOLD_MS,
-    );
+    await until('all are told to be missing', () => events.filter((one) => one === 'unplugged').length >= 3);
     expect(events).not.toContain('up');
     expect(server.stats().peers.map(({ port }) => port)).toEqual([undefined, undefined, undefined]);
     const free = lines.filter((line) => /has no free port: start it with more/.test(line));
     expect(free, 'one line for all').toHaveLength(1);
     for (const other of others) await other.stop();
-    await until('two are up', () => events.filter((one) => one === 'up').length === 2, BACK_MS);
+    await until('two are up', () => events.filter((one) => one === 'up').length === 2);
     expect(events.filter((one) => one === 'plugged')).toHaveLength(2);
     expect(server.stats().peers.filter(({ port }) => port === 'open')).toHaveLength(2);
   });
@@ -122,7 +113,7 @@ describe.each(['native', 'portable'] as const)('%s', (io) => {
     const server = track(await serve({ port: 0, plain: true, plug: nowhere, io: 'portable' }));
     const { lines, log } = said();
     begin(server, `${path}[40]`, { io, log });
-    await until('it is said', () => lines.some((line) => /has no port 40 for this user/.test(line)), TOLD_MS);
+    await until('it is said', () => lines.some((line) => /has no port 40 for this user/.test(line)));
     await until('it is asked for again', () => litter(path).length === 1);
     aborts[0]?.abort();
     await until('nothing is left', () => litter(path).length === 0);
@@ -134,11 +125,11 @@ describe.each(['native', 'portable'] as const)('%s', (io) => {
     const { lines, log } = said();
     const server = track(await serve({ port: 0, plain: true, plug: path, io, log }));
     const events = eventsOf(server);
-    await until('it is said', () => lines.some((line) => /does not answer: see whether/.test(line)), TOLD_MS);
+    await until('it is said', () => lines.some((line) => /does not answer: see whether/.test(line)));
     await client(server);
     expect(events).not.toContain('up');
     process.signal('SIGCONT');
-    await until('the client is up', () => events.includes('up'), BACK_MS);
+    await until('the client is up', () => events.includes('up'));
   });
 
   test('what has the socket is no switch', async () => {
