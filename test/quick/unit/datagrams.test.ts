@@ -77,8 +77,8 @@ test.each([ERRNO.PERM, ERRNO.NOBUFS, 101, 113, ERRNO.INVAL])(
   async (errno) => {
     const { kernel, send, frames, troubles, peer, ring } = await scene();
     kernel.refuses = () => errno;
-    const now = performance.now();
     send(...frames(64, () => 999));
+    const now = performance.now();
     expect(troubles.every(([, , lasts]) => !lasts)).toBe(true);
     expect(troubles.reduce((sum, [, times]) => sum + times, 0)).toBe(64);
     expect(ring.room).toBe(ring.slots);
