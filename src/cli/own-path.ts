@@ -11,7 +11,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { CryptcabError } from '../error.js';
+import { CryptcabError, codeOf } from '../error.js';
 
 /** As many as the kernel follows (path_resolution(7)). */
 const LINKS_MAX = 40;
@@ -68,13 +68,14 @@ function foreign(path: string, { uid }: Stats): CryptcabError {
 }
 
 /**
- * Opens a file to write.
+ * Opens a file to write; never waits for whoever would read a pipe.
  * @param path absolute
  * @throws CryptcabError when another user has chosen what would be written to; Error when the system refuses
  */
 export function openOwn(path: string, flags: number, mode: number): number {
   checkLinks(path);
-  if (look(path)?.isSymbolicLink()) return openSync(path, flags, mode);
+  flags |= constants.O_NONBLOCK | constants.O_NOCTTY;
+  if (look(path)?.isSymbolicLink()) return openNow(path, flags, mode);
   const fd = openPlain(path, flags, mode);
   const file = fstatSync(fd);
   if (!isForeign(path, file) && !(isShared(path) && file.isFile() && file.nlink > 1)) return fd;
@@ -82,10 +83,21 @@ export function openOwn(path: string, flags: number, mode: number): number {
   throw isForeign(path, file) ? foreign(path, file) : new CryptcabError(`${path} has another name besides`);
 }
 
+function openNow(path: string, flags: number, mode: number): number {
+  try {
+    return openSync(path, flags, mode);
+  } catch (error) {
+    if (codeOf(error) !== 'ENXIO') throw error;
+    throw new CryptcabError(
+      `${path} is a pipe that nobody reads, or a socket: start its reader first, or name a file`,
+    );
+  }
+}
+
 /** Linux refuses what isForeign() says as well, and does not say why, unless fs.protected_regular was taken back. */
 function openPlain(path: string, flags: number, mode: number): number {
   try {
-    return openSync(path, flags | constants.O_NOFOLLOW, mode); // nor a link that has come meanwhile
+    return openNow(path, flags | constants.O_NOFOLLOW, mode); // nor a link that has come meanwhile
   } catch (error) {
     const file = look(path);
     throw file !== undefined && isForeign(path, file) ? foreign(path, file) : error;

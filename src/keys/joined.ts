@@ -1,21 +1,10 @@
 // What a machine keeps that has joined by an invite: a directory with its keys, and whose server they are for.
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Log } from '../log.js';
 import { drawSecret } from './draw.js';
+import { replaceFile } from './files.js';
 import { keyText, keyTextBytes, newPresharedKey, newPrivateKey, parseKey } from './key-text.js';
 import { textKey } from './read-key.js';
 
@@ -25,6 +14,8 @@ const FILE = {
   invite: 'invite',
   server: 'server',
 } as const;
+
+const LINE_FEED = 10;
 
 /** Where the server is that was joined, and its public key. */
 export interface JoinedServer {
@@ -124,18 +115,12 @@ export class JoinedDirectory {
     }
   }
 
-  /** Beside it, then in its place. */
   #write(file: string, text: Uint8Array): void {
-    const path = join(this.path, file);
-    const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-    const fd = openSync(`${path}.new`, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+    const line = Uint8Array.of(...text, LINE_FEED);
     try {
-      writeSync(fd, text);
-      writeSync(fd, '\n');
-      fsyncSync(fd);
+      replaceFile(join(this.path, file), line);
     } finally {
-      closeSync(fd);
+      line.fill(0);
     }
-    renameSync(`${path}.new`, path);
   }
 }

@@ -1,6 +1,7 @@
-import { closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../log.js';
+import { writeWhole } from './files.js';
 import { keyTextBytes } from './key-text.js';
 import { textKey } from './read-key.js';
 
@@ -18,14 +19,17 @@ export function keptPrivateKey(directory: string, make: () => Uint8Array, log: L
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const key = make();
   const text = keyTextBytes(key);
+  const line = Uint8Array.of(...text, LINE_FEED);
+  text.fill(0);
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
-    writeSync(fd, text);
-    writeSync(fd, Uint8Array.of(LINE_FEED));
-    fsyncSync(fd);
+    writeWhole(fd, line);
+  } catch (error) {
+    rmSync(path, { force: true }); // a part of a key would be in the way at the next start
+    throw error;
   } finally {
-    text.fill(0);
+    line.fill(0);
     closeSync(fd);
   }
   return key;

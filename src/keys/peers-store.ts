@@ -1,23 +1,10 @@
 // Changes what the peers file or directory says (secure.md §3.2). Each change is one file put in the place of another, or one
 // that is taken away: whoever reads meanwhile, or after a crash, finds the old state or the new one.
-import {
-  closeSync,
-  constants,
-  fchownSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { fchownSync, fstatSync, readdirSync, realpathSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { fieldsText, type PolicyChange, type PolicyFields } from '../network/policy.js';
+import { readRegular, replaceFile } from './files.js';
 import { keyText } from './key-text.js';
 import { isName, NAME_RULE, parsePeers } from './peers-file.js';
 
@@ -145,7 +132,7 @@ export class PeersStore {
   }
 
   #text(file = this.#path): string {
-    return readFileSync(file, 'utf8');
+    return readRegular(file).bytes.toString();
   }
 
   /** The file of a directory that has this peer. */
@@ -153,7 +140,7 @@ export class PeersStore {
     for (const file of readdirSync(this.#path)) {
       if (peerOfFile(file) === undefined) continue;
       const path = join(this.#path, file);
-      const { peers } = parsePeers(readFileSync(path, 'utf8'));
+      const { peers } = parsePeers(readRegular(path).bytes.toString());
       if (peers.some((peer) => keyText(peer.publicKey) === publicKey)) return path;
     }
     throw new CryptcabError(`no file of ${this.#path} has this peer`);
@@ -187,24 +174,16 @@ function exists(path: string): boolean {
   }
 }
 
-/** Writes a file beside, then puts it in its place. @param like whose mode and owner it gets, where that is there */
+/** @param like whose mode and owner it gets, where that is there */
 function put(path: string, text: string, like: string): void {
-  const beside = join(dirname(path), `.cryptcab-${process.pid}.new`);
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
   const model = exists(like) ? statSync(like) : undefined;
-  const fd = openSync(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, (model?.mode ?? 0o644) & 0o777);
-  try {
-    if (model !== undefined) {
+  replaceFile(path, Buffer.from(text), {
+    beside: join(dirname(path), `.cryptcab-${process.pid}.new`),
+    mode: (model?.mode ?? 0o644) & 0o777,
+    prepare(fd) {
+      if (model === undefined) return;
       const made = fstatSync(fd);
       if (made.uid !== model.uid || made.gid !== model.gid) fchownSync(fd, model.uid, model.gid);
-    }
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } catch (error) {
-    unlinkSync(beside);
-    throw error;
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(beside, path);
+    },
+  });
 }

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { isAbandoned } from '../abandoned.js';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { optionName } from '../options/name.js';
 import type { OptionKey } from '../options/table.js';
@@ -63,8 +63,9 @@ async function listen(server: Server, place: HttpPlace, what: string, option: Op
     });
   try {
     await attempt().catch(async (error: unknown) => {
-      // A killed one has left its socket behind.
-      if (!('path' in place) || codeOf(error) !== 'EADDRINUSE' || (await answers(place.path))) throw error;
+      // A killed one has left its socket behind; a file that is none, or a socket with somebody at it, is not ours to remove.
+      if (!('path' in place) || codeOf(error) !== 'EADDRINUSE' || !(await isAbandoned(place.path)))
+        throw error;
       rmSync(place.path);
       await attempt();
     });
@@ -78,15 +79,4 @@ async function listen(server: Server, place: HttpPlace, what: string, option: Op
       `cannot serve ${what} at ${placeText(place)}: ${why}; give ${optionName(option)} a place that is ${missing ? 'there' : 'free'}`,
     );
   }
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const give = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.on('connect', () => give(true)).on('error', () => give(false));
-  });
 }

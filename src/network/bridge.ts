@@ -15,6 +15,9 @@ const PORTS_MAX = 1_023;
 /** A device's name has at most 15 characters (IFNAMSIZ), and the kernel puts a number behind this one. */
 const PREFIX_MAX = 9;
 
+/** How often it is looked whether ports are still ports, ms. */
+const LOOK_MS = 1_000;
+
 const onBridge = (name: string, file: string) => join('/sys/class/net', name, file);
 
 function read(path: string): string | undefined {
@@ -34,6 +37,9 @@ export class Bridge implements TapNetwork {
   readonly #kept = new Map<string, Policy>();
   #ready: Promise<void> | undefined;
   #used = false;
+  /** Somebody else made it, and makes it again when it is gone. */
+  #standing = false;
+  #looking: NodeJS.Timeout | undefined;
 
   constructor(name: string) {
     this.#name = name;
@@ -44,6 +50,10 @@ export class Bridge implements TapNetwork {
   async #make(): Promise<void> {
     const name = this.#name;
     if (!existsSync(onBridge(name, ''))) {
+      if (this.#standing)
+        throw new CryptcabError(
+          `the bridge ${name} is gone: make it again, with ip link add ${name} type bridge`,
+        );
       try {
         // Its own address: else it takes that of one port or another, as they come and go.
         const mac = [0x02, ...crypto.getRandomValues(new Uint8Array(5))];
@@ -61,6 +71,7 @@ export class Bridge implements TapNetwork {
         `${name} is there, and is no bridge: name another with ${optionName('plug')} bridge://NAME`,
       );
     this.#used = true;
+    this.#standing = read(onBridge(name, 'ifalias')) !== MARK;
   }
 
   #isThere(): Promise<void> {
@@ -105,6 +116,31 @@ export class Bridge implements TapNetwork {
       throw this.#failed('use', error);
     }
     this.#kept.set(device, policy);
+    this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  get gone(): string {
+    return `its port of the bridge ${this.#name} is gone, or was taken out of the bridge`;
+  }
+
+  /**
+   * A tap outlives its bridge, and what passes it then ends nowhere. So one that is no port any more is taken away, as if somebody
+   * had deleted it, and the cable asks for another. One that was put into another bridge is left there.
+   */
+  async #look(): Promise<void> {
+    let ports: string[] = [];
+    try {
+      ports = readdirSync(onBridge(this.#name, 'brif'));
+    } catch {
+      // the bridge is gone
+    }
+    const there = new Set(ports);
+    for (const device of this.#kept.keys()) {
+      if (there.has(device) || !existsSync(onBridge(device, '')) || existsSync(onBridge(device, 'master')))
+        continue;
+      this.#kept.delete(device);
+      await runTool('ip', ['link', 'del', 'dev', device]).catch(() => {}); // it may be gone
+    }
   }
 
   async govern(device: string, policy: Policy): Promise<void> {
@@ -160,6 +196,7 @@ export class Bridge implements TapNetwork {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#looking);
     await this.#filter.close();
     const name = this.#name;
     if (!this.#used || read(onBridge(name, 'ifalias')) !== MARK) return;

@@ -9,6 +9,8 @@ export interface TapNetwork {
    * @throws CryptcabError where that cannot be had
    */
   admit(device: string, policy: Policy): Promise<void>;
+  /** Why a tap is gone that was admitted, in one line. */
+  readonly gone: string;
   /**
    * From now on this is the policy of a tap that was admitted; nothing, of one that is not there.
    * @throws CryptcabError where that cannot be had

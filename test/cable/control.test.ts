@@ -223,7 +223,8 @@ describe('adds a peer with what it may do', () => {
   const [own, anna] = [newPrivateKey(bytes), newPrivateKey(bytes)];
   const key = keyText(publicKeyOf(anna));
   const network = {
-    ...{ tap: 't%d', admit: async () => {}, govern: async () => {}, dismiss() {}, refused: () => new Map() },
+    ...{ tap: 't%d', gone: '', admit: async () => {}, govern: async () => {}, dismiss() {} },
+    refused: () => new Map(),
     vlansRefused: async () => 'there are none',
   };
   const serveOn = async (plug: OpenPlug, peersFile?: string) =>

@@ -1,6 +1,7 @@
 // qemu:PATH and qemu:PATH,connect: QEMU's `-netdev stream`, and what speaks the same (passt, gvproxy, socket_vmnet).
-import { lstatSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { isAbandoned } from '../../abandoned.js';
 import { CryptcabError, codeOf, messageOf } from '../../error.js';
 import { NoAnswer } from '../start-patience.js';
 import type { PlugKind } from './kind.js';
@@ -52,18 +53,6 @@ function connectLine(path: string, events: LineEvents): Line {
   };
 }
 
-/** Whether a socket is one that nobody listens at any more. */
-function isAbandoned(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.once('error', (error) => resolve(codeOf(error) === 'ECONNREFUSED'));
-  });
-}
-
 /** Who has the socket: gets QEMU's frames, and learns when it comes and goes. */
 interface Taker {
   came(): void;
@@ -98,7 +87,7 @@ class QemuSocket {
 
   async #listen(): Promise<void> {
     const path = this.#path;
-    if (isSocket(path) && (await isAbandoned(path))) rmSync(path, { force: true });
+    if (await isAbandoned(path)) rmSync(path, { force: true });
     const server = createServer((socket) => this.#came(socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => {
@@ -145,14 +134,6 @@ class QemuSocket {
     await this.guest?.close();
     const server = this.#server;
     if (server?.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
-  }
-}
-
-function isSocket(path: string): boolean {
-  try {
-    return lstatSync(path).isSocket();
-  } catch {
-    return false;
   }
 }
 

@@ -37,8 +37,8 @@ export function writesPending(): boolean {
 }
 
 function openFile(path: string): number {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK } = constants;
-  return openOwn(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0o640);
+  const { O_WRONLY, O_APPEND, O_CREAT } = constants;
+  return openOwn(path, O_WRONLY | O_APPEND | O_CREAT, 0o640);
 }
 
 /** What is used of Deno's own standard streams; said here, so that it takes no types of Deno's to build. */

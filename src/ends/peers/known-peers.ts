@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { CryptcabError, messageOf } from '../../error.js';
 import { encodingFault } from '../../keys/encoding.js';
+import { readRegular } from '../../keys/files.js';
 import { exposure } from '../../keys/key-file.js';
 import { keyText } from '../../keys/key-text.js';
 import { isName, NAME_RULE, type PeerLine, parsePeers } from '../../keys/peers-file.js';
@@ -143,10 +144,10 @@ export class KnownPeers {
     const file = listing.name === undefined ? 'the peers file' : path;
     if (listing.name !== undefined && !isName(listing.name))
       throw new CryptcabError(`what stands before ${PEER_SUFFIX} is not a valid name: ${NAME_RULE}`);
-    const bytes = readFileSync(path);
+    const { bytes, stat } = readRegular(path);
     const fault = encodingFault(bytes);
     if (fault !== undefined) throw new CryptcabError(`it ${fault}`);
-    const exposed = exposure(statSync(path), 'write');
+    const exposed = exposure(stat, 'write');
     if (exposed !== undefined) this.#log.warn({ file: path }, `${file} ${exposed}`);
     const { peers, wrong } = parsePeers(bytes.toString());
     for (const [i, peer] of peers.entries()) {

@@ -1,19 +1,11 @@
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { blake2s } from '@noble/hashes/blake2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Origin } from '../../control/status.js';
 import { codeOf, messageOf } from '../../error.js';
+import { replaceFile } from '../../keys/files.js';
 import { keyText, parseKey } from '../../keys/key-text.js';
 import type { Log } from '../../log.js';
 import { type Remote, remoteText } from '../../protocol/remote.js';
@@ -289,7 +281,7 @@ export class ServerState {
         peers,
         ...(invites.length > 0 && { invites }),
       };
-      this.#write(`${JSON.stringify(content, undefined, 1)}\n`);
+      replaceFile(this.#path, Buffer.from(`${JSON.stringify(content, undefined, 1)}\n`));
       this.#failed = false;
     } catch (error) {
       if (!this.#failed)
@@ -300,20 +292,6 @@ export class ServerState {
       this.#failed = true;
     }
     return !this.#failed;
-  }
-
-  /** Beside it, then in its place: a crash leaves one or the other. */
-  #write(text: string): void {
-    const beside = `${this.#path}.new`;
-    const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-    const fd = openSync(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
-    try {
-      writeSync(fd, text);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(beside, this.#path);
   }
 
   /** Writes what has changed, and wipes the key. */

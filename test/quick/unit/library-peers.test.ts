@@ -91,6 +91,7 @@ test('of secure peers: public key and name, in plug, events and stats, at both e
 const keeps: OpenPlug = Object.assign((events: PlugEvents) => memoryPort(() => {}).open(events), {
   network: {
     tap: 't%d',
+    gone: '',
     admit: async () => {},
     govern: async () => {},
     dismiss() {},

@@ -1,5 +1,5 @@
 // Metrics: what Prometheus reads, where it reads it, and that alerts and dashboard speak of what there is.
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -111,6 +111,15 @@ test('each query of the dashboard is about the ends that were chosen; the file o
   expect(targets.flatMap((one) => one.targets)).toEqual(['10.0.1.1:9667', '10.0.1.2:9667', '10.0.1.3:9667']);
   const config = readFileSync('docs/monitoring/prometheus.yml', 'utf8');
   for (const name of ['alerts.yml', 'servers.json']) expect(config).toContain(`# ${name}`);
+});
+
+test('what is no socket stays where it is', async () => {
+  const path = join(directory, 'notes');
+  writeFileSync(path, 'mine');
+  await expect(openMetrics({ path }, async () => ({ text: '', type: '' }), quiet)).rejects.toThrow(
+    /^cannot serve metrics at unix:.*EADDRINUSE/,
+  );
+  expect(readFileSync(path, 'utf8')).toBe('mine');
 });
 
 test('served by TCP and at a UNIX socket, which a killed one has left behind', async () => {

@@ -1,4 +1,5 @@
 // Log and pid files: a link of another user's is not followed, on the way to the file or in its place.
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
@@ -122,6 +123,13 @@ test.each<[string, (target: string) => string]>([
     expect(() => open(path)).toThrow(LINK);
   }
   if (existsSync(at('target'))) expect(readFileSync(at('target'), 'utf8')).toBe('mine');
+});
+
+test('a pipe that nobody reads makes nobody wait', () => {
+  execFileSync('mkfifo', [at('pipe')]);
+  expect(() => append(at('pipe'))).toThrow(
+    /pipe is a pipe that nobody reads, or a socket: start its reader first, or name a file$/,
+  );
 });
 
 test("in a directory that everybody shares, a file of another user's is not written to", () => {

@@ -1,4 +1,5 @@
 // Changes to the list of peers: a file or a directory, and what a reader finds at each moment.
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -99,6 +100,30 @@ describe('a file', () => {
     expect(() => store(`${a}\n`).remove(b)).toThrow(/^no line of \S+peers has this peer$/);
     expect(text()).toBe(`${a}\n`);
   });
+
+  test('in whose place a pipe has come stops nobody, and what was known stays', () => {
+    writeFileSync(path, `${a}\n`);
+    const said: string[] = [];
+    const log = new Proxy({} as Log, {
+      get: (_, level) => (_fields: object, message: string) => said.push(`${String(level)} ${message}`),
+    });
+    let reads = 0;
+    const known = new KnownPeers(path, log, () => reads++);
+    rmSync(path);
+    execFileSync('mkfifo', [path]);
+    known.reload();
+    known.close();
+    expect(reads).toBe(1);
+    expect(said.at(-1)).toMatch(
+      /^warn cannot read the peers file, so its last content stays in force: it is not a regular file$/,
+    );
+    expect(() => new PeersStore(path).add({ publicKey: b })).toThrow(
+      /^cannot change \S+peers: it is not a regular file$/,
+    );
+    expect(() => new KnownPeers(path, log, () => reads++)).toThrow(
+      /^cannot read the peers file \S+: it is not a regular file; name one with/,
+    );
+  });
 });
 
 describe('a directory', () => {
@@ -170,7 +195,7 @@ describe('a directory', () => {
       expect.stringMatching(
         /^warn skipped line 1 of \S+dave\.peer: this public key is in line 2 of \S+alice\.peer already/,
       ),
-      expect.stringMatching(/^warn skipped \S+eve\.peer: EISDIR/),
+      expect.stringMatching(/^warn skipped \S+eve\.peer: it is not a regular file$/),
     ]);
   });
 });

@@ -113,6 +113,35 @@ test('containers on two hosts, each host with a bridge: docs/recipes/containers.
   for (const host of [hub, client]) expect(ports(host)).toEqual(['c1-host']);
 });
 
+test('a port that left its bridge is made again, and a bridge of somebody else is waited for', async () => {
+  const [hub, one] = open(1) as [Host, Host];
+  const make = () => {
+    // An address of its own: else it has that of a port, and the client would ask for the old one for a while.
+    hub.run('ip', 'link', 'add', 'br0', 'address', '02:00:00:00:00:01', 'type', 'bridge');
+    hub.run('ip', 'link', 'set', 'br0', 'up');
+    hub.run('ip', 'address', 'add', `${hub.inner}/24`, 'dev', 'br0');
+  };
+  make();
+  const server = await startServer(hub);
+  await startClient(one);
+  await one.reaches(hub.inner);
+  hub.run('ip', 'link', 'set', 'br0p0', 'nomaster');
+  await server.prints(
+    /lost the switch, trying again: its port of the bridge br0 is gone, or was taken out of the bridge/,
+  );
+  await one.reaches(hub.inner, 30_000);
+  hub.run('ip', 'link', 'delete', 'br0');
+  await server.prints(
+    /no port of the switch yet, trying again: the bridge br0 is gone: make it again, with ip link add br0 type bridge/,
+  );
+  expect(devices(hub)).not.toContain('br0');
+  make();
+  await one.reaches(hub.inner, 30_000);
+  expect(await server.stop()).toBe(0);
+  expect(devices(hub)).toContain('br0');
+  expect(ports(hub)).toEqual([]);
+});
+
 test('a bridge that was there stays, and one that is shared goes with the last server', async () => {
   const [hub] = open(0);
   hub.run('ip', 'link', 'add', 'br0', 'type', 'bridge');
@@ -125,6 +154,7 @@ test('a bridge that was there stays, and one that is shared goes with the last s
   const first = await startServer(hub);
   const second = await startServer(hub, '-p', '7777');
   await startClient(client);
+  await first.prints(/"port":"br0p0","msg":"client is up"/); // before, nobody uses the bridge
   expect(await second.stop()).toBe(0);
   expect(devices(hub)).toContain('br0');
   expect(await first.stop()).toBe(0);

@@ -142,7 +142,7 @@ export class Taps implements Opener {
   }
 
   gone(source: Source): CryptcabError {
-    return new CryptcabError(tapGone(nameOf(source), source.standing));
+    return new CryptcabError(source.network?.gone ?? tapGone(nameOf(source), source.standing));
   }
 
   /** @param ofBridge whether it is one of ours, which nobody else makes */

@@ -1,0 +1,64 @@
+// Files that others may put there, and files of ours that a crash or a full disk must not spoil.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  writeSync,
+} from 'node:fs';
+
+/** Lines for 60 000 peers have a fifth of it. */
+const READ_MAX = 64 << 20;
+
+/**
+ * Reads a file that may be another one, or of another kind, at any time. A pipe or a device would stop the program, or never end.
+ * @throws Error when it cannot be read
+ */
+export function readRegular(path: string): { readonly bytes: Buffer; readonly stat: Stats } {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Error('it is not a regular file');
+    if (stat.size > READ_MAX) throw new Error(`it has more than ${READ_MAX >> 20} MiB`);
+    return { bytes: readFileSync(fd), stat };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Writes all of it, also to the disk. @throws Error when not all could be written: a disk that is full takes a part */
+export function writeWhole(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  fsyncSync(fd);
+}
+
+/**
+ * Writes a file beside, and puts it in its place: a crash, or a full disk, leaves the old one or the new one.
+ * @param prepare does what else is to be done to the new one before it has its place
+ * @throws Error when it cannot be written; then nothing is left of it
+ */
+export function replaceFile(
+  path: string,
+  bytes: Uint8Array,
+  { beside = `${path}.new`, mode = 0o600, prepare = (_fd: number) => {} } = {},
+): void {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const fd = openSync(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, mode);
+  try {
+    try {
+      prepare(fd);
+      writeWhole(fd, bytes);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(beside, path);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
+  }
+}
