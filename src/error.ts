@@ -37,14 +37,19 @@ export function isHopeless(error: unknown): error is CryptcabError {
   return error instanceof CryptcabError && !(error instanceof TemporaryError);
 }
 
+/** Whether something thrown is an error: one of the runtime's may be of another realm than the program, as in a test runner. */
+function isError(error: unknown): error is Error {
+  return error instanceof Error || Object.prototype.toString.call(error) === '[object Error]';
+}
+
 /** The code of a system error (`ENOENT`, …), if it is one. */
 export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** What an error says, in one line, with marks: a system error's code first, which Deno leaves out of some messages. */
 export function messageOf(error: unknown): string {
-  const said = error instanceof CryptcabError ? error.marked : error instanceof Error ? error.message : error;
+  const said = error instanceof CryptcabError ? error.marked : isError(error) ? error.message : error;
   const text = String(said).replace(/\s+/g, ' ').trim();
   const code = codeOf(error);
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) && !text.includes(code) ? `${code}: ${text}` : text;

@@ -1,3 +1,4 @@
+import { isBytes } from '../is-bytes.js';
 import { FrameCore } from './frame-core.js';
 import { isPacket } from './hosts.js';
 import { type Refusal, STATUS } from './status.js';
@@ -118,7 +119,7 @@ export class Core extends FrameCore {
       return;
     }
     const bytes = keying.suite === 'blowfish' ? BLOWFISH_KEY_BYTES + IV_BYTES : CHACHA20_KEY_BYTES;
-    if (!(keying.key instanceof Uint8Array && keying.key.length >= bytes))
+    if (!(isBytes(keying.key) && keying.key.length >= bytes))
       throw new RangeError(`a key for ${keying.suite} has ${bytes} bytes`);
     this.ring.bytes.set(keying.key.subarray(0, bytes), layout.STAGE_IN);
     if (keying.suite === 'blowfish')

@@ -1,6 +1,8 @@
 // The core as others get it: each session is an object, and what it is given is checked. A cable's own hosts
 // (portable-cable.ts, native/) work with core.ts, whose slots, stages and addresses trust who calls.
+
 import { CryptcabError } from '../error.js';
+import { isBytes } from '../is-bytes.js';
 import { Core as Host } from './core.js';
 import { type Refusal, STATUS } from './status.js';
 import type { Keying, SessionCounts, TransportKeys } from './terms.js';
@@ -27,7 +29,7 @@ const FRAME_MIN = 14;
 
 /** @throws RangeError for what are no bytes, or not as many */
 function checkBytes(bytes: Uint8Array, what: string, min: number, max: number): void {
-  if (!(bytes instanceof Uint8Array && bytes.length >= min && bytes.length <= max))
+  if (!(isBytes(bytes) && bytes.length >= min && bytes.length <= max))
     throw new RangeError(`${what} has ${min === max ? min : `${min} to ${max}`} bytes`);
 }
 

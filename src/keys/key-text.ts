@@ -66,6 +66,7 @@ export function decodeKey(bytes: Uint8Array): Uint8Array | undefined {
 
 /** The key that a text is; undefined if it is none. White space around it does not matter. */
 export function parseKey(text: string): Uint8Array | undefined {
+  if (typeof text !== 'string') return undefined; // a caller without types
   const bytes = secretRoom(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i) > 127 ? 0 : text.charCodeAt(i);
   const key = decodeKey(bytes);

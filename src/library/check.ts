@@ -1,4 +1,5 @@
 import { CryptcabError } from '../error.js';
+import { isBytes } from '../is-bytes.js';
 import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
 import { textKey } from '../keys/read-key.js';
@@ -102,7 +103,7 @@ export class Checked<Of extends object> {
   ): Uint8Array | string | undefined {
     const value = this.#take<Uint8Array | string>(
       name,
-      (one) => isText(one) || (one instanceof Uint8Array && isOne(one)),
+      (one) => isText(one) || (isBytes(one) && isOne(one)),
       what,
     );
     if (typeof value !== 'string') return value && copyKey(value);

@@ -105,7 +105,9 @@ function plugOf(options: Checked<EndOptions>, log: Log): OpenPlug {
 export function signalOf<Of extends { readonly signal?: AbortSignal | undefined }>(
   options: Checked<Of>,
 ): AbortSignal | undefined {
-  const isOne = (value: unknown) => value instanceof AbortSignal;
+  // Also one of another realm; what it is used for is there.
+  const isOne = (value: unknown) =>
+    value instanceof AbortSignal || Object.prototype.toString.call(value) === '[object AbortSignal]';
   const signal = options.take<AbortSignal>('signal', isOne, 'an AbortSignal');
   signal?.throwIfAborted(); // before a key is copied
   return signal;

@@ -32,6 +32,7 @@ export function guardPlug(open: OpenPlug, log: Log): OpenPlug {
     let plug: Plug;
     try {
       plug = open(events, peer);
+      if (typeof plug !== 'object' || plug === null) throw new TypeError('its function returns no plug');
       for (const name of ['write', 'pause', 'resume', 'close'] as const)
         if (typeof plug[name] !== 'function') throw new TypeError(`a plug has a method ${name}`);
     } catch (error) {

@@ -1,4 +1,5 @@
 import { CryptcabError } from '../../error.js';
+import { isBytes } from '../../is-bytes.js';
 import type { OpenPlug, PlugEvents } from './plug.js';
 
 /** A plug into nothing but the program itself: for those who embed a cable, for the demo and for tests. */
@@ -30,6 +31,8 @@ const TAKEN =
  * those that follow are delivered
  */
 export function memoryPort(receive: (frame: Uint8Array) => void): MemoryPort {
+  if (typeof receive !== 'function')
+    throw new TypeError('a memory port is given a function, which gets frames');
   /** Who has the port, and who would like to. */
   let holder: PlugEvents | undefined;
   const queue: PlugEvents[] = [];
@@ -111,7 +114,7 @@ export function memoryPort(receive: (frame: Uint8Array) => void): MemoryPort {
       };
     },
     send(frame) {
-      if (!(frame instanceof Uint8Array && frame.length <= FRAME_MAX))
+      if (!(isBytes(frame) && frame.length <= FRAME_MAX))
         throw new RangeError(`a frame has at most ${FRAME_MAX} bytes`);
       if (holder === undefined || bytes + HEADER + frame.length > WAITING_MAX) return false;
       waiting.push(Uint8Array.from(frame));

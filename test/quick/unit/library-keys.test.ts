@@ -1,6 +1,8 @@
 // The library takes a key as text wherever it takes a key: on both sides, in both modes, and where somebody enrols.
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { until } from '../../../lab/process.js';
+import { codeOf, messageOf } from '../../../src/error.js';
 import {
   connect,
   keyText,
@@ -8,6 +10,7 @@ import {
   newPresharedKey,
   newPrivateKey,
   type OpenPlug,
+  parseKey,
   publicKeyOf,
   serve,
 } from '../../../src/index.js';
@@ -16,6 +19,33 @@ import { randomness } from '../../support/seed.js';
 const random = randomness();
 const common = { io: 'portable', bind: '127.0.0.1' } as const;
 const nowhere: OpenPlug = (events) => memoryPort(() => {}).open(events);
+
+test('what a program of another realm gives is taken as well: of a window, or of a test runner', async () => {
+  const other = <T>(code: string) => runInNewContext(code, { AbortController }) as T;
+  const key = () => other<Uint8Array>('new Uint8Array(32).fill(3)');
+  expect(keyText(publicKeyOf(key()))).toBe(keyText(publicKeyOf(new Uint8Array(32).fill(3))));
+  const port = memoryPort(() => {});
+  expect(port.send(other('new Uint8Array(60)'))).toBe(false); // nobody is plugged in
+  await using _server = await serve({
+    ...common,
+    port: 0,
+    plug: nowhere,
+    secure: { privateKey: key(), peers: [{ publicKey: publicKeyOf(new Uint8Array(32).fill(4)) }] },
+  });
+  const error = other("Object.assign(new Error('nothing there'), { code: 'ENOENT' })");
+  expect([codeOf(error), messageOf(error)]).toEqual(['ENOENT', 'ENOENT: nothing there']);
+});
+
+test('what is no key, and no function, is said so', () => {
+  for (const wrong of [undefined, 7, 'x', {}, [], new DataView(new ArrayBuffer(32))]) {
+    expect(parseKey(wrong as string)).toBe(undefined);
+    expect(() => publicKeyOf(wrong as Uint8Array)).toThrow('a private key is a Uint8Array of 32 bytes');
+    expect(() => memoryPort(wrong as () => void)).toThrow(
+      'a memory port is given a function, which gets frames',
+    );
+    expect(() => memoryPort(() => {}).send(wrong as Uint8Array)).toThrow(RangeError);
+  }
+});
 
 test.each(['Blowfish', 'ChaCha20'])('a classic key as hexadecimal digits: %s', async (name) => {
   const bytes = random.bytes(name === 'Blowfish' ? 24 : 44);
