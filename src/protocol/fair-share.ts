@@ -15,9 +15,9 @@ const GROWTH = 0.9;
 /** The share does not fall below a fair share of this much of the time. */
 const FLOOR = 2 / 3;
 /** What one round had time for says this much of what the next one has. */
-const MEMORY = 0.98;
-/** The smallest share: datagrams of a session in a round. */
-const SHARE_MIN = 8;
+const MEMORY = 0.95;
+/** The smallest share: datagrams of a session in a round. Who brings no more is served before others. */
+export const SHARE_MIN = 8;
 /** Who was not heard for so long does not count, ms. */
 const ALONE_MS = 10_000;
 
@@ -115,6 +115,11 @@ export class FairShares {
   left(session: number): number {
     if (!this.#bounded) return this.#share;
     return Math.max(0, Math.ceil(this.#share) - (this.#brought[session] ?? 0));
+  }
+
+  /** Whether datagrams wait, and a session has brought few of them in this round. */
+  isSparse(session: number): boolean {
+    return (this.#bounded || this.#stood) && (this.#brought[session] ?? 0) <= SHARE_MIN;
   }
 
   /** So many of its datagrams came. @param done whether they are worked on */

@@ -1,6 +1,6 @@
 // What one peer may have of what all share, by the rule alone: no clock, no I/O.
 import { describe, expect, test } from 'vitest';
-import { FairShares, fairShare } from '../../../src/protocol/fair-share.js';
+import { FairShares, fairShare, SHARE_MIN } from '../../../src/protocol/fair-share.js';
 import { rounds } from '../../support/rounds.js';
 import { randomness } from '../../support/seed.js';
 
@@ -98,6 +98,17 @@ describe('rounds', () => {
       shares.brings(7, 1_000, true);
     }
   });
+});
+
+test('a session is sparse while datagrams wait, and it has brought few in the round', () => {
+  const shares = new FairShares();
+  shares.received(0, false);
+  shares.brings(1, 1, true);
+  expect(shares.isSparse(1)).toBe(false);
+  shares.received(1, true);
+  shares.brings(1, SHARE_MIN, true);
+  shares.brings(2, SHARE_MIN + 1, true);
+  expect([shares.isSparse(1), shares.isSparse(2)]).toEqual([true, false]);
 });
 
 test('it is crowded while another one has been heard within ten seconds', () => {

@@ -4,6 +4,8 @@ import type { Peer } from './peer.js';
 
 /** How long the thread works on what one receive gave before it looks at its ports, where there are other peers, ms. */
 const TURN_MS = 1;
+/** The same when a peer that brings few was worked for: what answers it must not wait for the others. */
+const SPARSE_TURN_MS = 0.1;
 
 /**
  * How many datagrams of a peer are let into the ring, where there are others: of one whose switch takes nothing none, so that
@@ -15,6 +17,8 @@ export class Admission {
   readonly #pump: () => void;
   readonly #shares = new FairShares();
   #began = 0;
+  /** Whether this turn has had something of a peer that brings few. */
+  #sparse = false;
 
   /**
    * @param many whether there is more than one peer
@@ -34,12 +38,14 @@ export class Admission {
   /** Datagrams were received, or are worked on again after a turn. @param late whether they have waited too long */
   received(late: boolean): void {
     this.#began = performance.now();
+    this.#sparse = false;
     this.#shares.received(this.#began, late);
   }
 
   /** Whether it is the turn of the ports: what they bring must not wait until all that one peer sent is worked on. */
   get over(): boolean {
-    return this.crowded && performance.now() - this.#began >= TURN_MS;
+    if (!this.crowded) return false;
+    return performance.now() - this.#began >= (this.#sparse ? SPARSE_TURN_MS : TURN_MS);
   }
 
   /** How many of a peer's go in, if the ring has room. With none the next one is lost, which is counted. */
@@ -60,6 +66,8 @@ export class Admission {
 
   /** So many of them have gone in. */
   took({ session }: Peer, datagrams: number): void {
-    if (this.#many()) this.#shares.brings(session, datagrams, true);
+    if (!this.#many()) return;
+    this.#shares.brings(session, datagrams, true);
+    this.#sparse ||= this.#shares.isSparse(session);
   }
 }

@@ -6,6 +6,7 @@ import { CONTROL_IN_BYTES, ControlIn } from '../linux/cmsg.js';
 import { ERRNO, type Libc, MSG, SO, SOL } from '../linux/libc.js';
 import { LOCAL_WORDS, NAME_BYTES, WAY_BYTES } from '../linux/sockaddr.js';
 import { Admission } from './admission.js';
+import { ArrivalOrder, NOBODY } from './arrival-order.js';
 import { Outgoing, type Sending, type Trouble } from './outgoing.js';
 import type { Peer } from './peer.js';
 import { NAME_WORDS, PeerTable, sameWords } from './peer-table.js';
@@ -51,7 +52,9 @@ export class Datagrams {
   readonly #inControls: number;
   readonly #control: ControlIn;
   #received = 0;
-  #message = 0;
+  /** How many of those messages have been taken, in their order. */
+  #taken = 0;
+  readonly #order: ArrivalOrder;
   #offset = 0;
   /** Receives that failed in a row. */
   #failed = 0;
@@ -96,6 +99,7 @@ export class Datagrams {
     const memoryAt = libc.address(core.ring.bytes);
     this.#in = new Messages(arena, ARRIVALS_COUNT, 1);
     this.#inNames = arena.take((ARRIVALS_COUNT + 1) * WAY_BYTES); // the last one is put()'s
+    this.#order = new ArrivalOrder(ARRIVALS_COUNT);
     this.#senders = new Int32Array(RING_SLOTS);
     this.#inControls = arena.take(ARRIVALS_COUNT * CONTROL_IN_BYTES);
     this.#control = new ControlIn(arena);
@@ -153,8 +157,9 @@ export class Datagrams {
 
   /** Whether what is taken next has waited too long. */
   get #late(): boolean {
-    const length = this.#in.field(this.#message, MMSGHDR.controlLength);
-    const came = this.#control.arrival(this.#inControls + this.#message * CONTROL_IN_BYTES, length);
+    const message = this.#order.at(this.#taken);
+    const length = this.#in.field(message, MMSGHDR.controlLength);
+    const came = this.#control.arrival(this.#inControls + message * CONTROL_IN_BYTES, length);
     return came === undefined
       ? this.#received === this.#core.layout.ARRIVALS_COUNT
       : Date.now() - came >= LATE_MS;
@@ -212,7 +217,7 @@ export class Datagrams {
 
   /** Whether something was received that is not in the ring yet, because there was no room or no time. */
   get staged(): boolean {
-    return this.#message < this.#received;
+    return this.#taken < this.#received;
   }
 
   /** A copy of a way. */
@@ -232,17 +237,47 @@ export class Datagrams {
       }
       this.#failed = 0;
       this.#received = got;
-      this.#message = 0;
+      this.#taken = 0;
       this.#offset = 0;
+      this.#order.begin();
+      if (this.#many && this.#late) this.#arrange();
     }
     if (this.#many) this.#admission.received(this.#late);
-    while (this.#message < this.#received) {
-      if (!this.#take(this.#message)) return;
-      this.#makeReady(this.#message);
-      this.#message++;
+    while (this.#taken < this.#received) {
+      const message = this.#order.at(this.#taken);
+      if (!this.#take(message)) return;
+      this.#makeReady(message);
+      this.#taken++;
       this.#offset = 0;
       if (this.#admission.over) return;
     }
+  }
+
+  /** Has what peers brought that bring few be taken first. */
+  #arrange(): void {
+    const { ARRIVALS, ARRIVAL_BYTES } = this.#core.layout;
+    for (let message = 0; message < this.#received; message++) {
+      const length = this.#in.field(message, MMSGHDR.length);
+      const sender = this.#peers.find(this.#arena.words, this.#nameOf(message) >> 2);
+      const peer = this.#routed(ARRIVALS + message * ARRIVAL_BYTES, length) ?? sender;
+      this.#readControl(message);
+      this.#order.note(peer?.session ?? NOBODY, Math.ceil(length / (this.#control.segment || length || 1)));
+    }
+    this.#order.arrange();
+  }
+
+  /** Where the way is that a message came by. */
+  #nameOf(message: number): number {
+    return this.#inNames + message * WAY_BYTES;
+  }
+
+  #readControl(message: number): void {
+    const length = this.#in.field(message, MMSGHDR.controlLength);
+    this.#control.read(
+      this.#inControls + message * CONTROL_IN_BYTES,
+      length,
+      this.#nameOf(message) + NAME_BYTES,
+    );
   }
 
   /**
@@ -273,11 +308,8 @@ export class Datagrams {
     const { ring } = this.#core;
     const length = this.#in.field(message, MMSGHDR.length);
     const at = ARRIVALS + message * ARRIVAL_BYTES;
-    const name = this.#inNames + message * WAY_BYTES;
-    if (this.#offset === 0) {
-      const controlLength = this.#in.field(message, MMSGHDR.controlLength);
-      this.#control.read(this.#inControls + message * CONTROL_IN_BYTES, controlLength, name + NAME_BYTES);
-    }
+    const name = this.#nameOf(message);
+    if (this.#offset === 0) this.#readControl(message);
     const segment = this.#control.segment || length;
     const sender = this.#peers.find(this.#arena.words, name >> 2);
     do {
