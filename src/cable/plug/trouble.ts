@@ -17,6 +17,9 @@ export function controlSocket(directory: string): string {
   return join(directory, 'ctl');
 }
 
+/** The longest path of a socket, bytes. */
+export const SOCKET_PATH_MAX = 107;
+
 /** What the system says of a switch that is not there, or of the device that leads to one. */
 const ABSENT = /no such file|connection refused|no such device|network is unreachable/i;
 
@@ -28,6 +31,8 @@ export function noSwitch(locator: string, detail: string): CryptcabError {
   const tap = tapName(locator);
   if (tap !== undefined) return noTap(tap, detail);
   const place = switchPlace(locator);
+  const tooLong = place && longSocket(place.directory);
+  if (tooLong !== undefined) return new CryptcabError(tooLong);
   const forbidden = place && notAllowed(place.directory);
   if (forbidden !== undefined) return new CryptcabError(forbidden);
   if (/too many open files/i.test(detail))
@@ -60,6 +65,13 @@ export function noTap(name: string, detail: string): CryptcabError {
 /** Why there is no plug into a tap that was there, for people. @param standing see OpenPlug */
 export function tapGone(name: string, standing: boolean): string {
   return `the tap ${name} is gone${standing ? `: make it again, with ip tuntap add ${name} mode tap` : ''}`;
+}
+
+/** Why there can be no switch in a directory; undefined where there can be one. */
+function longSocket(directory: string): string | undefined {
+  return Buffer.byteLength(controlSocket(directory)) <= SOCKET_PATH_MAX
+    ? undefined
+    : `the path of ${directory} is too long: that of a socket in it may have ${SOCKET_PATH_MAX} bytes. Have the switch in another directory, and name that with ${optionName('plug')}`;
 }
 
 /** What keeps this user from a switch that is there; undefined when nothing does. */

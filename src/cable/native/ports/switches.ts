@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CryptcabError } from '../../../error.js';
 import { type SwitchPlace, switchPlace } from '../../plug/locator.js';
-import { ANSWER_MS, controlSocket, noSwitch, whySilent } from '../../plug/trouble.js';
+import { ANSWER_MS, controlSocket, noSwitch, SOCKET_PATH_MAX, whySilent } from '../../plug/trouble.js';
 import { Arena } from '../linux/arena.js';
 import { AF, ERRNO, type Libc, SOCK } from '../linux/libc.js';
 import type { Port } from './port.js';
@@ -114,6 +114,7 @@ export class Switches implements Opener {
     for (const begin of [`${directory}/.`, join(tmpdir(), 'vde.')])
       for (let tries = 0; tries < NAMES; tries++) {
         const path = `${begin}${process.pid}-${String(sockets++).padStart(5, '0')}`;
+        if (Buffer.byteLength(path) > SOCKET_PATH_MAX) break; // it would be cut
         if (this.#bindTo(fd, path)) return path;
         if (this.#libc.errno() !== ERRNO.ADDRINUSE) break;
         // Of a process that had our number and was killed; in another container one may have it.
