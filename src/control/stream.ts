@@ -12,6 +12,8 @@ export type StreamKind = { readonly capture: 'pcapng' } | { readonly log: 'json'
 const LINE_MAX = 4_096;
 /** How long a reader that reads no more is waited for at the end, ms. */
 const END_MS = 500;
+/** How long who sends is waited for, where nobody wants any more, ms. */
+const ABANDON_MS = 1_000;
 
 /**
  * Sends it to whoever asked for it.
@@ -53,6 +55,8 @@ export interface Arriving {
   readonly pieces: AsyncIterable<Uint8Array>;
   /** Has enough: what is still under way comes. */
   end(): void;
+  /** The same where nobody wants what comes: whoever sends may have been stopped, and is waited for a second at most. */
+  abandon(): void;
 }
 
 /**
@@ -71,6 +75,7 @@ export async function askForStream(path: string, request: Request, what: string)
     throw new CryptcabError(`cannot ask the cable's end at ${path}: ${why}`);
   });
   clearTimeout(timer);
+  let abandoned = false;
   const refused = errorIn(line);
   if (refused !== undefined) {
     socket.destroy();
@@ -81,10 +86,19 @@ export async function askForStream(path: string, request: Request, what: string)
     try {
       yield* iterator;
     } catch (error) {
+      if (abandoned) return;
       throw new CryptcabError(`the cable's end at ${path} has gone: ${messageOf(error)}`);
     }
   }
-  return { pieces: pieces(), end: () => socket.end() };
+  return {
+    pieces: pieces(),
+    end: () => socket.end(),
+    abandon: () => {
+      abandoned = true;
+      socket.end();
+      setTimeout(() => socket.destroy(), ABANDON_MS).unref();
+    },
+  };
 }
 
 async function firstLine(iterator: AsyncIterator<Uint8Array>): Promise<{ line: string; rest: Uint8Array }> {

@@ -17,10 +17,15 @@ const READ_MAX = 64 << 20;
 
 /**
  * Reads a file that may be another one, or of another kind, at any time. A pipe or a device would stop the program, or never end.
+ * @param follow whether it may be a link
  * @throws Error when it cannot be read
  */
-export function readRegular(path: string): { readonly bytes: Buffer; readonly stat: Stats } {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+export function readRegular(
+  path: string,
+  { follow = true } = {},
+): { readonly bytes: Buffer; readonly stat: Stats } {
+  const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
+  const fd = openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW));
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new Error('it is not a regular file');

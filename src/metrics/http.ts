@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync, statSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { dirname } from 'node:path';
 import { isAbandoned } from '../abandoned.js';
@@ -71,12 +71,20 @@ async function listen(server: Server, place: HttpPlace, what: string, option: Op
     });
     if ('path' in place) chmodSync(place.path, 0o660);
   } catch (error) {
-    // Where the directory of a socket is missing, the runtime says that it is denied.
-    const directory = 'path' in place ? dirname(place.path) : undefined;
-    const missing = directory !== undefined && !existsSync(directory);
-    const why = missing ? `there is no directory ${directory}` : messageOf(error);
-    throw new CryptcabError(
-      `cannot serve ${what} at ${placeText(place)}: ${why}; give ${optionName(option)} a place that is ${missing ? 'there' : 'free'}`,
-    );
+    const missing = 'path' in place && isMissing(dirname(place.path));
+    const why = missing
+      ? `there is no directory ${dirname(place.path)}; make that directory, or give ${optionName(option)} another path`
+      : `${messageOf(error)}; give ${optionName(option)} another place`;
+    throw new CryptcabError(`cannot serve ${what} at ${placeText(place)}: ${why}`);
+  }
+}
+
+/** Where the directory of a socket is missing, the runtime says that it is denied, as it does where it is. */
+function isMissing(directory: string): boolean {
+  try {
+    statSync(directory);
+    return false;
+  } catch (error) {
+    return codeOf(error) === 'ENOENT';
   }
 }

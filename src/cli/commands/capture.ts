@@ -42,13 +42,13 @@ export async function capture(command: CaptureCommand): Promise<void> {
   const arriving = await askForStream(path, { do: 'capture', ...wish }, 'capture');
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => arriving.end());
   const counter = new BlockCounter();
-  const stopLooking = await whenUnread(() => arriving.end()); // who read it has enough
+  const stopLooking = await whenUnread(() => arriving.abandon()); // who read it has enough
   try {
     for await (const piece of arriving.pieces) {
       if (!counter.push(piece))
         throw new CryptcabError(`the cable's end at ${path} sends something else than a capture: restart it`);
       if (!(await print(piece))) {
-        arriving.end();
+        arriving.abandon();
         break;
       }
     }

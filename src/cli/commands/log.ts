@@ -70,7 +70,7 @@ export async function showLog({ name, follow, json }: LogCommand): Promise<Said>
   let unread = false;
   const enough = () => {
     unread = true; // by who read it
-    arriving.end();
+    arriving.abandon();
   };
   const stopLooking = await whenUnread(enough);
   try {
@@ -80,6 +80,7 @@ export async function showLog({ name, follow, json }: LogCommand): Promise<Said>
       const text = lines.map((line) => (json ? `${line}\n` : reading.text(line))).join('');
       if (unread || (await print(text))) continue;
       enough();
+      break;
     }
   } finally {
     stopLooking();

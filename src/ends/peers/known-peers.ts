@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { CryptcabError, messageOf } from '../../error.js';
 import { encodingFault } from '../../keys/encoding.js';
@@ -64,8 +64,11 @@ export class KnownPeers {
     try {
       this.#load();
     } catch (error) {
+      const todo = isPipeOrDevice(path)
+        ? 'put its lines into a file, which is read again when it changes, and name that'
+        : 'name one';
       throw new CryptcabError(
-        `cannot read the peers file ${path}: ${messageOf(error)}; name one with ${optionName('secure.peers')}, a public key in each line, or a directory with a file for each peer`,
+        `cannot read the peers file ${path}: ${messageOf(error)}; ${todo} with ${optionName('secure.peers')}, a public key in each line, or a directory with a file for each peer`,
       );
     }
     this.#timer = setInterval(() => this.#lookAt(), LOOK_MS[isDirectory(path) ? 'directory' : 'file']);
@@ -182,12 +185,22 @@ export class KnownPeers {
   }
 }
 
-function isDirectory(path: string): boolean {
+/** What is there; undefined where that cannot be seen: what reads it says why. */
+function found(path: string): Stats | undefined {
   try {
-    return statSync(path).isDirectory();
+    return statSync(path);
   } catch {
-    return false; // what reads it says why
+    return undefined;
   }
+}
+
+function isDirectory(path: string): boolean {
+  return found(path)?.isDirectory() === true;
+}
+
+function isPipeOrDevice(path: string): boolean {
+  const stat = found(path);
+  return stat !== undefined && !stat.isFile() && !stat.isDirectory();
 }
 
 /** A file of a peers directory has one peer, which is called as the file is. */

@@ -1,11 +1,11 @@
-import { closeSync, constants, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { blake2s } from '@noble/hashes/blake2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Origin } from '../../control/status.js';
 import { codeOf, messageOf } from '../../error.js';
-import { replaceFile } from '../../keys/files.js';
+import { readRegular, replaceFile } from '../../keys/files.js';
 import { keyText, parseKey } from '../../keys/key-text.js';
 import type { Log } from '../../log.js';
 import { type Remote, remoteText } from '../../protocol/remote.js';
@@ -150,12 +150,7 @@ export class ServerState {
   load(): RememberedAll {
     let text: string;
     try {
-      const fd = openSync(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-      try {
-        text = readFileSync(fd, 'utf8');
-      } finally {
-        closeSync(fd);
-      }
+      text = readRegular(this.#path, { follow: false }).bytes.toString();
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') this.#passedOver(messageOf(error));
       return NOTHING;

@@ -1,13 +1,16 @@
 // Files of ours on a disk that becomes full: what was there stays whole, and nothing else is left.
+import { execFileSync } from 'node:child_process';
 import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ServerState } from '../../../src/ends/peers/server-state.js';
 import { replaceFile } from '../../../src/keys/files.js';
 import { keptPrivateKey } from '../../../src/keys/kept-key.js';
 import { keyText } from '../../../src/keys/key-text.js';
 import { PeersStore } from '../../../src/keys/peers-store.js';
+import { SILENT } from '../../../src/log.js';
 import { quiet } from '../../support/quiet.js';
 
 /** Bytes that the disk still takes. A write that finds less room takes as much as there is, as the kernel does. */
@@ -74,3 +77,14 @@ describe.skipIf(process.versions.bun !== undefined || process.versions.deno !== 
     });
   },
 );
+
+test('a server starts without what it knew where that is no file', () => {
+  execFileSync('mkfifo', [join(directory, 'peers.json')]);
+  const said: string[] = [];
+  const log = { ...SILENT, warn: (_fields: object, message: string) => said.push(message) };
+  const [privateKey, publicKey] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+  const random = (length: number) => new Uint8Array(length);
+  const state = new ServerState({ directory, privateKey, publicKey, random, log });
+  expect(state.load()).toEqual({ peers: [], invites: [] });
+  expect(said).toEqual(['starts without what it knew of its peers: it is not a regular file']);
+});

@@ -1,5 +1,6 @@
 // `cryptcab log`: what an end keeps of its log, and who reads it by the control socket.
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -103,4 +104,26 @@ test('it goes by the control socket, until the end closes', async () => {
   expect(await textOf(enough)).toBe('one\ntwo\n');
   await control?.close();
   expect(await text).toBe('one\ntwo\n');
+});
+
+test('an end that was stopped keeps nobody who has enough', async () => {
+  const path = join(directory, 'stopped.sock');
+  const sockets: Socket[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket);
+    socket.write('{"log":"json"}\none\n'); // and nothing more, not even an end
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  try {
+    const { pieces, abandon } = await askForStream(path, { do: 'log', follow: true }, 'log');
+    let text = '';
+    for await (const piece of pieces) {
+      text += new TextDecoder().decode(piece);
+      abandon();
+    }
+    expect(text).toBe('one\n');
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
 });

@@ -137,7 +137,12 @@ test('served by TCP and at a UNIX socket, which a killed one has left behind', a
   expect((await get({ socketPath: path, method: 'POST' })).status).toBe(405);
   await expect(at({ path })).rejects.toThrow(/^cannot serve metrics at unix:.*EADDRINUSE/);
   await expect(at({ path: join(directory, 'none', 'metrics') })).rejects.toThrow(
-    /^cannot serve metrics at unix:.*: there is no directory .*none; give metrics a place that is there$/,
+    /^cannot serve metrics at unix:.*: there is no directory \S*none; make that directory, or give metrics another path$/,
+  );
+  // Of one that cannot be looked at nobody knows whether it is there.
+  writeFileSync(join(directory, 'file'), '');
+  await expect(at({ path: join(directory, 'file', 'none', 'metrics') })).rejects.toThrow(
+    /^cannot serve metrics at unix:(?!.*there is no).*; give metrics another place$/,
   );
   await expect(at({ host: '192.0.2.1', port: 9667 })).rejects.toThrow(
     /^cannot serve metrics at 192\.0\.2\.1:9667: .*(EADDRNOTAVAIL|EINVAL)/,

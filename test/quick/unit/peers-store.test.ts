@@ -121,7 +121,7 @@ describe('a file', () => {
       /^cannot change \S+peers: it is not a regular file$/,
     );
     expect(() => new KnownPeers(path, log, () => reads++)).toThrow(
-      /^cannot read the peers file \S+: it is not a regular file; name one with/,
+      /^cannot read the peers file \S+: it is not a regular file; put its lines into a file, .*, and name that with/,
     );
   });
 });
