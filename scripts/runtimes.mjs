@@ -1,10 +1,10 @@
 // The same tests on every runtime, and the table of what runs where: npm run test:runtimes [-- [NAME…] [--update]].
-// --beside is for scripts/test.mjs: the tests take what processor time others leave, and the rest begins when standard input ends.
+// --beside is for scripts/test.mjs: the tests take what processor time others leave, and the rest begins when that script says so.
 // --update puts the table into docs/runtimes.md; without it, and with all runtimes, that page has to have this very table.
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { run } from './children.mjs';
+import { isStopped, run, startedBeside } from './children.mjs';
 import { installRuntimes, RUNTIMES, runtimeProgram } from './install-runtimes.mjs';
 import { asRoot, prepare, root, SetupError, TEST_PROGRAMS } from './setup.mjs';
 
@@ -111,6 +111,7 @@ function asked() {
   const { positionals, values } = parsed;
   for (const name of positionals) if (!Object.hasOwn(ALL, name)) refuse(`'${name}' is no runtime`);
   if (values.update && positionals.length > 0) refuse('--update wants all of them');
+  if (values.beside && !process.connected) refuse('--beside is for npm test');
   return { names: positionals.length > 0 ? positionals : Object.keys(ALL), ...values };
 }
 
@@ -137,20 +138,27 @@ async function vitest(what, command, args, env) {
   } catch {
     // it did not come so far
   }
-  if (failed > 0) console.log(output);
+  if (failed > 0 && !isStopped()) console.log(output);
   return { passed, failed };
+}
+
+/** Ends the script where it was told to end. */
+function endIfStopped() {
+  if (isStopped()) process.exit(1);
 }
 
 /** Works through jobs, so many at once. */
 async function each(jobs, atOnce) {
   const waiting = [...jobs];
   const work = async () => {
-    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) await job();
+    while (waiting.length > 0 && !isStopped()) await waiting.shift()();
   };
   await Promise.all(Array.from({ length: atOnce }, work));
+  endIfStopped();
 }
 
 function note(row, suite, { passed, failed }) {
+  if (isStopped()) return; // it was broken off
   row[suite] = { passed, failed };
   console.log(`runtimes: ${row.name}: ${suite}: ${passed} passed, ${failed} failed`);
 }
@@ -220,18 +228,27 @@ async function buildExe() {
   symlinkSync(vdePlug(), join(PATH_OF_EXE, 'vde_plug'));
 }
 
+/** Does what comes before the tests; where it cannot be done, says why in a line, and ends the script. */
+async function first(step) {
+  try {
+    await step();
+  } catch (error) {
+    console.error(error instanceof SetupError ? `runtimes: ${error.message}` : error);
+    process.exit(1);
+  }
+}
+
 const { names, update, beside = false } = asked();
+const myTurn = beside ? startedBeside() : undefined;
 const chosen = names.map((name) => ALL[name]);
 const needsExe = chosen.some(({ exe }) => exe);
 if (!beside && !prepare('runtimes', TEST_PROGRAMS)) process.exit(1);
-try {
+await first(async () => {
   installRuntimes(chosen.flatMap(({ install }) => install ?? []));
   mkdirSync(join(root, 'build/runtimes'), { recursive: true });
+  if (needsExe) vdePlug(); // known to be there before anything takes long
   if (needsExe && !beside) await buildExe();
-} catch (error) {
-  console.error(error instanceof SetupError ? `runtimes: ${error.message}` : error);
-  process.exit(1);
-}
+});
 
 const rows = await Promise.all(chosen.map(async (entry) => ({ ...entry, version: await version(entry) })));
 const quick = [...QUICK, '--no-isolate', '--maxWorkers=1'];
@@ -249,8 +266,9 @@ await each(
   beside ? 1 : 2,
 );
 if (beside) {
-  for await (const _ of process.stdin);
-  if (needsExe) await buildExe();
+  await myTurn();
+  endIfStopped();
+  if (needsExe) await first(buildExe);
 }
 const as = (words) => `CRYPTCAB_COMMAND=${JSON.stringify(words)}`;
 const here = (words) => asRoot('env', as(words), process.execPath, VITEST);
@@ -263,12 +281,16 @@ await each(
   ]),
   3,
 );
-for (const row of commanded) {
-  if (row.demo === undefined) continue;
-  const { status, output } = await runHere(asRoot('env', as(row.command), ...row.demo));
-  if (status !== 0) console.log(output);
-  note(row, 'demo', status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
-}
+await each(
+  commanded
+    .filter(({ demo }) => demo !== undefined)
+    .map((row) => async () => {
+      const { status, output } = await runHere(asRoot('env', as(row.command), ...row.demo));
+      if (status !== 0 && !isStopped()) console.log(output);
+      note(row, 'demo', status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+    }),
+  1,
+);
 
 const result = table(rows, ({ passed, failed }) => (failed === 0 ? `${passed} passed` : `${failed} failed`));
 writeFileSync(join(root, 'build/runtimes.md'), result);

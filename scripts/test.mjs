@@ -48,23 +48,16 @@ function vitest(project, name, files = process.argv.slice(2)) {
 mkdirSync(join(root, 'build'), { recursive: true });
 const [patient, others] = [vitest('patient', 'patient'), vitest('!patient', 'others')];
 const waiting = run(patient.command); // ten minutes in which it does next to nothing
-// The quick tests on other runtimes take processor time that others leave; what needs the machine comes after them.
-let goOn = () => {};
-const input = new Promise((resolve) => {
-  goOn = resolve;
-});
-const onRuntimes =
-  process.argv.length === 2
-    ? run([process.execPath, join(root, 'scripts/runtimes.mjs'), '--beside'], { input })
-    : undefined;
+// The quick tests on other runtimes take processor time that others leave; what needs the machine comes after all that is here.
+const runtimes = process.argv.length === 2 ? startRuntimes() : undefined;
 const tested = [await step('all tests', others.command)];
 console.log('test: the patient ones, which ran beside them');
 tested.push(shown(await waiting));
 const again = await repeatAlone([others, patient]);
-goOn();
-if (onRuntimes !== undefined) {
+if (runtimes !== undefined) {
   console.log('test: all runtimes');
-  checks.push(shown(await onRuntimes));
+  runtimes.goOn();
+  checks.push(shown(await runtimes.ended));
 }
 
 let passed = again.length;
@@ -79,6 +72,26 @@ let failed = checks.filter((good) => !good).length - again.length;
 for (const name of again) console.log(`test: failed beside others, and passed by itself: ${name}`);
 if (passed === 0) failed += 1;
 end(passed, failed);
+
+/**
+ * Starts the tests on all runtimes.
+ * @returns quiet resolves when the quick ones are done, which take processor time, or all has ended; goOn has the others begin
+ */
+function startRuntimes() {
+  let goOn;
+  const may = new Promise((resolve) => {
+    goOn = resolve;
+  });
+  let whenWaiting;
+  const waiting = new Promise((resolve) => {
+    whenWaiting = () => {
+      resolve();
+      return may;
+    };
+  });
+  const ended = run([process.execPath, join(root, 'scripts/runtimes.mjs'), '--beside'], { whenWaiting });
+  return { quiet: Promise.race([waiting, ended]), goOn, ended };
+}
 
 /** Shows what a run has printed; returns whether it did well. */
 function shown({ status, output }) {
@@ -101,14 +114,15 @@ function outcomes(report, good) {
 }
 
 /**
- * Runs the files of system tests that failed once more, one after the other: where three run at once on two processors, one may take
- * from another the time that it needs.
+ * Runs the files of system tests that failed once more, one after the other and with nothing beside them: where three run at once on two
+ * processors, one may take from another the time that it needs.
  * @returns the tests that passed then; they are counted as passed, and named
  */
 async function repeatAlone(runs) {
   const failures = new Set(runs.flatMap(({ report }) => outcomes(report, false)));
   const files = new Set([...failures].map((name) => name.split(' > ')[0]).filter(isOfSystem));
   const passed = [];
+  if (files.size > 0) await runtimes?.quiet;
   for (const file of files) {
     const { report, command } = vitest('*', 'again', [file]);
     await step(`${file}, by itself`, command);
