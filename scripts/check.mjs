@@ -2,6 +2,7 @@
 // What it prints is each part's own; the last line says what failed.
 import { join } from 'node:path';
 import { run } from './children.mjs';
+import { compiledPlace } from './compiled.mjs';
 import { root } from './setup.mjs';
 
 const bin = (module) => join(root, 'node_modules', module);
@@ -11,8 +12,8 @@ const types = (project, name) => [TSC, '--noEmit', '-p', project, '--incremental
 const known = (name) => ['--tsBuildInfoFile', join(root, `build/${name}.tsbuildinfo`)];
 
 const WORKERS = '--maxWorkers=100%';
-/** Modules that have not changed are not compiled again. */
-const COMPILED = ['fsModuleCache', `fsModuleCachePath=${join(root, 'build/compiled')}`].map(
+/** Modules that have not changed, nor how they are compiled, are not compiled again. */
+const COMPILED = ['fsModuleCache', `fsModuleCachePath=${compiledPlace(root)}`].map(
   (option) => `--experimental.${option}`,
 );
 const BUILD = ['build', [join(root, 'scripts/build.mjs'), '--keep-core']];
