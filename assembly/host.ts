@@ -49,6 +49,7 @@ import {
   SESSION_PATH,
   sessionAt,
 } from './layout';
+import { listensTo } from './listens';
 import { OP_SEAL_TRANSPORT, ringBody, ringCommit, ringRoom } from './ring';
 import {
   STATUS_FRAME_LONG,
@@ -324,15 +325,16 @@ const OF_OTHERS: u32 = 0xfffffffe;
 
 /**
  * Whether a frame with ARP is a request of one station for another, which says nothing to the host. Each of a thousand hosts
- * gets each of them. What a station that the host sends to says is for the host, and what one says of its own address.
+ * gets each of them. What a station that the main thread remembers says is for the host, and what one says of its own address.
  */
 function isOfOthers(record: usize, frame: usize, length: u32): bool {
   const arp = frame + ETHERNET;
   if (length < ETHERNET + ARP_BYTES || load<u64>(arp) != ARP_REQUEST) return false;
   if (load<u32>(arp + ARP_SENDER) == load<u32>(arp + ARP_TARGET)) return false;
   if (isMac(frame + MAC_BYTES, record + SESSION_HOST_MAC)) return false;
+  if (listensTo(record, load<u32>(arp + ARP_SENDER))) return false;
   take4(arp + ARP_SENDER);
-  if (isOwnAddress(record) || neighbour(record) != 0) return false;
+  if (isOwnAddress(record)) return false;
   take4(arp + ARP_TARGET);
   return !isOwnAddress(record);
 }

@@ -95,6 +95,7 @@ export {
   TAP_STAGE_BYTES,
   TRANSPORT_HEADER,
 } from './layout';
+export { hostListen } from './listens';
 export { ownNote, ownPort } from './own';
 export { polyBegin, polyBlocks, polyEnd } from './poly1305';
 export {

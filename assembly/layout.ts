@@ -293,6 +293,8 @@ export const SESSION_NEIGHBOURS: usize = 5376;
 export const NEIGHBOURS_SETS: u32 = 8;
 export const NEIGHBOURS_WAYS: u32 = 4;
 export const NEIGHBOUR_BYTES: usize = 32;
+/** u8 each: how many stations that the main thread remembers fall on each place (listens.ts). */
+export const SESSION_LISTENS: usize = 6400;
 /** A frame of the stream that has not wholly arrived: 2 + FRAME_MAX bytes. */
 export const SESSION_PARTIAL: usize = 6656;
 

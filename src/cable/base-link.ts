@@ -85,6 +85,10 @@ export abstract class BaseLink implements Link {
     this.#host.core.hosts.neighbour(this.session, address, mac);
   }
 
+  listen(address: Uint8Array, on: boolean): void {
+    this.#host.core.hosts.listen(this.session, address, on);
+  }
+
   gateway(family: 4 | 6, mac: Uint8Array | undefined): void {
     this.#host.core.hosts.gateway(this.session, family, mac);
   }

@@ -71,7 +71,9 @@ export interface SecureLink extends Link {
   beHost(mac: Uint8Array, addresses: HostAddresses): void;
   /** A host's packets for this station go there by themselves, or are kept where it has no MAC address. */
   neighbour(address: Uint8Array, mac: Uint8Array | undefined): void;
-  /** The same of those for other networks. */
+  /** What this station of IPv4 asks others by ARP is for the host, or not any more; said once each. */
+  listen(address: Uint8Array, on: boolean): void;
+  /** A host's packets for other networks go there by themselves, or are kept where there is no MAC address. */
   gateway(family: 4 | 6, mac: Uint8Array | undefined): void;
   /** Hands a frame to its switch. */
   inject(frame: Uint8Array): void;

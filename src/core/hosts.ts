@@ -73,7 +73,16 @@ export class Hosts {
     );
   }
 
-  /** The same of those for networks that are not on its link. */
+  /**
+   * What this station of IPv4 asks others by ARP is kept, or need not be any more. Who says so for a station says so once, and
+   * once that it is over: the core counts.
+   */
+  listen(session: number, address: Uint8Array, on: boolean): void {
+    const word = new DataView(address.buffer, address.byteOffset).getUint32(0, true);
+    this.#locked(() => this.#wasm.functions.hostListen(session, word, on ? 1 : 0));
+  }
+
+  /** Packets for networks that are not on its link go there by themselves; without a MAC address they are kept. */
   gateway(session: number, family: 4 | 6, mac: Uint8Array | undefined): void {
     this.#tell([mac ?? NO_MAC], (functions, at) =>
       functions.hostGateway(session, family, at, mac === undefined ? 0 : 1),

@@ -126,6 +126,7 @@ export interface Functions {
   hostAddresses(session: number, at: number, own: number, networks: number): void;
   hostGateway(session: number, family: number, at: number, there: number): void;
   hostBusy(session: number): void;
+  hostListen(session: number, address: number, on: number): void;
   hostNeighbour(session: number, at: number, there: number): void;
   intakeEnd(session: number): void;
   keypairDrop(session: number, place: number): void;

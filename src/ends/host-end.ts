@@ -162,6 +162,9 @@ export class HostEnd {
       case 'neighbour':
         link?.neighbour(effect.address, effect.mac);
         break;
+      case 'listen':
+        link?.listen(effect.address, effect.on);
+        break;
       case 'gateway':
         link?.gateway(effect.family, effect.mac);
         break;

@@ -28,8 +28,8 @@ import { readUdp } from './udp.js';
  * - IP packets of the device from an own address, to a station that `neighbour` named, or to the gateway where the
  *   destination is unicast and on no network of `onLink`, except ICMPv6 of types 133 to 137, and IPv6 whose next header is an
  *   extension header (0, 43, 60).
- * and may leave out broadcast ARP requests for addresses of others, but those of a station that `neighbour` named, from an own address or
- * the device's MAC address, or of a station for its own address.
+ * and may leave out broadcast ARP requests for addresses of others, but those of a station that `listen` named, from an own
+ * address or the device's MAC address, or of a station for its own address.
  * It makes the MSS of SYNs fit, as `clampMss` does. A packet is as long as its IP header says: what is behind is padding.
  */
 export class HostMachine {

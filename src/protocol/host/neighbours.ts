@@ -42,6 +42,8 @@ export interface NeighbourEvents {
   ask(address: Uint8Array, mac: Uint8Array | undefined): void;
   /** The core may send to it by itself, or not any more. */
   known(address: Uint8Array, mac: Uint8Array | undefined): void;
+  /** It is remembered, or forgotten: what it says meanwhile may change what is known of it, in every state. */
+  remembered(address: Uint8Array, is: boolean): void;
 }
 
 /** How a station has said that an address is its own. */
@@ -134,6 +136,7 @@ export class Neighbours {
       told: false,
     };
     this.#all.set(addressKey(address), one);
+    this.#events.remembered(one.address, true);
     return one;
   }
 
@@ -161,6 +164,7 @@ export class Neighbours {
     this.#out.drop('unreachable', this.#release(one).length);
     this.#untell(one);
     this.#all.delete(addressKey(one.address));
+    this.#events.remembered(one.address, false);
   }
 
   #untell(one: Neighbour): void {

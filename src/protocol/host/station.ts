@@ -135,6 +135,11 @@ export class Station
     this.routes.known(address, mac);
   }
 
+  remembered(address: Uint8Array, is: boolean): void {
+    // A core leaves out nothing that is said by neighbour discovery.
+    if (address.length === 4) this.out.push({ do: 'listen', address, on: is });
+  }
+
   askRouters(): void {
     this.speech.askRouters(this.linkLocal as Uint8Array);
   }

@@ -122,7 +122,9 @@ export type HostEffect =
   | AddressesEffect
   /** The core may send to this station by itself, or (no `mac`) may not any more: it hands such packets over then. */
   | { readonly do: 'neighbour'; readonly address: Uint8Array; readonly mac: Uint8Array | undefined }
-  /** The same of all addresses of a family that are on no network of `onLink`. */
+  /** The core hands over what this station of IPv4 asks others by ARP, or may leave it out again; each is said once. */
+  | { readonly do: 'listen'; readonly address: Uint8Array; readonly on: boolean }
+  /** The core may send to this MAC address what is for no network of `onLink`, or (no `mac`) may not any more. */
   | { readonly do: 'gateway'; readonly family: 4 | 6; readonly mac: Uint8Array | undefined }
   | { readonly do: 'notice'; readonly notice: HostNotice }
   /** The device has slept for too long, or is at another server: the port can be given back. `up` starts again. */

@@ -322,6 +322,7 @@ export class World {
     for (let i = 0; i < c % (c & 768 ? FEW : 70); i++) {
       const address = i & 1 ? Uint8Array.of(10, 88, 0, i >> 1) : Uint8Array.of(...FD88, i >> 1, ...ZEROS);
       hosts.neighbour(session.number, address, (c >> (i % 12)) & 1 ? HOST.mac : undefined);
+      if (i & 1) hosts.listen(session.number, address, ((c >> (i % 11)) & 1) === 1);
     }
     hosts.gateway(session.number, b & 8 ? 4 : 6, b & 16 ? HOST.mac : undefined);
     if (b & 32) {

@@ -115,6 +115,8 @@ export function effectText(effect: HostEffect): string {
       return `own ${effect.own.map(ipText).join(' ')}; on link ${effect.onLink.map((one) => `${ipText(one.address)}/${one.bits}`).join(' ')}`;
     case 'neighbour':
       return `neighbour ${ipText(effect.address)} ${effect.mac ? macText(effect.mac) : 'unknown'}`;
+    case 'listen':
+      return `${effect.on ? 'listens' : 'does not listen'} to ${ipText(effect.address)}`;
     case 'gateway':
       return `gateway ${effect.family} ${effect.mac ? macText(effect.mac) : 'unknown'}`;
     case 'notice': {

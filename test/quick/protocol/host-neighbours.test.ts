@@ -21,9 +21,14 @@ class Table {
   now = 0;
   readonly out = new HostOutbox(DEVICE);
   readonly said: string[] = [];
+  /** How many stations it has said that it remembers. */
+  remembered = 0;
   readonly all = new Neighbours(this.out, {
     ask: (_, to) => this.said.push(to === undefined ? 'ask all' : `ask ${this.#name(to)}`),
     known: (_, to) => this.said.push(to === undefined ? 'untell' : `tell ${this.#name(to)}`),
+    remembered: (_, is) => {
+      this.remembered += is ? 1 : -1;
+    },
   });
 
   #name(to: Uint8Array): string {
@@ -199,6 +204,7 @@ describe.each(TABLE)('a neighbour that is %s', (state, rows) => {
     table.took();
     EVENTS[event](table);
     expect([table.all.stateOf(ADDRESS), table.took()]).toEqual([after, said]);
+    expect(table.remembered).toBe(after === undefined ? 0 : 1);
   });
 });
 
@@ -255,10 +261,10 @@ describe('bounds', () => {
     const table = new Table();
     for (let i = 0; i < 2000; i++)
       table.all.send(0, ip(`10.0.${i >> 8}.${i & 255}`), datagram(DEVICE_4, ADDRESS));
-    expect(table.all.size).toBe(NEIGHBOURS_MAX);
+    expect([table.all.size, table.remembered]).toEqual([NEIGHBOURS_MAX, NEIGHBOURS_MAX]);
     expect(table.all.waiting).toBeLessThanOrEqual(WAITING_ALL_MAX);
     table.all.clear();
-    expect([table.all.size, table.all.waiting]).toEqual([0, 0]);
+    expect([table.all.size, table.all.waiting, table.remembered]).toEqual([0, 0, 0]);
     const dropped = [...table.out.dropped.values()].reduce((sum, one) => sum + one, 0n);
     expect(dropped).toBe(2000n);
   });

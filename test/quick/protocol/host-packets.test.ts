@@ -228,7 +228,10 @@ describe('from the device to the switch', () => {
       `gateway 4 ${macText(ROUTER.mac)}`,
     ]);
     const lost = world.pass(60_000);
-    expect(lost.slice(-2)).toEqual(['8000: neighbour 10.0.0.254 unknown', '8000: gateway 4 unknown']);
+    expect(lost.slice(-3)).toEqual([
+      ...['8000: neighbour 10.0.0.254 unknown', '8000: gateway 4 unknown'],
+      '13000: does not listen to 10.0.0.254',
+    ]);
     world.device(datagram(DEVICE_4, ip('192.0.2.1')));
     world.pass(3_000);
     expect(world.device(datagram(DEVICE_4, ip('192.0.2.1')))).toEqual(['no gateway 4']);

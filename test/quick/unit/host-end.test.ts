@@ -38,6 +38,7 @@ function scene(words: string, addresses = words) {
     inject: (frame: Uint8Array) => frames.push(frame),
     beHost: (_: Uint8Array, what: object) => told.push(what),
     neighbour: (address: Uint8Array, mac: Uint8Array | undefined) => told.push({ address, mac }),
+    listen: (address: Uint8Array, on: boolean) => told.push({ address, on }),
     gateway: () => {},
   } as unknown as SecureLink);
   const pass = (ms: number) => {
@@ -77,6 +78,7 @@ test('a device that is up is found, and the core is told who its neighbours are'
   end.kept('switch', asks(OWN));
   expect(answers(frames)).toMatchObject([{ senderMac: mac, sender: OWN }]);
   end.kept('host', packet(OWN, STATION.address));
+  expect(told).toContainEqual({ address: STATION.address, on: true });
   expect(told).toContainEqual({ address: STATION.address, mac: STATION.mac });
   end.kept('switch', frame(mac, 0x0800, packet(STATION.address, OWN)));
   expect(said).toEqual([packet(STATION.address, OWN)]);

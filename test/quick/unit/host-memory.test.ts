@@ -19,7 +19,7 @@ const SETTLED_MS = 10_000;
 
 const link = {
   path: 1452,
-  ...{ beHost() {}, say() {}, inject() {}, neighbour() {}, gateway() {} },
+  ...{ beHost() {}, say() {}, inject() {}, neighbour() {}, listen() {}, gateway() {} },
 } as unknown as SecureLink;
 
 // V8's figures, and its collector.

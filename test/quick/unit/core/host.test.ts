@@ -275,7 +275,7 @@ it('keeps what the main thread does: ARP, DHCP, and what is or may be neighbour 
 it('leaves out what stations ask one another by ARP, and keeps all of it that may concern the host', async () => {
   const { core, session, hears, kept, refused } = await scene();
   const [far, near] = [Buffer.of(10, 88, 0, 3), Buffer.of(10, 88, 0, 2)];
-  core.hosts.neighbour(session, near, NEIGHBOUR);
+  core.hosts.listen(session, near, true);
   const arp = (sender: Buffer, target: Buffer, { operation = 1, to = 0xff, from = ROUTER, kind = 1 } = {}) =>
     Buffer.concat([
       ...[Buffer.alloc(6, to), from, Buffer.of(8, 6), Buffer.of(0, kind, 8, 0, 6, 4, 0, operation)],
@@ -288,7 +288,7 @@ it('leaves out what stations ask one another by ARP, and keeps all of it that ma
   const its = [
     arp(far, OWN4), // asks for the host
     arp(OWN4, other), // has the host's address
-    arp(near, other), // the core sends to it: it may have another MAC address now
+    arp(near, other), // it is remembered: it may have another MAC address now
     arp(far, far), // announces itself
     arp(far, other, { from: MAC }), // the host itself, at another server
     arp(far, other, { operation: 2 }), // answers
@@ -297,6 +297,29 @@ it('leaves out what stations ask one another by ARP, and keeps all of it that ma
   ];
   expect(hears(...its)).toEqual([]);
   expect(kept().map(({ bytes }) => hex(bytes))).toEqual(its.map(hex));
+  core.hosts.listen(session, near, false);
+  expect(hears(arp(near, other))).toEqual([]);
+  expect(kept()).toEqual([]);
+});
+
+it('hears each of the stations that are remembered until it is forgotten, however many there are', async () => {
+  const { core, session, hears, kept } = await scene();
+  const stations = Array.from({ length: 256 }, (_, i) => Buffer.of(10, i & 1, i & 7, i));
+  const isHeard = (sender: Buffer): boolean => {
+    const arp = Buffer.concat([
+      ...[Buffer.alloc(6, 0xff), NEIGHBOUR, Buffer.of(8, 6), Buffer.of(0, 1, 8, 0, 6, 4, 0, 1)],
+      ...[NEIGHBOUR, sender, Buffer.alloc(6), Buffer.of(10, 88, 0, 4), Buffer.alloc(18)],
+    ]);
+    expect(hears(arp)).toEqual([]);
+    return kept().length === 1;
+  };
+  core.hosts.listen(session, stations[9] as Buffer, false); // of one that was never named
+  for (const one of stations) core.hosts.listen(session, one, true);
+  while (stations.length > 0) {
+    expect(stations.every(isHeard)).toBe(true);
+    for (const one of stations.splice(0, 64)) core.hosts.listen(session, one, false);
+  }
+  for (let i = 0; i < 256; i++) expect(isHeard(Buffer.of(10, i & 1, i & 7, i))).toBe(false);
 });
 
 it('keeps no more than there is room for, and counts the rest', async () => {
