@@ -1,6 +1,6 @@
 // Handshakes on the runtime that runs this: what one costs either end, and what it takes until many clients are back. Prints JSON.
 import { cpuUsage } from 'node:process';
-import { Pace } from '../src/protocol/pace.js';
+import { Pace } from '../src/protocol/handshake-pace.js';
 import type { Remote } from '../src/protocol/remote.js';
 import { EAGER_TIME } from '../src/protocol/secure/constants.js';
 import { SecureMachine } from '../src/protocol/secure/machine.js';

@@ -12,9 +12,9 @@ import { DEFAULT_PORT } from '../protocol/classic/constants.js';
 import { CIPHER_CHOICES } from '../protocol/classic/session-key.js';
 import { Checked, isText, type Names } from './check.js';
 import { ANY_PORT, classicKey, common, END_NAMES, endpointOf, SERVER_PORT, signalOf } from './common.js';
-import { refuseConflicts } from './conflicts.js';
 import { begin, CableEnd } from './end.js';
 import type { ConnectOptions, Enrol, EnrolKeys, SecureConnectOptions, SshOptions } from './options.js';
+import { refuseConflicts } from './refuse-conflicts.js';
 
 const NAMES: Names<ConnectOptions> = {
   ...END_NAMES,

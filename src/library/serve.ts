@@ -18,10 +18,10 @@ import { DEFAULT_PORT } from '../protocol/classic/constants.js';
 import { INVITE_SECONDS, INVITE_USES_MAX } from '../protocol/secure/constants.js';
 import { Checked, isText, type Names } from './check.js';
 import { ANY_PORT, classicKey, common, END_NAMES, endpointOf, signalOf } from './common.js';
-import { refuseConflicts } from './conflicts.js';
 import { begin, CableEnd } from './end.js';
 import type { Notices } from './events.js';
 import type { InviteOptions, SecurePeer, SecureServeOptions, ServeOptions } from './options.js';
+import { refuseConflicts } from './refuse-conflicts.js';
 
 const NAMES: Names<ServeOptions> = {
   ...END_NAMES,

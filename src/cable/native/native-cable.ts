@@ -1,7 +1,7 @@
 import type { Core } from '../../core/core.js';
 import { CryptcabError } from '../../error.js';
 import { WEAR_BYTES } from '../../protocol/classic/constants.js';
-import { isLate } from '../../protocol/pace.js';
+import { isLate } from '../../protocol/handshake-pace.js';
 import { Refusals } from '../../protocol/refusals.js';
 import type { Remote } from '../../protocol/remote.js';
 import type { Cable, CableEvents } from '../cable.js';
@@ -15,7 +15,7 @@ import { ERRNO, type Libc, loadLibc } from './linux/libc.js';
 import { Routes } from './linux/routes.js';
 import { type NativeHost, NativeLink, type ThreadPlace } from './native-link.js';
 import { NativePlug } from './native-plug.js';
-import { Openers } from './ports/opener.js';
+import { Openers } from './ports/openers.js';
 import { Vde } from './ports/vde.js';
 import { sharedTime } from './shared-time.js';
 import { NativeSocket } from './socket.js';

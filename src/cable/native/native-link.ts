@@ -10,7 +10,7 @@ import type { OpenPlug } from '../plug/plug.js';
 import type { IoThread } from './io-thread.js';
 import type { Routes } from './linux/routes.js';
 import { NativePlug } from './native-plug.js';
-import type { Openers } from './ports/opener.js';
+import type { Openers } from './ports/openers.js';
 import type { Source } from './ports/source.js';
 import type { NativeSocket } from './socket.js';
 import { threadIndex } from './steering.js';

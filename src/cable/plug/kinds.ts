@@ -1,4 +1,4 @@
-// What a locator may be, besides those of VDE: a file for each kind.
+// What a locator may be, besides those of VDE: a file for each kind. On the native path those of ports/openers.ts come first.
 import { CryptcabError } from '../../error.js';
 import { optionName } from '../../options/name.js';
 import { BRIDGE } from './bridge.js';

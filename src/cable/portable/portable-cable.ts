@@ -2,7 +2,7 @@ import type { Core } from '../../core/core.js';
 import { CryptcabError } from '../../error.js';
 import { ORIGINAL_DATAGRAM_MAX, WEAR_BYTES } from '../../protocol/classic/constants.js';
 import { FairShares } from '../../protocol/fair-share.js';
-import { KnownRemotes, Pace } from '../../protocol/pace.js';
+import { KnownRemotes, Pace } from '../../protocol/handshake-pace.js';
 import { Refusals } from '../../protocol/refusals.js';
 import type { Remote } from '../../protocol/remote.js';
 import { handshakeType } from '../../protocol/secure/messages.js';

@@ -33,7 +33,7 @@ export const RELOGIN_INTERVAL = 1_000;
 export const CHOICE_TIME = 2_000;
 /** A RESPONSE without an answer is repeated after this; it is the same bytes again, not a new encryption. */
 export const RESPONSE_INTERVAL = 1_000;
-/** From one KEEPALIVE to the next, whatever else is sent: a C server of the ChaCha generation counts nothing else (§7.1). */
+/** From one KEEPALIVE to the next, whatever else is sent: a C server of the ChaCha generation counts nothing else (§7.1). That of the secure cable is in secure/constants.ts. */
 export const KEEPALIVE_INTERVAL = 30_000;
 /** Silence, after something was sent, that makes the client ask whether the server still knows it. */
 export const ASK_AFTER = 10_000;

@@ -25,7 +25,7 @@ export const JITTER = 334;
 export const REKEY_ATTEMPT_TIME = 90_000;
 /** Silence after data came, before a keepalive answers it. */
 export const KEEPALIVE_TIMEOUT = 10_000;
-/** Of a cable that keeps itself alive (`-k`). A NAT forgets UDP after 30 s at the earliest. */
+/** Of a cable that keeps itself alive (`-k`). A NAT forgets UDP after 30 s at the earliest. That of the classic cable is in classic/constants.ts. */
 export const KEEPALIVE_INTERVAL = 25_000;
 /** After data was sent, nothing has come for this long: the peer is presumed gone. */
 export const SILENCE_TIMEOUT = KEEPALIVE_TIMEOUT + REKEY_TIMEOUT;

@@ -4,7 +4,7 @@ import { Arena, MMSGHDR_BYTES } from '../../../src/cable/native/linux/arena.js';
 import { ERRNO } from '../../../src/cable/native/linux/libc.js';
 import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
-import { FrameSide } from '../../../src/cable/native/thread/frames.js';
+import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
 import type { Peer } from '../../../src/cable/native/thread/peer.js';
 import { Refusals } from '../../../src/protocol/refusals.js';
 import { rounds } from '../../support/rounds.js';

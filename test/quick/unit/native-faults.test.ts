@@ -6,7 +6,7 @@ import { ERRNO } from '../../../src/cable/native/linux/libc.js';
 import type { Port } from '../../../src/cable/native/ports/port.js';
 import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
-import { FrameSide } from '../../../src/cable/native/thread/frames.js';
+import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
 import { Ready } from '../../../src/cable/native/thread/ready.js';
 import { Watch } from '../../../src/cable/native/thread/watch.js';
 import { makeCore } from './core/harness.js';

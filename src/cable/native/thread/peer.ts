@@ -1,5 +1,5 @@
 import type { Refusals } from '../../../protocol/refusals.js';
-import type { FrameSide } from './frames.js';
+import type { FrameSide } from './frame-side.js';
 
 /** One link, as the I/O thread knows it. */
 export interface Peer {

@@ -1,5 +1,5 @@
 import { type Libc, POLL } from '../linux/libc.js';
-import type { FrameSide } from './frames.js';
+import type { FrameSide } from './frame-side.js';
 import { List } from './list.js';
 import { Watch } from './watch.js';
 

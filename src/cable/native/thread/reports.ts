@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import type { FrameCore } from '../../../core/frame-core.js';
-import { Pace } from '../../../protocol/pace.js';
+import { Pace } from '../../../protocol/handshake-pace.js';
 import { MESSAGE } from '../../../protocol/secure/constants.js';
 import { WAY_WORDS } from '../linux/sockaddr.js';
 import { sharedTime } from '../shared-time.js';

@@ -14,7 +14,7 @@ interface Queue {
 }
 
 /**
- * Frames between taps, network cards and the ring, for the ports of a thread. What a tap gives may be a super-frame, which the core cuts;
+ * Frames between taps, network cards and the ring, for the ports of a thread. What a tap gives may be a super-frame, which the core cuts (assembly/segment.ts);
  * what it is given, frames of one connection or flow that the core has joined: the kernel gathers them from the slots.
  */
 export class TapFrames {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isLate, KnownRemotes, Pace } from '../../../src/protocol/pace.js';
+import { isLate, KnownRemotes, Pace } from '../../../src/protocol/handshake-pace.js';
 import { EAGER_TIMEOUT, LATE, MESSAGE, PACE } from '../../../src/protocol/secure/constants.js';
 
 const HERE = { address: '192.0.2.1', port: 7667 };
