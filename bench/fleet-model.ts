@@ -1,6 +1,6 @@
 // What many servers do with very many clients, by what one server was measured to do.
 import { RateLimit } from '../src/protocol/rate-limit.js';
-import { LATE, LOAD, LOAD_LINGERS, PROVEN_RATE } from '../src/protocol/secure/constants.js';
+import { LOAD, LOAD_LINGERS, PROVEN_RATE } from '../src/protocol/secure/constants.js';
 
 /** What the model is given. */
 export interface FleetInputs {
@@ -39,7 +39,6 @@ interface Call {
   readonly client: number;
   /** Which of the client's calls it is. */
   readonly number: number;
-  readonly at: number;
 }
 
 /** A server that is left: its calls, and whether it wants cookies (secure.md §1.6, §1.7). */
@@ -82,8 +81,7 @@ export function simulate(inputs: FleetInputs): FleetOutcome {
   let back = 0;
   let half = Number.NaN;
 
-  const take = (server: Server, now: number, { client, number, at }: Call) => {
-    if (1_000 * (now - at) > LATE.after && server.waiting.length >= LATE.waiting) return;
+  const take = (server: Server, now: number, { client, number }: Call) => {
     const verdict = server.judge(now, cookies[client] === 1);
     const current = up[client] === 0 && calls[client] === number;
     if (verdict === 'given a cookie' && current) cookies[client] = 1;
@@ -102,7 +100,7 @@ export function simulate(inputs: FleetInputs): FleetOutcome {
       calls[client] = number;
       due[client] = now + between(again);
       const { waiting } = all[client % left] as Server;
-      if (waiting.length < queue) waiting.push({ client, number, at: now });
+      if (waiting.length < queue) waiting.push({ client, number });
     }
     for (const server of all) {
       server.credit = Math.min(server.credit + free * STEP, free * STEP);

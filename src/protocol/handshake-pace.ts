@@ -3,7 +3,7 @@
 // that is up renews its keys while the flood lasts.
 import { RateLimit } from './rate-limit.js';
 import { type Remote, remoteKey } from './remote.js';
-import { LATE, MESSAGE, PACE } from './secure/constants.js';
+import { PACE } from './secure/constants.js';
 
 /** How long a list of remotes is good, ms. */
 const LIST_LIFETIME = 250;
@@ -22,16 +22,6 @@ export class Pace {
   allows(now: number, type: number, known: boolean): boolean {
     return this.#kinds.allow(now, KINDS[2 * type + (known ? 1 : 0)] as string);
   }
-}
-
-/**
- * Whether an initiation has waited too long, where many wait: who lost a server has called again, or is about to, and has no use for the
- * answer to this one. While such are answered, those behind it wait until they are late as well.
- * @param waited ms
- * @param waiting datagrams that waited with it
- */
-export function isLate(datagram: Uint8Array, waited: number, waiting: number): boolean {
-  return datagram[0] === MESSAGE.INITIATION && waited > LATE.after && waiting > LATE.waiting;
 }
 
 /** Where the other ends of links are, by a list that is made anew now and then. */

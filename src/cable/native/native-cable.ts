@@ -1,7 +1,6 @@
 import type { Core } from '../../core/core.js';
 import { CryptcabError } from '../../error.js';
 import { WEAR_BYTES } from '../../protocol/classic/constants.js';
-import { isLate } from '../../protocol/handshake-pace.js';
 import { Refusals } from '../../protocol/refusals.js';
 import type { Remote } from '../../protocol/remote.js';
 import type { Cable, CableEvents } from '../cable.js';
@@ -17,7 +16,6 @@ import { type NativeHost, NativeLink, type ThreadPlace } from './native-link.js'
 import { NativePlug } from './native-plug.js';
 import { Openers } from './ports/openers.js';
 import { Vde } from './ports/vde.js';
-import { sharedTime } from './shared-time.js';
 import { NativeSocket } from './socket.js';
 import { FLOW, FLOW_BYTES, type Report } from './thread/talk.js';
 
@@ -247,9 +245,8 @@ export class NativeCable implements Cable {
         this.#ready();
         break;
       case 'control':
-        // What it tells is how many there were before.
-        if (!isLate(report.datagram, sharedTime() - report.at, Atomics.sub(this.#flow, FLOW.control, 1)))
-          this.#control(report.datagram, report.way);
+        Atomics.sub(this.#flow, FLOW.control, 1);
+        this.#control(report.datagram, report.way);
         break;
       case 'opened': {
         Atomics.sub(this.#flow, FLOW.opened, 1);

@@ -81,8 +81,6 @@ const ANSWERED = 2_000;
 export const LOAD = { rate: ANSWERED / 10, burst: ANSWERED / 50 } as const;
 /** Handshake messages that are looked at, per second: of where peers are, and of everywhere else. Each costs a hundredth of an answer. */
 export const PACE = { rate: ANSWERED, burst: ANSWERED / 20 } as const;
-/** An initiation that waits for longer (ms), beside more datagrams than this, is not looked at. */
-export const LATE = { after: EAGER_TIMEOUT / 2, waiting: 32 } as const;
 /** Under load: handshake messages of one source (IPv4 address, IPv6 /64) that has shown its cookie. */
 export const SOURCE_RATE = { rate: 20, burst: 5 } as const;
 /** Under load: those of all such sources together, half of a core. */

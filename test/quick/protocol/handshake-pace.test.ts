@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isLate, KnownRemotes, Pace } from '../../../src/protocol/handshake-pace.js';
-import { EAGER_TIMEOUT, LATE, MESSAGE, PACE } from '../../../src/protocol/secure/constants.js';
+import { KnownRemotes, Pace } from '../../../src/protocol/handshake-pace.js';
+import { MESSAGE, PACE } from '../../../src/protocol/secure/constants.js';
 
 const HERE = { address: '192.0.2.1', port: 7667 };
 const { INITIATION, RESPONSE } = MESSAGE;
@@ -24,18 +24,6 @@ describe('the pace of datagrams that are no link’s', () => {
     while (pace.allows(1000, INITIATION, true));
     expect(pace.allows(1000, INITIATION, false)).toBe(true);
     expect(pace.allows(1000, RESPONSE, true)).toBe(true);
-  });
-
-  it('an initiation that has waited beside many others is late before its sender calls again; nothing else is', () => {
-    const datagram = (type: number) => Uint8Array.of(type, 0, 0, 0);
-    const many = LATE.waiting + 1;
-    expect(LATE.after).toBeLessThan(EAGER_TIMEOUT);
-    expect(isLate(datagram(INITIATION), LATE.after + 1, many)).toBe(true);
-    expect(isLate(datagram(INITIATION), LATE.after, many)).toBe(false);
-    // A pause of this end's is no load: with few, all are answered.
-    expect(isLate(datagram(INITIATION), 10_000, LATE.waiting)).toBe(false);
-    for (const type of [RESPONSE, MESSAGE.COOKIE, MESSAGE.TRANSPORT])
-      expect(isLate(datagram(type), 10_000, many)).toBe(false);
   });
 
   it('a peer that moves, or is new, is known within a quarter of a second', () => {

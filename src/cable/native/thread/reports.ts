@@ -3,7 +3,6 @@ import type { FrameCore } from '../../../core/frame-core.js';
 import { Pace } from '../../../protocol/handshake-pace.js';
 import { MESSAGE } from '../../../protocol/secure/constants.js';
 import { WAY_WORDS } from '../linux/sockaddr.js';
-import { sharedTime } from '../shared-time.js';
 import type { Datagrams } from './datagrams.js';
 import type { Peer, SecurePeer } from './peer.js';
 import { sameWords } from './peer-table.js';
@@ -51,7 +50,7 @@ export class Reports {
     // What came before a message of the secure handshake comes before it.
     if (type < MESSAGE.TRANSPORT) this.#pump();
     const datagram = this.#core.ring.bytes.slice(at, at + length);
-    report({ says: 'control', way: this.#datagrams.wayAt(name), datagram, at: sharedTime() });
+    report({ says: 'control', way: this.#datagrams.wayAt(name), datagram });
   }
 
   /** An authentic message, unless one like it has just been reported. */

@@ -99,13 +99,7 @@ export type Order =
 export type Report =
   /** It has begun; `lacks` is what the system refused, and can be done without. */
   | { readonly says: 'ready'; readonly lacks: readonly string[] }
-  /** `at`: when it came (shared-time.ts). */
-  | {
-      readonly says: 'control';
-      readonly way: Uint8Array;
-      readonly datagram: Uint8Array;
-      readonly at: number;
-    }
+  | { readonly says: 'control'; readonly way: Uint8Array; readonly datagram: Uint8Array }
   | {
       readonly says: 'tapped';
       readonly direction: 'in' | 'out';
