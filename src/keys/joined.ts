@@ -5,7 +5,7 @@ import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Log } from '../log.js';
 import { drawSecret } from './draw.js';
 import { replaceFile } from './files.js';
-import { keyText, keyTextBytes, newPresharedKey, newPrivateKey, parseKey } from './key-text.js';
+import { keyLine, keyText, newPresharedKey, newPrivateKey, parseKey } from './key-text.js';
 import { textKey } from './read-key.js';
 
 const FILE = {
@@ -14,8 +14,6 @@ const FILE = {
   invite: 'invite',
   server: 'server',
 } as const;
-
-const LINE_FEED = 10;
 
 /** Where the server is that was joined, and its public key. */
 export interface JoinedServer {
@@ -78,12 +76,16 @@ export class JoinedDirectory {
         [FILE.privateKey, privateKey],
         [FILE.presharedKey, presharedKey],
       ] as const) {
-        const text = keyTextBytes(key);
-        this.#write(file, text);
-        text.fill(0);
+        const line = keyLine(key);
+        try {
+          this.#write(file, line);
+        } finally {
+          line.fill(0);
+        }
       }
-      this.#write(FILE.invite, Buffer.from(keyText(guest)));
+      this.#write(FILE.invite, Buffer.from(`${keyText(guest)}\n`));
     } catch (error) {
+      for (const key of [privateKey, presharedKey]) key.fill(0);
       throw new CryptcabError(
         `cannot keep keys in ${this.path}: ${messageOf(error)}; name another directory with --to`,
       );
@@ -93,7 +95,7 @@ export class JoinedDirectory {
 
   /** It was joined. */
   joined({ publicKey, host, port }: JoinedServer): void {
-    this.#write(FILE.server, Buffer.from(`${keyText(publicKey)} ${host} ${port}`));
+    this.#write(FILE.server, Buffer.from(`${keyText(publicKey)} ${host} ${port}\n`));
   }
 
   /** It was not, and will not be with these keys. */
@@ -115,12 +117,7 @@ export class JoinedDirectory {
     }
   }
 
-  #write(file: string, text: Uint8Array): void {
-    const line = Uint8Array.of(...text, LINE_FEED);
-    try {
-      replaceFile(join(this.path, file), line);
-    } finally {
-      line.fill(0);
-    }
+  #write(file: string, line: Uint8Array): void {
+    replaceFile(join(this.path, file), line);
   }
 }

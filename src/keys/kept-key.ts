@@ -2,10 +2,8 @@ import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync } from 'n
 import { join } from 'node:path';
 import type { Log } from '../log.js';
 import { writeWhole } from './files.js';
-import { keyTextBytes } from './key-text.js';
+import { keyLine } from './key-text.js';
 import { textKey } from './read-key.js';
-
-const LINE_FEED = 10;
 
 /**
  * The private key of a server that was given none: made at its first start, and kept, so that its clients find it again.
@@ -18,11 +16,19 @@ export function keptPrivateKey(directory: string, make: () => Uint8Array, log: L
   if (existsSync(path)) return textKey(path, 'keygen', log);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const key = make();
-  const text = keyTextBytes(key);
-  const line = Uint8Array.of(...text, LINE_FEED);
-  text.fill(0);
+  try {
+    keep(path, key);
+  } catch (error) {
+    key.fill(0);
+    throw error;
+  }
+  return key;
+}
+
+function keep(path: string, key: Uint8Array): void {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  const line = keyLine(key);
   try {
     writeWhole(fd, line);
   } catch (error) {
@@ -32,5 +38,4 @@ export function keptPrivateKey(directory: string, make: () => Uint8Array, log: L
     line.fill(0);
     closeSync(fd);
   }
-  return key;
 }

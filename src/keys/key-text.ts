@@ -30,6 +30,18 @@ export function keyTextBytes(key: Uint8Array): Uint8Array {
   return text;
 }
 
+const LINE_FEED = 10;
+
+/** A line with the text of a key, to be wiped when it is written. @param before what stands before it, in ASCII */
+export function keyLine(key: Uint8Array, before = ''): Uint8Array {
+  const line = secretRoom(before.length + TEXT_BYTES + 1).fill(LINE_FEED);
+  const text = keyTextBytes(key);
+  for (let i = 0; i < before.length; i++) line[i] = before.charCodeAt(i);
+  line.set(text, before.length);
+  text.fill(0);
+  return line;
+}
+
 const isSpace = (byte: number | undefined) => byte === 32 || (byte !== undefined && byte >= 9 && byte <= 13);
 
 /** A text without the white space around it; the same memory. */

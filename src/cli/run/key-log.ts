@@ -1,7 +1,7 @@
 // The key log of --keylog, as Wireshark's WireGuard dissector reads it. Each handshake adds four lines.
 import { constants, fchmodSync, writeSync } from 'node:fs';
 import { CryptcabError, messageOf } from '../../error.js';
-import { keyTextBytes } from '../../keys/key-text.js';
+import { keyLine } from '../../keys/key-text.js';
 import { type Log, SeldomLog } from '../../log.js';
 import { optionName } from '../../options/name.js';
 import type { HandshakeKeys } from '../../protocol/secure/terms.js';
@@ -46,9 +46,7 @@ export function openKeyLog(path: string, log: Log): KeyLog {
 }
 
 function writeLine(fd: number, name: string, key: Uint8Array): void {
-  const text = keyTextBytes(key);
-  const line = Uint8Array.from([...Buffer.from(`${name} = `), ...text, 10]);
-  text.fill(0);
+  const line = keyLine(key, `${name} = `);
   try {
     writeSync(fd, line);
   } finally {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CryptcabError } from '../../../src/error.js';
 import { exposure, readPresharedKey, readTextKey } from '../../../src/keys/key-file.js';
-import { keyText } from '../../../src/keys/key-text.js';
+import { keyLine, keyText } from '../../../src/keys/key-text.js';
 import { numbered } from '../protocol/examples.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -167,4 +167,11 @@ describe('a key as text', () => {
     expect(() => read(content)).toThrow(says);
     expect(() => read(content)).not.toThrow(text.slice(0, 20));
   });
+});
+
+test('the line of a key is its text, in memory that does not move', () => {
+  const key = numbered(32);
+  const line = keyLine(key, 'LABEL = ');
+  expect(Buffer.from(line).toString()).toBe(`LABEL = ${keyText(key)}\n`);
+  expect(line.byteLength).toBe(line.buffer.byteLength);
 });
