@@ -3,8 +3,8 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { Arena, MMSGHDR_BYTES } from '../../../src/cable/native/linux/arena.js';
 import { ERRNO } from '../../../src/cable/native/linux/libc.js';
 import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
-import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
 import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
+import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
 import type { Peer } from '../../../src/cable/native/thread/peer.js';
 import { Refusals } from '../../../src/protocol/refusals.js';
 import { rounds } from '../../support/rounds.js';
@@ -191,6 +191,29 @@ test('more may wait for a moment, as a switch may not have the processor; not fo
   victim.send(100);
   receive();
   expect([bursty.counted().unopened, victim.counted().lost]).toEqual([100, 0]);
+});
+
+test('of what has waited, that of one who brings few goes first, and its answer is looked for at once', async () => {
+  const { peers, receive, kernel, datagrams, pump, clock } = await scene(2);
+  const [victim, greedy] = peers as [End, End];
+  for (const one of peers) one.send(1);
+  receive(); // both have been heard
+  const before = victim.counted().taken;
+  let now = 10;
+  clock.mockImplementation(() => {
+    now += 0.15; // each look at the clock
+    return now;
+  });
+  greedy.send(15, Date.now() - 1_000);
+  victim.send(1, Date.now());
+  datagrams.receive();
+  pump();
+  expect(victim.counted().taken).toBe(before + 1);
+  expect(datagrams.staged).toBe(true);
+  expect(greedy.counted().taken).toBeLessThan(5);
+  receive();
+  expect([kernel.incoming.length, datagrams.staged]).toEqual([0, false]);
+  expect(greedy.numbers()).toEqual(numbers(16));
 });
 
 test('one that has the thread for itself waits for its switch, and loses nothing', async () => {

@@ -4,7 +4,7 @@ import type { Peer } from './peer.js';
 
 /** How long the thread works on what one receive gave before it looks at its ports, where there are other peers, ms. */
 const TURN_MS = 1;
-/** The same when a peer that brings few was worked for: what answers it must not wait for the others. */
+/** The same after work for a peer that brings few, so that its answer does not wait for the others. */
 const SPARSE_TURN_MS = 0.1;
 
 /**

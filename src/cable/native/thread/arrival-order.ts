@@ -51,6 +51,11 @@ export class ArrivalOrder {
     return session !== NOBODY && (this.#brought[session] as number) <= SHARE_MIN;
   }
 
+  /** Whether they are in another order than they came: they have waited. */
+  get arranged(): boolean {
+    return this.#changed;
+  }
+
   /** Which message has this place. */
   at(place: number): number {
     return this.#changed ? (this.#order[place] as number) : place;

@@ -157,7 +157,8 @@ export class Datagrams {
 
   /** Whether what is taken next has waited too long. */
   get #late(): boolean {
-    const message = this.#order.at(this.#taken);
+    if (this.#order.arranged) return true; // what is left of them came first
+    const message = this.#taken;
     const length = this.#in.field(message, MMSGHDR.controlLength);
     const came = this.#control.arrival(this.#inControls + message * CONTROL_IN_BYTES, length);
     return came === undefined
@@ -253,7 +254,7 @@ export class Datagrams {
     }
   }
 
-  /** Has what peers brought that bring few be taken first. */
+  /** Puts datagrams of peers that brought few before the others. */
   #arrange(): void {
     const { ARRIVALS, ARRIVAL_BYTES } = this.#core.layout;
     for (let message = 0; message < this.#received; message++) {
