@@ -40,7 +40,7 @@ function mixed(one: number, other: number): number {
 }
 
 /**
- * Which server has each slot. All have as many, but for one. A slot is with the server that prefers it most, of those that have not yet all
+ * Which server has each slot. The shares of two servers differ by one slot at most. A slot is with the server that prefers it most, of those that have not yet all
  * of theirs: so most slots stay where they are when a server comes or goes.
  */
 export function slotsOf(servers: readonly BalancedServer[]): BalancedServer[] {

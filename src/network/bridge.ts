@@ -28,13 +28,21 @@ function read(path: string): string | undefined {
   }
 }
 
+interface BridgePort {
+  readonly policy: Policy;
+  /** The device's number: another one may have its name some day. */
+  readonly index: string | undefined;
+}
+
+const indexOf = (device: string) => read(onBridge(device, 'ifindex'));
+
 /** A bridge of the kernel's, where each peer has a tap of its own. */
 export class Bridge implements TapNetwork {
   readonly tap: string;
   readonly #name: string;
   readonly #filter = new Filter();
-  /** By device, what it keeps. */
-  readonly #kept = new Map<string, Policy>();
+  /** By device. */
+  readonly #ports = new Map<string, BridgePort>();
   #ready: Promise<void> | undefined;
   #used = false;
   /** Somebody else made it, and makes it again when it is gone. */
@@ -115,7 +123,7 @@ export class Bridge implements TapNetwork {
     } catch (error) {
       throw this.#failed('use', error);
     }
-    this.#kept.set(device, policy);
+    this.#ports.set(device, { policy, index: indexOf(device) });
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
@@ -131,21 +139,22 @@ export class Bridge implements TapNetwork {
     let ports: string[] = [];
     try {
       ports = readdirSync(onBridge(this.#name, 'brif'));
+      this.#standing = read(onBridge(this.#name, 'ifalias')) !== MARK; // another server may have just made it, and marks it next
     } catch {
       // the bridge is gone
     }
     const there = new Set(ports);
-    for (const device of this.#kept.keys()) {
-      if (there.has(device) || !existsSync(onBridge(device, '')) || existsSync(onBridge(device, 'master')))
-        continue;
-      this.#kept.delete(device);
+    for (const [device, { index }] of this.#ports) {
+      if (there.has(device) || indexOf(device) !== index || existsSync(onBridge(device, 'master'))) continue;
+      this.#ports.delete(device);
       await runTool('ip', ['link', 'del', 'dev', device]).catch(() => {}); // it may be gone
     }
   }
 
   async govern(device: string, policy: Policy): Promise<void> {
-    const before = this.#kept.get(device);
-    if (before === undefined) return;
+    const port = this.#ports.get(device);
+    if (port === undefined) return;
+    const before = port.policy;
     try {
       if (policy.isolated !== before.isolated)
         await runTool('ip', [
@@ -156,7 +165,7 @@ export class Bridge implements TapNetwork {
     } catch (error) {
       throw this.#failed('use', error);
     }
-    this.#kept.set(device, policy);
+    this.#ports.set(device, { ...port, policy });
   }
 
   /** Has a port keep what the bridge itself does not. */
@@ -173,7 +182,7 @@ export class Bridge implements TapNetwork {
   }
 
   dismiss(device: string): void {
-    this.#kept.delete(device);
+    this.#ports.delete(device);
     this.#filter.forget(device);
   }
 

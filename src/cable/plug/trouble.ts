@@ -17,7 +17,7 @@ export function controlSocket(directory: string): string {
   return join(directory, 'ctl');
 }
 
-/** The longest path of a socket, bytes. */
+/** The longest path of a socket on Linux, bytes (unix(7)). */
 export const SOCKET_PATH_MAX = 107;
 
 /** What the system says of a switch that is not there, or of the device that leads to one. */
@@ -71,7 +71,7 @@ export function tapGone(name: string, standing: boolean): string {
 function longSocket(directory: string): string | undefined {
   return Buffer.byteLength(controlSocket(directory)) <= SOCKET_PATH_MAX
     ? undefined
-    : `the path of ${directory} is too long: that of a socket in it may have ${SOCKET_PATH_MAX} bytes. Have the switch in another directory, and name that with ${optionName('plug')}`;
+    : `the path ${directory} is too long for a switch: that of the socket in it may have ${SOCKET_PATH_MAX} bytes. Put the switch into a directory with a shorter path, and name that with ${optionName('plug')}`;
 }
 
 /** What keeps this user from a switch that is there; undefined when nothing does. */

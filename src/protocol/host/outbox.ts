@@ -1,9 +1,9 @@
 import { ETHERTYPE, frameOf } from './ethernet.js';
 import type { HostDrop, HostEffect, HostNotice } from './terms.js';
 
-/** What the host of the machine is to do, and what was dropped. */
 const NONE: ReadonlyMap<HostDrop, bigint> = new Map();
 
+/** What the host of the machine is to do, and what was dropped. */
 export class HostOutbox {
   readonly #mac: Uint8Array;
   /** Made for the first one. */

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Arena } from '../../../src/cable/native/linux/arena.js';
 import { AF, type Libc, loadLibc, SOCK } from '../../../src/cable/native/linux/libc.js';
 import type { Port } from '../../../src/cable/native/ports/port.js';
-import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
 import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
+import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
 import { Ready } from '../../../src/cable/native/thread/ready.js';
 import { Core } from '../../../src/core/core.js';
 
