@@ -112,14 +112,19 @@ export class Bridge implements TapNetwork {
     const mtu = read(onBridge(name, 'mtu')) ?? '1500';
     try {
       // No address of this machine's on the port: it would speak to the peer by itself.
-      const port = policy.isolated ? `link set dev ${device} type bridge_slave isolated on\n` : '';
       const lines = [
         `link set dev ${device} mtu ${mtu} addrgenmode none`,
-        `link set dev ${device} master ${name}\n${port}`,
+        `link set dev ${device} master ${name}`,
+        ...(policy.isolated ? [`link set dev ${device} type bridge_slave isolated on`] : []),
       ];
-      await runTool('ip', ['-batch', '-'], lines.join('\n'));
-      await this.#keep(device, policy, {});
-      await runTool('ip', ['link', 'set', 'dev', device, 'up']); // not before it is kept
+      const up = `link set dev ${device} up`;
+      // What other programs keep, they keep before it is up. Without, one program is started for a port, where many come at once.
+      const kept = Object.keys(policy).some((field) => field !== 'isolated');
+      await runTool('ip', ['-batch', '-'], [...lines, ...(kept ? [] : [up])].join('\n'));
+      if (kept) {
+        await this.#keep(device, policy, {});
+        await runTool('ip', ['-batch', '-'], up);
+      }
     } catch (error) {
       throw this.#failed('use', error);
     }
