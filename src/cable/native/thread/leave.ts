@@ -1,4 +1,5 @@
 import { loadLibc } from '../linux/libc.js';
+import { endThread } from './start-thread.js';
 
 /**
  * Ends the process. The usual exit would wait for calls that are under way on other threads, and wants a terminal that it had.
@@ -13,5 +14,6 @@ export async function leave(status: number, hanging: 'for ever' | 'for a while' 
       if (hanging === 'for ever') process.kill(process.pid, 'SIGKILL'); // the only other way that waits for nothing
     }
   }
+  await endThread();
   process.exit(status);
 }

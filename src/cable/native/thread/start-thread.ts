@@ -4,6 +4,8 @@ import { Worker } from 'node:worker_threads';
 import { roomForThread } from '../linux/address-space.js';
 
 const PROGRAM = new URL('./worker.js', import.meta.url);
+/** What the thread is told when it is not needed; else a Start. */
+const NOTHING_TO_DO = null;
 
 let waiting: Worker | undefined;
 
@@ -38,7 +40,17 @@ export function takeThread(program?: URL): Worker {
   return taken;
 }
 
-/** Ends a thread that nobody has taken. */
+/**
+ * Ends a thread that nobody has taken, to be awaited before the process exits: one that is ended while it loads koffi takes the whole
+ * process with it (SIGABRT).
+ */
 export async function endThread(): Promise<void> {
-  await waiting?.terminate();
+  const thread = waiting;
+  if (thread === undefined) return;
+  const gone = new Promise<void>((resolve) => {
+    thread.once('error', () => resolve()).once('exit', () => resolve());
+  });
+  thread.ref();
+  thread.postMessage(NOTHING_TO_DO);
+  await gone;
 }

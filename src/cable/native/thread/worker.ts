@@ -263,9 +263,10 @@ class IoThread {
 }
 
 async function main(): Promise<void> {
-  const told = new Promise<Start>((resolve) => parentPort?.once('message', resolve));
+  const told = new Promise<Start | null>((resolve) => parentPort?.once('message', resolve));
   const libc = await loadLibc();
   const start = await told;
+  if (start === null) return;
   const lacks = letSwitchesFinish(libc);
   const core = await FrameCore.load(start.memory);
   core.shared = true;
