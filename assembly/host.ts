@@ -350,7 +350,12 @@ function packetFor(record: usize, frame: usize, length: u32): u32 {
   const version = type == TYPE_IPV4 ? IPV4 : 6;
   const bytes = packetBytes(packet, length - ETHERNET);
   if (bytes == 0 || <u32>load<u8>(packet) >> 4 != version) return NOT_HOST;
-  if (group || load<u32>(record, SESSION_CURRENT) == 0) return KEEP;
+  // A bridge may send what is for a group to each member's own MAC address.
+  const toGroup =
+    version == IPV4
+      ? load<u8>(packet, IPV4_ADDRESSES + 4) >= 224
+      : load<u8>(packet, IPV6_ADDRESSES + 16) == 0xff;
+  if (group || toGroup || load<u32>(record, SESSION_CURRENT) == 0) return KEEP;
   if (version == IPV4) {
     const own = (<u32>load<u8>(packet) & 15) << 2;
     const udp = load<u8>(packet, IPV4_PROTOCOL) == PROTOCOL_UDP && bytes >= own + 4;

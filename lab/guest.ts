@@ -27,6 +27,8 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 while read module; do insmod /modules/$module; done < /modules/order
+# The kernel finds the cards in its own time; how many there are stands in its command line, from where it comes into the environment.
+while [ $(ls -d /sys/class/net/eth* 2>/dev/null | wc -l) -lt \${cards:-0} ]; do sleep 0.1; done
 stty -echo
 echo guest is up
 exec sh
@@ -158,7 +160,7 @@ export class Guest {
       ],
       ...['-no-reboot', '-display', 'none', '-serial', 'stdio'],
       ...['-kernel', `/boot/vmlinuz-${kernel()}`, '-initrd', image],
-      ...['-append', 'console=ttyS0 quiet panic=-1 no_timer_check'],
+      ...['-append', `console=ttyS0 quiet panic=-1 no_timer_check cards=${networks.length}`],
       ...cards,
     ]);
   }

@@ -8,7 +8,7 @@ const WITHIN = {
   'protocol.ServerEffect': ['do', 'datagram', 'id', 'keying', 'peer', 'to', 'why'],
   'protocol.SecureEffect': ['do', 'datagram', 'from', 'hint', 'keys', 'peer', 'place', 'to', 'why'],
   'protocol.SecureHint': ['what', 'from', 'publicKey', 'peer', 'behind', 'fromOurs', 'frames'],
-  'protocol.HostEffect': ['do', 'frame', 'packet', 'own', 'onLink', 'address', 'mac', 'family', 'notice'],
+  'protocol.HostEffect': ['do', 'frame', 'packet', 'address', 'mac', 'on', 'family', 'notice'],
   'protocol.HostNotice': ['what', 'address', 'mac', 'used', 'server', 'seconds', 'family'],
   'core.Opened': ['frame', 'refused'],
   'core.OpenedMessage': ['refused'],

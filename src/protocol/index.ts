@@ -41,6 +41,7 @@ export {
 export { HostMachine } from './host/host.js';
 export { macOf } from './host/mac.js';
 export {
+  type AddressesEffect,
   HOST_DROPS,
   type HostDrop,
   type HostEffect,

@@ -95,8 +95,11 @@ export type HostNotice =
  * is given no neighbour and no gateway, so that what comes from it passes the machine, which keeps it until then.
  */
 export interface AddressesEffect {
+  /** Which effect it is. */
   readonly do: 'addresses';
+  /** The host's own addresses, 4 or 16 bytes each. */
   readonly own: readonly Uint8Array[];
+  /** Networks whose stations are reached without a gateway. */
   readonly onLink: readonly Prefix[];
 }
 

@@ -188,6 +188,15 @@ describe.each([4, 6] as const)('IPv%i of a host', (version) => {
     expect(refused()).toEqual({ 'not for this host': 3n });
   });
 
+  it('is kept where it is for a group, also in a frame for its own MAC address', async () => {
+    const { hears, kept, refused } = await scene();
+    const group = toHost({ version });
+    group.set(version === 4 ? [224, 0, 0, 251] : [0xff, 0x02], version === 4 ? 30 : 38);
+    expect(hears(group)).toEqual([]);
+    expect(kept()).toHaveLength(1);
+    expect(refused()).toEqual({});
+  });
+
   it('is kept where it is too big, where there is no key, and where it is for many', async () => {
     const most = toHost({ version, payload: random.bytes(PACKET_MAX - (version === 4 ? 40 : 60)) });
     const big = toHost({ version, payload: random.bytes(PACKET_MAX + 1 - (version === 4 ? 40 : 60)) });
