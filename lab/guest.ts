@@ -105,7 +105,7 @@ export function makeGuestImage(directory: string, parts: GuestParts = {}): strin
   }
   for (const name of ['proc', 'sys', 'dev', 'modules']) mkdirSync(join(root, name), { recursive: true });
   const order: string[] = [];
-  const modules = ['virtio_net', ...(parts.modules ?? [])];
+  const modules = ['virtio_pci', 'virtio_net', ...(parts.modules ?? [])]; // the first one is a part of some kernels
   const wanted = modules.flatMap((name) => [
     ...run('modprobe', '-D', '-S', kernel(), name).matchAll(/insmod (\S+)/g),
   ]);
