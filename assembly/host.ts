@@ -339,6 +339,11 @@ function isOfOthers(record: usize, frame: usize, length: u32): bool {
   return !isOwnAddress(record);
 }
 
+function isForGroup(packet: usize, version: u32): bool {
+  if (version == IPV4) return load<u8>(packet, IPV4_ADDRESSES + 4) >= 224;
+  return load<u8>(packet, IPV6_ADDRESSES + 16) == 0xff;
+}
+
 /** Bytes of the packet in a frame, which is for the host and should be sealed; or KEEP, NOT_HOST or OF_OTHERS. */
 function packetFor(record: usize, frame: usize, length: u32): u32 {
   const type = load16(frame + ETHERNET - 2);
@@ -351,11 +356,7 @@ function packetFor(record: usize, frame: usize, length: u32): u32 {
   const bytes = packetBytes(packet, length - ETHERNET);
   if (bytes == 0 || <u32>load<u8>(packet) >> 4 != version) return NOT_HOST;
   // A bridge may send what is for a group to each member's own MAC address.
-  const toGroup =
-    version == IPV4
-      ? load<u8>(packet, IPV4_ADDRESSES + 4) >= 224
-      : load<u8>(packet, IPV6_ADDRESSES + 16) == 0xff;
-  if (group || toGroup || load<u32>(record, SESSION_CURRENT) == 0) return KEEP;
+  if (group || isForGroup(packet, version) || load<u32>(record, SESSION_CURRENT) == 0) return KEEP;
   if (version == IPV4) {
     const own = (<u32>load<u8>(packet) & 15) << 2;
     const udp = load<u8>(packet, IPV4_PROTOCOL) == PROTOCOL_UDP && bytes >= own + 4;
@@ -421,14 +422,9 @@ export function hostPacket(session: u32, record: usize, packet: usize, length: u
     return 0;
   }
   const frame = packet - ETHERNET;
-  let group: bool;
-  if (version == IPV4) {
-    group = load<u8>(packet, IPV4_ADDRESSES + 4) >= 224;
-    take4(packet + IPV4_ADDRESSES + 4);
-  } else {
-    group = load<u8>(packet, IPV6_ADDRESSES + 16) == 0xff;
-    take6(packet + IPV6_ADDRESSES + 16);
-  }
+  const group = isForGroup(packet, version);
+  if (version == IPV4) take4(packet + IPV4_ADDRESSES + 4);
+  else take6(packet + IPV6_ADDRESSES + 16);
   if (group) {
     store<u8>(frame, 1);
     if (isStorm(record, frame, now)) {

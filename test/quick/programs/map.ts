@@ -101,7 +101,8 @@ export function wipedGaps(session: number): Span[] {
       ];
     }).flat(),
     span(end, record + at('SESSION_INCOMPLETE')),
-    span(record + at('SESSION_INCOMPLETE') + 64 * 16, record + at('SESSION_PARTIAL')),
+    span(record + at('SESSION_INCOMPLETE') + 64 * 16, record + at('SESSION_LISTENS')),
+    span(record + at('SESSION_LISTENS') + 256, record + at('SESSION_PARTIAL')),
   ];
 }
 

@@ -183,6 +183,7 @@ describe('a lease', () => {
   it('has the router that the server names for a gateway', () => {
     const { world } = new Leasing().lease();
     expect(world.device(datagram(ADDRESS, ip('192.0.2.1')))).toEqual([
+      'listens to 10.0.0.254',
       'arp request 10.0.0.50 > 10.0.0.254 to ff:ff:ff:ff:ff:ff',
     ]);
   });
