@@ -18,7 +18,10 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
   ],
   'files, programs and users': [
     'unit/enrolment',
+    'unit/files',
     'unit/hooks',
+    'unit/long-socket',
+    'unit/qr',
     'unit/host-line',
     'unit/policy',
     'unit/verifier',
