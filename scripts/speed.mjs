@@ -1,0 +1,49 @@
+// Makes the tables of docs/speed.md, and the two figures of the README, from the raw results in bench/results. With --check it only says
+// what is out of date. To take new ones: npm run bench -- QUESTION --out bench/results, and then this.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './setup.mjs';
+import { ratio, SWITCH_BASE, TABLES, TAP_BASE } from './speed/tables.mjs';
+
+const results = (question) => JSON.parse(readFileSync(join(root, `bench/results/${question}.json`), 'utf8'));
+
+function speedPage(text) {
+  const left = new Set(Object.keys(TABLES));
+  const made = text.replace(/(<!-- table: (\w+) -->\n).*?(<!-- \/table -->)/gs, (_all, from, name, to) => {
+    if (!left.delete(name))
+      throw new Error(`speed: docs/speed.md has a place for '${name}', which is no table`);
+    const [question, make] = TABLES[name];
+    return `${from}${make(results(question))}\n${to}`;
+  });
+  if (left.size > 0) throw new Error(`speed: docs/speed.md has no place for ${[...left].join(', ')}`);
+  return made;
+}
+
+const FIGURES = /carries ([\d.]+) times as much TCP as fastd, and between switches ([\d.]+) times/;
+function readme(text) {
+  const { runs } = results('cable');
+  const [taps, switches] = [
+    ['cryptcab native, secure, tap://', TAP_BASE],
+    ['cryptcab native, secure', SWITCH_BASE],
+  ].map(([ours, base]) => ratio(runs[ours], runs[base], 'tcp').toFixed(1));
+  if (!FIGURES.test(text)) throw new Error('speed: README.md does not say how fast it is');
+  return text.replace(
+    FIGURES,
+    `carries ${taps} times as much TCP as fastd, and between switches ${switches} times`,
+  );
+}
+
+const check = process.argv[2] === '--check';
+for (const [path, make] of Object.entries({ 'docs/speed.md': speedPage, 'README.md': readme })) {
+  const file = join(root, path);
+  const text = readFileSync(file, 'utf8');
+  const made = make(text);
+  if (made === text) continue;
+  if (check) {
+    console.error(`speed: ${path} is out of date: npm run speed makes it again`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(file, made);
+    console.log(`speed: made ${path}`);
+  }
+}
