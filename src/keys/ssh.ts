@@ -55,15 +55,20 @@ function options(asking: boolean): string[] {
  * Enrols at a server by ssh, with keys made for the occasion. They go through ssh's standard input; nothing touches a
  * disk. ssh may ask for a password on the terminal.
  * @param signal ends an ssh that is still running
+ * @param asking whether ssh can ask somebody for a password
  * @throws TemporaryError when the far side cannot be reached now, or does not answer; CryptcabError that says what else is
  * wrong, and on which side
  */
-export async function enrolBySsh(target: SshTarget, signal: AbortSignal): Promise<Enrolment> {
+export async function enrolBySsh(
+  target: SshTarget,
+  signal: AbortSignal,
+  asking = canAsk(),
+): Promise<Enrolment> {
   const privateKey = newPrivateKey(drawSecret);
   const presharedKey = newPresharedKey(drawSecret);
   try {
     const introduction = introductionLine({ publicKey: publicKeyOf(privateKey), presharedKey });
-    const enrolled = await ssh(target, introduction, signal).finally(() => introduction.fill(0));
+    const enrolled = await ssh(target, introduction, signal, asking).finally(() => introduction.fill(0));
     return { privateKey, presharedKey, serverPublicKey: enrolled.publicKey, serverPort: enrolled.port };
   } catch (error) {
     privateKey.fill(0);
@@ -73,10 +78,9 @@ export async function enrolBySsh(target: SshTarget, signal: AbortSignal): Promis
 }
 
 /** Runs `cryptcab enroll` on the far side; gives its answer, however the shell there ended. */
-async function ssh(target: SshTarget, input: Uint8Array, signal: AbortSignal) {
+async function ssh(target: SshTarget, input: Uint8Array, signal: AbortSignal, asking: boolean) {
   const login = loginText(target);
   const command = `${target.remoteCommand} enroll${target.port === undefined ? '' : ` --port ${target.port}`}`;
-  const asking = canAsk();
   const answers = new AnswerFinder();
   let waitsFor: keyof typeof LIMIT_MS = asking ? 'asking' : 'answer';
   const run = start('ssh', [...target.extra, ...options(asking), '--', login, command], {

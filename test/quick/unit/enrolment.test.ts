@@ -28,11 +28,7 @@ function findEnrolled(...pieces: string[]): Enrolled | undefined {
 }
 
 /** Whether somebody can be asked for a password: the terminal that the tests run on does not count. */
-const person = vi.hoisted(() => ({ there: false }));
-vi.mock('../../../src/keys/child.js', async (original) => ({
-  ...(await original<typeof import('../../../src/keys/child.js')>()),
-  canAsk: () => person.there,
-}));
+const person = { there: false };
 
 describe('lines', () => {
   test('come back as they went', () => {
@@ -149,7 +145,8 @@ describe('an ssh', () => {
     writeFileSync(join(directory, 'ssh'), `#!/bin/sh\nDIR='${directory}'\n${script}\n`, { mode: 0o755 });
     process.env.PATH = `${directory}:${path}`;
   }
-  const enrolled = (more: Partial<SshTarget> = {}) => enrolBySsh({ ...target, ...more }, over.signal);
+  const enrolled = (more: Partial<SshTarget> = {}) =>
+    enrolBySsh({ ...target, ...more }, over.signal, person.there);
   const sees = (name: string) => readFileSync(join(directory, name), 'utf8');
 
   test('takes the public key and the preshared key, and nothing in its arguments', async () => {
@@ -331,7 +328,7 @@ describe('an ssh', () => {
   test('that runs is ended by the signal', async () => {
     stand('echo $$ >"$DIR/pid.new"; mv "$DIR/pid.new" "$DIR/pid"; exec sleep 60');
     const abort = new AbortController();
-    const ended = enrolBySsh(target, abort.signal).catch((error) => error);
+    const ended = enrolBySsh(target, abort.signal, person.there).catch((error) => error);
     while (!existsSync(join(directory, 'pid'))) await new Promise((resolve) => setTimeout(resolve, 5));
     abort.abort();
     expect(await ended).toBeInstanceOf(Error);
