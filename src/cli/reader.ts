@@ -16,7 +16,7 @@ export async function whenUnread(unread: () => void): Promise<() => void> {
   } catch {
     return () => {};
   }
-  // struct pollfd: the descriptor, then what is asked for (nothing: trouble is told in any case), and what there is.
+  // struct pollfd: the descriptor, then what is asked for (nothing: the kernel reports trouble all the same), and what there is.
   const pollfd = new Uint8Array(new ArrayBuffer(8)); // a buffer of its own does not move
   const view = new DataView(pollfd.buffer);
   view.setInt32(0, 1, true);

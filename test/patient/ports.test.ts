@@ -97,7 +97,7 @@ describe.each(['native', 'portable'] as const)('%s', (io) => {
       () => readdirSync(path).filter((name) => /^\d/.test(name)).length === 2,
     );
     for (let i = 0; i < 3; i++) await client(server);
-    await until('all are told to be missing', () => events.filter((one) => one === 'unplugged').length >= 3);
+    await until('all are reported missing', () => events.filter((one) => one === 'unplugged').length >= 3);
     expect(events).not.toContain('up');
     expect(server.stats().peers.map(({ port }) => port)).toEqual([undefined, undefined, undefined]);
     const free = lines.filter((line) => /has no free port: start it with more/.test(line));

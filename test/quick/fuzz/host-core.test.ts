@@ -57,7 +57,7 @@ async function scene(random: ReturnType<typeof randomness>) {
   };
   const sent = (effects: readonly HostEffect[]) =>
     effects.flatMap((one) => (one.do === 'frame' ? [hex(one.frame)] : []));
-  /** Time passes. @returns when either machine sent which frames; those of one moment in no order, as the core tells none */
+  /** Time passes. @returns the frames that either machine sent, with their moments; within a moment in no order, as the core reports none */
   const pass = (ms: number) => {
     const now = (effects: readonly HostEffect[]) =>
       sent(effects)

@@ -99,7 +99,7 @@ export class World {
 
   /**
    * Does a step, and looks at what has to hold.
-   * @param thorough whether all gaps are looked at; those of a record that the step may wipe are, in any case
+   * @param thorough whether all gaps are looked at; those of a record that the step may wipe always are
    * @throws Fault
    */
   run(step: Step, thorough: boolean): void {

@@ -70,7 +70,7 @@ describe('a client with a random key', () => {
     expect([b.state, b.due]).toEqual(['closed', 4_000]);
     expect(b.timer()).toEqual(['send login']);
     expect(b.all('send').map(({ datagram }) => loginId(datagram))).toEqual([id, id, id]);
-    // Whereas a denied RESPONSE tells of another key, however often the LOGIN was sent.
+    // A denied RESPONSE means another key, however often the LOGIN was sent.
     b.tell(CHALLENGE);
     expect(b.deny()).toEqual(['denied wrong key', 'enrol']);
   });
@@ -277,7 +277,7 @@ describe('ChaCha20', () => {
     expect(blocks(b)).toEqual(['chacha20 12', 'chacha20 0', 'chacha20 0']);
   });
 
-  test('a wrong key is told after both were denied', () => {
+  test('a wrong key is reported after both were denied', () => {
     const b = make('preshared').logIn();
     for (let i = 0; i < 3; i++) {
       b.tell(CHALLENGE);

@@ -67,7 +67,7 @@ describe('sizes', () => {
     expect(world.ip(large, OTHER.mac)).toHaveLength(1);
   });
 
-  it('nobody is told too often', () => {
+  it('nobody gets too many errors', () => {
     const world = acquainted();
     const large = datagram(OTHER.four, DEVICE_4, 1500);
     let told = 0;

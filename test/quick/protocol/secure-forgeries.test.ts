@@ -1,5 +1,6 @@
 // Messages that are changed, repeated, or made up.
 import { describe, expect, it } from 'vitest';
+import { CookieHolder } from '../../../src/protocol/secure/cookie.js';
 import { SecureMachine } from '../../../src/protocol/secure/machine.js';
 import { datagramsOf } from '../../support/datagrams-of.js';
 import { randomness, seed } from '../../support/seed.js';
@@ -47,7 +48,6 @@ describe('what is not authentic', () => {
     // An end of our own making that turns a bit before it signs.
     const { network, client, server } = await pair();
     network.loses = () => true;
-    const { CookieHolder } = await import('../../../src/protocol/secure/cookie.js');
     const holder = new CookieHolder(server.publicKey);
     client.send(bytes(60));
     const { datagram } = network.sent[0] as (typeof network.sent)[0];
@@ -79,7 +79,6 @@ describe('what is not authentic', () => {
     network.run(100);
     const good = response as Uint8Array;
     const before = network.sent.length;
-    const { CookieHolder } = await import('../../../src/protocol/secure/cookie.js');
     const holder = new CookieHolder(client.publicKey);
     for (let bit = 0; bit < 8 * 76; bit++) {
       const bad = good.slice();

@@ -1,4 +1,4 @@
-// Whose datagrams go first of what one receive gave, by the rule alone.
+// Which datagrams of one receive go first, by the rule alone.
 import { expect, test } from 'vitest';
 import { ArrivalOrder, NOBODY } from '../../../src/cable/native/thread/arrival-order.js';
 import { SHARE_MIN } from '../../../src/protocol/fair-share.js';
