@@ -28,11 +28,14 @@ export interface CableSetup {
   readonly bind?: string | undefined;
   /** Whether it has one peer, and connects its socket to that. */
   readonly connects?: boolean;
+  /** Whether it is a server's, which carries for many. */
+  readonly serves?: boolean;
   readonly events: CableEvents;
   readonly tap: WireTap | undefined;
 }
 
-async function openNative({ core, port, bind, threads = 1, events, tap }: CableSetup): Promise<Cable> {
+async function openNative(setup: CableSetup): Promise<Cable> {
+  const { core, port, bind, threads = 1, serves = false, events, tap } = setup;
   let alone: string | undefined;
   if (threads > 1) {
     try {
@@ -43,7 +46,7 @@ async function openNative({ core, port, bind, threads = 1, events, tap }: CableS
       alone = `one thread: ${messageOf(error)}`;
     }
   }
-  return NativeCable.open(core, port, events, tap, { bind, alone });
+  return NativeCable.open(core, port, events, tap, { bind, alone, serves });
 }
 
 /**

@@ -10,6 +10,14 @@ export function keepSmall(): void {
 }
 
 /**
+ * Has V8 compile each function when it first runs, by its quickest compiler: what carries the first frames of a cable has not run before.
+ * To be called before a cable is opened, and not before: most of what starts the program runs once.
+ */
+export function compileAtOnce(): void {
+  setFlagsFromString('--always-sparkplug');
+}
+
+/**
  * Has V8 11 (Node 20) compile early what runs from here on: to be called when the cable is up, as most of what ran before will not run
  * again. V8 waits for far more bytecode than a quiet cable gives it in minutes, and a frame that comes alone costs twice as much until
  * then. What it has given a function to run is not taken back: a second later would be too late. Later versions count calls, and other

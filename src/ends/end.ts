@@ -92,6 +92,7 @@ export class End {
       port: configuration.port,
       bind: configuration.bind,
       connects: owner.connects ?? false,
+      serves: owner.role === 'server',
       tap: configuration.tap,
       events: {
         control: (...datagram) => whenOpen(() => owner.control(...datagram)),

@@ -29,6 +29,8 @@ interface NativeOptions {
   readonly program?: URL;
   /** Which of several I/O threads on one port it is. */
   readonly place?: ThreadPlace;
+  /** Whether it is a server's. */
+  readonly serves?: boolean;
 }
 
 /**
@@ -66,11 +68,15 @@ export class NativeCable implements Cable {
     port: number,
     events: CableEvents,
     tap: WireTap | undefined,
-    { bind, alone }: { bind?: string | undefined; alone?: string | undefined } = {},
+    {
+      bind,
+      alone,
+      serves = false,
+    }: { bind?: string | undefined; alone?: string | undefined; serves?: boolean } = {},
   ): Promise<NativeCable> {
     const socket = NativeSocket.open(await loadLibc(), port, bind);
     if (alone !== undefined) socket.lacks.push(alone);
-    return NativeCable.on(socket, core, events, tap);
+    return NativeCable.on(socket, core, events, tap, { serves });
   }
 
   /** Opens a cable on a socket that is there, and takes it over; see open(). */
@@ -112,7 +118,7 @@ export class NativeCable implements Cable {
     core: Core,
     events: CableEvents,
     tap: WireTap | undefined,
-    { wearBytes = WEAR_BYTES, program, place = { thread: 0, threads: 1 } }: NativeOptions,
+    { wearBytes = WEAR_BYTES, program, place = { thread: 0, threads: 1 }, serves = false }: NativeOptions,
   ) {
     this.#libc = libc;
     this.#openers = new Openers(libc, vde);
@@ -145,6 +151,7 @@ export class NativeCable implements Cable {
       vde: vde !== undefined,
       tapped: tap !== undefined,
       timed: core.broadcastLimit !== undefined,
+      serves,
     };
     this.#thread = new IoThread(libc, program, start, {
       report: (report) => this.#hear(report),

@@ -40,7 +40,9 @@ export class SharedCable implements Cable {
       for (const [thread, socket] of sockets.entries()) {
         const its = thread === 0 ? core : await Core.load();
         its.broadcastLimit = core.broadcastLimit;
-        cables.push(await NativeCable.on(socket, its, events, tap, { place: { thread, threads } }));
+        cables.push(
+          await NativeCable.on(socket, its, events, tap, { place: { thread, threads }, serves: true }),
+        );
       }
     } catch (error) {
       for (const socket of sockets.slice(cables.length)) socket.close();

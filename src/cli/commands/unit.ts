@@ -65,6 +65,8 @@ RuntimeDirectoryMode=0700
 # Other cables have it as well.
 RuntimeDirectoryPreserve=yes
 UMask=0077
+# For a server's threads, which carry for others.
+LimitNICE=-10
 
 CapabilityBoundingSet=${capabilities}
 AmbientCapabilities=${capabilities}

@@ -9,7 +9,7 @@ import { CryptcabError } from '../../error.js';
 import type { Log } from '../../log.js';
 import type { Served } from '../../metrics/http.js';
 import { ignoreDebugSignal, onHangup } from '../early.js';
-import { compileEarly, keepSmall } from '../engine.js';
+import { compileAtOnce, compileEarly, keepSmall } from '../engine.js';
 import { type LogTarget, openLog } from '../log/logger.js';
 import type { Settings } from '../options.js';
 import { terminalGone } from '../terminal.js';
@@ -145,6 +145,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
         settled = settle();
         settled.catch(failed.reject);
       };
+      compileAtOnce();
       running = settings.now
         ? await begin()
         : await keepTrying(begin, {

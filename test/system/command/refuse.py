@@ -2,7 +2,7 @@
 import ctypes, errno, os, platform, struct, sys
 
 NUMBERS = {  # of x64 and arm64
-    'recvmmsg': (299, 243), 'sendmmsg': (307, 269), 'epoll_wait': (232, 22), 'sched_setscheduler': (144, 119),
+    'recvmmsg': (299, 243), 'sendmmsg': (307, 269), 'epoll_wait': (232, 22), 'sched_setattr': (314, 274),
     'setsockopt': (54, 208), 'writev': (20, 66), 'ioctl': (16, 29),
 }
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06

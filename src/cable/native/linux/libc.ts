@@ -28,6 +28,9 @@ export const PACKET = { ADD_MEMBERSHIP: 1, AUXDATA: 8, VNET_HDR: 15, IGNORE_OUTG
 export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
 export const SCHED_BATCH = 3;
+/** sched_setattr(2), for which C libraries have had no function for long, and its struct. */
+export const SYS_SCHED_SETATTR = process.arch === 'arm64' ? 274 : 314;
+export const SCHED_ATTR_BYTES = 48;
 export const SIGUSR1 = 10;
 export const SIG_IGN = 1;
 /** Of open. */
@@ -129,7 +132,8 @@ function bindLibc(koffi: Koffi) {
     ifNametoindex: libc.func('uint32_t if_nametoindex(const char *name)'),
     ifIndextoname: libc.func('uint64_t if_indextoname(uint32_t index, uint64_t name)'),
     strerror: libc.func('const char *strerror(int error)') as unknown as (errno: number) => string,
-    schedSetscheduler: libc.func('int sched_setscheduler(int thread, int policy, uint64_t parameter)'),
+    // It takes any number of arguments. Linux passes them as it passes those of other functions.
+    syscall: libc.func('int64_t syscall(int64_t number, int64_t thread, uint64_t attributes, int64_t flags)'),
     signal: libc.func('uint64_t signal(int number, uint64_t handler)'),
     exit: libc.func('void _exit(int status)'),
   };

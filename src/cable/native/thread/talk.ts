@@ -24,6 +24,8 @@ export interface Start {
   readonly tapped: boolean;
   /** Whether the core has to know the time where it opens. */
   readonly timed: boolean;
+  /** Whether it is a server's, which carries for many. */
+  readonly serves: boolean;
 }
 
 /** What is under way to the main thread, so that nothing queues without bound. */

@@ -17,7 +17,7 @@ import { Orders, ROOM_MIN, want } from './orders.js';
 import type { Peer } from './peer.js';
 import { Ready } from './ready.js';
 import { Reports, report } from './reports.js';
-import { letSwitchesFinish } from './schedule.js';
+import { schedule } from './schedule.js';
 import type { Order, Start } from './talk.js';
 import { Tidings } from './tidings.js';
 
@@ -267,7 +267,7 @@ async function main(): Promise<void> {
   const libc = await loadLibc();
   const start = await told;
   if (start === null) return;
-  const lacks = letSwitchesFinish(libc);
+  const lacks = schedule(libc, start.serves);
   const core = await FrameCore.load(start.memory);
   core.shared = true;
   new IoThread(libc, core, start.vde ? bindVdeCalls(libc) : undefined, start).run(lacks);
