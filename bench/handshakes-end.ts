@@ -2,7 +2,6 @@
 import { cpuUsage } from 'node:process';
 import { Pace } from '../src/protocol/handshake-pace.js';
 import type { Remote } from '../src/protocol/remote.js';
-import { EAGER_TIME } from '../src/protocol/secure/constants.js';
 import { SecureMachine } from '../src/protocol/secure/machine.js';
 import { keyPair } from '../src/protocol/secure/noise.js';
 import type { PeerState } from '../src/protocol/secure/peer.js';
@@ -111,7 +110,7 @@ function back(count: number): { listed: number; processor: number; took: number 
       if (client.peer.sealing !== undefined) continue;
       const begins = (i * NOTICED) / count;
       if (now === Math.ceil(begins)) {
-        client.peer.eagerUntil = now + EAGER_TIME;
+        client.peer.leftAt = now;
         client.machine.wanted(now, client.peer);
       } else if (now > begins && now % TICK === i % TICK) {
         client.machine.tick(now);

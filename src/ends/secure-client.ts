@@ -145,10 +145,11 @@ export async function startSecureClient(configuration: SecureClientConfiguration
           );
         },
         noAnswer() {
+          if (typeof keys === 'function' && pace.due(performance.now())) enrol(keys);
+          if (enrolling !== undefined) return; // new keys may get an answer; if there are none, that is said
           knocking ??= sayWhy(mine, port).finally(() => {
             knocking = undefined;
           });
-          if (typeof keys === 'function' && pace.due(performance.now())) enrol(keys);
         },
         unanswered: (to) => mine.wanted(to),
         noWay: (_to, error) => end.fail(error),
@@ -188,7 +189,8 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     const open = configuration.openUdp ?? ownUdp();
     const asked = initiation && nobodyListens(open, initiation.to, initiation.datagram, abort.signal);
     const nobody = await asked?.catch(() => false);
-    if (abort.signal.aborted) return;
+    const answered = peer !== undefined && mine.isUp(peer); // meanwhile
+    if (abort.signal.aborted || answered) return;
     if (initiation && nobody) {
       warnOfNobody(log, seldom, remoteText(initiation.to));
       return;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { until } from '../../lab/process.js';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
+import { ownUdp } from '../../src/cable/udp/own.js';
 import type { Running } from '../../src/ends/running.js';
 import { type SecureKeys, startSecureClient } from '../../src/ends/secure-client.js';
 import { type RunningServer, startServer } from '../../src/ends/server.js';
@@ -140,6 +141,38 @@ test('a client enrols at the start, and again when the server has forgotten it',
   expect(enrolled).toBe(2);
   await client.echoes(1514);
 });
+
+test('a client that was removed enrols again before it looks why the old keys get no answer', async () => {
+  const server = await serve(newPrivateKey(bytes), [], 'portable');
+  const said: string[] = [];
+  const own = ownUdp();
+  let sockets = 0; // it looks by one of its own
+  const client = await startSecureClient({
+    port: 0,
+    server: { host: '127.0.0.1', port: server.local.port },
+    keys: async () => {
+      const privateKey = newPrivateKey(bytes);
+      const presharedKey = bytes(32);
+      const { publicKey } = server.enrol(publicKeyOf(privateKey), presharedKey);
+      return { privateKey, presharedKey, serverPublicKey: publicKey };
+    },
+    keepalive: false,
+    path: PATH,
+    plug: memoryPort(() => {}).open,
+    log: { ...quiet, info: (_, text) => said.push(text) },
+    openUdp(...args) {
+      sockets++;
+      return own(...args);
+    },
+  });
+  running.push(client);
+  await client.up;
+  const isUp = () => server.report().peers[0]?.up === true;
+  await until('both ends are up', isUp);
+  server.removePeer(server.report().peers[0]?.publicKey as string);
+  await until('the cable is back', () => said.filter((text) => text === 'the cable is up').length === 2);
+  expect(sockets).toBe(1);
+}, 30_000);
 
 test('a key that is there already, or none, cannot be enrolled', async () => {
   const key = publicKeyOf(newPrivateKey(bytes));

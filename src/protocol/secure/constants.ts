@@ -47,8 +47,8 @@ export const GREETINGS = 3;
  * host that looks at its timers every 250 ms, one goes every second at least.
  */
 export const EAGER_TIMEOUT = 400;
-/** And how long it is tried so often. */
-export const EAGER_TIME = 600_000;
+/** Later they are this part of the time since it went, up to REKEY_TIMEOUT: it may be there, and may have removed this end. */
+export const EAGER_PART = 60;
 
 /** An end that is left says goodbye to a peer again when it hears of it still (§7.3). */
 export const GOODBYE_INTERVAL = 500;

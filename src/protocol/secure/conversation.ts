@@ -1,7 +1,7 @@
 // What the two ends say to each other besides frames: who they are, that one of them ends, and whether the other is there
 // (secure.md §7).
 import type { Remote } from '../remote.js';
-import { EAGER_TIME, ENROL_TRIES, GREETING_INTERVAL, GREETINGS } from './constants.js';
+import { ENROL_TRIES, GREETING_INTERVAL, GREETINGS } from './constants.js';
 import {
   announce,
   CAPABILITY,
@@ -213,9 +213,4 @@ export class Conversation {
   #say(peer: Peer, payload: Uint8Array): void {
     this.#events.push({ do: 'control', peer, payload });
   }
-}
-
-/** For how long a peer that went away is tried every second. */
-export function eagerUntil(now: number, peer: PeerState): number {
-  return peer.eager ? now + EAGER_TIME : -Infinity;
 }

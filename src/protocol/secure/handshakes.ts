@@ -7,6 +7,7 @@ import type { Rate } from '../rate-limit.js';
 import { type Remote, sameWay } from '../remote.js';
 import { Callers } from './callers.js';
 import {
+  EAGER_PART,
   EAGER_TIMEOUT,
   GUEST_TIME,
   IDENTIFIER,
@@ -141,9 +142,10 @@ export class Handshakes {
     this.#gate.wipe();
   }
 
-  /** Between two initiations to a peer, ms. */
-  pause(now: number, peer: PeerState): number {
-    return now < peer.eagerUntil ? EAGER_TIMEOUT : REKEY_TIMEOUT;
+  /** Between the last initiation to a peer and the next one, ms: the longer ago the peer went away, the longer. */
+  pause({ leftAt, initiationSent }: PeerState): number {
+    if (leftAt === undefined) return REKEY_TIMEOUT;
+    return Math.min(Math.max(EAGER_TIMEOUT, (initiationSent - leftAt) / EAGER_PART), REKEY_TIMEOUT);
   }
 
   jitter(): number {
@@ -151,9 +153,9 @@ export class Handshakes {
     return (a | (b << 8)) % JITTER;
   }
 
-  /** Calls a peer, unless it was called just now. @param again whether it is a call without an answer that is repeated */
+  /** Calls a peer, unless it was called just now. @param again whether a call without an answer is repeated, as its time has come */
   initiate(now: number, peer: PeerState, again: boolean): void {
-    if (!this.#calls || now - peer.initiationSent < this.pause(now, peer)) return;
+    if (!this.#calls || (!again && now - peer.initiationSent < this.pause(peer))) return;
     peer.attempts = peer.handshake === undefined ? 0 : peer.attempts + 1;
     const [to, ...others] = peer.whereabouts;
     if (to === undefined) return;
@@ -169,7 +171,7 @@ export class Handshakes {
     peer.cookie.sign(now, datagram);
     peer.handshake = { index, state, ephemeral, datagram, race: new Race(now, others) };
     this.#outbox.push({ do: 'send', to, datagram });
-    peer.timers.retry = now + this.pause(now, peer) + this.jitter();
+    peer.timers.retry = now + this.pause(peer) + this.jitter();
     peer.timers.keepalive = Infinity;
   }
 

@@ -85,7 +85,7 @@ export class Keypairs {
   use(peer: PeerState): void {
     peer.timers.retry = Infinity;
     peer.lastMinute = false;
-    peer.eagerUntil = -Infinity;
+    peer.leftAt = undefined;
     this.#push({ do: 'use', peer, place: peer.sealing as number });
     if (!peer.up) this.#push({ do: 'up', peer });
     peer.up = true;

@@ -13,7 +13,7 @@ import {
   SILENCE_TIMEOUT,
 } from './constants.js';
 import type { EnrolResult } from './control.js';
-import { Conversation, eagerUntil } from './conversation.js';
+import { Conversation } from './conversation.js';
 import { serverIndex } from './fleet.js';
 import { Handshakes } from './handshakes.js';
 import { Keypairs } from './keypairs.js';
@@ -84,7 +84,6 @@ export class SecureMachine {
       dead: (now, peer) => {
         outbox.hint({ what: 'dead', peer });
         if (!calls) return this.#cutOff(peer, 'expired'); // it may be at another server by now (secure.md §4.4)
-        peer.eagerUntil = eagerUntil(now, peer);
         this.#callAgain(now, peer);
       },
     });
@@ -373,18 +372,18 @@ export class SecureMachine {
 
   #left(now: number, peer: PeerState): void {
     this.#cutOff(peer, 'goodbye');
-    peer.eagerUntil = eagerUntil(now, peer);
     if (peer.eager) this.#callAgain(now, peer);
     else if (peer.enrolled) this.#forget(peer, 'goodbye'); // its keys are gone with it
   }
 
-  /** Begins a handshake; if the last one has just begun, soon. */
+  /** Calls a peer that has just gone: at once, or if the last handshake has just begun, soon. */
   #callAgain(now: number, peer: PeerState): void {
+    if (peer.eager) peer.leftAt = now;
     peer.resolveFrom = now + RESOLVE_PATIENCE; // it was there just now: nobody looks for it elsewhere yet
     this.#handshakes.initiate(now, peer, false);
     if (peer.timers.retry === Infinity && peer.endpoint !== undefined) {
       peer.giveUp = now + REKEY_ATTEMPT_TIME;
-      peer.timers.retry = peer.initiationSent + this.#handshakes.pause(now, peer);
+      peer.timers.retry = peer.initiationSent + this.#handshakes.pause(peer);
     }
   }
 

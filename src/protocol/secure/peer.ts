@@ -114,8 +114,8 @@ export class PeerState implements Peer {
   /** Questions whose answers somebody waits for. */
   readonly awaited = new Set<bigint>();
   heardAt: number | undefined;
-  /** Until when it is tried every second. */
-  eagerUntil = -Infinity;
+  /** When a peer that this end calls went away; undefined where it is back, or was not there yet. */
+  leftAt: number | undefined;
   /** When this end last told it to leave. */
   toldAt = -Infinity;
 

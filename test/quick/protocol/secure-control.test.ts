@@ -137,6 +137,31 @@ it('a server that ends says so, is called more than once a second, and is back w
   expect(client.count('up')).toBe(ups + 1);
 });
 
+it('a client that was removed calls ever more seldom, and in the end as one that is refused', async () => {
+  const { network, client, server } = await talking();
+  server.machine.removePeer(server.peer);
+  server.timer();
+  const since = network.now;
+  client.react = (effect) => {
+    if (effect.do === 'unanswered') client.machine.wanted(network.now, client.peer); // as a client does
+  };
+  network.run(600_000);
+  const times = calls(network, client, since);
+  const pauses = times.slice(1).map((at, i) => [at / 1_000, at - (times[i] as number)] as const);
+  const during = (from: number, to: number) =>
+    pauses.flatMap(([at, pause]) => (at > from && at <= to ? [pause] : []));
+  expect(during(306, 600).length).toBeGreaterThan(40);
+  expect(Math.max(...during(0, 24))).toBeLessThan(750);
+  expect(Math.min(...during(62, 120))).toBeGreaterThanOrEqual(1_000);
+  expect(Math.min(...during(306, 600))).toBeGreaterThanOrEqual(5_000);
+  expect(Math.max(...during(306, 600))).toBeLessThan(5_600);
+  // Let in again, it is there by the next call.
+  server.add(client);
+  const ups = client.count('up');
+  network.run(5_600);
+  expect(client.count('up')).toBe(ups + 1);
+});
+
 it('a server that ends before its hello is answered says goodbye as well', async () => {
   const network = new Network(seed);
   const { client, server } = await makePair(network, {}, SPEAKS);
