@@ -27,6 +27,11 @@ export function labProgram(name: string): readonly string[] {
 }
 
 let labs = 0;
+/** What takes each open lab away. One listener for all: many labs may be open at once. */
+const abandoned = new Set<() => void>();
+process.on('exit', () => {
+  for (const abandon of abandoned) abandon();
+});
 
 /** Takes away what a process that was killed has left behind. */
 function sweep(): void {
@@ -293,7 +298,7 @@ export class Lab {
   /** Makes hosts; each but the first is joined to the first. Needs root. */
   constructor(hosts: number, io = process.env.CRYPTCAB_IO) {
     this.io = io;
-    process.on('exit', this.#atExit);
+    abandoned.add(this.#atExit);
     try {
       sweep();
       writeFileSync(
@@ -360,7 +365,7 @@ export class Lab {
   }
 
   #abandon(): void {
-    process.off('exit', this.#atExit);
+    abandoned.delete(this.#atExit);
     for (const process_ of this.#processes) process_.signal('SIGKILL');
     for (const host of this.hosts.splice(0)) host.close();
     rmSync(this.directory, { recursive: true, force: true });

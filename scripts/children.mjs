@@ -1,7 +1,13 @@
 // Children of a script: they get the signals that it gets, and it waits for them, and starts no more.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { root } from './setup.mjs';
 
+/** What ends with this script, even if that is killed: the kernel sees to it. */
+const GUARD =
+  process.platform === 'linux' && existsSync('/usr/bin/setpriv')
+    ? ['/usr/bin/setpriv', '--pdeathsig', 'TERM']
+    : [];
 const children = new Set();
 const stopping = new AbortController(); // its reason is the signal
 
@@ -22,9 +28,10 @@ export const isStopped = () => stopping.signal.aborted;
  *   shown at once; whenWaiting: it is a script that waits by startedBeside(); this is called then, and it goes on when this resolves
  * @returns {Promise<{ status: number | string, output: string }>} its status, or the signal that ended it, and what it printed
  */
-export function run([program, ...args], { env, shown = false, timeout, whenWaiting } = {}) {
+export function run(command, { env, shown = false, timeout, whenWaiting } = {}) {
   if (isStopped()) return Promise.resolve({ status: stopping.signal.reason, output: '' });
   const output = shown ? 'inherit' : 'pipe';
+  const [program, ...args] = [...GUARD, ...command];
   const child = spawn(program, args, {
     cwd: root,
     env: { ...process.env, ...env },

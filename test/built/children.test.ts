@@ -43,6 +43,17 @@ test('one that is told to end starts no other command', async () => {
   expect(await all).toBe('endless\nSIGTERM\nSIGTERM true\n');
 });
 
+test.runIf(process.platform === 'linux')(
+  'what a killed one has started ends as well',
+  async () => {
+    const { prints, all } = start(`await node(${ENDLESS})`);
+    await prints('endless');
+    started.kill('SIGKILL');
+    expect(await all).toBe('endless\n');
+  },
+  10_000,
+);
+
 const WAITING = JSON.stringify(`${BEGIN}
   const turn = startedBeside();
   await turn();
