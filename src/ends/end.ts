@@ -117,6 +117,7 @@ export class End {
     const client = owner.role === 'client';
     this.#configuration = configuration;
     this.#owner = owner;
+    configuration.plug.network?.tells((line) => configuration.log.warn({}, line));
     this.#pluggedIn = !client;
     this.core = core;
     this.cable = cable;

@@ -40,7 +40,8 @@ const indexOf = (device: string) => read(onBridge(device, 'ifindex'));
 export class Bridge implements TapNetwork {
   readonly tap: string;
   readonly #name: string;
-  readonly #filter = new Filter();
+  readonly #filter = new Filter((line) => this.#say(line));
+  #say: (line: string) => void = () => {};
   /** By device. */
   readonly #ports = new Map<string, BridgePort>();
   #ready: Promise<void> | undefined;
@@ -107,7 +108,7 @@ export class Bridge implements TapNetwork {
   }
 
   async admit(device: string, policy: Policy): Promise<void> {
-    await this.#isThere();
+    await Promise.all([this.#isThere(), this.#filter.begin(device)]);
     const name = this.#name;
     const mtu = read(onBridge(name, 'mtu')) ?? '1500';
     try {
@@ -130,6 +131,10 @@ export class Bridge implements TapNetwork {
     }
     this.#ports.set(device, { policy, index: indexOf(device) });
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  tells(say: (line: string) => void): void {
+    this.#say = say;
   }
 
   get gone(): string {

@@ -12,10 +12,29 @@ const LATENCY = '50ms';
 const MAC_TIMEOUT = '5m';
 
 /** Why a rule refuses a frame: its comment, so that its counter is found. */
-export const REASONS = ['mac', 'bpdu', 'dhcp server', 'router advertisement', 'broadcast', 'rate'] as const;
+export const REASONS = [
+  'mac',
+  'bpdu',
+  'dhcp server',
+  'router advertisement',
+  'hidden',
+  'broadcast',
+  'rate',
+] as const;
 export type Reason = (typeof REASONS)[number];
 
 const refuse = (what: string, reason: Reason) => `${what} counter drop comment "${reason}"`;
+
+/**
+ * Frames whose packet the rules for DHCP servers and routers do not see, and some station may. The kernel takes off one tag of a VLAN before
+ * it asks the rules; a station takes off the next one as well where it is of no VLAN. A packet may be behind a header of 802.2 (RFC 1042), or be
+ * cut so that its first part ends before what says what it is (RFC 7113 §2.1).
+ */
+const HIDING = [
+  'meta protocol { 8021q, 8021ad }',
+  'meta protocol 0x0004 @nh,0,48 0xaaaa03000000',
+  'meta protocol ip6 frag nexthdr { 0, 43, 44, 51, 60 }',
+];
 
 /** The name of a port's chain: nft wants a letter first. */
 export function chainOf(device: string): string {
@@ -37,6 +56,7 @@ function rulesOf({ macs, mac, guard, broadcast, rate }: Policy, device: string):
     rules.push(refuse('meta protocol ip udp sport 67', 'dhcp server'));
     rules.push(refuse('meta protocol ip6 udp sport 547', 'dhcp server'));
     rules.push(refuse('meta protocol ip6 icmpv6 type nd-router-advert', 'router advertisement'));
+    rules.push(...HIDING.map((what) => refuse(what, 'hidden')));
   }
   if (broadcast !== undefined)
     rules.push(
@@ -58,27 +78,60 @@ function rulesOf({ macs, mac, guard, broadcast, rate }: Policy, device: string):
   return rules;
 }
 
-/** Whether nft has to do with a policy. */
-export function needsNft(policy: Policy): boolean {
-  return rulesOf(policy, '').length > 0;
+/** How many rules a policy takes. */
+export function ruleCount(policy: Policy): number {
+  return rulesOf(policy, '').length;
 }
 
-/** A transaction of nft that has a port keep its policy, whatever it kept before. */
-export function nftScript(table: string, device: string, policy: Policy): string {
-  const chain = chainOf(device);
+/** Whether nft has to do with a policy. */
+export function needsNft(policy: Policy): boolean {
+  return ruleCount(policy) > 0;
+}
+
+/** Names a set of a port's addresses, and says what it is. */
+function macSet(
+  table: string,
+  device: string,
+  macs: number,
+): { readonly its: string; readonly form: string } {
+  const its = `netdev ${table} ${setOf(device, macs)}`;
+  const form = `{ type ether_addr; size ${macs}; flags dynamic,timeout; timeout ${MAC_TIMEOUT}; }`;
+  return { its, form };
+}
+
+/** Takes a set away, whether or not it is there. */
+function withoutSet(table: string, device: string, macs: number | undefined): string[] {
+  if (macs === undefined) return [];
+  const { its, form } = macSet(table, device, macs);
+  return [`add set ${its} ${form}`, `delete set ${its}`];
+}
+
+/**
+ * A transaction of nft that has a port keep its policy, whatever it kept before.
+ * @param before what that was, if it had a chain
+ */
+export function nftScript(table: string, device: string, policy: Policy, before: Policy = {}): string {
+  const chain = `netdev ${table} ${chainOf(device)}`;
   const { macs } = policy;
-  const set = macs === undefined ? undefined : setOf(device, macs);
+  const set = macs === undefined ? undefined : macSet(table, device, macs);
   return [
     `add table netdev ${table}`,
-    `add chain netdev ${table} ${chain} { type filter hook ingress device "${device}" priority 0; }`,
-    `flush chain netdev ${table} ${chain}`,
-    ...(set === undefined
-      ? []
-      : [
-          `add set netdev ${table} ${set} { type ether_addr; size ${macs}; flags dynamic,timeout; timeout ${MAC_TIMEOUT}; }`,
-          `flush set netdev ${table} ${set}`,
-        ]),
-    ...rulesOf(policy, device).map((rule) => `add rule netdev ${table} ${chain} ${rule}`),
+    `add chain ${chain} { type filter hook ingress device "${device}" priority 0; }`,
+    `flush chain ${chain}`,
+    ...(before.macs === macs ? [] : withoutSet(table, device, before.macs)),
+    ...(set === undefined ? [] : [`add set ${set.its} ${set.form}`, `flush set ${set.its}`]),
+    ...rulesOf(policy, device).map((rule) => `add rule ${chain} ${rule}`),
+    '',
+  ].join('\n');
+}
+
+/** A transaction of nft that takes away what a port has kept, whether or not it is there. */
+export function forgetScript(table: string, device: string, { macs }: Policy): string {
+  const chain = `netdev ${table} ${chainOf(device)}`;
+  return [
+    `add table netdev ${table}`,
+    ...['add', 'flush', 'delete'].map((what) => `${what} chain ${chain}`),
+    ...withoutSet(table, device, macs),
     '',
   ].join('\n');
 }

@@ -9,6 +9,8 @@ export interface TapNetwork {
    * @throws CryptcabError where that cannot be had
    */
   admit(device: string, policy: Policy): Promise<void>;
+  /** What people should know of it is said so from now on. */
+  tells(say: (line: string) => void): void;
   /** Why a tap is gone that was admitted, in one line. */
   readonly gone: string;
   /**

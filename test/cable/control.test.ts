@@ -223,7 +223,7 @@ describe('adds a peer with what it may do', () => {
   const [own, anna] = [newPrivateKey(bytes), newPrivateKey(bytes)];
   const key = keyText(publicKeyOf(anna));
   const network = {
-    ...{ tap: 't%d', gone: '', admit: async () => {}, govern: async () => {}, dismiss() {} },
+    ...{ tap: 't%d', gone: '', admit: async () => {}, govern: async () => {}, dismiss() {}, tells() {} },
     refused: () => new Map(),
     vlansRefused: async () => 'there are none',
   };

@@ -63,6 +63,19 @@ export function icmp6(type: number): Buffer {
   return Buffer.concat([ip6(58, 20), Buffer.from([type, 0, 0, 0, 0, 0, 0, 0])]);
 }
 
+/** A packet of IPv6 with an extension header of 8 bytes before what is in it. @param rest its bytes but the first, which says what follows */
+export function extended(packet: Buffer, header: number, rest: string): Buffer {
+  const [before, after] = [Buffer.from(packet.subarray(0, 42)), packet.subarray(42)];
+  const follows = before[8] as number;
+  before.writeUInt16BE(before.readUInt16BE(6) + 8, 6);
+  before[8] = header;
+  return Buffer.concat([before, Buffer.of(follows), Buffer.from(rest, 'hex'), after]);
+}
+/** What follows the addresses of a frame, behind a VLAN's tag. */
+export function tag(id: number, after: Buffer, type = 0x8100): Buffer {
+  return Buffer.concat([Buffer.of(type >> 8, type & 0xff, id >> 8, id & 0xff), after]);
+}
+
 /** Bare Ethernet, IPv4 and IPv6. */
 export const kinds = (source: string, target: string) => [
   marked(source, target),

@@ -95,6 +95,7 @@ const keeps: OpenPlug = Object.assign((events: PlugEvents) => memoryPort(() => {
     admit: async () => {},
     govern: async () => {},
     dismiss() {},
+    tells() {},
     vlansRefused: async () => undefined,
     refused: () => new Map(),
   },

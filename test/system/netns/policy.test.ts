@@ -5,7 +5,7 @@ import { cryptcab, type Host, Lab } from '../../../lab/lab.js';
 import { type Process, until } from '../../../lab/process.js';
 import { type End, makeEnd, Peers, startSecureClient, startSecureServer } from '../../../lab/secure-keys.js';
 import { Wire } from '../../../lab/wire.js';
-import { icmp6, kinds, type Marked, marked, sees, udp } from '../../support/marked.js';
+import { extended, icmp6, kinds, type Marked, marked, sees, tag, udp } from '../../support/marked.js';
 import { randomness } from '../../support/seed.js';
 
 const random = randomness();
@@ -134,6 +134,51 @@ test('guard: no BPDU, no answer of a DHCP server and no router advertisement; wh
       marked(own, '33:33:00:00:00:01', icmp6(134)),
       marked(own, '01:80:c2:00:00:00', Buffer.from('0026424203', 'hex')),
       marked(own, '01:00:0c:cc:cc:cd', Buffer.from('0032aaaa03', 'hex')),
+    ],
+  );
+});
+
+test('guard: the same is refused behind a tag and extension headers, and where it cannot be seen what a frame is', async () => {
+  await keeps('guard broadcast=1000', '', '');
+  // A bridge that listens to groups refuses what is behind hop-by-hop options and has a wrong checksum, as these have.
+  hub.run('ip', 'link', 'set', 'br0', 'type', 'bridge', 'mcast_snooping', '0');
+  const own = macOf(0);
+  const nodes = '33:33:00:00:00:01';
+  const advert = icmp6(134);
+  const options = '00010400000000';
+  const solicit = icmp6(133);
+  /** The first part of a packet, which ends before it is said what is in it; and a part whose beginning is in an earlier one. */
+  const [first, later] = [0x0001, 0x0100].map((at) =>
+    extended(extended(advert, 60, options), 44, `00${at.toString(16).padStart(4, '0')}00001234`),
+  ) as [Buffer, Buffer];
+  const snap = (oui: string, packet: Buffer) =>
+    Buffer.concat([Buffer.from(`0040aaaa03${oui}`, 'hex'), packet]);
+  await sees(
+    a,
+    c,
+    [
+      marked(own, nodes, tag(0, solicit)),
+      marked(own, nodes, extended(solicit, 0, options)),
+      marked(own, nodes, extended(udp(6, 546, 547), 44, '00000000001234')),
+      marked(own, BROADCAST, tag(0, udp(4, 68, 67))),
+      marked(own, BROADCAST, snap('080007', Buffer.from('809b', 'hex'))),
+    ],
+    [
+      marked(own, nodes, tag(0, advert)),
+      marked(own, nodes, tag(7, advert, 0x88a8)),
+      marked(own, BROADCAST, tag(0, udp(4, 67, 68))),
+      marked(own, nodes, extended(advert, 0, options)),
+      marked(own, nodes, extended(extended(advert, 60, options), 0, options)),
+      marked(own, nodes, extended(advert, 44, '00000000001234')),
+      marked(own, nodes, first),
+      marked(own, nodes, later),
+      marked(own, nodes, extended(extended(udp(6, 547, 546), 60, options), 44, '00000100001234')),
+      // A station takes off tags of no VLAN, however many there are.
+      marked(own, nodes, tag(0, tag(0, advert))),
+      marked(own, nodes, tag(0, tag(0, advert), 0x88a8)),
+      marked(own, nodes, tag(7, tag(0, advert))),
+      marked(own, BROADCAST, tag(0, tag(0, udp(4, 67, 68)))),
+      marked(own, nodes, snap('000000', advert)),
     ],
   );
 });
