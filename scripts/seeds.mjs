@@ -1,6 +1,7 @@
 // The quick tests that draw on a seed, with one seed after the other: npm run seeds -- [--count N] [--from SEED] [--minutes N].
 // The properties have many seeds of their own (npm run fuzz). The last line says what came of it.
 import { randomInt } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -8,12 +9,13 @@ import { isStopped, run } from './children.mjs';
 import { build, npmPackages, root, SetupError } from './setup.mjs';
 
 const DEFAULTS = { count: '300', minutes: '120' };
-/** One seed takes half a minute of a processor's time; what takes so much longer hangs. */
-const PATIENCE_MS = 900_000;
+/** Seeds of one process, which takes seconds to load what it tests. */
+const TOGETHER = 10;
+/** One seed takes a quarter of a minute of a processor's time; what takes so much longer hangs. */
+const PATIENCE_MS = 300_000;
 const VITEST = join(root, 'node_modules/vitest/vitest.mjs');
-const SEEDED = ['related', '--run', 'test/support/seed.ts', '--project', 'quick'];
-const WITHOUT = ['--exclude', 'test/quick/{fuzz,programs}/**'];
-const ALONE = ['--no-isolate', '--maxWorkers=1'];
+const SEEDED = ['related', '--run', 'test/support/seed.ts', '--config', 'vitest.seeds.config.ts'];
+const REPORTS = join(root, 'build/seeds');
 
 function fail(status, why) {
   console.error(`seeds: ${why}`);
@@ -41,14 +43,33 @@ try {
 } catch (error) {
   fail(1, error instanceof SetupError ? error.message : 'the build failed: see what it said above');
 }
+rmSync(REPORTS, { recursive: true, force: true });
+mkdirSync(REPORTS, { recursive: true });
 
-/** Runs the tests with a seed; returns what is wrong, as text. */
-async function wrongWith(seed) {
-  const { status, output } = await run([process.execPath, VITEST, ...SEEDED, ...WITHOUT, ...ALONE], {
-    env: { NO_COLOR: '1', CRYPTCAB_SEED: `${seed}` },
-    timeout: PATIENCE_MS,
+/** The tests that failed in a run, each after its seed; undefined if it wrote no report. */
+function failuresIn(report) {
+  try {
+    return JSON.parse(readFileSync(report, 'utf8'))
+      .testResults.flatMap((file) => file.assertionResults)
+      .filter(({ status }) => status === 'failed')
+      .map(({ ancestorTitles }) => ancestorTitles[0]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Runs the tests with some seeds; returns those that failed, or all if that cannot be said, and what was printed. */
+async function failing(seeds) {
+  const report = join(REPORTS, `${seeds[0]}.json`);
+  const reporters = ['--reporter=test/support/reporter.ts', '--reporter=json', `--outputFile=${report}`];
+  const { status, output } = await run([process.execPath, VITEST, ...SEEDED, ...reporters], {
+    env: { NO_COLOR: '1', CRYPTCAB_SEED: `${seeds[0]}`, CRYPTCAB_SEED_COUNT: `${seeds.length}` },
+    timeout: PATIENCE_MS * seeds.length,
   });
-  return status === 0 ? '' : `${output}\n(status ${status})`;
+  if (status === 0) return { wrong: [], output };
+  const failures = new Set(failuresIn(report));
+  const wrong = seeds.filter((seed) => failures.has(`seed ${seed}`));
+  return { wrong: wrong.length > 0 ? wrong : seeds, output: `${output}\n(status ${status})` };
 }
 
 const failed = [];
@@ -56,15 +77,16 @@ let next = 0;
 let done = 0;
 async function work() {
   while (next < count && !isStopped() && performance.now() < end) {
-    const seed = from + next++;
-    const wrong = await wrongWith(seed);
+    const seeds = Array.from({ length: Math.min(TOGETHER, count - next) }, (_, i) => from + next + i);
+    next += seeds.length;
+    const { wrong, output } = await failing(seeds);
     if (isStopped()) return;
-    done++;
-    if (done % 10 === 0) console.log(`seeds: ${done} tried`);
-    if (wrong === '') continue;
-    failed.push(seed);
-    console.log(`seeds: ${seed} fails:\n${wrong}`);
-    console.log(`seeds: repeat it with: CRYPTCAB_SEED=${seed} npx vitest run --project quick FILE`);
+    done += seeds.length;
+    console.log(`seeds: ${done} tried`);
+    if (wrong.length === 0) continue;
+    failed.push(...wrong);
+    console.log(`seeds: ${wrong.join(', ')} failed:\n${output}`);
+    console.log(`seeds: repeat it with: CRYPTCAB_SEED=${wrong[0]} npx vitest run --project quick FILE`);
   }
 }
 
