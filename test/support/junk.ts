@@ -1,8 +1,8 @@
 import { TYPE } from '../../src/protocol/classic/constants.js';
-import type { randomness } from './seed.js';
+import type { Randomness } from './randomness.js';
 
 /** Random datagrams of every length from 0 to 2000: of a random type, and with the type of a real one in turn. */
-export function* junk(random: ReturnType<typeof randomness>): Generator<Uint8Array> {
+export function* junk(random: Randomness): Generator<Uint8Array> {
   const types = Object.values(TYPE);
   for (let length = 0; length <= 2000; length++) {
     yield random.bytes(length);

@@ -11,8 +11,8 @@ import type { Status } from '../../../src/core/status.js';
 import type { Keying } from '../../../src/core/terms.js';
 import { TYPE } from '../../../src/protocol/classic/constants.js';
 import type { Remote } from '../../../src/protocol/remote.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { allRounds } from '../../support/rounds.js';
-import { randomness } from '../../support/seed.js';
 import { numbered } from '../protocol/examples.js';
 import { anySeed, property } from './property.js';
 
@@ -101,7 +101,7 @@ describe('the edge of a cable', () => {
       `takes datagrams of lengths from 0 to 65507, and carries frames afterwards, ${name}`,
       1,
       fc.asyncProperty(anySeed, async (from) => {
-        const { bytes, below } = randomness(from);
+        const { bytes, below } = randomnessOf(from);
         const [left, right] = [await openEnd(LEFT, RIGHT, keying), await openEnd(RIGHT, LEFT, keying)];
         const pool = bytes(2 * LONGEST);
         let [data, long, frames] = [0, 0, 0];

@@ -4,8 +4,8 @@ import { CLIENT_STATES, type ClientState } from '../../../src/protocol/classic/c
 import { TYPE } from '../../../src/protocol/classic/constants.js';
 import { authOk, classify, deny, login } from '../../../src/protocol/classic/messages.js';
 import { CIPHERS, type Cipher } from '../../../src/protocol/classic/session-key.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { rounds } from '../../support/rounds.js';
-import { randomness } from '../../support/seed.js';
 import { CHALLENGE, ClientFixture, DENY, type Happening } from '../protocol/client-fixture.js';
 import { COUNT, datagrams } from './datagrams.js';
 import { mutate, mutation } from './mutations.js';
@@ -63,7 +63,7 @@ describe('a client', () => {
       `takes junk of every length, ${state}, and comes up afterwards`,
       1,
       fc.property(anySeed, (from) => {
-        const random = randomness(from);
+        const random = randomnessOf(from);
         let b = inState(state);
         let [count, most] = [0, 0];
         const taken = new Set<string>();
@@ -88,7 +88,7 @@ describe('a client', () => {
     'takes junk and real messages in any order, at any time, and comes up afterwards',
     1,
     fc.property(anySeed, (from) => {
-      const random = randomness(from);
+      const random = randomnessOf(from);
       const b = inState('up');
       const real = [CHALLENGE, DENY, authOk(), login('vde_x'), Uint8Array.of(TYPE.KEEPALIVE)];
       const events = ['resolved', 'resolveFailed', 'enrolled', 'enrolFailed', 'unreachable'] as const;

@@ -1,6 +1,6 @@
 import { TYPE } from '../../../src/protocol/classic/constants.js';
+import type { Randomness } from '../../support/randomness.js';
 import { allRounds } from '../../support/rounds.js';
-import type { randomness } from '../../support/seed.js';
 
 const LONGEST = 2_000;
 /** All; or those of messages, and every eighth of what is longer. */
@@ -12,7 +12,7 @@ const LENGTHS = [...Array(LONGEST + 1).keys()].filter(
 export const COUNT = 2 * Object.values(TYPE).length * LENGTHS.length;
 
 /** Random datagrams of lengths from 0 to 2000: for each type one with it, and one of any. */
-export function* datagrams(random: ReturnType<typeof randomness>): Generator<Uint8Array> {
+export function* datagrams(random: Randomness): Generator<Uint8Array> {
   const pool = random.bytes(1 << 16);
   const some = (length: number) => {
     const at = random.below(pool.length - LONGEST);

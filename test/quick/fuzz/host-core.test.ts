@@ -6,6 +6,7 @@ import { arpOf } from '../../../src/protocol/host/arp.js';
 import { ETHERTYPE, frameOf } from '../../../src/protocol/host/ethernet.js';
 import { solicitation } from '../../../src/protocol/host/nd.js';
 import type { HostEffect } from '../../../src/protocol/host/terms.js';
+import { type Randomness, randomnessOf } from '../../support/randomness.js';
 import { randomness } from '../../support/seed.js';
 import {
   BROADCAST,
@@ -33,7 +34,7 @@ const ELSEWHERE = ip('192.0.2.1');
 const GATEWAY = station(78);
 
 /** A machine that is up and knows a station, and a core that has been told all that it told. */
-async function scene(random: ReturnType<typeof randomness>) {
+async function scene(random: Randomness) {
   const { core, session: open, batch, drain } = await makeCore();
   const session = open();
   const key = random.bytes(32);
@@ -153,7 +154,7 @@ async function scene(random: ReturnType<typeof randomness>) {
 }
 
 /** A packet between the device and somebody; mostly well made. */
-function packetOf(random: ReturnType<typeof randomness>, outwards: boolean): Uint8Array {
+function packetOf(random: Randomness, outwards: boolean): Uint8Array {
   const version = random.below(2) === 0 ? 4 : 6;
   const whole = encode({
     version,
@@ -193,7 +194,7 @@ property(
   'the core carries what the machine would have, in the same bytes',
   1,
   fc.asyncProperty(anySeed, async (from) => {
-    const random = randomness(from);
+    const random = randomnessOf(from);
     const { says, hears } = await scene(random);
     for (let i = 0; i < TRIES; i++) {
       const outwards = i % 2 === 0;
@@ -219,7 +220,7 @@ property(
 );
 
 /** ARP of somebody's; mostly well made. */
-function arpFrame(random: ReturnType<typeof randomness>): Uint8Array {
+function arpFrame(random: Randomness): Uint8Array {
   const one = <T>(of: readonly T[]) => of[random.below(of.length)] as T;
   const addresses = [DEVICE_4, NEAR.four, ip('10.0.0.77'), ip('10.0.0.78'), ip('0.0.0.0')];
   const senderMac = one([NEAR.mac, station(7).mac, DEVICE]);
@@ -245,7 +246,7 @@ property(
   'the core leaves out no ARP that the machine would do something about',
   1,
   fc.asyncProperty(anySeed, async (from) => {
-    const random = randomness(from);
+    const random = randomnessOf(from);
     const { asks } = await scene(random);
     for (let i = 0; i < TRIES; i++) {
       const frame = arpFrame(random);
@@ -284,7 +285,7 @@ property(
   'a machine that gets what the core keeps sends the same, at the same time, as one that gets everything',
   1,
   fc.asyncProperty(anySeed, async (from) => {
-    const random = randomness(from);
+    const random = randomnessOf(from);
     const { pass, sends, gets } = await scene(random);
     const one = <T>(of: readonly T[]) => of[random.below(of.length)] as T;
     const stations = [NEAR, station(77), GATEWAY];

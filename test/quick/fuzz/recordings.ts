@@ -10,7 +10,7 @@ import {
 import blowfish from '../../../vectors/foreign/capture-blowfish.json' with { type: 'json' };
 import mbedtls from '../../../vectors/foreign/capture-chacha-mbedtls.json' with { type: 'json' };
 import wolfssl from '../../../vectors/foreign/capture-chacha-wolfssl.json' with { type: 'json' };
-import { randomness } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { numbered } from '../protocol/examples.js';
 import { hex, makeCore, unhex } from '../unit/core/harness.js';
 import { Cable, ChaChaCable } from '../unit/core/twins.js';
@@ -84,7 +84,7 @@ function captured(file: typeof blowfish, keyingOf: (key: Uint8Array) => Keying):
 
 /** What two ends of ours would send each other, with frames of all sizes that differ in kind. */
 async function ours(name: string, keying: Keying): Promise<Recording> {
-  const { bytes } = randomness(1);
+  const { bytes } = randomnessOf(1);
   const [client, server] = [await makeCore(), await makeCore()];
   const [id, question] = ['vde_0123456789a', bytes(128)];
   const datagrams = [

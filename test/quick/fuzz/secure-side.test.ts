@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { newPrivateKey } from '../../../src/keys/key-text.js';
 import type { Remote } from '../../../src/protocol/remote.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { batch, End, join, LEFT, settle } from '../../support/secure-ends.js';
-import { randomness } from '../../support/seed.js';
 import { mutate, mutation } from './mutations.js';
 import { anySeed, property } from './property.js';
 
@@ -20,7 +20,7 @@ describe('a secure end', () => {
       anySeed,
       fc.array(mutation, { minLength: 1, maxLength: 40 }),
       async (from, mutations) => {
-        const { bytes, below } = randomness(from);
+        const { bytes, below } = randomnessOf(from);
         const [left, right] = [new End(newPrivateKey(bytes)), new End(newPrivateKey(bytes))];
         try {
           const overheard = await join(left, right);

@@ -11,8 +11,8 @@ import {
 } from '../../../src/protocol/classic/server.js';
 import type { Remote } from '../../../src/protocol/remote.js';
 import { copyKey } from '../../../src/protocol/secret.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { rounds } from '../../support/rounds.js';
-import { randomness } from '../../support/seed.js';
 import { ID, kindOf, PEER, peerOf, ServerFixture } from '../protocol/server-fixture.js';
 import { hex } from '../unit/core/harness.js';
 import { COUNT, datagrams as junk } from './datagrams.js';
@@ -64,7 +64,7 @@ describe('a server', () => {
       `takes junk of every length from a peer that is ${state}, which logs in afterwards`,
       1,
       fc.property(anySeed, (from) => {
-        const random = randomness(from);
+        const random = randomnessOf(from);
         let b = inState(state);
         let count = 0;
         const longer: number[] = [];
@@ -93,7 +93,7 @@ describe('a server', () => {
     'keeps its bounds under junk and messages from everywhere, and lets a client in afterwards',
     1,
     fc.property(anySeed, (from) => {
-      const random = randomness(from);
+      const random = randomnessOf(from);
       const bounds = { peersMax: 20, unprovenMax: 30 };
       const b = new ServerFixture(bounds);
       const sources: Remote[] = Array.from({ length: 300 }, (_, n) => ({
@@ -160,7 +160,7 @@ describe('a handshake that was changed on the way', () => {
     200,
     fc.property(change, ({ recording, mutations, waits, strangers, from }) => {
       const { keying } = recording;
-      const { bytes } = randomness(from);
+      const { bytes } = randomnessOf(from);
       let first = true;
       const server = new ClassicServer({
         // The recorded RESPONSE answers the recorded CHALLENGE, and no other.

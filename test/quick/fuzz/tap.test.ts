@@ -1,7 +1,7 @@
 // What a tap gives and is given: any runs of TCP and UDP, changed at random, and anything at all.
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { randomness } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { hex, layout } from '../unit/core/harness.js';
 import { makeTapCore } from '../unit/core/tap-harness.js';
 import {
@@ -103,7 +103,7 @@ describe('frames that go to a tap', () => {
       anySeed,
       async (runs, odd, from) => {
         const { join, put, finish } = await makeTapCore();
-        const pool = randomness(from).bytes(12_000);
+        const pool = randomnessOf(from).bytes(12_000);
         // Runs one after the other, with odd frames between; what fills the memory for one call of it.
         const all = runs.flatMap((run, i) => [
           ...framesOf(run, pool),
@@ -166,7 +166,7 @@ describe('what comes from a tap', () => {
     150,
     fc.asyncProperty(anything, async ({ connection, flags, length, size, odd, some, turned, end, from }) => {
       const { put, finish } = await makeTapCore();
-      const whole = { ...connection, flags, payload: randomness(from).bytes(length) };
+      const whole = { ...connection, flags, payload: randomnessOf(from).bytes(length) };
       const frame = encode(whole, true).subarray(0, end);
       const vnet = vnetOf(whole, size);
       if (odd !== null)

@@ -1,7 +1,7 @@
 // The stream of a plug, of any frames, cut anywhere, through a ring with any room.
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { randomness } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { hex, layout, makeCore, type TestCore } from '../unit/core/harness.js';
 import { streamOf } from '../unit/core/twins.js';
 import { anySeed, property } from './property.js';
@@ -76,7 +76,7 @@ describe('a plug that is read', () => {
     'gives the frames that it says, however they are cut, and those of the next plug after any end',
     20,
     fc.asyncProperty(anything, async ({ plugs, held, empty, rekey, from }) => {
-      const { bytes } = randomness(from);
+      const { bytes } = randomnessOf(from);
       const pool = bytes(70_000);
       const test = await makeCore();
       const { core, ring } = test;

@@ -1,10 +1,10 @@
 // What programs are made of: datagrams of peers that have the keys, and may say anything; frames of taps.
 import { type Functions, newMemory } from '../../../src/core/wasm.js';
-import type { randomness } from '../../support/seed.js';
+import type { Randomness } from '../../support/randomness.js';
 import { layout } from '../unit/core/harness.js';
 import { encode, encodeVnet, type Segment, vnetOf } from '../unit/core/tap-twin.js';
 
-export type Random = ReturnType<typeof randomness>;
+export type Random = Randomness;
 
 const { DATAGRAM_MAX, FRAME_MAX, STAGE_IN, STAGE_OUT, TRANSPORT_HEADER, VNET_BYTES } = layout;
 const TAG = 16;

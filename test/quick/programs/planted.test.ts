@@ -1,7 +1,8 @@
 // Whether programs find a fault: the core as it is built, except for one of its bounds.
 import { expect, test } from 'vitest';
 import { wasmBytes } from '../../../src/core/wasm.js';
-import { randomness, seed } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
+import { seed } from '../../support/seed.js';
 import { at } from './map.js';
 import { makeMaterial } from './material.js';
 import { runPrograms } from './run.js';
@@ -45,7 +46,7 @@ test('a bound of the core that is raised by 84 bytes is found', async () => {
   // as what one seed gives may not have what a fault takes.
   for (const [i, programs] of [100, 500, 1_500, 1_500].entries()) {
     const from = seed + i;
-    const material = await makeMaterial(randomness(from), built);
+    const material = await makeMaterial(randomnessOf(from), built);
     const unseen: typeof left = [];
     for (const faulty of left) {
       if (faults.length >= ALONE) break;

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { wasmBytes } from '../../../src/core/wasm.js';
-import { randomness } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { anySeed, property } from '../fuzz/property.js';
 import { makeMaterial } from './material.js';
 import { runPrograms } from './run.js';
@@ -28,7 +28,7 @@ const SHOWN = [
   ],
 ];
 const core = await WebAssembly.compile(wasmBytes());
-const materialOf = (from: number) => makeMaterial(randomness(from), core);
+const materialOf = (from: number) => makeMaterial(randomnessOf(from), core);
 
 describe('programs of operations', () => {
   property(

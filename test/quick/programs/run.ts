@@ -1,5 +1,5 @@
 // Programs by the thousand: made of a seed, run, and made short when one fails.
-import { randomness } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { type Material, type Random, SESSIONS } from './material.js';
 import { OPERATIONS, type Operation, type Step } from './steps.js';
 import { Fault } from './watch.js';
@@ -116,7 +116,7 @@ export async function runPrograms(
   material: Material,
   core: WebAssembly.Module,
 ): Promise<Failure | undefined> {
-  const random = randomness(seed);
+  const random = randomnessOf(seed);
   const make = () => World.make(material, core);
   const world = await make();
   let block: Program[] = [];

@@ -10,7 +10,7 @@ import type {
 import { CHALLENGE_BYTES, DOUBT_TIME, TYPE } from '../../../src/protocol/classic/constants.js';
 import { authOk, challenge, classify, deny } from '../../../src/protocol/classic/messages.js';
 import type { CipherChoice } from '../../../src/protocol/classic/session-key.js';
-import { randomness } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { numbered } from './examples.js';
 
 export type Happening = ClientEvent | Uint8Array;
@@ -40,7 +40,7 @@ export class ClientFixture {
     seed = 7,
   } = {}) {
     this.mode = mode;
-    const random = randomness(seed);
+    const random = randomnessOf(seed);
     this.client = new ClassicClient({
       mode,
       keepalive,

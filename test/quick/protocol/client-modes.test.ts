@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { CLIENT_STATES, type ClientMode } from '../../../src/protocol/classic/client-terms.js';
 import { authOk, loginId } from '../../../src/protocol/classic/messages.js';
 import { newId } from '../../../src/protocol/classic/session-key.js';
-import { randomness } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { CHALLENGE, ClientFixture, DENY, inState, keyText } from './client-fixture.js';
 import { numbered } from './examples.js';
 
@@ -42,7 +42,7 @@ describe('a client with a random key', () => {
   });
 
   test('does not carry a key that was carried already', () => {
-    const carried = { id: newId(randomness(1).bytes), key: numbered(24, 50) };
+    const carried = { id: newId(randomnessOf(1).bytes), key: numbered(24, 50) };
     const b = new ClientFixture({ mode: { kind: 'random', carried } });
     expect(b.tellAll('start', 'resolved')).toEqual(['resolve', 'send login']);
     expect(loginId(b.last('send').datagram)).toBe(carried.id);

@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { CookieHolder } from '../../../src/protocol/secure/cookie.js';
 import { SecureMachine } from '../../../src/protocol/secure/machine.js';
 import { datagramsOf } from '../../support/datagrams-of.js';
-import { randomness, seed } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
+import { seed } from '../../support/seed.js';
 import { frameOf, numbersOf, pair, refusals } from './secure-pair.js';
 import { makePair, SecureNode } from './secure-simulated.js';
 import { Network, PERFECT } from './simulated.js';
 
-const { bytes, below } = randomness(seed + 1); // not those of the ends
+const { bytes, below } = randomnessOf(seed + 1); // not those of the ends
 
 describe('what is not authentic', () => {
   /** Messages of an honest handshake: initiation, response, the first transport messages. */

@@ -2,10 +2,10 @@
 import { expect, it } from 'vitest';
 import { HOLE_FRAMES, HOLE_LEAST } from '../../../src/protocol/secure/constants.js';
 import { Hole } from '../../../src/protocol/secure/hole.js';
-import { randomness } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
 
 // Not the seed of the run: in a line of 30 % loss, eight in a row are rare, not impossible.
-const { next, below } = randomness(1);
+const { next, below } = randomnessOf(1);
 const TICK = 250;
 
 /** What a receiver has counted, as the time passes. */

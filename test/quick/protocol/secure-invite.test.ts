@@ -10,11 +10,12 @@ import {
 } from '../../../src/protocol/secure/control.js';
 import { type Invite, Invites } from '../../../src/protocol/secure/invites.js';
 import { keyPair } from '../../../src/protocol/secure/noise.js';
-import { randomness, seed } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
+import { seed } from '../../support/seed.js';
 import { SecureNode } from './secure-simulated.js';
 import { Network } from './simulated.js';
 
-const { bytes } = randomness(seed + 1); // not those of the ends
+const { bytes } = randomnessOf(seed + 1); // not those of the ends
 
 describe('invites', () => {
   const HOUR = 3_600_000;

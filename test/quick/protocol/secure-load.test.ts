@@ -4,12 +4,13 @@ import { SecureEnd } from '../../../lab/secure-end.js';
 import { Core } from '../../../src/core/index.js';
 import type { Remote } from '../../../src/protocol/remote.js';
 import { SecureMachine } from '../../../src/protocol/secure/machine.js';
-import { randomness, seed } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
+import { seed } from '../../support/seed.js';
 import { frameOf, numbersOf, pair, refusals } from './secure-pair.js';
 import { SecureNode, sentSince } from './secure-simulated.js';
 import { Network } from './simulated.js';
 
-const { bytes } = randomness(seed + 1); // not those of the ends
+const { bytes } = randomnessOf(seed + 1); // not those of the ends
 
 describe('under load', () => {
   it('who shows a cookie is served, who does not gets one, and never more bytes than it sent', async () => {

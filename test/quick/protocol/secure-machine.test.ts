@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { SecureMachine } from '../../../src/protocol/secure/machine.js';
 import { keyPair } from '../../../src/protocol/secure/noise.js';
 import { datagramsOf } from '../../support/datagrams-of.js';
-import { randomness, seed } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
+import { seed } from '../../support/seed.js';
 import { pair, refusals } from './secure-pair.js';
 import { SecureNode } from './secure-simulated.js';
 import { Network } from './simulated.js';
 
-const { bytes } = randomness(seed + 1); // not those of the ends
+const { bytes } = randomnessOf(seed + 1); // not those of the ends
 
 describe('the machine', () => {
   const options = { privateKey: bytes(32), random: bytes, unixTime: () => 0 };

@@ -2,13 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Remote } from '../../../src/protocol/remote.js';
 import { keyPair } from '../../../src/protocol/secure/noise.js';
-import { randomness, seed } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
+import { seed } from '../../support/seed.js';
 import { hex } from '../unit/core/harness.js';
 import { frameOf, numbersOf, pair, refusals } from './secure-pair.js';
 import { makePair, SecureNode, sentSince } from './secure-simulated.js';
 import { Network, PERFECT } from './simulated.js';
 
-const { bytes, below } = randomness(seed + 1); // not those of the ends
+const { bytes, below } = randomnessOf(seed + 1); // not those of the ends
 
 describe('a secure cable', () => {
   for (const presharedKey of [undefined, bytes(32)]) {

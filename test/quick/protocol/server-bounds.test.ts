@@ -6,7 +6,7 @@ import { login } from '../../../src/protocol/classic/messages.js';
 import { ClassicServer, type PeerState } from '../../../src/protocol/classic/server.js';
 import type { Remote } from '../../../src/protocol/remote.js';
 import { copyKey } from '../../../src/protocol/secret.js';
-import { randomness } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { EXAMPLES, numbered, typed } from './examples.js';
 import { ID, PEER, peerOf, ServerFixture } from './server-fixture.js';
 
@@ -243,7 +243,7 @@ describe('both generations on one port', () => {
   /** A server whose verifyResponse believes one keying alone. */
   function serverThat(believes: (keying: Keying) => boolean, secret: Uint8Array): ClassicServer {
     return new ClassicServer({
-      random: randomness(3).bytes,
+      random: randomnessOf(3).bytes,
       keyFor: () => copyKey(secret),
       verifyResponse: (keying) => believes(keying),
     });

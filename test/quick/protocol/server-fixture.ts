@@ -9,7 +9,7 @@ import {
   type ServerOptions,
 } from '../../../src/protocol/classic/server.js';
 import type { Remote } from '../../../src/protocol/remote.js';
-import { randomness } from '../../support/seed.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { numbered } from './examples.js';
 
 export const PEER: Remote = { address: '192.0.2.1', port: 40_000 };
@@ -56,7 +56,7 @@ export class ServerFixture {
     'peersMax' | 'unprovenMax'
   > = {}) {
     this.server = new ClassicServer({
-      random: randomness(3).bytes,
+      random: randomnessOf(3).bytes,
       keyFor: (id) => {
         this.asked.push(id);
         const key = keyFor(id);

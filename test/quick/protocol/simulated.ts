@@ -11,7 +11,7 @@ import {
 import type { CipherChoice, Secret } from '../../../src/protocol/classic/session-key.js';
 import { type Remote, remoteKey } from '../../../src/protocol/remote.js';
 import { copyKey } from '../../../src/protocol/secret.js';
-import { randomness } from '../../support/seed.js';
+import { type Randomness, randomnessOf } from '../../support/randomness.js';
 
 export interface Faults {
   /** Parts of all datagrams, from 0 to 1. */
@@ -49,13 +49,13 @@ export class Network {
   faults: Faults;
   /** Loses what this says, besides the others. */
   loses: (datagram: Uint8Array) => boolean = () => false;
-  readonly random: ReturnType<typeof randomness>;
+  readonly random: Randomness;
   readonly #nodes = new Map<string, Node>();
   #events: { readonly at: number; readonly happen: () => void }[] = [];
   #count = 0;
 
   constructor(seed: number, faults = PERFECT) {
-    this.random = randomness(seed);
+    this.random = randomnessOf(seed);
     this.faults = faults;
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { login, loginId } from '../../../src/protocol/classic/messages.js';
 import { keyingsFor, newId, newKey, type Secret, wipe } from '../../../src/protocol/classic/session-key.js';
 import { copyKey } from '../../../src/protocol/secret.js';
+import { randomnessOf } from '../../support/randomness.js';
 import { randomness } from '../../support/seed.js';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -56,7 +57,7 @@ describe('a key', () => {
     ['blowfish', 24],
     ['chacha20', 44],
   ] as const)('for %s is %d bytes as they are drawn', (cipher, bytes) => {
-    expect(newKey(randomness(5).bytes, cipher)).toEqual(randomness(5).bytes(bytes));
+    expect(newKey(randomnessOf(5).bytes, cipher)).toEqual(randomnessOf(5).bytes(bytes));
   });
 
   test('does for the ciphers that its length and that of the RESPONSE allow', () => {
@@ -72,11 +73,11 @@ describe('a key', () => {
   });
 
   test('is overwritten when it is wiped; a copy is not', () => {
-    for (const key of [randomness(5).bytes(24), Buffer.from(randomness(5).bytes(24))]) {
+    for (const key of [randomnessOf(5).bytes(24), Buffer.from(randomnessOf(5).bytes(24))]) {
       const copy = copyKey(key);
       wipe(key);
       expect([...key]).toEqual([...new Uint8Array(24)]);
-      expect(copy).toEqual(randomness(5).bytes(24));
+      expect(copy).toEqual(randomnessOf(5).bytes(24));
     }
   });
 
