@@ -1,6 +1,7 @@
 // Frames that were set aside: each is unharmed until it is given back, whatever their sizes, and no room is lost.
 import { expect, test } from 'vitest';
 import { Aside } from '../../../src/cable/native/thread/aside.js';
+import { same } from '../../support/same.js';
 import { randomness } from '../../support/seed.js';
 import { Kernel } from './kernel.js';
 
@@ -24,15 +25,15 @@ test('frames of all sizes, given back in order', () => {
       if (at === undefined) {
         full++;
         // All in one piece: at the end, or at the beginning, there may be less than one frame too little.
-        expect(waiting()).toBeGreaterThan(BYTES - 3 * 9_216);
+        same(waiting() > BYTES - 3 * 9_216, true);
       } else {
-        expect(at + frame.length).toBeLessThanOrEqual(BYTES);
+        same(at + frame.length <= BYTES, true);
         kept.push({ at, frame });
       }
     } else {
       const oldest = kept.shift();
       if (oldest === undefined) continue;
-      expect(Buffer.compare(aside.bytes(oldest.at, oldest.frame.length), oldest.frame)).toBe(0);
+      same(Buffer.compare(aside.bytes(oldest.at, oldest.frame.length), oldest.frame), 0);
       aside.free(oldest.at, oldest.frame.length);
     }
   }

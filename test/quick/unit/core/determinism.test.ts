@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { WASM_BASE64 } from '../../../../src/core/wasm.generated.js';
 import { instantiate } from '../../../../src/core/wasm.js';
 import { randomness } from '../../../support/seed.js';
-import { layout, makeCore, type Result } from './harness.js';
+import { hex, layout, makeCore } from './harness.js';
 import { Cable, streamOf } from './twins.js';
 
 describe('the module', () => {
@@ -28,7 +28,7 @@ describe('the core', () => {
       const { core, session, push, drain, snapshot } = await makeCore();
       const cables = Array.from({ length: 3 }, () => new Cable(bytes(24)));
       const numbers = [...cables.map(({ key }) => session(key)), session('plain'), session()];
-      const results: Result[] = [];
+      const results: { readonly status: string; readonly bytes: string }[] = [];
       const outputs: Uint8Array[] = [];
       for (let round = 1n; round <= 20n; round++) {
         for (const cable of cables) {
@@ -36,7 +36,7 @@ describe('the core', () => {
           for (const number of [...numbers, ...numbers]) push(number, datagram);
           for (const number of numbers) core.readStream(number, streamOf([bytes(below(300))]));
         }
-        results.push(...drain());
+        results.push(...drain().map((result) => ({ ...result, bytes: hex(result.bytes) })));
         for (const number of numbers) outputs.push(core.writeStream(number, layout.RING_BATCH).slice());
         for (const { key } of cables) outputs.push(core.sealResponse({ suite: 'blowfish', key }, bytes(128)));
       }

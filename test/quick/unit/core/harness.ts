@@ -1,7 +1,7 @@
-import { expect } from 'vitest';
 import { Core } from '../../../../src/core/core.js';
 import { STATUS, type Status } from '../../../../src/core/status.js';
 import { instantiate, newMemory } from '../../../../src/core/wasm.js';
+import { same } from '../../../support/same.js';
 import { streamOf } from './twins.js';
 
 /** The numbers of the memory map: constants of the module, the same in each instance. */
@@ -39,12 +39,12 @@ export async function makeCore(memory = newMemory()) {
   };
 
   const push = (number: number, ...datagrams: Uint8Array[]): void => {
-    for (const datagram of datagrams) expect(ring.push(number, datagram)).toBe(true);
+    for (const datagram of datagrams) same(ring.push(number, datagram), true);
   };
 
   /** Puts frames into the ring, to be sealed. */
   const pushFrames = (number: number, ...frames: Uint8Array[]): void => {
-    for (const frame of frames) expect(core.readStream(number, streamOf([frame]))).toBe(2 + frame.length);
+    for (const frame of frames) same(core.readStream(number, streamOf([frame])), 2 + frame.length);
   };
 
   /** The next batch, oldest first; nothing is released. */

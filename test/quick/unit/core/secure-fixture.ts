@@ -1,13 +1,13 @@
 // A secure session of the core beside its twins, for the tests of what it carries.
-import { expect } from 'vitest';
 import type { TransportKeys } from '../../../../src/core/terms.js';
-import type { randomness } from '../../../support/seed.js';
+import type { Randomness } from '../../../support/randomness.js';
+import { same } from '../../../support/same.js';
 import { makeCore } from './harness.js';
 import { Transport } from './secure-twins.js';
 import { parseStream } from './twins.js';
 
 /** What makes sessions, of one source of randomness. */
-export function sessionMaker({ bytes, below }: ReturnType<typeof randomness>) {
+export function sessionMaker({ bytes, below }: Randomness) {
   /** A secure session, and the twins of its keypairs. */
   async function make(path?: number) {
     const test = await makeCore();
@@ -30,7 +30,7 @@ export function sessionMaker({ bytes, below }: ReturnType<typeof randomness>) {
     };
     const { ring, core } = test;
     const openAll = (...messages: Uint8Array[]) => {
-      for (const message of messages) expect(ring.pushTransport(number, message)).toBe(true);
+      for (const message of messages) same(ring.pushTransport(number, message), true);
       return test.drain();
     };
     return {
@@ -44,10 +44,11 @@ export function sessionMaker({ bytes, below }: ReturnType<typeof randomness>) {
       },
       /** The frames that come of one batch. */
       unpack: (now: number, ...messages: Uint8Array[]): Buffer[] => {
-        for (const message of messages) expect(ring.pushTransport(number, message)).toBe(true);
+        for (const message of messages) same(ring.pushTransport(number, message), true);
         const results = test.batch();
         const { frames, refused, rest } = parseStream(core.writeStream(number, results.length, now));
-        expect([refused, rest.length]).toEqual([0, 0]);
+        same(refused, 0);
+        same(rest.length, 0);
         for (const { index } of results) ring.release(index);
         return frames;
       },

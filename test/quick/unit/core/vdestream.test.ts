@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { same } from '../../../support/same.js';
 import { randomness } from '../../../support/seed.js';
 import { hex, layout, makeCore, type TestCore } from './harness.js';
 import { Cable, parseStream, streamOf } from './twins.js';
@@ -16,10 +17,13 @@ const anyLength = (): number => (below(6) === 0 ? (EDGES[below(EDGES.length)] as
 const framesIn = (results: ReturnType<TestCore['drain']>): string[] =>
   results.flatMap(({ status, sealed, bytes: datagram }) => {
     if (status === 'frame too short' || status === 'frame too long') {
-      expect([sealed, datagram.length]).toEqual([true, 0]);
+      same(sealed, true);
+      same(datagram.length, 0);
       return [];
     }
-    expect([status, sealed, datagram[0]]).toEqual(['ok', true, 0x20]);
+    same(status, 'ok');
+    same(sealed, true);
+    same(datagram[0], 0x20);
     return [hex(datagram.subarray(1))];
   });
 
