@@ -21,10 +21,21 @@ function written(option) {
   return [...(short === undefined ? [] : [`-${short}`]), ...names].map(code).join(', ');
 }
 
+/** Which of its names vde_cryptcab does not have. */
+function lacking(option) {
+  const names = (spelling) => {
+    const { short, long } = writtenAs(spelling, option);
+    return [...(short === undefined ? [] : [`-${short}`]), ...long.map((name) => `--${name}`)];
+  };
+  const others = names('serve').filter((name) => !names('vde_cryptcab').includes(name));
+  return others.length === 0 ? '' : ` without ${others.map(code).join(', ')}`;
+}
+
 /** Who has it. */
 function owners(key) {
   const has = (spelling) => optionsOf(spelling, OPTIONS).includes(key);
-  const names = ['serve', 'connect', 'vde_cryptcab'].filter(has);
+  const names = ['serve', 'connect'].filter(has);
+  if (has('vde_cryptcab')) names.push(`vde_cryptcab${lacking(OPTIONS[key])}`);
   return OPTIONS[key].style === 'options' ? [...names, 'options alone'].join(', ') : names.join(', ');
 }
 

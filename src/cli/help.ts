@@ -24,7 +24,9 @@ function whose({ end, cable }: Pick<Option, 'end' | 'cable'>, spelling: Spelling
  */
 export function sentenceOf(option: Explained & Pick<Option, 'end' | 'cable'>, spelling?: Spelling): string {
   const { value, text } = option;
-  return `${whose(option, spelling)}${text}${value?.kind === 'number' ? `, ${value.min} to ${value.max}` : ''}`;
+  const [, what, usual = ''] = /^(.*?)(; default: .*)?$/.exec(text) as unknown as [string, string, string?];
+  const range = value?.kind === 'number' ? `, ${value.min} to ${value.max}` : '';
+  return `${whose(option, spelling)}${what}${range}${usual}`;
 }
 
 /** What --help says of an option. */

@@ -114,9 +114,20 @@ export function readLine(name: string, spelling: Spelling, argv: readonly string
   if (given.version === undefined) {
     const [first, ...others] = command.args;
     if (spelling === 'connect') given.host = serverOf(first, others.length > 0, see);
-    else if (first !== undefined) throw new UsageError(`too many arguments: everything is an option ${see}`);
+    else if (first !== undefined)
+      throw new UsageError(
+        strayWord(first, spelling) ?? `too many arguments: everything is an option ${see}`,
+      );
   }
   return { given: given as Given, verbosity };
+}
+
+/** What to do about a word that is a command, but not the first word; undefined for any other. */
+function strayWord(word: string, spelling: Spelling): string | undefined {
+  const isCommand = Object.keys(COMMANDS).some((name) => name.split(' ')[0] === word);
+  return spelling === 'options' && isCommand
+    ? `the command comes first, and its options after it: use cryptcab ${word}`
+    : undefined;
 }
 
 /** The server that `connect` names. */
@@ -145,6 +156,8 @@ function elsewhere(message: string, spelling: Spelling): string | undefined {
   switch (spelling) {
     case 'vde_cryptcab': {
       if (command === undefined && key === undefined) return undefined;
+      if (writtenIn(word, 'serve') === 'version')
+        return `${word} is not an option of vde_cryptcab: use cryptcab --version`;
       const say = (commands.length > 0 ? commands : ['serve', 'connect']).map((one) => `cryptcab ${one}`);
       return `${word} is not an option of vde_cryptcab: use ${say.join(' or ')}`;
     }

@@ -18,7 +18,7 @@ import {
   REQUEST_BYTES,
   type Request,
 } from './message.js';
-import type { EndStatus } from './status.js';
+import { type EndStatus, rounded } from './status.js';
 import { sendStream } from './stream.js';
 
 /** At a time; more are turned away. */
@@ -244,8 +244,10 @@ async function fulfil(
       return { taken: end.cancelInvites(request.name) };
     case 'status':
       return end.status();
-    case 'ping':
-      return { roundTrip: (await end.ping(request.peer)) ?? null };
+    case 'ping': {
+      const took = await end.ping(request.peer);
+      return { roundTrip: took === undefined ? null : rounded(took) };
+    }
     case 'add':
       return end.addPeer(request);
     case 'remove':

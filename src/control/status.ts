@@ -4,6 +4,9 @@
 /** Of the answers at the control socket. A field may be added under the same version; none is taken away or changed. */
 export const STATUS_VERSION = 1;
 
+/** A measured number as a status, and all that is made of it, has it. */
+export const rounded = (value: number, digits = 3) => Number(value.toFixed(digits));
+
 /** How much. A count beyond 2^53 is rounded. */
 export interface Traffic {
   /** Ethernet frames. */

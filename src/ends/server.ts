@@ -76,7 +76,7 @@ export interface RunningServer extends Running {
    * Tells all peers of the secure cable to go to another server, and answers no call any more. It ends when they have gone.
    * @param within ms, after which it ends in any case
    * @returns how many are told
-   * @throws CryptcabError where no secure clients are served
+   * @throws CryptcabError where no secure clients are served, and for a server that is the only one
    */
   drain(within: number): number;
   /** The secure peers that may connect and are not up; `address`: where each was last. */
@@ -217,6 +217,10 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     disconnect,
     drain(within) {
       const { side } = securely();
+      if (configuration.secure?.serverId === undefined)
+        throw new CryptcabError(
+          `this server has no other one to send its peers to, as it runs without ${optionName('secure.serverId')}: to stop it, end its process`,
+        );
       const up = [...side.peers()].filter((one) => one.up).length;
       log.warn({ peers: up }, 'drained: all peers are told to go to another server, and none may come');
       side.leave();

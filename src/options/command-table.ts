@@ -100,7 +100,6 @@ export const COMMAND_OPTIONS = {
     face: 'command',
     long: 'version',
     short: 'V',
-    kept: true,
     text: 'print the version; with `-v` also the runtime, and the SHA-256 of the core',
   },
   scpOptions: {

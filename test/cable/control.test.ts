@@ -7,6 +7,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type MemoryPort, memoryPort } from '../../src/cable/plug/memory-plug.js';
 import type { OpenPlug, PlugEvents } from '../../src/cable/plug/plug.js';
+import { drain } from '../../src/cli/commands/drain.js';
 import { addPeer, cutOff, listPeers, ping, renamePeer } from '../../src/cli/commands/peers.js';
 import { status } from '../../src/cli/commands/status.js';
 import { LogHistory } from '../../src/cli/log/history.js';
@@ -185,6 +186,7 @@ describe.each(IOS)('a secure cable, %s', (io) => {
     }, WAIT);
     const { out } = await ping('127.0.0.1', { count: 1, json: true, end: 'client' }, place);
     expect(JSON.parse(out)).toMatchObject({ sent: 1, answered: 1, loss: 0 });
+    expect(out).not.toMatch(/\d\.\d{4}/); // whole microseconds
     expect((await statusOf('client')).peers[0]?.roundTrip).toBeGreaterThan(0);
   });
 
@@ -199,7 +201,11 @@ describe.each(IOS)('a secure cable, %s', (io) => {
     expect(readFileSync(join(peers, 'alice.peer'), 'utf8')).toBe(`${publicKey}\n`);
     expect(await says('server', isUp)).toMatchObject({ pending: [] });
     const { since } = (await statusOf('server')).peers[0] as { since: string };
-    await renamePeer('alice', 'bob', { end: 'server' }, place);
+    const renamed = await renamePeer('alice', 'bob', { end: 'server' }, place);
+    expect(renamed.out).toMatch(/^bob \(\S+…\): renamed\n$/);
+    await expect(drain('server', undefined, place)).rejects.toThrow(
+      /^this server has no other one to send its peers to, as it runs without .*: to stop it, end its process$/,
+    );
     expect(readdirSync(peers)).toEqual(['bob.peer']);
     // It is the same session.
     expect((await statusOf('server')).peers).toMatchObject([{ name: 'bob', up: true, since }]);

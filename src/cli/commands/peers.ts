@@ -4,7 +4,7 @@ import { ask } from '../../control/ask.js';
 import { isServerOf, type RunningEnd, runningEnds, strange } from '../../control/ends.js';
 import { type Changed, parseChanged, parsePong, type Request } from '../../control/message.js';
 import { controlPlace, type Place } from '../../control/path.js';
-import type { PeerStatus } from '../../control/status.js';
+import { type PeerStatus, rounded } from '../../control/status.js';
 import { CryptcabError, oneLine } from '../../error.js';
 import { parseKey } from '../../keys/key-text.js';
 import { isName, NAME_RULE } from '../../keys/peers-file.js';
@@ -165,7 +165,7 @@ export async function renamePeer(
 ): Promise<Said> {
   refuseName(name);
   const { end, peer } = choose(await endsOf(wish, place), text);
-  return said(changedText('is its name now', await change(end, { do: 'rename', peer, name })));
+  return said(changedText('renamed', await change(end, { do: 'rename', peer, name })));
 }
 
 /** `peers set`. */
@@ -192,14 +192,14 @@ class Series {
   readonly took: number[] = [];
 
   get loss(): number {
-    return this.sent === 0 ? 0 : 1 - this.took.length / this.sent;
+    return this.sent === 0 ? 0 : rounded(1 - this.took.length / this.sent, 4);
   }
 
   get roundTrip(): { min: number; mean: number; max: number } | null {
     const { took } = this;
     if (took.length === 0) return null;
     const mean = took.reduce((sum, one) => sum + one, 0) / took.length;
-    return { min: Math.min(...took), mean, max: Math.max(...took) };
+    return { min: Math.min(...took), mean: rounded(mean), max: Math.max(...took) };
   }
 
   text(called: string): string {

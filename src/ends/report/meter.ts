@@ -1,4 +1,4 @@
-import type { Flow, Rates, Traffic } from '../../control/status.js';
+import { type Flow, type Rates, rounded, type Traffic } from '../../control/status.js';
 import type { SessionCounts } from '../../core/terms.js';
 
 /** How often counts are looked at, ms. */
@@ -51,7 +51,7 @@ class Window {
     if (first === undefined || at <= first.at) return NOTHING;
     const seconds = (at - first.at) / 1_000;
     // Counts that start again are no negative rate.
-    return each(flow, first.flow, (now, then) => Math.max(0, now - then) / seconds);
+    return each(flow, first.flow, (now, then) => rounded(Math.max(0, now - then) / seconds));
   }
 }
 

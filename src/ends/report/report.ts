@@ -1,7 +1,14 @@
 import type { Cable } from '../../cable/cable.js';
 import type { Link } from '../../cable/link.js';
 import type { PeerIdentity } from '../../cable/plug/plug.js';
-import type { EndReport, Origin, PeerStatus, PendingPeer, SeenMac } from '../../control/status.js';
+import {
+  type EndReport,
+  type Origin,
+  type PeerStatus,
+  type PendingPeer,
+  rounded,
+  type SeenMac,
+} from '../../control/status.js';
 import type { SeenAddress, SessionCounts } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
 import { keyText } from '../../keys/key-text.js';
@@ -57,8 +64,8 @@ export interface EndFacts {
 }
 
 const time = (ms: number) => new Date(ms).toISOString();
-const round = (value: number | undefined, digits: number) =>
-  value === undefined ? null : Number(value.toFixed(digits));
+const round = (value: number | undefined, digits?: number) =>
+  value === undefined ? null : rounded(value, digits);
 
 /** A server as it was named. */
 export function endpointText({ host, port }: { readonly host: string; readonly port: number }): string {
@@ -97,7 +104,7 @@ function peerStatus(attendance: Attendance, facts: PeerFacts): PeerStatus {
     since: presence === undefined ? known : time(presence.since),
     why: presence === undefined ? 'waiting' : (presence.why ?? null),
     heard: quiet === undefined ? null : time(Date.now() - quiet),
-    roundTrip: round(facts.roundTrip, 3),
+    roundTrip: round(facts.roundTrip),
     loss: round(facts.loss, 4),
     carried: counts === undefined ? NOTHING : flowOf(counts),
     rates: counts === undefined ? STILL : attendance.rates(identity, counts),

@@ -148,11 +148,16 @@ describe('options alone', () => {
 
   test('know what goes with a command', () => {
     expect(fault('--classic -P f')).toBe('--classic goes with a command: use cryptcab serve --classic');
+    for (const name of ['serve', 'status', 'peers'])
+      expect(fault(`-s /a ${name}`)).toBe(
+        `the command comes first, and its options after it: use cryptcab ${name}`,
+      );
+    expect(fault('-s /a word')).toBe('too many arguments: everything is an option (see cryptcab --help)');
   });
 });
 
 describe('vde_cryptcab', () => {
-  const ADDED = ['cipher', 'io', 'log-file', 'pidfile', 'version'];
+  const ADDED = ['cipher', 'io', 'log-file', 'pidfile'];
   const ORIGINAL = [
     'connect',
     'daemon',
@@ -173,14 +178,21 @@ describe('vde_cryptcab', () => {
     for (const alias of ['vdesock', 'unix']) expect(parse(`--${alias} /a`, 'vde_cryptcab').socket).toBe('/a');
   });
 
-  test.each(['--secure', '--key f', '--on /a', '--bind ::1', '--user x', '--peers f', '-q', '-V'])(
-    '%s is none of them',
-    (option) => {
-      expect(fault(option, 'vde_cryptcab')).toMatch(
-        /^(-\S+ is not an option of vde_cryptcab: use cryptcab |unknown option)/,
-      );
-    },
-  );
+  test.each([
+    '--secure',
+    '--key f',
+    '--on /a',
+    '--bind ::1',
+    '--user x',
+    '--peers f',
+    '-q',
+    '-V',
+    '--version',
+  ])('%s is none of them', (option) => {
+    expect(fault(option, 'vde_cryptcab')).toMatch(
+      /^(-\S+ is not an option of vde_cryptcab: use cryptcab |unknown option)/,
+    );
+  });
 
   test('names the command of the other face', () => {
     expect(fault('--peers f', 'vde_cryptcab')).toBe(
@@ -188,6 +200,12 @@ describe('vde_cryptcab', () => {
     );
     expect(fault('--secure', 'vde_cryptcab')).toBe(
       '--secure is not an option of vde_cryptcab: use cryptcab serve or cryptcab connect',
+    );
+  });
+
+  test.each(['-V', '--version'])('%s is asked of the other face', (option) => {
+    expect(fault(option, 'vde_cryptcab')).toBe(
+      `${option} is not an option of vde_cryptcab: use cryptcab --version`,
     );
   });
 

@@ -87,10 +87,8 @@ describe('vde_cryptcab takes', () => {
   });
 });
 
-test.each(['-help', '-he', '--hel', '-h', '-version'])('vde_cryptcab answers %s', (line) => {
-  expect(fault('vde_cryptcab', line).message).toMatch(
-    line === '-version' ? /^9\.8\.7/ : /^Usage: vde_cryptcab/,
-  );
+test.each(['-help', '-he', '--hel', '-h'])('vde_cryptcab answers %s', (line) => {
+  expect(fault('vde_cryptcab', line).message).toMatch(/^Usage: vde_cryptcab/);
 });
 
 describe('cryptcab', () => {

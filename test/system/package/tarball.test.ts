@@ -119,8 +119,9 @@ test('each entry can be imported, the program and the examples run', () => {
     const print = `console.log(Object.keys(await import('${entry}')).length)`;
     expect(Number(within(process.execPath, '--input-type=module', '-e', print)), entry).toBeGreaterThan(3);
   }
-  for (const name of ['cryptcab', 'vde_cryptcab'])
-    expect(within(join(consumer, 'node_modules/.bin', name), '--version').trim()).toBe(manifest.version);
+  const bin = (name: string, ...args: string[]) => within(join(consumer, 'node_modules/.bin', name), ...args);
+  expect(bin('cryptcab', '--version').trim()).toBe(manifest.version);
+  expect(bin('vde_cryptcab', '--help')).toMatch(/^Usage: vde_cryptcab /);
   expect(within(join(consumer, 'node_modules/.bin/cryptcab'), 'vectors', 'verify')).toContain(
     ' 0 failed, 0 skipped',
   );
