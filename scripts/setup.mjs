@@ -57,6 +57,7 @@ export const TEST_PROGRAMS = {
   sshd: 'openssh-server',
   dnsmasq: 'dnsmasq-base',
   radvd: 'radvd',
+  adduser: 'adduser',
   ethtool: 'ethtool',
   fish: 'fish',
   lintian: 'lintian',

@@ -117,6 +117,34 @@ describe.each(['native', 'portable'])('%s', (io) => {
   });
 });
 
+/** Runs a capture into another program, until that has shown a line of each kind while pings pass. */
+async function streams(host: Host, from: readonly string[], into: readonly string[], ...shows: RegExp[]) {
+  const script = `own=$1; shift; "$@" | $own`;
+  const reader = host.start(['sh', '-c', script, '-', into.join(' '), ...cryptcab, 'capture', ...from]);
+  for (const line of shows) await reader.prints(line, 60_000);
+  expect(reader.running, reader.output).toBe(true); // it was shown while the capture went on, not at its end
+}
+
+test('while frames pass it goes straight into Wireshark and tcpdump, frames as well as datagrams', async () => {
+  const { hub, clients } = await laid('native', ['anna']);
+  const [anna] = clients as [Host];
+  const ping = anna.start(['ping', '-n', '-i', '0.2', hub.inner]);
+  const [hub4, own4] = [anna.link.hub4, anna.link.own4].map((one) => one.replaceAll('.', '\\.'));
+  const [request, reply] = ['request', 'reply'].map((one) => new RegExp(`10\\.88.*Echo \\(ping\\) ${one}`));
+  const tshark = ['tshark', '-n', '-l', '-i', '-'];
+  await streams(hub, [], tshark, request as RegExp, reply as RegExp);
+  await streams(hub, ['anna'], ['tcpdump', '-n', '-l', '-r', '-'], /ICMP echo request/, /ICMP echo reply/);
+  const both = [`${own4}.*${hub4}`, `${hub4}.*${own4}`].map((way) => new RegExp(`${way}.*Transport Data`));
+  await streams(hub, ['--wire'], [...tshark, '-d', 'udp.port==7667,wg'], ...both);
+  await streams(
+    hub,
+    ['--wire', 'anna'],
+    ['tcpdump', '-n', '-l', '-r', '-'],
+    new RegExp(`IP ${own4}\\.7667 > ${hub4}\\.7667: UDP`),
+  );
+  expect(ping.running).toBe(true);
+});
+
 test('a reader that does not read costs the cable nothing, and is told what it missed', async () => {
   const { hub, clients } = await laid('native', ['anna']);
   const [anna] = clients as [Host];
