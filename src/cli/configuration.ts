@@ -25,6 +25,8 @@ export interface Configuration {
   readonly name: string;
   readonly file: string;
   readonly settings: Settings;
+  /** What it sets each key to, as JSON. */
+  readonly values: ReadonlyMap<string, string>;
 }
 
 /** The file of a name: one of the directory, unless it is a path. */
@@ -58,7 +60,9 @@ export function readConfiguration(word: string): Configuration {
         : `cannot read ${file}: ${messageOf(error)}`,
     );
   }
-  return { name, file, settings: settingsIn(text, file) };
+  const settings = settingsIn(text, file);
+  const values = new Map(Object.entries(parse(text)).map(([key, value]) => [key, JSON.stringify(value)]));
+  return { name, file, settings, values };
 }
 
 /** What a file asks for. @param file whose directory its paths are in */

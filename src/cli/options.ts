@@ -5,6 +5,7 @@ import type { Endpoint } from '../ends/endpoint.js';
 import type { HookCommands } from '../ends/hooks.js';
 import type { PeersDirectory, PeersSource } from '../ends/peers/source.js';
 import { CryptcabError } from '../error.js';
+import type { Log } from '../log.js';
 import { type HttpPlace, isLoopback } from '../metrics/place.js';
 import type { PolicyFields } from '../network/policy.js';
 import { conflict } from '../options/conflicts.js';
@@ -24,6 +25,8 @@ export { Answer, UsageError };
 export interface Settings {
   /** What `cryptcab status` calls this end; it finds a name itself when undefined. */
   readonly name?: string;
+  /** Of a cable that has a file: reads it again, and says what has changed. */
+  readonly lookAgain?: (log: Log) => void;
   /** Whether lines on the terminal say when a cable comes and goes. */
   readonly tells?: true;
   /** A switch's directory, absolute, or another VDE network locator. */

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { controlPaths, runtimeDirectoryOf } from '../../control/path.js';
 import { CryptcabError, codeOf, messageOf } from '../../error.js';
+import type { Log } from '../../log.js';
+import { nameChanges } from '../changes.js';
 import { fileOf, readConfiguration } from '../configuration.js';
 import type { Settings } from '../options.js';
 import { runningPid } from '../run/pid-file.js';
@@ -41,8 +43,10 @@ function pidFileOf(name: string, settings: Pick<Settings, 'user' | 'pidFile'>): 
  * @throws CryptcabError
  */
 export function settingsToRun(word: string, foreground: boolean): Settings {
-  const { name, settings } = readConfiguration(word);
-  return { ...settings, name, pidFile: pidFileOf(name, settings), daemon: !foreground };
+  const { settings, ...configuration } = readConfiguration(word);
+  const { name } = configuration;
+  const lookAgain = (log: Log) => nameChanges(configuration, log);
+  return { ...settings, name, lookAgain, pidFile: pidFileOf(name, settings), daemon: !foreground };
 }
 
 /** @throws CryptcabError when a cable is up */

@@ -93,10 +93,11 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
     if (terminalGone()) return end('SIGHUP', ': its terminal was closed');
     service.reload(() => {
       reopen();
+      settings.lookAgain?.(log);
       files?.reload();
       running?.reload?.();
     });
-    log.info({}, 'SIGHUP: opened the log file again, and read keys and peers again');
+    log.info({}, 'SIGHUP: opened the log file again, and read settings, keys and peers again');
   });
   let served: readonly Served[] = [];
   const failed = deferred();

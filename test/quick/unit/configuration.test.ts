@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { nameChanges } from '../../../src/cli/changes.js';
 import { fileOf, keysOf, readConfiguration, settingsIn } from '../../../src/cli/configuration.js';
 import { rows, speak } from '../../../src/cli/names.js';
 import { parseOptions, type Settings, UsageError } from '../../../src/cli/options.js';
 import { optionsOf } from '../../../src/options/spellings.js';
+import { quiet } from '../../support/quiet.js';
 
 afterEach(() => speak('options'));
 
@@ -131,6 +133,35 @@ describe('its place', () => {
 
   test.each(['a b', '', '-x', '..', 'x'.repeat(81)])('%j is no name', (word) => {
     expect(() => fileOf(word, {})).toThrow(/^a cable is called by letters/);
+  });
+
+  test('read again, what has changed is named, and a fault is; what is as it was is not', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'cryptcab-lab-toml-'));
+    try {
+      const file = join(directory, 'lab.toml');
+      writeFileSync(file, 'on = "/s"\nlocalport = 7000\nuser = "nobody"\n');
+      const configured = readConfiguration(file);
+      const said: string[] = [];
+      const again = (text: string) => {
+        writeFileSync(file, text);
+        nameChanges(configured, { ...quiet, warn: (_, line) => said.push(line) });
+        return said.splice(0);
+      };
+      expect(again('# the same, in another way\nuser = "nobody"\non = "/s"\nlocalport = 7_000\n')).toEqual(
+        [],
+      );
+      expect(again('on = "/t"\nlocalport = 7000\npeers = "peers"\nkey = "key"\n')).toEqual([
+        "changed in the file: 'on', 'user', 'peers', 'key'; restart this end to use what it says now",
+      ]);
+      expect(again('on = "/s"\nprt = 1\n')).toEqual([
+        expect.stringMatching(/^the settings stay as they are: \S+lab\.toml, line 2: 'prt' is no key/),
+      ]);
+      rmSync(file);
+      nameChanges(configured, { ...quiet, warn: (_, line) => said.push(line) });
+      expect(said).toEqual([expect.stringMatching(/^the settings stay as they are: there is no file /)]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   test('a file that is not there is named; paths are found from the directory of one that is', () => {

@@ -106,11 +106,19 @@ test('a cable with a file is run by its name; a file that is wrong is not tried 
   write(['up', '--foreground', '%i'], '[Service]\nEnvironment=CRYPTCAB_CONFIG_DIR=/run/configuration\n');
   systemd.run('systemctl', 'start', UNIT);
   await systemd.shows(UNIT, 'StatusText', /^up with 10\.77\.1\.1:7667/);
+  const journal = () => systemd.run('journalctl', '--no-pager', '-u', UNIT);
+  const pid = systemd.show(UNIT, 'MainPID');
+  writeFileSync(join(directory, 'lab.toml'), `${file}keepalive = true\n`);
+  systemd.run('systemctl', 'reload', UNIT);
+  await until('what cannot change is named', () =>
+    /changed in the file: 'keepalive'; restart this end to use what it says now/.test(journal()),
+  );
+  expect(systemd.show(UNIT, 'MainPID')).toBe(pid);
   writeFileSync(join(directory, 'lab.toml'), `${file}prt = 1\n`);
   expect(systemd.try('systemctl', 'restart', UNIT).status).toBe(1);
   await systemd.shows(UNIT, 'ActiveState', /^failed$/);
   expect(systemd.show(UNIT, 'NRestarts')).toBe('0');
-  expect(systemd.run('journalctl', '--no-pager', '-u', UNIT)).toMatch(/lab\.toml, line 5: 'prt' is no key/);
+  expect(journal()).toMatch(/lab\.toml, line 5: 'prt' is no key/);
 });
 
 test('the unit is well formed, and gives little away', () => {
