@@ -5,6 +5,7 @@ import type { Log } from '../log.js';
 import { optionName } from '../options/name.js';
 import { RESOLVE_WAIT } from '../protocol/classic/constants.js';
 import { familiesInTurn } from '../protocol/race.js';
+import { systemInterfaces, type Unusable, usableAddress } from './link-local.js';
 import { type Pause, pause } from './try-again.js';
 
 /** A system that has not answered after this is said not to answer, ms; what it says later still counts. */
@@ -47,18 +48,27 @@ export class Resolver {
   readonly #log: Log;
   readonly #ask: Ask;
   readonly #pause: Pause;
+  readonly #interfaces: typeof systemInterfaces;
   /** What was said since it had an address last: each reason once. */
   readonly #said = new Set<string>();
   /** Why it has no address, while it has none. */
   #trouble: string | undefined;
 
   /** @param own the socket's own address; `::` for all of both families */
-  constructor(host: string, own: string, log: Log, ask = askSystem, wait = pause) {
+  constructor(
+    host: string,
+    own: string,
+    log: Log,
+    ask = askSystem,
+    wait = pause,
+    interfaces = systemInterfaces,
+  ) {
     this.#host = host;
     this.#family = isIPv4(own) ? 4 : isIPv6(own) && own !== '::' ? 6 : undefined;
     this.#log = log;
     this.#ask = ask;
     this.#pause = wait;
+    this.#interfaces = interfaces;
   }
 
   /** Why it has no address, as far as it was asked for: one line. */
@@ -78,7 +88,11 @@ export class Resolver {
     const slow = setTimeout(() => this.#say(NO_SERVER), SLOW_MS);
     try {
       const all = await unlessAborted(this.#ask(this.#host), signal);
-      const found = all.filter((address) => this.#family === undefined || familyOf(address) === this.#family);
+      const reached = all.filter(
+        (address) => this.#family === undefined || familyOf(address) === this.#family,
+      );
+      const looked = reached.map((address) => usableAddress(address, this.#interfaces));
+      const found = looked.filter((one) => typeof one === 'string');
       if (found.length > 0) {
         if (this.#said.size > 0)
           this.#log.warn({}, `${this.#host} has an address now, ${found[0]}: going on`);
@@ -86,6 +100,8 @@ export class Resolver {
         this.#trouble = undefined;
         return familiesInTurn(found);
       }
+      const [unusable] = looked.filter((one) => typeof one !== 'string');
+      if (unusable !== undefined) throw this.#unusable(unusable);
       throw all.length === 0 ? this.#none('no such host') : this.#beyond();
     } catch (error) {
       signal.throwIfAborted();
@@ -115,6 +131,10 @@ export class Resolver {
   #beyond(): CryptcabError {
     const why = `has no IPv${this.#family} address, and this end has no other: see what ${optionName('bind')} says, and what ip address shows here`;
     return isIP(this.#host) > 0 ? new CryptcabError(`${this.#host} ${why}`) : this.#none(`it ${why}`);
+  }
+
+  #unusable({ why, forGood }: Unusable): CryptcabError {
+    return forGood && isIP(this.#host) > 0 ? new CryptcabError(why) : this.#none(why);
   }
 
   #none(why: string): TemporaryError {

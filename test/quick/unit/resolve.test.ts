@@ -1,5 +1,6 @@
 // A name that has no address yet: it is asked for again, and that is said once.
 import { describe, expect, test } from 'vitest';
+import type { Interfaces } from '../../../src/ends/link-local.js';
 import { type Ask, Resolver } from '../../../src/ends/resolve.js';
 import { keepTrying, type Pause } from '../../../src/ends/try-again.js';
 import { TemporaryError } from '../../../src/error.js';
@@ -14,8 +15,20 @@ function failing(code: string): Error {
   return Object.assign(new Error(`getaddrinfo ${code} far.example`), { code });
 }
 
+/** Interfaces of a machine, by name: what each has as scope of its link-local address. */
+function machine(scopes: Readonly<Record<string, number>>): Interfaces {
+  const rest = { netmask: 'ffff::', mac: '02:00:00:00:00:01', internal: false, cidr: null } as const;
+  const addresses = (scopeid: number) => [{ address: 'fe80::9', family: 'IPv6' as const, scopeid, ...rest }];
+  return () => Object.fromEntries(Object.entries(scopes).map(([name, id]) => [name, addresses(id)]));
+}
+
 /** A resolver whose system gives these answers in turn; what it said, and how long it waited between them. */
-function bench(answers: readonly (string[] | Error)[], own = '::', host = 'far.example') {
+function bench(
+  answers: readonly (string[] | Error)[],
+  own = '::',
+  host = 'far.example',
+  interfaces = machine({ eth0: 2 }),
+) {
   const said: string[] = [];
   const waits: number[] = [];
   const left = [...answers];
@@ -28,7 +41,7 @@ function bench(answers: readonly (string[] | Error)[], own = '::', host = 'far.e
   const wait: Pause = async (ms) => {
     waits.push(ms);
   };
-  return { said, waits, resolver: new Resolver(host, own, log, ask, wait) };
+  return { said, waits, resolver: new Resolver(host, own, log, ask, wait, interfaces) };
 }
 
 describe('a name', () => {
@@ -89,6 +102,37 @@ describe('a name', () => {
       /^2001:db8::1 has no IPv4 address, .*: see what bind says/,
     );
     expect(said).toEqual([]);
+  });
+
+  test.each(['fe80::1%eth0', 'fe80::1%2'])('gives %s by the name of its interface', async (address) => {
+    const { said, resolver } = bench([[address]], '::', address);
+    expect(await resolver.look(never)).toEqual(['fe80::1%eth0']);
+    expect(said).toEqual([]);
+  });
+
+  test.each(['eth1', '3', '0'])('on interface %s is waited for until that is up', async (zone) => {
+    const interfaces: Record<string, number> = { eth0: 2 };
+    const address = `fe80::1%${zone}`;
+    const { said, resolver } = bench([[address], [address]], '::', address, () => machine(interfaces)());
+    await expect(resolver.look(never)).rejects.toThrow(TemporaryError);
+    expect(said).toEqual([
+      `cannot resolve ${address} yet (there is no interface ${zone} here, or it is down), trying again`,
+    ]);
+    if (zone === '0') return; // of none
+    interfaces.eth1 = 3;
+    expect(await resolver.look(never)).toEqual(['fe80::1%eth1']);
+    expect(said[1]).toMatch(/has an address now, fe80::1%eth1: going on$/);
+  });
+
+  test('that is link-local without its interface is refused, and of several addresses left out', async () => {
+    const alone = bench([['fe80::1']], '::', 'fe80::1').resolver.wait(never);
+    await expect(alone).rejects.not.toBeInstanceOf(TemporaryError);
+    await expect(alone).rejects.toThrow('fe80::1 is link-local: name its interface, as in fe80::1%eth0');
+    const { said, resolver } = bench([['fe80::1'], ['fe80::1', '192.0.2.1']]);
+    expect(await resolver.wait(never)).toEqual(['192.0.2.1']);
+    expect(said[0]).toBe(
+      'cannot resolve far.example yet (fe80::1 is link-local: name its interface, as in fe80::1%eth0), trying again',
+    );
   });
 
   test('is said again when it is lost a second time', async () => {

@@ -110,6 +110,18 @@ test('an address that has no route yet', () =>
     await host.reaches(hub.inner);
   }));
 
+test('a link-local address whose interface comes later', () =>
+  each(async (host, kind) => {
+    const address = `fe80::77:${host.index}`;
+    hub.run('ip', 'address', 'add', `${address}/64`, 'dev', host.gatewayDevice, 'nodad');
+    const client = start(host, kind, `${address}%later`);
+    await client.prints(/cannot resolve \S+ yet \(there is no interface later here, or it is down\)/);
+    const rename = ['set', host.device, 'down', '&&', 'ip', 'link', 'set', host.device, 'name', 'later'];
+    host.run('sh', '-c', ['ip', 'link', ...rename, '&&', 'ip', 'link', 'set', 'later', 'up'].join(' '));
+    await client.prints(/the cable is up/, 40_000);
+    await host.reaches(hub.inner);
+  }));
+
 test('a name with several addresses, of which one alone is alive', () =>
   each(async (host, kind) => {
     const { own4, hub4, hub6 } = host.link;

@@ -1,0 +1,49 @@
+// Link-local addresses of IPv6, which belong to an interface: `fe80::1%eth0`.
+import { networkInterfaces } from 'node:os';
+
+const LINK_LOCAL = /^fe[89ab]/i;
+
+/** The interfaces that are up, by name; undefined where the system does not say. */
+export type Interfaces = () => ReturnType<typeof networkInterfaces> | undefined;
+
+export const systemInterfaces: Interfaces = () => {
+  try {
+    return networkInterfaces();
+  } catch {
+    return undefined;
+  }
+};
+
+/** Why an address cannot be used. */
+export interface Unusable {
+  readonly why: string;
+  /** Whether that stays so. */
+  readonly forGood: boolean;
+}
+
+/**
+ * Looks whether an address can be used here. The name of its interface takes the place of a number, which most runtimes do
+ * not know; without an interface a system chooses any, or refuses.
+ */
+export function usableAddress(address: string, interfaces: Interfaces): string | Unusable {
+  if (!LINK_LOCAL.test(address)) return address;
+  const [plain, zone] = address.split('%') as [string, string?];
+  if (!zone)
+    return {
+      why: `${plain} is link-local: name its interface, as in ${plain}%eth0`,
+      forGood: true,
+    };
+  const all = interfaces();
+  if (all === undefined || process.platform === 'win32') return address; // Windows has numbers alone
+  const name = zone in all ? zone : nameOf(Number(zone), all);
+  return name === undefined
+    ? { why: `there is no interface ${zone} here, or it is down`, forGood: false }
+    : `${plain}%${name}`;
+}
+
+function nameOf(scope: number, all: NonNullable<ReturnType<Interfaces>>): string | undefined {
+  const named = Object.entries(all).find(([, addresses]) =>
+    addresses?.some((one) => one.family === 'IPv6' && one.scopeid === scope && scope !== 0),
+  );
+  return named?.[0];
+}
