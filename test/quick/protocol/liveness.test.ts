@@ -95,6 +95,26 @@ describe('a client whose system cannot send', () => {
     expect(b.wait(1).tell('sendFailed')).toEqual(['reconnect']);
   });
 
+  test('tries again every second while there is no way, and asks when there is one', () => {
+    const b = up().data();
+    b.tellAll('sendFailed', 'resolveFailed');
+    expect(b.timer()).toEqual(['reconnect']);
+    expect(b.tell('resolveFailed')).toEqual([]);
+    expect(b.wait(1_000).timer()).toEqual(['reconnect']);
+    expect(b.tell('resolved')).toEqual(['send response']);
+  });
+
+  test('is down when there is none for so long that its questions stay without an answer', () => {
+    const b = up().data();
+    const effects = b.tell('sendFailed');
+    for (let i = 0; i < 20 && b.state === 'up'; i++) effects.push(...b.tell('resolveFailed'), ...b.timer());
+    expect(effects.filter((effect) => effect !== 'reconnect')).toEqual([
+      ...Array<string>(3).fill('send response'),
+      'down silent',
+      'resolve',
+    ]);
+  });
+
   test('tries another address when it is logging in', () => {
     const b = new ClientFixture();
     b.candidates = 2;

@@ -4,6 +4,7 @@ import type { Doubt } from './doubt.js';
 import type { KeepaliveClock } from './keepalive-clock.js';
 import type { Offers } from './offers.js';
 import type { Proof } from './proof.js';
+import type { Rebinding } from './rebinding.js';
 
 /** What a client has in each state, and in no other. `until`: when its timer rings, ms. */
 export interface States {
@@ -35,6 +36,7 @@ export interface Up {
   readonly ask: AskClock;
   readonly doubt: Doubt;
   readonly probes: CutProbes;
+  readonly rebinding: Rebinding;
   readonly keepalive: KeepaliveClock;
 }
 
@@ -44,8 +46,8 @@ export type State = States[keyof States];
 /** When the timer is due, ms; Infinity for never. */
 export function dueAt(state: State): number {
   if (state.at === 'up') {
-    const { ask, doubt, keepalive, proof } = state;
-    return Math.min(doubt.due, ask.due, proof.trial?.due ?? Infinity, keepalive.due);
+    const { ask, doubt, keepalive, proof, rebinding } = state;
+    return Math.min(doubt.due, ask.due, proof.trial?.due ?? Infinity, rebinding.due, keepalive.due);
   }
   return 'until' in state ? state.until : Infinity;
 }

@@ -9,6 +9,7 @@ import { Doubt } from './doubt.js';
 import { KeepaliveClock } from './keepalive-clock.js';
 import { logIn, resolve } from './onward.js';
 import type { Proof } from './proof.js';
+import { Rebinding } from './rebinding.js';
 import type { Self } from './self.js';
 import type { State, Up } from './states.js';
 
@@ -26,6 +27,7 @@ export function begin(self: Self, now: number, proof: Proof): State {
     ask: new AskClock(),
     doubt: new Doubt(proof.loginAt),
     probes: new CutProbes(),
+    rebinding: new Rebinding(),
     keepalive: new KeepaliveClock(self.options.keepalive || needsKeepalive(keying)),
   };
   self.effects.push(...(proof.trial?.begin(now) ?? [{ do: 'up', keying } as const]));
@@ -87,10 +89,13 @@ const denied: Cell<'up'> = (state, self, now) => {
 
 /** The system could not send, perhaps because our address has changed: then the server has to know. */
 const reconnect: Cell<'up'> = (state, self, now) => {
-  if (!self.whereabouts.mayReconnect(now)) return state;
-  state.ask.restart();
-  self.effects.push({ do: 'reconnect' });
+  if (state.rebinding.may(now)) self.effects.push({ do: 'reconnect' });
   return state;
+};
+
+const reconnected: Cell<'up'> = (state, self, now, datagram) => {
+  state.ask.restart(); // earlier questions may not have reached the server
+  return askServer(state, self, now, datagram);
 };
 
 /**
@@ -103,12 +108,13 @@ const large: Cell<'up'> = (state, self, now) => {
 };
 
 const timer: Cell<'up'> = (state, self, now) => {
-  const { ask, doubt, keepalive, proof } = state;
+  const { ask, doubt, keepalive, proof, rebinding } = state;
   if (now >= doubt.due) {
     self.effects.push({ do: 'down', why: 'unknown' });
     return logIn(self, now);
   }
   if (now >= ask.due) return askServer(state, self, now, NOTHING);
+  if (now >= rebinding.due) return reconnect(state, self, now, NOTHING);
   if (proof.trial && now >= proof.trial.due) self.effects.push(...proof.trial.next(now));
   else if (now >= keepalive.due) sayAlive(state, self, now);
   return state;
@@ -119,7 +125,11 @@ const NOTHING = new Uint8Array();
 export const up = row<'up'>({
   authOk: answered,
   deny: denied,
-  resolved: askServer,
+  resolved: reconnected,
+  resolveFailed: (state, _self, now) => {
+    state.rebinding.failed(now);
+    return state;
+  },
   sendFailed: reconnect,
   large,
   sent: (state, _self, now) => {

@@ -8,7 +8,6 @@ export class Whereabouts {
   #unreachable = 0;
   #resolveWait: number = RESOLVE_WAIT.first;
   #elsewhereAt = -Infinity;
-  #reconnectAt = -Infinity;
 
   /** How long to wait before a name without an address is looked up again, ms. */
   nextLook(): number {
@@ -31,13 +30,6 @@ export class Whereabouts {
   mayMove(now: number): boolean {
     if (now < this.#elsewhereAt + RELOGIN_INTERVAL) return false;
     this.#elsewhereAt = now;
-    return true;
-  }
-
-  /** Whether it may bind its socket anew. */
-  mayReconnect(now: number): boolean {
-    if (now < this.#reconnectAt + RELOGIN_INTERVAL) return false;
-    this.#reconnectAt = now;
     return true;
   }
 }
