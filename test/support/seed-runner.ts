@@ -1,8 +1,8 @@
-// Runs each file of tests with one seed after the other, from CRYPTCAB_SEED on, in one process: scripts/seeds.mjs starts it.
+// Runs each file of tests with one seed of CRYPTCAB_SEEDS after the other, in one process: scripts/seeds.mjs starts it.
 import { fileURLToPath } from 'node:url';
 import { describe, TestRunner } from 'vitest';
 
-const { CRYPTCAB_SEED: first, CRYPTCAB_SEED_COUNT: count } = process.env;
+const { CRYPTCAB_SEEDS: seeds = '' } = process.env;
 const SEED_FILE = fileURLToPath(new URL('seed.ts', import.meta.url));
 
 /** A module that vitest has loaded, and all of them. */
@@ -17,10 +17,9 @@ interface Modules {
 export default class SeedRunner extends TestRunner {
   override importFile(...[path, source]: Parameters<TestRunner['importFile']>): unknown {
     if (source === 'setup') return super.importFile(path, source);
-    for (let i = 0; i < Number(count); i++) {
-      const seed = Number(first) + i;
+    for (const seed of seeds.split(',')) {
       describe(`seed ${seed}`, async () => {
-        process.env.CRYPTCAB_SEED = `${seed}`;
+        process.env.CRYPTCAB_SEED = seed;
         this.#forget();
         await super.importFile(path, source);
       });

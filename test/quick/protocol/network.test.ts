@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ClientMode } from '../../../src/protocol/classic/client-terms.js';
 import { classify, deny, MESSAGES, type Message } from '../../../src/protocol/classic/messages.js';
 import type { Remote } from '../../../src/protocol/remote.js';
+import { rounds } from '../../support/rounds.js';
 import { randomness, seed } from '../../support/seed.js';
 import { EXAMPLES, numbered } from './examples.js';
 import { type Faults, Network, PERFECT, SimulatedClient, SimulatedServer } from './simulated.js';
@@ -23,7 +24,7 @@ type Simulation = ReturnType<typeof network>;
 
 /** The seeds of which this does not hold: none, it is hoped. */
 function seedsWithout(count: number, holds: (from: number) => boolean): number[] {
-  return Array.from({ length: count }, (_, i) => seed + i).filter((from) => !holds(from));
+  return Array.from({ length: rounds(count) }, (_, i) => seed + i).filter((from) => !holds(from));
 }
 
 /** DATA of the client each second. */

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Peer } from '../../../src/cable/native/thread/peer.js';
 import { NAME_WORDS, PeerTable } from '../../../src/cable/native/thread/peer-table.js';
 import { rounds } from '../../support/rounds.js';
+import { same } from '../../support/same.js';
 import { randomness } from '../../support/seed.js';
 
 const { next, below } = randomness();
@@ -24,17 +25,17 @@ test('peers are found by their whole name, and no longer when they are gone', ()
     const words = name();
     const key = words.join();
     const known = twin.get(key);
-    expect(find(words)).toBe(known);
+    same(find(words), known);
     const what = below(3);
     if (what === 0) {
       const peer = { session: i, name: { words, address: 0 } } as Peer;
       table.add(peer); // in the place of another of that name
       twin.set(key, peer);
-      expect(find(words)).toBe(peer);
+      same(find(words), peer);
     } else if (what === 1 && known !== undefined) {
       table.remove(known);
       twin.delete(key);
-      expect(find(words)).toBeUndefined();
+      same(find(words), undefined);
     }
   }
   expect(twin.size).toBeGreaterThan(100);

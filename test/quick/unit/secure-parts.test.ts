@@ -5,6 +5,7 @@ import { CookieGiver, CookieHolder } from '../../../src/protocol/secure/cookie.j
 import { handshakeType, initiation, isTransport, macsOf } from '../../../src/protocol/secure/messages.js';
 import { sourceOf } from '../../../src/protocol/secure/source.js';
 import { isMarked, later, Timestamps } from '../../../src/protocol/secure/tai64n.js';
+import { same } from '../../support/same.js';
 import { randomness } from '../../support/seed.js';
 import { hex } from './core/harness.js';
 
@@ -102,10 +103,11 @@ describe('timestamps', () => {
   it('say below the step whether control records are understood; a stock WireGuard has zeros there', () => {
     for (let ms = 0; ms < 2_000; ms++) {
       const [marked, plain] = [true, false].map((mark) => new Timestamps(mark).next(1_700_000_000_000 + ms));
-      expect([isMarked(marked as Uint8Array), isMarked(plain as Uint8Array)]).toEqual([true, false]);
-      expect(Buffer.from(plain as Uint8Array).readUInt32BE(8) % 2 ** 24).toBe(0);
-      expect(Buffer.from(marked as Uint8Array).readUInt32BE(8)).toBeLessThan(1e9);
-      expect(later(marked as Uint8Array, plain as Uint8Array)).toBe(true);
+      same(isMarked(marked as Uint8Array), true);
+      same(isMarked(plain as Uint8Array), false);
+      same(Buffer.from(plain as Uint8Array).readUInt32BE(8) % 2 ** 24, 0);
+      same(Buffer.from(marked as Uint8Array).readUInt32BE(8) < 1e9, true);
+      same(later(marked as Uint8Array, plain as Uint8Array), true);
     }
   });
 
@@ -114,10 +116,10 @@ describe('timestamps', () => {
     let last: Uint8Array = new Uint8Array(12);
     for (let i = 0; i < 1000; i++) {
       const next = timestamps.next(1_700_000_000_000 + below(10_000) - i * below(3));
-      expect(later(next, last)).toBe(true);
-      expect(later(last, next)).toBe(false);
-      expect(later(next, next)).toBe(false);
-      expect(Buffer.from(next).readUInt32BE(8)).toBeLessThan(1e9);
+      same(later(next, last), true);
+      same(later(last, next), false);
+      same(later(next, next), false);
+      same(Buffer.from(next).readUInt32BE(8) < 1e9, true);
       last = next;
     }
   });
@@ -150,12 +152,13 @@ describe('what a datagram is', () => {
         const datagram = new Uint8Array(length);
         datagram[0] = type;
         const right = lengths[type as 1 | 2 | 3] === length;
-        expect(handshakeType(datagram)).toBe(right ? type : undefined);
-        expect(isTransport(datagram)).toBe(type === 4 && length >= 32);
+        same(handshakeType(datagram), right ? type : undefined);
+        same(isTransport(datagram), type === 4 && length >= 32);
         for (let i = 1; i < Math.min(4, length); i++) {
           const bad = datagram.slice();
           bad[i] = 1;
-          expect([handshakeType(bad), isTransport(bad)]).toEqual([undefined, false]);
+          same(handshakeType(bad), undefined);
+          same(isTransport(bad), false);
         }
       }
     }

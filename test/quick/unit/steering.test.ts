@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { threadIndex } from '../../../src/cable/native/steering.js';
 import { some } from '../../support/rounds.js';
+import { same } from '../../support/same.js';
 import { randomness } from '../../support/seed.js';
 
 test('an index leads to its thread by its lowest byte, and stays as it was drawn else', () => {
@@ -13,8 +14,8 @@ test('an index leads to its thread by its lowest byte, and stays as it was drawn
       const drawn = ((random.below(0x1000000) << 8) | i) >>> 0;
       const thread = random.below(threads);
       const index = threadIndex(drawn, thread, threads);
-      expect((index & 0xff) % threads).toBe(thread);
-      expect(index >>> 8).toBe(drawn >>> 8);
+      same((index & 0xff) % threads, thread);
+      same(index >>> 8, drawn >>> 8);
     }
   }
 });
