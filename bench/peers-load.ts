@@ -3,7 +3,8 @@
 // Prints a line of JSON when all are logged in, and one when each has had a frame back. Then, for each line
 // `SECONDS FRAME IN_FLIGHT` on its standard input, until `end`, it sends frames of so many bytes, by the clients in turn, and
 // keeps so many of them under way; prints how many came back, and how many did not. What answers is a port of its own on
-// the server's switch.
+// the server's switch. Where SWITCH is `bridge:ADDRESS` the server has a bridge of the kernel's with that IPv4 address, and with
+// ECHO_MAC: each client sends to the one after it, which is a datagram in and one out for each frame as well.
 //
 // It must cost less than what it measures, or that would wait for it and find nothing to do in batches. So it makes the
 // system calls itself, in one loop, and seals and opens in batches.
@@ -88,14 +89,25 @@ function must(call: string, result: number): number {
 }
 
 /** Puts a frame of a client into the ring, to be sealed. */
-function enqueue(client: Client, bytes: number): void {
+function enqueue(client: Client, to: Buffer, bytes: number): void {
   const at = ring.frameAt(ring.next);
-  memory.set(ECHO_MAC, at);
+  memory.set(to, at);
   memory.set(client.mac, at + 6);
   view.setUint16(at + 12, LOCAL_EXPERIMENT);
   number = (number + 1) >>> 0;
   view.setUint32(at + NUMBER_AT, number);
   ring.commit(client.session, bytes);
+  underWay.set(number, performance.now());
+}
+
+/** Has a client ask for the bridge's MAC address by ARP (RFC 826), of nobody else: the bridge learns where it is, and the kernel answers. */
+function ask(client: Client): void {
+  const at = ring.frameAt(ring.next);
+  const own = locator.split(/[:.]/).slice(1).map(Number);
+  memory.set([...ECHO_MAC, ...client.mac, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1], at);
+  memory.set([...client.mac, 0, 0, 0, 0, ...new Array(6).fill(0), ...own], at + 22);
+  ring.commit(client.session, 42);
+  number = (number + 1) >>> 0;
   underWay.set(number, performance.now());
 }
 
@@ -107,7 +119,7 @@ function work(): void {
       const client = bySession[session] as Client;
       if (status === 0 && sealed) {
         libc.write(client.fd, memoryAt + at, length);
-      } else if (status === 0 && length >= NUMBER_AT + 4) {
+      } else if (status === 0 && length >= NUMBER_AT + 4 && client.mac.equals(memory.subarray(at, at + 6))) {
         client.returned++;
         if (underWay.delete(view.getUint32(at + NUMBER_AT))) returned++;
       }
@@ -238,27 +250,36 @@ function tick(): void {
   }
 }
 
+/** Where a client's frames go to. */
+function answersTo(turn: number): Buffer {
+  return onBridge ? (clients[(turn + 1) % clients.length] as Client).mac : ECHO_MAC;
+}
+
 /** Goes round until a condition holds. */
 function until(condition: () => boolean): void {
   while (!condition()) {
     for (let event = watch.wait(1) - 1; event >= 0; event--) {
       const who = watch.data(event);
-      if (who === ECHO) echo.answer();
+      if (who === ECHO) echo?.answer();
       else receive(clients[who] ?? (pending[who] as Client));
     }
     work();
     while (underWay.size < inFlight && ring.room > 0) {
       turn = (turn + 1) % clients.length;
-      enqueue(clients[turn] as Client, frameBytes);
+      enqueue(clients[turn] as Client, answersTo(turn), frameBytes);
     }
     work();
     tick();
   }
 }
 
-const switches = new Switches(libc);
-const source = { opener: switches, locator, standing: false };
-const echo = new Echo(await switches.open(source, new AbortController().signal));
+const onBridge = locator.startsWith('bridge:');
+let echo: Echo | undefined;
+if (!onBridge) {
+  const switches = new Switches(libc);
+  const source = { opener: switches, locator, standing: false };
+  echo = new Echo(await switches.open(source, new AbortController().signal));
+}
 const pending = Array.from({ length: Number(count) }, (_, i) => open(i));
 const from = performance.now();
 for (const client of pending) {
@@ -274,7 +295,10 @@ console.log(JSON.stringify({ says: 'up', ms: performance.now() - from }));
 while (clients.some(({ returned: had }) => had === 0)) {
   const without = clients.filter(({ returned: had }) => had === 0);
   for (let i = 0; i < without.length; i += TOGETHER) {
-    for (const client of without.slice(i, i + TOGETHER)) enqueue(client, FIRST_FRAME);
+    for (const client of without.slice(i, i + TOGETHER)) {
+      if (onBridge) ask(client);
+      else enqueue(client, ECHO_MAC, FIRST_FRAME);
+    }
     until(() => underWay.size < TOGETHER / 2);
   }
   until(() => underWay.size === 0);

@@ -15,20 +15,28 @@ const CLIENTS_PER_ADDRESS = 10;
 /** The switch would drop what its ports do not take at once: by default it has room for 10 frames. */
 const QUEUE = 512;
 const SPARE_PORTS = 32;
+const BRIDGE = 'br0';
+const BRIDGE_ADDRESS = '10.77.9.1';
+/** Of what answers (peers-load.ts). */
+const ECHO_MAC = '02:65:00:00:00:01';
 
 interface Server {
   readonly name: string;
-  /** Most clients that it is tried with. */
-  readonly most: number;
+  /** How many clients it is tried with. */
+  readonly counts: readonly number[];
+  /** On a bridge of the kernel's, not on a vde_switch. */
+  readonly bridge?: boolean;
   start(lab: Lab, host: Host, key: string): Promise<Process>;
 }
 
-function ours(io: string, most: number): Server {
+function ours(io: string, counts: readonly number[], bridge = false): Server {
   return {
-    name: `cryptcab ${io}`,
-    most,
+    name: `cryptcab ${io}${bridge ? ', bridge://' : ''}`,
+    counts,
+    bridge,
     async start(_lab, host, key) {
-      const server = host.start([...cryptcab, '-s', host.switchPath, '-P', key, '-v', '--io', io]);
+      const on = bridge ? `bridge://${BRIDGE}` : host.switchPath;
+      const server = host.start([...cryptcab, '-s', on, '-P', key, '-v', '--io', io]);
       await server.prints(/waiting for clients/);
       return server;
     },
@@ -36,12 +44,14 @@ function ours(io: string, most: number): Server {
 }
 
 const SERVERS: readonly Server[] = [
-  ours('native', 1000),
+  ours('native', [1, 10, 100, 1000]),
+  // From client to client: it takes two.
+  ours('native', [2, 10, 100, 1000], true),
   // It has a vde_plug for each client.
-  ours('portable', 100),
+  ours('portable', [1, 10, 100]),
   {
     name: 'C vde_cryptcab',
-    most: 100,
+    counts: [1, 10, 100],
     async start(_lab, host, key) {
       const server = host.original(['-P', key]);
       await until('the C server listens', () => host.listens(DEFAULT_PORT));
@@ -87,14 +97,27 @@ async function measure(server: Server, clients: number, seconds: number): Promis
     for (const address of addresses) far.run('ip', 'address', 'add', `${address}/24`, 'dev', far.device);
     for (const host of lab.hosts) host.run('sysctl', '-qw', `net.unix.max_dgram_qlen=${QUEUE}`);
     const ports = String(clients + SPARE_PORTS);
-    await near.startSwitch(1400, ['-n', ports]);
+    if (server.bridge) {
+      near.run('ip', 'link', 'add', BRIDGE, 'address', ECHO_MAC, 'type', 'bridge');
+      near.run('ip', 'link', 'set', BRIDGE, 'up');
+      near.run('ip', 'address', 'add', `${BRIDGE_ADDRESS}/24`, 'dev', BRIDGE);
+    } else {
+      await near.startSwitch(1400, ['-n', ports]);
+    }
     const key = lab.keyFile('key', randomBytes(44));
     const process_ = await server.start(lab, near, key);
     const before = usage([process_.pid]).resident;
     const load = far.start([
       process.execPath,
       join(root, 'dist/bench/peers-load.js'),
-      ...[far.link.hub4, String(DEFAULT_PORT), key, near.switchPath, String(clients), ...addresses],
+      ...[
+        far.link.hub4,
+        String(DEFAULT_PORT),
+        key,
+        server.bridge ? `bridge:${BRIDGE_ADDRESS}` : near.switchPath,
+        String(clients),
+        ...addresses,
+      ],
     ]);
     sample.login = (await says(load, 'up', 60_000)).ms as number;
     sample.carries = (await says(load, 'carries', 60_000)).ms as number;
@@ -133,10 +156,7 @@ ask(async () => {
   const chosen = options();
   const found = machine(['vde2', 'vde2-cryptcab']);
   const seconds = chosen.quick ? 2 : 5;
-  const counts = [1, 10, 100, 1000];
-  const cases = SERVERS.flatMap((server) =>
-    counts.filter((clients) => clients <= server.most).map((clients) => ({ server, clients })),
-  );
+  const cases = SERVERS.flatMap((server) => server.counts.map((clients) => ({ server, clients })));
   const raw: Record<string, Sample[]> = {};
   const nameOf = ({ server, clients }: (typeof cases)[number]) => `${server.name}, ${clients}`;
   for (let round = 0; round < chosen.rounds; round++) {
