@@ -32,6 +32,9 @@ export class Kernel {
   fails: Fails = () => 0;
   /** The errno with which a message is refused; 0 when it is not. */
   refuses: (message: Message) => number = () => 0;
+  /** What the program is started with, and how its thread is scheduled: by policy and nice. */
+  nice = 0;
+  readonly scheduled: { readonly policy: number; readonly nice: number; readonly slice: number }[] = [];
   readonly #memories: Uint8Array[] = [];
   #errno = 0;
 
@@ -44,6 +47,8 @@ export class Kernel {
       sendmmsg: (_fd: number, at: number, count: number) => this.#sendmmsg(at, count),
       recvmmsg: (_fd: number, at: number, count: number) => this.#recvmmsg(at, count),
       setsockopt: () => 0,
+      getpriority: () => this.nice,
+      syscall: (_number: number, _thread: number, at: number) => this.#schedule(at),
     } as Partial<Record<string, (...given: never[]) => number | string>>,
     {
       get: (own, name) => {
@@ -103,6 +108,15 @@ export class Kernel {
     const datagrams: Buffer[] = [];
     for (let from = 0; from < whole.length; from += size) datagrams.push(whole.subarray(from, from + size));
     return datagrams;
+  }
+
+  /** struct sched_attr: size, policy, flags, nice, priority, runtime. */
+  #schedule(at: number): number {
+    const attributes = this.#view(at);
+    const policy = attributes.getUint32(4, true);
+    const nice = attributes.getInt32(16, true);
+    this.scheduled.push({ policy, nice, slice: Number(attributes.getBigUint64(24, true)) });
+    return 0;
   }
 
   #recvmmsg(at: number, count: number): number {

@@ -33,7 +33,7 @@ test.each([
   ['EPERM', 'recvmmsg', /^portable \(not native: the I\/O thread does not start \(recvmmsg EPERM\)\)$/],
   ['ENOSYS', 'sendmmsg', /^portable \(not native: the I\/O thread does not start \(sendmmsg ENOSYS\)\)$/],
   ['EPERM', 'setsockopt:2=26', /^portable \(not native: setsockopt EPERM\)$/], // IPV6_V6ONLY
-  ['EPERM', 'sched_setattr', /^native \(GSO, GRO, libvdeplug, SCHED_BATCH refused: EPERM\), 2 threads$/],
+  ['EPERM', 'sched_setattr', /^native \(GSO, GRO, libvdeplug, sched_setattr refused: EPERM\), 2 threads$/],
   [
     'ENOPROTOOPT',
     'setsockopt:1=17',
