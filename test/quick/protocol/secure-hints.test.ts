@@ -226,6 +226,8 @@ it("a stranger's public key is told once, and no more for sixty others", () => {
   expect(receive(70 * 60_000, call(machine.publicKey, secret))).toEqual([]);
   for (let i = 71; i < 76; i++) receive(i * 60_000, call(machine.publicKey, bytes(32)));
   expect(receive(80 * 60_000, call(machine.publicKey, secret))).toEqual([key]);
+  expect(machine.strangers).toHaveLength(64); // the last ones, of more
+  expect(hex(machine.strangers.at(-1)?.publicKey as Uint8Array)).toBe(key);
 });
 
 it('many strangers: ten keys a minute and no more', () => {

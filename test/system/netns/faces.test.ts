@@ -50,6 +50,32 @@ test('a name of ssh’s configuration, behind a jump host: the secure cable, and
   await server.prints(/peer is gone|said goodbye|is gone/);
 });
 
+test('a key that an agent alone has, and status --watch while the client comes and goes', async () => {
+  const sshd = await startSshd(lab, hub, client.link.hub4);
+  const agent = join(lab.directory, 'agent');
+  await client.start(['ssh-agent', '-D', '-a', agent]).prints(/SSH_AUTH_SOCK/);
+  client.run('env', `SSH_AUTH_SOCK=${agent}`, 'ssh-add', '-q', join(lab.directory, 'ssh config/user'));
+  const options = `-F none -p 2222 -o IdentityFile=none -o BatchMode=yes -o UserKnownHostsFile='"${sshd.knownHosts}"'`;
+  await serve();
+  const screen = hub.start(['script', '-qfc', [...cryptcab, 'status', '--watch'].join(' '), '/dev/null']);
+  await screen.prints(/server on UDP port 7667, secure, up[\s\S]* no peers/);
+  const lines = hub.start([...cryptcab, 'status', '--json', '--watch', '7667']);
+  const connect = (env: NodeJS.ProcessEnv) =>
+    command(client, ['connect', `root@${client.link.hub4}`, '-v'], { SSH_EXTRA_OPTIONS: options, ...env });
+  const without = connect({ SSH_AUTH_SOCK: '' });
+  expect(await without.exited).toBe(1);
+  expect(without.output).toMatch(/Permission denied/);
+  const cable = connect({ SSH_AUTH_SOCK: agent });
+  await cable.prints(/the cable is up/, 60_000);
+  await screen.prints(/\n\S+… +up +\d+ s +10\.77\.1\.2:/);
+  await lines.prints(/"peers":\[\{[^\n]*"up":true/);
+  expect(await cable.stop()).toBe(0);
+  await screen.prints(/handshakes 1;[^\n]*\n +no peers/, 30_000, screen.printed); // its keys are gone with it
+  for (const line of lines.output.trim().split('\n').slice(0, -1)) expect(JSON.parse(line).name).toBe('7667');
+  screen.write('\u0003');
+  await screen.exited;
+});
+
 test('the classic wire where it is asked for: ours and the C program beside a secure one', async () => {
   const key = lab.keyFile('key', randomness().bytes(24));
   const server = await serve('--classic', '-P', key);
