@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { CryptcabError, messageOf } from '../error.js';
 import { optionName } from '../options/name.js';
 import { Filter } from './filter.js';
@@ -14,6 +15,9 @@ const MARK = 'made by cryptcab';
 const PORTS_MAX = 1_023;
 /** A device's name has at most 15 characters (IFNAMSIZ), and the kernel puts a number behind this one. */
 const PREFIX_MAX = 9;
+
+/** Taps that are taken away at a time: the kernel takes 4 ms for each of many, and 30 ms for one alone. */
+const TOGETHER = 200;
 
 /** How often it is looked whether ports are still ports, ms. */
 const LOOK_MS = 1_000;
@@ -34,6 +38,12 @@ interface BridgePort {
   readonly index: string | undefined;
 }
 
+interface Going {
+  readonly device: string;
+  readonly index: string | undefined;
+  close(): void;
+}
+
 const indexOf = (device: string) => read(onBridge(device, 'ifindex'));
 
 /** A bridge of the kernel's, where each peer has a tap of its own. */
@@ -44,6 +54,9 @@ export class Bridge implements TapNetwork {
   #say: (line: string) => void = () => {};
   /** By device. */
   readonly #ports = new Map<string, BridgePort>();
+  /** Taps that are to go. */
+  readonly #going: Going[] = [];
+  #dismissing: Promise<void> | undefined;
   #ready: Promise<void> | undefined;
   #used = false;
   /** Somebody else made it, and makes it again when it is gone. */
@@ -191,9 +204,33 @@ export class Bridge implements TapNetwork {
     await this.#filter.keep(device, policy);
   }
 
-  dismiss(device: string): void {
+  dismiss(device: string, close: () => void): void {
+    this.#going.push({ device, index: this.#ports.get(device)?.index, close });
     this.#ports.delete(device);
-    this.#filter.forget(device);
+    this.#filter.forget(device); // before another one can have its name
+    this.#dismissing ??= this.#dismissAll().finally(() => {
+      this.#dismissing = undefined;
+    });
+  }
+
+  async #dismissAll(): Promise<void> {
+    await turn(); // many may go at once
+    while (this.#going.length > 0) {
+      const some = this.#going.splice(0, TOGETHER);
+      if (some.length > 1) await this.#delete(some.filter(({ device, index }) => indexOf(device) === index));
+      for (const { close } of some) close();
+    }
+  }
+
+  /** Has the kernel take away many taps in one step, which it does for the devices of a group. */
+  async #delete(taps: readonly Going[]): Promise<void> {
+    const group = 2 ** 30 + ((crypto.getRandomValues(new Uint32Array(1))[0] as number) >>> 2); // nobody else's
+    const lines = taps.map(({ device }) => `link set dev ${device} group ${group}`);
+    try {
+      await runTool('ip', ['-force', '-batch', '-'], [...lines, `link del group ${group}`].join('\n'));
+    } catch {
+      // some were gone, or may not be deleted: they go when they are closed
+    }
   }
 
   async vlansRefused(): Promise<string | undefined> {
@@ -216,6 +253,7 @@ export class Bridge implements TapNetwork {
 
   async close(): Promise<void> {
     clearInterval(this.#looking);
+    await this.#dismissing;
     await this.#filter.close();
     const name = this.#name;
     if (!this.#used || read(onBridge(name, 'ifalias')) !== MARK) return;

@@ -18,8 +18,11 @@ export interface TapNetwork {
    * @throws CryptcabError where that cannot be had
    */
   govern(device: string, policy: Policy): Promise<void>;
-  /** A tap is gone. */
-  dismiss(device: string): void;
+  /**
+   * A tap is to go.
+   * @param close closes it, which takes it away where it is there still
+   */
+  dismiss(device: string, close: () => void): void;
   /** Why it does not filter VLANs, in one line; undefined where it does. */
   vlansRefused(): Promise<string | undefined>;
   /** How many frames from a tap its policy has refused, by reason. */

@@ -137,8 +137,9 @@ export class Taps implements Opener {
   close({ dataFd, device }: Port, { network }: Source): void {
     opened.get(dataFd)?.();
     opened.delete(dataFd);
-    this.#libc.close(dataFd);
-    if (device !== undefined) network?.dismiss(device);
+    const close = () => void this.#libc.close(dataFd);
+    if (network === undefined || device === undefined) close();
+    else network.dismiss(device, close);
   }
 
   gone(source: Source): CryptcabError {
