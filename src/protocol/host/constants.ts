@@ -44,7 +44,7 @@ export const DHCP_WAIT = { first: 4_000, longest: 64_000 } as const;
 export const DHCP_REQUESTS = 4;
 /** A lease is not asked to be longer more often than this (RFC 2131 §4.4.5). */
 export const DHCP_RENEW_MIN = 60_000;
-/** An address that was declined, or taken back: a new one is asked for after this long (RFC 2131 §3.1). */
+/** An address that was declined, or refused after it was offered: a new one is asked for after this long (RFC 2131 §3.1). */
 export const DHCP_PAUSE = 10_000;
 /** After this time without an answer of a DHCP server, that is reported. */
 export const DHCP_SILENCE = 10_000;

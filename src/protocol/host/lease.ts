@@ -127,9 +127,13 @@ export class Lease {
     this.#toAll(now, { type: DHCP.DECLINE, requested: prefix.address, server });
     this.#wanted = undefined;
     this.#held = undefined;
+    this.#pause(now);
+    this.#events.lost(now, prefix.address);
+  }
+
+  #pause(now: number): void {
     this.#state = 'paused';
     this.#at = now + DHCP_PAUSE;
-    this.#events.lost(now, prefix.address);
   }
 
   /**
@@ -166,8 +170,10 @@ export class Lease {
   #answered(now: number, answer: DhcpAnswer, mac: Uint8Array): void {
     const { type, address, seconds } = answer;
     if (type === DHCP.NAK) {
+      const had = this.#held !== undefined;
       this.#lose(now);
-      this.start(now);
+      if (had) this.start(now);
+      else this.#pause(now); // it refuses what it has offered: both could go on as fast as frames pass
     } else if (type === DHCP.ACK && isStation(address) && (seconds ?? 0) > 0)
       this.#bind(now, answer, seconds as number, mac);
   }

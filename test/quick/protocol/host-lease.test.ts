@@ -285,11 +285,13 @@ describe('what a server says', () => {
     expect([one.asked.length, one.notices]).toEqual([2, []]);
   });
 
-  it('while it is requested: a refusal begins anew', () => {
+  it('while it is requested: a server that refuses what it has offered is asked anew 10 s later', () => {
     const one = new Leasing();
     one.answer(OFFER);
     one.answer(NAK);
-    expect([one.last.type, one.notices]).toEqual([DISCOVER, []]);
+    expect([one.asked.length, one.notices]).toEqual([2, []]);
+    one.pass(10_000);
+    expect([one.last.type, one.asked.length]).toEqual([DISCOVER, 3]);
     one.lease();
     expect(one.usable).toBe(true);
   });
