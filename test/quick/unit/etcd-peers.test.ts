@@ -14,8 +14,11 @@ const decode = (text: string) => Buffer.from(text, 'base64').toString();
 
 let server: Server;
 let peers: EtcdPeers;
+const host = { all: vi.fn(), one: vi.fn(), seen: vi.fn() };
 /** Who watches. */
 let watching: ServerResponse | undefined;
+/** From which revision on somebody has begun to watch, each time. */
+const watchedFrom: number[] = [];
 /** Each with its value and revision. */
 const pairs = new Map<string, readonly [string, number]>();
 let revision = 0;
@@ -57,12 +60,16 @@ beforeEach(async () => {
   pairs.clear();
   deleted.length = 0;
   watching = undefined;
+  watchedFrom.length = 0;
+  revision = 0;
+  vi.clearAllMocks();
   server = createServer(async (request, response) => {
     let text = '';
     for await (const piece of request) text += piece;
     const asked = JSON.parse(text);
     if (request.url === '/v3/watch') {
       watching = response;
+      watchedFrom.push(Number(asked.create_request.start_revision));
       response.write('{"result":{"created":true}}\n');
       return;
     }
@@ -81,7 +88,6 @@ afterEach(() => {
 
 async function open(): Promise<void> {
   const { port } = server.address() as AddressInfo;
-  const host = { all: vi.fn(), one: vi.fn(), seen: vi.fn() };
   peers = new EtcdPeers(
     { hosts: [{ host: '127.0.0.1', port }], prefix: 'net', options: undefined },
     host,
@@ -171,4 +177,45 @@ test('what was said of a peer stays where this server cannot read its preshared 
   strike('net/carol');
   await until(() => expect(seen()).toHaveLength(3));
   expect(seen()).toContain(`net.seen/${alice}`);
+});
+
+/** The names of those that may connect, as it was said last. */
+function names(): (string | undefined)[] {
+  const [all] = host.all.mock.lastCall as [ReadonlyMap<string, { name?: string }>];
+  return [...all.values()].map(({ name }) => name);
+}
+
+test('a watch from a revision that etcd has forgotten begins anew, with all that is there', async () => {
+  put('net/alice', `${key()} name=alice`);
+  await open();
+  put('net/bob', `${key()} name=bob`);
+  const canceled = { canceled: true, compact_revision: String(revision + 5) };
+  watching?.write(`${JSON.stringify({ result: canceled })}\n`);
+  await until(() => expect(watchedFrom).toEqual([2, 3]));
+  expect(names()).toEqual(['alice', 'bob']);
+});
+
+test('etcd that comes back with other data, as of a backup, is believed', async () => {
+  put('net/alice', `${key()} name=alice`);
+  put('net/bob', `${key()} name=bob`);
+  await open();
+  expect(names()).toEqual(['alice', 'bob']);
+  pairs.clear();
+  revision = 0;
+  put('net/carol', `${key()} name=carol`);
+  watching?.destroy();
+  await until(() => expect(watchedFrom.at(-1)).toBe(2));
+  expect(names()).toEqual(['carol']);
+});
+
+test('what is no JSON, or stops in the middle, is no answer: those who may connect stay', async () => {
+  put('net/alice', `${key()} name=alice`);
+  await open();
+  watching?.end('<html>502</html>\n');
+  await until(() => expect(watchedFrom).toHaveLength(2));
+  watching?.write('{"result":{"events":[{"type":"DEL');
+  watching?.destroy();
+  await until(() => expect(watchedFrom).toHaveLength(3));
+  expect(host.one).not.toHaveBeenCalled();
+  expect(names()).toEqual(['alice']);
 });
