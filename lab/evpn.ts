@@ -65,3 +65,9 @@ export function routesTo(host: Host, mac: string): string {
     .filter((line) => line.includes(mac))
     .join('\n');
 }
+
+/** How many MAC addresses FRR has told a server's bridge. */
+export function macsKnown(host: Host): number {
+  const shown = host.run('bridge', 'fdb', 'show', 'dev', 'vx0');
+  return shown.match(/^(?!00:00:00:00:00:00)\S+ dst .*extern_learn/gm)?.length ?? 0;
+}

@@ -1,7 +1,9 @@
-// Several servers as one, shown: balancer, three servers, etcd and twenty clients, in network namespaces (docs/fleet.md).
+// Several servers as one, shown: balancer, three servers, etcd, EVPN and twenty clients, in network namespaces (docs/fleet.md).
 import { randomBytes } from 'node:crypto';
 import { transfer } from './checks.js';
+import { macsKnown } from './evpn.js';
 import { Fleet, type Member, Pings } from './fleet.js';
+import type { Host } from './lab.js';
 import { type Process, until } from './process.js';
 
 const SERVERS = 3;
@@ -39,19 +41,29 @@ async function show(fleet: Fleet): Promise<void> {
   say('etcd says who may connect; twenty clients are entered there.');
   let etcd = await fleet.startEtcd();
   for (const client of fleet.clients) await fleet.enter(client);
-  say('Three servers with one key, each with a bridge; VXLAN joins the bridges.');
+  say(
+    'Three servers with one key, each with a bridge. VXLAN joins the bridges, and FRR tells them by BGP where each MAC address is (EVPN).',
+  );
+  const all = [...fleet.servers.keys()];
+  await Promise.all(all.map((number) => fleet.startFrr(number)));
+  const joined = (number: number, others: number) =>
+    until(`server ${number} knows the others`, () => fleet.joined(number) === others, 60_000);
+  await Promise.all(all.map((number) => joined(number, all.length - 1)));
   const serve = async (number: number) => {
     servers.set(number, await fleet.serve(number, fleet.etcdSource(number)));
   };
-  await inTurn([...fleet.servers.keys()], serve);
+  await inTurn(all, serve);
   say('The balancer is nftables, by the file that cryptcab balancer prints.');
   fleet.balance();
   await inTurn(fleet.clients, (client) => fleet.connect(client));
-  const up = /"msg":"peer is up, secure"/g;
-  for (const [number, { output }] of servers)
-    say(`  server ${number}: ${output.match(up)?.length ?? 0} clients`);
+  const ups = (server: Process) => server.output.match(/"msg":"peer is up, secure"/g)?.length ?? 0;
+  const sum = () => [...servers.values()].reduce((all, server) => all + ups(server), 0);
+  await until('all clients are up', () => sum() === CLIENTS);
+  for (const [number, server] of servers) say(`  server ${number}: ${ups(server)} clients`);
 
   const [one, two, three] = fleet.clients as [Member, Member, Member];
+  const known = all.map((number) => macsKnown(fleet.servers.get(number) as Host)).join(', ');
+  say(`  MAC addresses that each server has by BGP: ${known}`);
   const { sent, received } = await transfer(one.host, two.host, { bytes: BYTES }, 1);
   if (sent.sha256 !== received.sha256) throw new Error('the bytes arrived changed');
   say(
@@ -62,7 +74,6 @@ async function show(fleet: Fleet): Promise<void> {
   await watched(fleet, 'a client has another address', async () => {
     fleet.roam(one);
   });
-  const all = [...fleet.servers.keys()];
   for (const number of all)
     await watched(fleet, `server ${number} is drained and started again`, async () => {
       await fleet.drain(
@@ -93,6 +104,8 @@ async function show(fleet: Fleet): Promise<void> {
   });
   await watched(fleet, 'a fourth server comes', async () => {
     const number = fleet.addServer();
+    await fleet.startFrr(number);
+    await joined(number, all.length);
     await serve(number);
     fleet.balance();
   });
@@ -110,7 +123,10 @@ async function show(fleet: Fleet): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const fleet = new Fleet({ servers: SERVERS, clients: CLIENTS, random: (length) => randomBytes(length) });
+  const fleet = new Fleet({
+    ...{ servers: SERVERS, clients: CLIENTS, ethernet: 'evpn' },
+    random: (length) => randomBytes(length),
+  });
   try {
     await show(fleet);
   } finally {

@@ -122,6 +122,12 @@ export class Fleet {
     return startFrr(host, frrFile(number, addressOf, SERVERS));
   }
 
+  /** How many others a server's VXLAN knows. */
+  joined(number: number): number {
+    const shown = (this.servers.get(number) as Host).run('bridge', 'fdb', 'show', 'dev', 'vx0');
+    return shown.match(/^00:00:00:00:00:00 dst/gm)?.length ?? 0;
+  }
+
   #flood(number: number, other: number): void {
     if (this.#ethernet === 'evpn') return;
     const [host, to] = [this.servers.get(number), this.servers.get(other)] as [Host, Host];

@@ -23,6 +23,7 @@ export const FLEET_PROGRAMS = {
   etcd: 'etcd-server',
   etcdctl: 'etcd-client',
   nft: 'nftables',
+  vtysh: 'frr',
 };
 
 /** A machine in QEMU boots it: no program, but installed like one. */

@@ -18,12 +18,12 @@ test('a MAC address is known at all servers by BGP, and there again when its cli
   const all = [...fleet.servers.keys()];
   await Promise.all(all.map((number) => fleet.startFrr(number)));
   const server = (number: number) => fleet.servers.get(number) as Host;
-  const flooded = (number: number) =>
-    server(number)
-      .run('bridge', 'fdb', 'show', 'dev', 'vx0')
-      .match(/^00:00:00:00:00:00 dst/gm)?.length ?? 0;
   // Each knows the two others, by a route of type 3; server 3 by those that reflect.
-  await until('each server knows the others', () => all.every((number) => flooded(number) === 2), 60_000);
+  await until(
+    'each server knows the others',
+    () => all.every((number) => fleet.joined(number) === 2),
+    60_000,
+  );
   for (const number of all) await fleet.serve(number);
   for (const [i, client] of fleet.clients.entries()) {
     fleet.balance(
