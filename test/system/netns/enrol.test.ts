@@ -314,7 +314,7 @@ test('a login that may only enrol: of several servers the one whose port the cli
   expect(any.output).toMatch(/several servers run here/);
 });
 
-test('what the shell there prints is survived; one that never answers is ended', async () => {
+test('what the shell there prints is survived', async () => {
   await serve();
   const noise = join(lab.directory, 'noise');
   const program = readFileSync(sshd.program, 'utf8')
@@ -326,15 +326,6 @@ test('what the shell there prints is survived; one that never answers is ended',
   const cable = enrol([], { CRYPTCAB_REMOTE: noise });
   await cable.prints(/the cable is up/, 30_000);
   await cable.stop();
-  // Nobody over there ends it when its ssh is gone: it has no terminal.
-  const pids = join(lab.directory, 'pids');
-  const silent = enrol([], { CRYPTCAB_REMOTE: `echo $$ >>${pids}; exec sleep 1000; :` });
-  try {
-    await silent.prints(/root@10\.77\.1\.1 has not answered within 1 min: .*; trying again/, 75_000);
-    expect(await silent.stop()).toBe(0);
-  } finally {
-    for (const pid of readFileSync(pids, 'utf8').trim().split('\n')) process.kill(Number(pid));
-  }
 });
 
 test('a server full of peers that have enrolled and are up says so to one more, and to its own log', async () => {
