@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Remote } from '../../../src/protocol/remote.js';
 import { keyPair } from '../../../src/protocol/secure/noise.js';
 import { randomnessOf } from '../../support/randomness.js';
+import { rounds } from '../../support/rounds.js';
 import { seed } from '../../support/seed.js';
 import { hex } from '../unit/core/harness.js';
 import { frameOf, numbersOf, pair, refusals } from './secure-pair.js';
@@ -61,7 +62,7 @@ describe('a secure cable', () => {
 
   it('renews its keys every two minutes, for hours, and loses nothing', async () => {
     const { network, client, server } = await pair({ presharedKey: bytes(32) });
-    const minutes = 120;
+    const minutes = rounds(120, 30);
     for (let i = 0; i < minutes * 20; i++) {
       client.send(frameOf(i));
       if (i > 0) server.send(frameOf(i));
