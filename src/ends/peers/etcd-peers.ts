@@ -8,6 +8,7 @@ import { keyText } from '../../keys/key-text.js';
 import { parsePeers } from '../../keys/peers-file.js';
 import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
+import { optionName } from '../../options/name.js';
 import { Etcd, readAccess } from './etcd.js';
 import type { KnownPeer } from './known-peers.js';
 import type { EtcdPlace } from './source.js';
@@ -53,6 +54,9 @@ export class EtcdPeers {
   readonly #named = new Map<string, string | 'unreadable'>();
   /** What other servers have to know, by public key. */
   readonly #untold = new Map<string, string>();
+  /** Our number, and by which timestamp we have met whom last, by public key. */
+  #number: number | undefined;
+  readonly #met = new Map<string, string>();
   /** Public keys that may not connect any more, and are to be forgotten there; with the revision up to which what was said of them is old. */
   readonly #stale = new Map<string, string>();
   #telling = false;
@@ -60,6 +64,8 @@ export class EtcdPeers {
   #told = false;
   /** Whether it was said that nothing can be written. */
   #mute = false;
+  /** Whether it was said that another server has our number. */
+  #saidTwin = false;
 
   /** @throws CryptcabError when its options cannot be read */
   constructor(place: EtcdPlace, host: EtcdHost, log: Log) {
@@ -101,7 +107,10 @@ export class EtcdPeers {
 
   /** Tells other servers whom this one has met. */
   tell(publicKey: string, timestamp: Uint8Array, server: number): void {
-    this.#untold.set(publicKey, `${bytesToHex(timestamp)} ${server}`);
+    const hex = bytesToHex(timestamp);
+    this.#number = server;
+    this.#met.set(publicKey, hex);
+    this.#untold.set(publicKey, `${hex} ${server}`);
     this.#tellAll();
   }
 
@@ -203,12 +212,15 @@ export class EtcdPeers {
     }
     if (typeof named === 'string' && !this.#isNamed(named)) {
       this.#untold.delete(named);
+      this.#met.delete(named);
       this.#stale.set(named, pair.mod_revision ?? '0');
     }
     const renamed = this.#named.get(key);
     if (typeof renamed === 'string') this.#stale.delete(renamed);
     if (now !== undefined) this.#host.one(now, known);
-    if (!gone) this.#readSeen(pair);
+    if (gone) return;
+    const met = this.#readSeen(pair);
+    if (met !== undefined) this.#lookForTwin(met, pair);
   }
 
   /** Whether a line names a peer, also one that this server cannot use: others may. A line that it cannot read may name any. */
@@ -268,6 +280,18 @@ export class EtcdPeers {
     const timestamp = hexToBytes(hex);
     if (timestamp.length === TIMESTAMP_BYTES) this.#host.seen(publicKey, timestamp, Number(server));
     return publicKey;
+  }
+
+  /** Who was met later than here, by a server of our number? A balancer sends what is for both to one of them. */
+  #lookForTwin(publicKey: string, { value }: Pair): void {
+    const [hex = '', server] = decode(value).split(' ');
+    const met = this.#met.get(publicKey);
+    if (this.#saidTwin || Number(server) !== this.#number || met === undefined || hex <= met) return;
+    this.#saidTwin = true;
+    this.#log.warn(
+      {},
+      `another server has the number ${server} as well, and clients of one of them get no answers: give each its own ${optionName('secure.serverId')}`,
+    );
   }
 
   async #tellAll(): Promise<void> {

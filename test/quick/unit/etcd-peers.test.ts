@@ -17,6 +17,8 @@ let peers: EtcdPeers;
 const host = { all: vi.fn(), one: vi.fn(), seen: vi.fn() };
 /** Who watches. */
 let watching: ServerResponse | undefined;
+/** Warnings. */
+const said: string[] = [];
 /** From which revision on somebody has begun to watch, each time. */
 const watchedFrom: number[] = [];
 /** Each with its value and revision. */
@@ -61,6 +63,7 @@ beforeEach(async () => {
   deleted.length = 0;
   watching = undefined;
   watchedFrom.length = 0;
+  said.length = 0;
   revision = 0;
   vi.clearAllMocks();
   server = createServer(async (request, response) => {
@@ -88,11 +91,10 @@ afterEach(() => {
 
 async function open(): Promise<void> {
   const { port } = server.address() as AddressInfo;
-  peers = new EtcdPeers(
-    { hosts: [{ host: '127.0.0.1', port }], prefix: 'net', options: undefined },
-    host,
-    quiet,
-  );
+  peers = new EtcdPeers({ hosts: [{ host: '127.0.0.1', port }], prefix: 'net', options: undefined }, host, {
+    ...quiet,
+    warn: (_: object, line: string) => void said.push(line),
+  });
   await vi.waitFor(() => expect(watching).toBeDefined(), { timeout: 10_000 });
 }
 
@@ -218,4 +220,28 @@ test('what is no JSON, or stops in the middle, is no answer: those who may conne
   await until(() => expect(watchedFrom).toHaveLength(3));
   expect(host.one).not.toHaveBeenCalled();
   expect(names()).toEqual(['alice']);
+});
+
+test('a server that has our number is named once', async () => {
+  const [alice, bob] = [key(), key()];
+  put('net/alice', `${alice} name=alice`);
+  put('net/bob', `${bob} name=bob`);
+  await open();
+  const meets = (publicKey: string, byte: number, server: number) => {
+    put(`net.seen/${publicKey}`, `${byte.toString(16).padStart(2, '0').repeat(12)} ${server}`);
+    happen({ kv: pair(`net.seen/${publicKey}`) });
+  };
+  const twins = () => said.filter((line) => /another server has the number 1 as well/.test(line));
+  peers.tell(alice, new Uint8Array(12).fill(5), 1);
+  await until(() => expect(seen()).toHaveLength(1));
+  happen({ kv: pair(`net.seen/${alice}`) }); // what it has said itself
+  meets(alice, 4, 1);
+  meets(alice, 9, 2);
+  meets(bob, 9, 1); // as this one's predecessor may have
+  await until(() => expect(host.seen).toHaveBeenCalledTimes(4));
+  expect(twins()).toEqual([]);
+  meets(alice, 10, 1);
+  meets(alice, 11, 1);
+  await until(() => expect(host.seen).toHaveBeenCalledTimes(6));
+  expect(twins()).toHaveLength(1);
 });
