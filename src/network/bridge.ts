@@ -199,7 +199,8 @@ export class Bridge implements TapNetwork {
     if (policy.vlan !== undefined || before.vlan !== undefined) {
       const why = await this.vlansRefused();
       if (why !== undefined) throw new CryptcabError(why);
-      await runTool('bridge', ['-batch', '-'], vlanLines(device, policy, before.vlan));
+      const first = Number(read(onBridge(this.#name, 'bridge/default_pvid')) ?? 1);
+      await runTool('bridge', ['-batch', '-'], vlanLines(device, policy, { had: before.vlan, first }));
     }
     await this.#filter.keep(device, policy);
   }

@@ -143,13 +143,22 @@ export function tcLine(device: string, { rate }: Policy): string | undefined {
   return `qdisc replace dev ${device} root tbf rate ${rate.to}bit burst ${burst}b latency ${LATENCY}\n`;
 }
 
-/** What bridge(8) does for a port's VLANs, which is in 1 at first. */
-export function vlanLines(device: string, { vlan }: Policy, had: Policy['vlan']): string {
+/**
+ * What bridge(8) does for a port's VLANs.
+ * @param first the VLAN that the bridge's ports are in at first; 0 for none
+ */
+export function vlanLines(
+  device: string,
+  { vlan }: Policy,
+  { had, first }: { readonly had: Policy['vlan']; readonly first: number },
+): string {
   const lines: string[] = [];
-  const before = had === undefined ? [1] : [...(had.access === undefined ? [] : [had.access]), ...had.tagged];
+  const fromBridge = first > 0 ? [first] : [];
+  const before =
+    had === undefined ? fromBridge : [...(had.access === undefined ? [] : [had.access]), ...had.tagged];
+  const access = vlan === undefined ? fromBridge[0] : vlan.access;
   for (const id of before) lines.push(`vlan del dev ${device} vid ${id}`);
-  if (vlan === undefined) lines.push(`vlan add dev ${device} vid 1 pvid untagged`);
-  if (vlan?.access !== undefined) lines.push(`vlan add dev ${device} vid ${vlan.access} pvid untagged`);
+  if (access !== undefined) lines.push(`vlan add dev ${device} vid ${access} pvid untagged`);
   for (const id of vlan?.tagged ?? []) lines.push(`vlan add dev ${device} vid ${id}`);
   return `${lines.join('\n')}\n`;
 }

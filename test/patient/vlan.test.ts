@@ -250,3 +250,42 @@ test('a bridge that does not filter VLANs stays as it is, and an error at the st
     from,
   );
 });
+
+test.each([
+  ['in no VLAN', 'br2', 7771, 0, []],
+  ['in another VLAN', 'br3', 7772, 100, ['100 PVID Egress Untagged']],
+] as const)('a bridge whose ports are %s at first', async (_, bridge, port, first, without) => {
+  await guest.run(`ip link add ${bridge} type bridge vlan_filtering 1 vlan_default_pvid ${first}`);
+  const line = (policy: string) =>
+    guest.run(
+      `printf "${ends[0]?.publicKey} name=it ${policy}\\n" > /${bridge}.new && mv /${bridge}.new /${bridge}`,
+    );
+  await line('vlan=10');
+  const from = guest.process.printed;
+  const words = [
+    'serve',
+    '--on',
+    `bridge://${bridge}`,
+    '--key',
+    server.keyFile,
+    '--peers',
+    `/${bridge}`,
+    '-v',
+  ];
+  guest.process.write(`${[...cryptcab, ...words, '-p', port].join(' ')} 2>&1 | cat &\n`);
+  await guest.process.prints(/waiting for clients/, UP_MS, from);
+  hub.run('ip', 'tuntap', 'add', bridge, 'mode', 'tap');
+  const keys = ['--key', ends[0]?.keyFile as string, '--peer', server.publicKey, '-p', '0'];
+  const cable = hub.start([...cryptcab, 'connect', `${SERVER}:${port}`, '--on', `tap://${bridge}`, ...keys]);
+  await guest.process.prints(new RegExp(`"port":"${bridge}p0"[^\\n]*peer is up`), UP_MS, from);
+  const vlans = async () => {
+    const shown = await guest.run(`bridge vlan show dev ${bridge}p0`);
+    return [...shown.matchAll(/^(?:\S+p0)?\s+(\d+[^\r\n]*?)\s*$/gm)].map(([, one]) => one);
+  };
+  expect(await vlans()).toEqual(['10 PVID Egress Untagged']);
+  const changed = guest.process.printed;
+  await line('');
+  await guest.process.prints(/what a peer may do has changed/, UP_MS, changed);
+  expect(await vlans()).toEqual(without);
+  await cable.stop();
+});

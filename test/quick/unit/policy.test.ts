@@ -149,13 +149,18 @@ test('what the programs read: nothing for nothing', () => {
 });
 
 test('VLANs of a port, at first and when they change', () => {
-  expect(vlanLines('p', policy('vlan=10,20t'), undefined)).toBe(
-    'vlan del dev p vid 1\nvlan add dev p vid 10 pvid untagged\nvlan add dev p vid 20\n',
-  );
-  expect(vlanLines('p', policy('vlan=11'), policy('vlan=10,20t').vlan)).toBe(
-    'vlan del dev p vid 10\nvlan del dev p vid 20\nvlan add dev p vid 11 pvid untagged\n',
-  );
-  expect(vlanLines('p', {}, policy('vlan=10').vlan)).toBe(
-    'vlan del dev p vid 10\nvlan add dev p vid 1 pvid untagged\n',
-  );
+  const lines = (now: string, had: string, first = 1) =>
+    vlanLines('p', policy(now), { had: policy(had).vlan, first })
+      .trim()
+      .split('\n');
+  const add = 'vlan add dev p vid';
+  expect(lines('vlan=10,20t', '')).toEqual(['vlan del dev p vid 1', `${add} 10 pvid untagged`, `${add} 20`]);
+  expect(lines('vlan=11', 'vlan=10,20t')).toEqual([
+    ...['vlan del dev p vid 10', 'vlan del dev p vid 20', `${add} 11 pvid untagged`],
+  ]);
+  expect(lines('', 'vlan=10')).toEqual(['vlan del dev p vid 10', `${add} 1 pvid untagged`]);
+  expect(lines('vlan=10', '', 100)).toEqual(['vlan del dev p vid 100', `${add} 10 pvid untagged`]);
+  expect(lines('', 'vlan=10', 100)).toEqual(['vlan del dev p vid 10', `${add} 100 pvid untagged`]);
+  expect(lines('vlan=10', '', 0)).toEqual([`${add} 10 pvid untagged`]);
+  expect(lines('', 'vlan=10', 0)).toEqual(['vlan del dev p vid 10']);
 });
