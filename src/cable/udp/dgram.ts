@@ -83,11 +83,12 @@ class DgramUdp implements Udp {
   }
 }
 
-function bind({ host, port, shared }: Place): Promise<Socket> {
+function bind({ host, port, shared }: Place, ipv6Only: boolean): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({
       type: host.includes(':') ? 'udp6' : 'udp4',
       reuseAddr: shared,
+      ipv6Only: ipv6Only && host.includes(':'),
       recvBufferSize: RECEIVE_BYTES,
       sendBufferSize: BUFFER_BYTES,
       lookup: noLookup as never,
@@ -100,7 +101,10 @@ function bind({ host, port, shared }: Place): Promise<Socket> {
   });
 }
 
+/** @param ipv6Only whether those for IPv6 get no IPv4, on any system; else it is as the system wants */
+export function dgramSockets(ipv6Only: boolean): OpenUdp {
+  return openWith(async (place, events) => new DgramUdp(await bind(place, ipv6Only), events, place));
+}
+
 /** Opens a socket of node:dgram, which every runtime has. */
-export const openDgram: OpenUdp = openWith(
-  async (place, events) => new DgramUdp(await bind(place), events, place),
-);
+export const openDgram: OpenUdp = dgramSockets(false);

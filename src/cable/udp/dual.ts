@@ -1,5 +1,6 @@
 import type { Remote } from '../../protocol/remote.js';
 import { EachAddress } from './each-address.js';
+import { Hearing, TwoFamilies } from './two-families.js';
 import { cannotOpen, lacksIPv6, type OpenUdp, type Udp, type UdpEvents } from './udp.js';
 
 const MAPPED = '::ffff:';
@@ -39,28 +40,22 @@ export interface Place {
  * Makes of sockets on one address what a cable needs: one for all addresses of both families, or of IPv4 alone where there is
  * no IPv6; for one address; or, where each datagram's own address counts, one for all and one for each.
  */
-export function openWith<T extends Udp>(open: (place: Place, events: UdpEvents) => Promise<T>): OpenUdp {
+export function openWith(open: (place: Place, events: UdpEvents) => Promise<Udp>): OpenUdp {
   return async (port, events, { bind, locals = false } = {}) => {
-    const dual = async (at: number, shared: boolean): Promise<T> => {
-      const place = { host: bind ?? ANY.both, port: at, shared, local: undefined };
-      if (bind === ANY.ipv4) return await open(place, events);
-      try {
-        return await open(place, events);
-      } catch (error) {
-        if (!lacksIPv6(error)) throw error;
-        return await open({ ...place, host: ANY.ipv4 }, events);
-      }
+    const families = bind === ANY.ipv4 ? 'IPv4' : 'both';
+    const any = (at: number, shared: boolean, split?: boolean): Promise<Udp> => {
+      const place = { host: ANY.ipv4, port: at, shared, local: undefined };
+      return families === 'IPv4' ? open(place, events) : openBoth(open, place, events, split);
     };
     try {
       if (bind !== undefined && !isAny(bind))
         return await open({ host: bind, port, shared: false, local: undefined }, events);
       // One that shares with nobody shows whether somebody has the port.
-      const alone = await dual(port, false);
+      const alone = await any(port, false);
       if (!locals) return alone;
       const own = alone.local.port;
       await alone.close();
-      const all = await dual(own, true);
-      const families = bind === ANY.ipv4 ? 'IPv4' : 'both';
+      const all = await any(own, true, alone instanceof TwoFamilies);
       return await EachAddress.over(all, families, (address) =>
         open({ host: address, port: own, shared: true, local: address }, events),
       );
@@ -68,4 +63,31 @@ export function openWith<T extends Udp>(open: (place: Place, events: UdpEvents) 
       throw cannotOpen(port, error, bind);
     }
   };
+}
+
+/**
+ * Opens a socket for all addresses of both families, or of IPv4 alone where there is no IPv6.
+ * @param split whether one for IPv6 gets no IPv4; undefined to find that out, by a socket that shares its port with nobody
+ */
+async function openBoth(
+  open: (place: Place, events: UdpEvents) => Promise<Udp>,
+  place: Place,
+  events: UdpEvents,
+  split?: boolean,
+): Promise<Udp> {
+  const hearing = new Hearing(events);
+  let six: Udp;
+  try {
+    six = await open({ ...place, host: ANY.both }, hearing.by('IPv6'));
+  } catch (error) {
+    if (!lacksIPv6(error)) throw error;
+    return await open(place, events);
+  }
+  if (split === false) return six;
+  try {
+    const four = await open({ ...place, port: six.local.port }, hearing.by('IPv4'));
+    return new TwoFamilies(six, four, hearing);
+  } catch {
+    return six; // it has IPv4 as well, so that the port is taken there
+  }
 }

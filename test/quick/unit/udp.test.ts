@@ -1,7 +1,7 @@
 // One socket, as a cable needs it: the same whatever the runtime makes it of.
 import { afterEach, describe, expect, test } from 'vitest';
 import { onDeno } from '../../../src/cable/udp/deno.js';
-import { openDgram } from '../../../src/cable/udp/dgram.js';
+import { dgramSockets, openDgram } from '../../../src/cable/udp/dgram.js';
 import { ownUdp } from '../../../src/cable/udp/own.js';
 import type { OpenUdp, Udp } from '../../../src/cable/udp/udp.js';
 import type { Remote } from '../../../src/protocol/remote.js';
@@ -75,6 +75,9 @@ class End {
 }
 
 const kinds: [string, OpenUdp][] = [['as this runtime has it', ownUdp()]];
+// As with the sysctl net.ipv6.bindv6only.
+const split: OpenUdp = dgramSockets(true);
+if (!('Deno' in globalThis || 'Bun' in globalThis)) kinds.push(['one for each family', split]);
 // What it takes without --unstable-net.
 if ('Deno' in globalThis) kinds.push(['node:dgram on Deno', onDeno(openDgram)]);
 
@@ -185,3 +188,20 @@ describe.each(kinds)('a socket, %s', (_, open) => {
     await one.send(Uint8Array.of(2), other.at('127.0.0.1'));
   });
 });
+
+test.skipIf('Deno' in globalThis || 'Bun' in globalThis)(
+  'a server where a socket for IPv6 gets no IPv4 hears and answers both',
+  async () => {
+    const server = await End.open((port, events) => split(port, events, { locals: true }));
+    const client = await End.open(openDgram);
+    for (const [i, address] of ['127.0.0.1', '::1'].entries()) {
+      await client.send(Uint8Array.of(i), server.at(address));
+      await server.until(() => server.received.length === i + 1);
+      const { from } = server.received[i] as Received;
+      expect(from).toMatchObject(client.at(address));
+      await server.send(Uint8Array.of(7), from);
+      await client.until(() => client.received.length === i + 1);
+      expect(client.received[i]?.from).toMatchObject(server.at(address));
+    }
+  },
+);
