@@ -35,11 +35,16 @@ const AWAITED_MAX = 64;
 
 export class Conversation {
   readonly #speaks: boolean;
+  readonly #own: Uint8Array;
   readonly #events: ConversationEvents;
 
-  /** @param speaks whether this end says anything: its host carries control payloads both ways */
-  constructor(speaks: boolean, events: ConversationEvents) {
+  /**
+   * @param speaks whether this end says anything: its host carries control payloads both ways
+   * @param own the public key of this end
+   */
+  constructor(speaks: boolean, own: Uint8Array, events: ConversationEvents) {
     this.#speaks = speaks;
+    this.#own = own;
     this.#events = events;
   }
 
@@ -73,6 +78,11 @@ export class Conversation {
     if (peer.hello === undefined && peer.greetings >= GREETINGS) return;
     this.#greet(peer);
     peer.greetAt = now + GREETING_INTERVAL;
+  }
+
+  /** Whether this end, which has called, says hello first: both have called at once, and one has to. */
+  greets({ crossed, publicKey }: PeerState): boolean {
+    return crossed !== undefined && isGreater(this.#own, publicKey);
   }
 
   /** A peer may have come from another server: switches are to learn where those are who are behind it. */
@@ -161,7 +171,8 @@ export class Conversation {
     const { current } = peer;
     if (control.what === 'enrol' && !(peer.guest && current?.place === place)) control.presharedKey.fill(0);
     // What was said in an earlier session comes late: it is of no use now.
-    if (current === undefined || current.place !== place) return;
+    const crossed = peer.crossed === peer.previous ? peer.crossed : undefined;
+    if (current === undefined || (place !== current.place && place !== crossed?.place)) return;
     if (peer.guest || peer.introduction !== undefined) {
       if (control.what === 'goaway') this.#events.left(now, peer);
       else if (peer.guest && control.what === 'enrol') {
@@ -180,7 +191,7 @@ export class Conversation {
         const { version, capabilities, seenAt } = control;
         peer.hello = { version, capabilities, seenAt };
         peer.greetAt = Infinity;
-        if (current.initiator) this.#greet(peer);
+        if (current.initiator && (place === current.place || !this.greets(peer))) this.#greet(peer);
         break;
       }
       case 'goaway':
@@ -213,4 +224,10 @@ export class Conversation {
   #say(peer: Peer, payload: Uint8Array): void {
     this.#events.push({ do: 'control', peer, payload });
   }
+}
+
+/** Which of two keys comes later, byte by byte. */
+function isGreater(one: Uint8Array, other: Uint8Array): boolean {
+  const at = one.findIndex((byte, i) => byte !== other[i]);
+  return at >= 0 && (one[at] as number) > (other[at] as number);
 }

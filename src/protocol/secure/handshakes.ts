@@ -251,6 +251,7 @@ export class Handshakes {
     // If the peer began a handshake at the same time, its keypair stays, so that what comes under it is opened.
     const kept = peer.next ?? peer.current;
     for (const old of peer.keypairs) if (old !== kept) this.#keypairs.drop(peer, old);
+    peer.crossed = peer.next ?? (peer.crossed === peer.current ? peer.current : undefined);
     peer.next = undefined;
     peer.previous = kept;
     peer.current = this.#keypairs.install(

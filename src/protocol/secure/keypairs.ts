@@ -78,6 +78,7 @@ export class Keypairs {
     peer.previous = peer.current;
     peer.current = peer.next;
     peer.next = undefined;
+    peer.crossed = peer.handshake === undefined ? undefined : peer.current;
     this.use(peer);
   }
 

@@ -77,7 +77,7 @@ export class SecureMachine {
     const calls = serverId === undefined;
     this.#shares = !calls;
     this.#keypairs = new Keypairs(random, draw, (effect) => outbox.push(effect));
-    this.#conversation = new Conversation(controls, {
+    this.#conversation = new Conversation(controls, own.public, {
       push: (effect) => outbox.push(effect),
       malformed: (peer) => outbox.refuse(peer.endpoint as Remote, 'malformed'),
       left: (now, peer) => this.#left(now, peer),
@@ -90,6 +90,7 @@ export class SecureMachine {
     const finished = (now: number, peer: PeerState) => {
       // One of them confirms the keys, should nothing else be waiting.
       if (!this.#conversation.begin(now, peer)) outbox.push({ do: 'keepalive', peer });
+      if (this.#conversation.greets(peer)) this.#conversation.confirmed(now, peer);
     };
     this.#handshakes = new Handshakes({
       ...{ own, outbox, random, unixTime, finished, keyLog, calls },

@@ -102,6 +102,8 @@ export class PeerState implements Peer {
   unfinished = 0;
   /** Whether the current keypair's last seconds have made us begin a handshake. */
   lastMinute = false;
+  /** The keypair of the peer's handshake, where it began one while ours was under way: it seals with that, and we with ours. */
+  crossed: Keypair | undefined;
   hello: Hello | undefined;
   /** Whether its last initiation says that it understands control records. */
   speaks = false;

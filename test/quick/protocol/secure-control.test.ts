@@ -1,5 +1,5 @@
 // What two ends say to each other besides frames, on a simulated network with a clock of its own.
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CAPABILITIES, hello } from '../../../src/protocol/secure/control.js';
 import { seed } from '../../support/seed.js';
 import { makePair, type SecureNode } from './secure-simulated.js';
@@ -135,6 +135,58 @@ it('a server that ends says so, is called more than once a second, and is back w
   const ups = client.count('up');
   network.run(750);
   expect(client.count('up')).toBe(ups + 1);
+});
+
+describe('two that call each other at once, as after the restart of a server that knows where its client is', () => {
+  /** One calls, and so many ms later the other one; datagrams overtake each other. */
+  async function crossing(of: number, later: number) {
+    const network = new Network(of);
+    const pair = await makePair(network, {}, SPEAKS);
+    const { client, server } = pair;
+    network.faults = { ...network.faults, delay: [1, 15] };
+    server.machine.setEndpoint(server.peer, client.remote);
+    const both = of % 2 === 0 ? [client, server] : [server, client];
+    for (const node of both) {
+      node.machine.wanted(network.now, node.peer);
+      node.timer();
+      network.run(node === both[0] ? later : 500);
+    }
+    return { network, ...pair };
+  }
+  const LATER = [0, 1, 3, 5, 8, 12, 20, 30];
+
+  it('say hello, and hear a goodbye', async () => {
+    for (const [i, later] of [...LATER, ...LATER, ...LATER].entries()) {
+      const { network, client, server } = await crossing(seed + i, later);
+      const heard = [client, server].map(({ peer }) => peer.hello?.version);
+      expect(heard, `${seed + i}, ${later}`).toEqual([1, 1]);
+      network.run(10_000);
+      const hellos = [client, server].map(
+        (node) => said(node).filter((hex) => hex.startsWith('0201')).length,
+      );
+      for (const count of hellos) expect(count).toBeLessThanOrEqual(3); // and not for ever
+      const [ending, other] = i % 2 === 0 ? [client, server] : [server, client];
+      ending.machine.removePeer(ending.peer);
+      ending.timer();
+      network.run(50);
+      expect(downs(other)).toEqual(['goodbye']);
+    }
+  });
+
+  it('are watched, through all changes of keys', async () => {
+    for (const later of LATER) {
+      const { network, client, server } = await crossing(seed, later);
+      for (let minutes = 0; minutes < 9; minutes++)
+        for (const node of [client, server]) {
+          node.send(frame);
+          network.run(30_000);
+        }
+      expect(client.peer.loss).toBeLessThan(0.5); // an answer under keys that were just replaced is none
+      network.detach(server);
+      stream(network, client, 5);
+      expect(client.hints().map(({ what }) => what)).toContain('dead');
+    }
+  });
 });
 
 it('a client that was removed calls ever more seldom, and in the end as one that is refused', async () => {
