@@ -46,7 +46,7 @@ async function readOptions(words: readonly string[], daemonChild: boolean): Prom
   }
   // What it takes to run a cable is loaded when one is run.
   const versionWanted = words.some((word) => word === '--version' || /^-\w*V/.test(word));
-  const details = versionWanted ? (await import('./details.js')).details : () => [];
+  const details = versionWanted ? (await import('./version-details.js')).details : () => [];
   try {
     return parseOptions(name, VERSION, await cableWords(words, details), details);
   } catch (error) {

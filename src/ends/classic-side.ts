@@ -13,7 +13,7 @@ import { type Remote, remoteKey, remoteText } from '../protocol/remote.js';
 import { copyKey } from '../protocol/secret.js';
 import { longestFrame } from '../protocol/sizes.js';
 import type { End } from './end.js';
-import { keptBy } from './kept.js';
+import { keptBy } from './policy-kept.js';
 import type { PeerFacts } from './report/report.js';
 import type { PeerDown, PeerStatistics } from './running.js';
 import { warnOfWeakness } from './warnings.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type ParseEntry, parse } from 'shell-quote';
 import { CryptcabError, messageOf, TemporaryError } from '../error.js';
 import { optionName, optionWithValue } from '../options/name.js';
-import { canAsk, start } from './child.js';
+import { canAsk, start } from './openssh-child.js';
 import { sessionKeyPath } from './session-keys.js';
 import { loginText, type SshLogin, sshFault } from './ssh-failure.js';
 

@@ -1,5 +1,5 @@
 // What a name that ssh knows stands for: datagrams do not go through ssh, and its configuration says where to.
-import { start } from './child.js';
+import { start } from './openssh-child.js';
 import { loginText, type SshLogin } from './ssh-failure.js';
 
 /** How long ssh has to say it, ms: it may have to look a name up. */

@@ -1,9 +1,9 @@
 import { CryptcabError, TemporaryError } from '../error.js';
 import { optionName } from '../options/name.js';
-import { canAsk, start } from './child.js';
 import { drawSecret } from './draw.js';
 import { AnswerFinder, introductionLine } from './enrolment.js';
 import { newPresharedKey, newPrivateKey } from './key-text.js';
+import { canAsk, start } from './openssh-child.js';
 import { publicKeyOf } from './public-key.js';
 import { loginText, reasonIn, type SshLogin, sshFault } from './ssh-failure.js';
 

@@ -6,7 +6,7 @@ import { messageOf } from '../../error.js';
 import type { Log } from '../../log.js';
 import type { PolicyFields } from '../../network/policy.js';
 import type { Peer } from '../../protocol/secure/peer.js';
-import { unkept } from '../kept.js';
+import { unkept } from '../policy-kept.js';
 import type { SecureSide } from '../secure-side.js';
 import type { KnownPeer } from './known-peers.js';
 import type { PeerPolicies } from './peer-policies.js';

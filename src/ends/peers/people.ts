@@ -9,7 +9,7 @@ import { parseHostText } from '../../network/host.js';
 import { changedFields, parsePolicy, parsePolicyChange, policyText } from '../../network/policy.js';
 import { optionName, optionWithValue } from '../../options/name.js';
 import type { Peer } from '../../protocol/secure/peer.js';
-import { mustKeep } from '../kept.js';
+import { mustKeep } from '../policy-kept.js';
 import type { SecureSide } from '../secure-side.js';
 import type { PeerPolicies } from './peer-policies.js';
 import { peerText, SHORT_KEY } from './peer-text.js';

@@ -2,7 +2,7 @@ import type { OpenPlug } from '../../cable/plug/plug.js';
 import { keyText } from '../../keys/key-text.js';
 import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
-import { unkept } from '../kept.js';
+import { unkept } from '../policy-kept.js';
 import type { SecureSide } from '../secure-side.js';
 import type { PeerPolicies } from './peer-policies.js';
 import type { VerifierHost } from './verifier.js';

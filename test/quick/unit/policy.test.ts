@@ -1,6 +1,6 @@
 // What a peer may do on the network, as it is written, and as the system's programs read it.
 import { expect, test } from 'vitest';
-import { unkept } from '../../../src/ends/kept.js';
+import { unkept } from '../../../src/ends/policy-kept.js';
 import { keyText, newPresharedKey } from '../../../src/keys/key-text.js';
 import { parsePeers } from '../../../src/keys/peers-file.js';
 import {
