@@ -1,7 +1,7 @@
 // Under a supervisor: what it is told, and when; and where the log of a daemon goes.
 
 import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DatagramSocket } from '../../../lab/datagram-socket.js';
@@ -79,7 +79,7 @@ function logTo(host: Host, socket: string): void {
 test('a daemon without a log file has its log in the system log', async () => {
   await hub.startSwitch();
   const socket = join(lab.directory, 'log');
-  const log = await DatagramSocket.open(socket);
+  let log = await DatagramSocket.open(socket);
   logTo(hub, socket);
   const pidFile = join(lab.directory, 'pid');
   try {
@@ -87,7 +87,14 @@ test('a daemon without a log file has its log in the system log', async () => {
     expect({ status: await started.exited, output: started.output }).toEqual({ status: 0, output: '' });
     const line = await log.takes(/waiting for clients/);
     expect(line).toMatch(/^<30>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d cryptcab\[\d+\]: waiting for clients \{/);
-    process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGTERM');
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    // The system's log starts again, and no line is lost.
+    log.close();
+    rmSync(socket);
+    log = await DatagramSocket.open(socket);
+    process.kill(pid, 'SIGHUP');
+    await log.takes(/SIGHUP: /);
+    process.kill(pid, 'SIGTERM');
     expect(await log.takes(/ended by/)).toMatch(/^<28>/);
   } finally {
     log.close();

@@ -1,5 +1,5 @@
 import { Arena } from './arena.js';
-import { AF, type Libc, SOCK } from './libc.js';
+import { AF, ERRNO, type Libc, SOCK } from './libc.js';
 
 /** struct sockaddr_un: the family, then the path. */
 const FAMILY_BYTES = 2;
@@ -35,13 +35,24 @@ export class UnixDatagrams {
    * @throws Error that says what the system said
    */
   send(text: string): void {
-    if (this.#fd < 0) this.#open();
+    const known = this.#fd >= 0;
+    if (!known) this.#open();
     const bytes = Buffer.from(text).subarray(0, DATAGRAM_BYTES);
     this.#arena.bytes.set(bytes, this.#bytes);
-    if (this.#libc.write(this.#fd, this.#arena.address(this.#bytes), bytes.length) >= 0) return;
-    const why = this.#libc.errorName(this.#libc.errno());
-    this.close(); // whoever listened may have started again
-    throw new Error(why);
+    if (this.#write(bytes.length)) return;
+    let errno = this.#libc.errno();
+    this.close();
+    if (known && errno !== ERRNO.AGAIN) {
+      this.#open(); // whoever listened may have started again
+      if (this.#write(bytes.length)) return;
+      errno = this.#libc.errno();
+      this.close();
+    }
+    throw new Error(this.#libc.errorName(errno));
+  }
+
+  #write(length: number): boolean {
+    return this.#libc.write(this.#fd, this.#arena.address(this.#bytes), length) >= 0;
   }
 
   #open(): void {
