@@ -38,7 +38,11 @@ export function spellOut(argv: readonly string[], options: readonly Spelled[], l
     } else if (option.long === '--verbose' && /^v+$/.test(value)) {
       out.push(...Array.from(value, () => '--verbose'));
     } else if (longOnly) {
-      throw new UsageError(`${option.long} takes no argument: leave '=' and what follows it out`);
+      throw new UsageError(
+        option.long === '--verbose'
+          ? '--verbose takes no argument but v, as in --verbose=vvv'
+          : `${option.long} takes no argument: leave '=' and what follows it out`,
+      );
     } else {
       out.push(word); // commander refuses it
     }

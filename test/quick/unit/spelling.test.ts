@@ -70,7 +70,8 @@ describe('vde_cryptcab takes', () => {
 
   test.each([
     ['--v', /^--v is ambiguous: use --vdesock or --verbose$/],
-    ['-ve=q', /^--verbose takes no argument/],
+    ['-ve=q', /^--verbose takes no argument but v, as in --verbose=vvv$/],
+    ['--verbose=3', /^--verbose takes no argument but v, as in --verbose=vvv$/],
     ['-da=3', /^--daemon takes no argument/],
     ['-vd', /argument missing/],
     ['-di', /unknown option '-i'/],
