@@ -38,7 +38,8 @@ export const OPTIONS = {
     value: { kind: 'port', placeholder: 'PORT' },
     default: DEFAULT_PORT,
     connectDefault: { value: 0, text: 'any that is free' },
-    text: 'the local UDP port; 0 is any, for a client',
+    text: 'the local UDP port',
+    more: 'For a client 0 is any that is free.',
   },
   bind: {
     long: 'bind',
