@@ -205,3 +205,12 @@ test.skipIf('Deno' in globalThis || 'Bun' in globalThis)(
     }
   },
 );
+
+test.skipIf('Deno' in globalThis || 'Bun' in globalThis)(
+  'one that cannot be connected says where to, once, and why',
+  async () => {
+    const one = await End.open(openDgram);
+    const to = { address: '255.255.255.255', port: 9 };
+    await expect(one.udp.connect(to)).rejects.toThrow(/^cannot reach 255\.255\.255\.255:9: connect E[A-Z]+$/);
+  },
+);
