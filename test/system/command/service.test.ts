@@ -1,7 +1,7 @@
 // Under a supervisor: what it is told, and when; and where the log of a daemon goes.
 
 import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DatagramSocket } from '../../../lab/datagram-socket.js';
@@ -82,12 +82,13 @@ test('a daemon without a log file has its log in the system log', async () => {
   let log = await DatagramSocket.open(socket);
   logTo(hub, socket);
   const pidFile = join(lab.directory, 'pid');
+  let pid: number | undefined;
   try {
     const started = hub.cryptcab(['-P', key, '-d', '-v', '--pidfile', pidFile]);
     expect({ status: await started.exited, output: started.output }).toEqual({ status: 0, output: '' });
+    pid = Number(readFileSync(pidFile, 'utf8'));
     const line = await log.takes(/waiting for clients/);
     expect(line).toMatch(/^<30>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d cryptcab\[\d+\]: waiting for clients \{/);
-    const pid = Number(readFileSync(pidFile, 'utf8'));
     // The system's log starts again, and no line is lost.
     log.close();
     rmSync(socket);
@@ -96,7 +97,9 @@ test('a daemon without a log file has its log in the system log', async () => {
     await log.takes(/SIGHUP: /);
     process.kill(pid, 'SIGTERM');
     expect(await log.takes(/ended by/)).toMatch(/^<28>/);
+    await until('it has ended', () => !existsSync(`/proc/${pid}`));
   } finally {
+    if (existsSync(`/proc/${pid}`)) process.kill(pid as number, 'SIGKILL');
     log.close();
   }
 });
