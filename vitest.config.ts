@@ -17,7 +17,7 @@ const built = {
 };
 
 /** Files at a time, on two processors: their tests mostly wait. */
-const MOSTLY_WAITING = 3;
+const MOSTLY_WAITING = 4;
 const ALL_AT_ONCE = 8;
 
 // quick: no root, no network namespaces, no other programs; seconds.

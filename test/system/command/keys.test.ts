@@ -14,9 +14,9 @@ beforeAll(() => {
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
+/** Runs the program where no other one has the port. */
 function run(args: readonly string[], input = ''): { status: number | null; out: string; err: string } {
-  const [program, ...first] = cryptcab;
-  const { status, stdout, stderr } = spawnSync(program as string, [...first, ...args], {
+  const { status, stdout, stderr } = spawnSync('unshare', ['--net', ...cryptcab, ...args], {
     input,
     encoding: 'utf8',
     timeout: 20_000,

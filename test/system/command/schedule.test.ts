@@ -1,10 +1,10 @@
-// How the I/O threads of a cable that has nothing to do are scheduled.
+// How the I/O threads are scheduled: what they ask of the kernel, and what they have where they may not.
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { cryptcab, type Host, Lab } from '../../../lab/lab.js';
 import type { Process } from '../../../lab/process.js';
 
-const SCHED_OTHER = '0';
+const SCHED_BATCH = '3';
 const [NICE, POLICY] = [18, 40]; // fields of /proc/PID/stat, which are counted from 1 there
 /** The shortest slice that Linux gives; before 6.12 nobody gets one of their own. */
 const SHORTEST = /^se\.slice *: *100000$/m;
@@ -31,7 +31,7 @@ function scheduled({ pid }: Process): readonly number[] {
     const stat = of('stat')
       .replace(/\(.*\)/, 'name')
       .split(' ');
-    expect(stat[POLICY]).toBe(SCHED_OTHER);
+    expect(stat[POLICY]).toBe(SCHED_BATCH);
     return [Number(stat[NICE])];
   });
 }

@@ -121,7 +121,7 @@ describe.each(['portable', 'native'])('%s', (io) => {
     console.log(
       `${io}: ${name}, from ${from}: ${damageText(damage)}; ${cookies} cookies; refused ${JSON.stringify(after.refused)}`,
     );
-    expect(damage.mbit).toBeGreaterThan(1); // how much is printed; on a machine that others share it says little
+    expect(damage.mbit).toBeGreaterThan(0); // how much is printed; on a machine that others share it says little
     expect(damage.grown).toBeLessThan(16);
     expect(damage.logLines).toBeLessThan(100);
     // Load, and a cookie for who knows the public key; nothing for who does not; keys for nobody.

@@ -27,7 +27,7 @@ export const PKTINFO = { IPV4: 8, ASK_IPV6: 49, IPV6: 50 } as const;
 export const PACKET = { ADD_MEMBERSHIP: 1, AUXDATA: 8, VNET_HDR: 15, IGNORE_OUTGOING: 23 } as const;
 export const UDP = { SEGMENT: 103, GRO: 104 } as const;
 export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40, NOSIGNAL: 0x4000 } as const;
-export const SCHED = { OTHER: 0, BATCH: 3 } as const;
+export const SCHED_BATCH = 3;
 /** sched_setattr(2), for which C libraries have had no function for long, and its struct. */
 export const SYS_SCHED_SETATTR = process.arch === 'arm64' ? 274 : 314;
 export const SCHED_ATTR_BYTES = 48;

@@ -17,7 +17,7 @@ import { Orders, ROOM_MIN, want } from './orders.js';
 import type { Peer } from './peer.js';
 import { Ready } from './ready.js';
 import { Reports, report } from './reports.js';
-import { Turns } from './schedule.js';
+import { schedule } from './schedule.js';
 import type { Order, Start } from './talk.js';
 import { Tidings } from './tidings.js';
 
@@ -71,14 +71,14 @@ class IoThread {
     });
   }
 
-  run(turns: Turns): void {
+  /** @param lacks what the system refused, and can be done without */
+  run(lacks: readonly string[]): void {
     const ready = this.#ready;
     // Each call that it cannot do without is made before anybody relies on it.
     ready.wait(true, 0);
     this.#readCounter();
     this.#datagrams.tryOut();
-    report({ says: 'ready', lacks: turns.lacks });
-    const now = () => performance.now();
+    report({ says: 'ready', lacks });
     const { ring } = this.#core;
     const room = () => ring.room >= ROOM_MIN;
     // What the core has kept of one port's frames goes on before the next one is read: it keeps few, and a broadcast comes
@@ -91,7 +91,6 @@ class IoThread {
       const soon = this.#tidings.wait || ready.waits;
       const input = room();
       ready.wait(input, input && this.#datagrams.staged ? 0 : soon ? SOON_MS : WAIT_MS);
-      turns.waited(now);
       if (ready.orders) this.#obey();
       if (this.#datagrams.out.waiting > 0) this.#flush();
       ready.write();
@@ -268,10 +267,10 @@ async function main(): Promise<void> {
   const libc = await loadLibc();
   const start = await told;
   if (start === null) return;
-  const turns = new Turns(libc, start.serves, performance.now());
+  const lacks = schedule(libc, start.serves);
   const core = await FrameCore.load(start.memory);
   core.shared = true;
-  new IoThread(libc, core, start.vde ? bindVdeCalls(libc) : undefined, start).run(turns);
+  new IoThread(libc, core, start.vde ? bindVdeCalls(libc) : undefined, start).run(lacks);
 }
 
 await main();
