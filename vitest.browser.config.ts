@@ -70,7 +70,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/library-waits',
     'unit/resolve',
     'unit/etcd-peers',
-    'unit/peers-source',
+    'unit/peers-option',
   ],
   'system calls': ['unit/announce', 'unit/ready', 'unit/service'],
   'ciphers of the system': ['unit/x25519-system'],

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { keysOf as keysOfFile } from '../../dist/src/cli/configuration.js';
 import { sentenceOf } from '../../dist/src/cli/help.js';
 import { COMMANDS } from '../../dist/src/options/commands.js';
+import { OPTIONS } from '../../dist/src/options/option-table.js';
 import { optionsOf, writtenAs } from '../../dist/src/options/spellings.js';
-import { OPTIONS } from '../../dist/src/options/table.js';
 
 const COLUMNS = 78;
 

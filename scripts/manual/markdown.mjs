@@ -1,8 +1,8 @@
 // The tables of docs/options.md.
 import { sentenceOf, usageOf } from '../../dist/src/cli/help.js';
 import { COMMANDS } from '../../dist/src/options/commands.js';
+import { OPTIONS } from '../../dist/src/options/option-table.js';
 import { optionsOf, writtenAs } from '../../dist/src/options/spellings.js';
-import { OPTIONS } from '../../dist/src/options/table.js';
 
 const code = (text) => `\`${text}\``;
 /** A cell's own bars are no ends of cells. */

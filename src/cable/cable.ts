@@ -32,7 +32,7 @@ export interface CableEvents {
   unreachable(): void;
   /**
    * The system refused to send datagrams, which are lost.
-   * @param lasts whether it has refused all of them for some time (protocol/refusals.ts)
+   * @param lasts whether it has refused all of them for some time (protocol/send-refusals.ts)
    */
   sendFailed(why: string, times: number, lasts: boolean): void;
   /** The cable cannot go on. */

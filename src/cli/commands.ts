@@ -1,6 +1,6 @@
 // Commands that are none of the cable's. Each is loaded when it is asked for: a program that only answers answers at once.
 import type { CommandName, Shell } from '../options/commands.js';
-import { OPTIONS } from '../options/table.js';
+import { OPTIONS } from '../options/option-table.js';
 import { locatorOf, ORIGINAL_NAME } from './options.js';
 import type { Said } from './said.js';
 import { UsageError } from './usage.js';

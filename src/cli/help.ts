@@ -1,7 +1,7 @@
 // What --help says, from the tables.
 import { COMMANDS, type CommandName } from '../options/commands.js';
+import type { OptionKey } from '../options/option-table.js';
 import type { Spelling } from '../options/spellings.js';
-import type { OptionKey } from '../options/table.js';
 import type { CommandTerms, Explained, Option } from '../options/terms.js';
 import { rows } from './names.js';
 

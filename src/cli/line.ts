@@ -1,8 +1,8 @@
 // Reads a command line by the table of options.
 import { Command, CommanderError, Help, Option } from 'commander';
 import { COMMANDS } from '../options/commands.js';
+import type { OPTIONS, OptionKey } from '../options/option-table.js';
 import { optionsOf, type Spelling, writtenAs } from '../options/spellings.js';
-import type { OPTIONS, OptionKey } from '../options/table.js';
 import type { CommandTerms, Value } from '../options/terms.js';
 import { argumentsOf, explain, helpAfter, helpBefore, plain } from './help.js';
 import { commandName, rows } from './names.js';

@@ -1,6 +1,6 @@
 // What the command line calls an option, in all that it says.
 import { textWith } from '../option-mark.js';
-import { OPTIONS, type OptionKey } from '../options/table.js';
+import { OPTIONS, type OptionKey } from '../options/option-table.js';
 import type { Option, Style } from '../options/terms.js';
 
 /** The options of the table, by the name that they have in the code. */

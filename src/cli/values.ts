@@ -3,7 +3,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { bindAddress } from '../cable/udp/bind.js';
 import type { Endpoint } from '../ends/endpoint.js';
-import { type PeersSource, readPeersSource } from '../ends/peers/source.js';
+import { type PeersSource, readPeersSource } from '../ends/peers/peers-option.js';
 import { mayBeKey } from '../key-like.js';
 import { parseKey } from '../keys/key-text.js';
 import type { HttpPlace } from '../metrics/place.js';

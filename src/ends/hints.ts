@@ -40,8 +40,8 @@ export function hintText(hint: Exclude<SecureHint, { what: 'stranger' }>): strin
       return `${who} answers with another preshared key: give both ends the same one, with psk= in the peers file and ${optionName('secure.presharedKey')} at the client, or neither`;
     case 'unfinished':
       if (hint.peer.guest)
-        return `somebody calls by the ${hint.peer.name} and does not finish the handshake: its line was changed on the way, or our answers do not reach them`;
-      return `${who} does not finish the handshake: its preshared key is another one (psk= in the peers file, ${optionName('secure.presharedKey')} at the client), or our answers do not reach it`;
+        return `somebody calls by the ${hint.peer.name} and does not finish the handshake: its line was changed on the way, or our answers do not reach them in time`;
+      return `${who} does not finish the handshake: its preshared key is another one (psk= in the peers file, ${optionName('secure.presharedKey')} at the client), or our answers do not reach it in time`;
     case 'dead':
       return `${who} no longer answers: calling it again`;
     case 'hole':

@@ -13,7 +13,7 @@ import { remoteText } from '../protocol/remote.js';
 import { isSecure } from '../protocol/secure/messages.js';
 import { ClassicSide, type ServerKeys } from './classic-side.js';
 import { End, type EndConfiguration } from './end.js';
-import type { KnownPeer } from './peers/known-peers.js';
+import type { KnownPeer } from './peers/peers-watch.js';
 import { People } from './peers/people.js';
 import { mustKeep } from './policy-kept.js';
 import { noPing } from './report/report.js';

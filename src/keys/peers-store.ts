@@ -1,5 +1,5 @@
 // Changes what the peers file or directory says (secure.md §3.2). Each change is one file put in the place of another, or one
-// that is taken away: whoever reads meanwhile, or after a crash, finds the old state or the new one. A server reads it in ends/peers/known-peers.ts.
+// that is taken away: whoever reads meanwhile, or after a crash, finds the old state or the new one. A server reads it in ends/peers/peers-watch.ts.
 import { fchownSync, fstatSync, readdirSync, realpathSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';

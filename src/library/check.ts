@@ -6,7 +6,7 @@ import { textKey } from '../keys/read-key.js';
 import type { Log } from '../log.js';
 import { type HostFields, parseHostText } from '../network/host.js';
 import { type PolicyFields, parsePolicy } from '../network/policy.js';
-import { OPTIONS } from '../options/table.js';
+import { OPTIONS } from '../options/option-table.js';
 import { copyKey } from '../protocol/secret.js';
 import { datagramMax, PATH_MTU } from '../protocol/sizes.js';
 

@@ -1,7 +1,7 @@
 // What of the library's options does not go together.
 import { CryptcabError } from '../error.js';
 import { conflict, libraryName } from '../options/conflicts.js';
-import { OPTIONS, type OptionKey } from '../options/table.js';
+import { OPTIONS, type OptionKey } from '../options/option-table.js';
 import type { End, Option } from '../options/terms.js';
 
 const rows: Readonly<Record<OptionKey, Option>> = OPTIONS;

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { isAbandoned } from '../abandoned.js';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { optionName } from '../options/name.js';
-import type { OptionKey } from '../options/table.js';
+import type { OptionKey } from '../options/option-table.js';
 import { type HttpPlace, placeText } from './place.js';
 
 /** What one client may take to send its request, ms. */

@@ -1,6 +1,6 @@
 // What does not go together, from the table: the same for the command line and the library.
 import { optionName, optionWithValue } from './name.js';
-import { OPTIONS, type OptionKey } from './table.js';
+import { OPTIONS, type OptionKey } from './option-table.js';
 import type { End, Face, Option, Relation, Style } from './terms.js';
 
 const rows: Readonly<Record<OptionKey, Option<OptionKey>>> = OPTIONS;

@@ -1,6 +1,6 @@
 // What a message calls an option, by its key in the table.
 import { mark, markWithValue } from '../option-mark.js';
-import type { OptionKey } from './table.js';
+import type { OptionKey } from './option-table.js';
 
 /**
  * What a message calls an option.

@@ -1,5 +1,5 @@
 // Which options each way to ask for a cable has, and by what names.
-import type { OptionKey } from './table.js';
+import type { OptionKey } from './option-table.js';
 import type { Option, Style } from './terms.js';
 
 /** How a cable is asked for: by one of two commands of `cryptcab`, by its options alone, or as `vde_cryptcab`. */

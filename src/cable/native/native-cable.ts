@@ -1,8 +1,8 @@
 import type { Core } from '../../core/core.js';
 import { CryptcabError } from '../../error.js';
 import { WEAR_BYTES } from '../../protocol/classic/constants.js';
-import { Refusals } from '../../protocol/refusals.js';
 import type { Remote } from '../../protocol/remote.js';
+import { Refusals } from '../../protocol/send-refusals.js';
 import type { Cable, CableEvents } from '../cable.js';
 import { CableCopies } from '../copies/cable-copies.js';
 import type { ClassicLink, SecureEvents, SecureLink } from '../link.js';

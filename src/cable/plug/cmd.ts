@@ -1,16 +1,16 @@
 // cmd:COMMAND: frames on a child's standard input and output, as vde_plug has them: `cmd:ssh HOST vde_plug`.
+
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { guardedCommand, kill } from '../../child.js';
 import { CryptcabError, messageOf } from '../../error.js';
+import { BACKLOG_BYTES } from './backlog.js';
 import type { PlugKind } from './kind.js';
 import type { PlugEvents } from './plug.js';
 import { type Line, type LineEvents, RetriedPlug } from './retried-plug.js';
 
 /** One that fails mostly does so at once; one that lives this long, or says something, is taken to be in. */
 const SETTLE_MS = 500;
-/** Bytes that may wait for the child; past that, frames are dropped. */
-const BACKLOG_BYTES = 256 << 10;
 /** One that does not end on SIGTERM is killed. */
 const EXIT_MS = 1_000;
 const STDERR_BYTES = 2_000;

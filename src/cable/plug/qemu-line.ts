@@ -1,10 +1,8 @@
 import type { Socket } from 'node:net';
 import { CryptcabError } from '../../error.js';
+import { BACKLOG_BYTES } from './backlog.js';
 import type { Line, LineEvents } from './retried-plug.js';
 import { FrameReader, toQemu } from './stream-frames.js';
-
-/** Bytes that may wait for QEMU; past that, frames are dropped. */
-const BACKLOG_BYTES = 256 << 10;
 
 /**
  * Frames over a connection to QEMU, which is there.

@@ -1,12 +1,11 @@
 // stdio: frames on this program's own standard input and output, as vde_plug has them: for dpipe, and whoever starts it.
+
 import { isatty } from 'node:tty';
 import { CryptcabError } from '../../error.js';
+import { BACKLOG_BYTES } from './backlog.js';
 import type { PlugKind } from './kind.js';
 import type { Plug, PlugEvents } from './plug.js';
 import { FrameReader } from './stream-frames.js';
-
-/** Bytes that may wait for whoever reads; past that, frames are dropped. */
-const BACKLOG_BYTES = 256 << 10;
 
 const TERMINAL =
   'stdio: is for a pipe, and standard input or output is a terminal: start it by a program that speaks as vde_plug does, such as dpipe';

@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { guardedCommand, kill } from '../../child.js';
 import { CryptcabError, codeOf, messageOf } from '../../error.js';
 import { BackOff } from './back-off.js';
+import { BACKLOG_BYTES } from './backlog.js';
 import { deviceExists, tapOf, waitsForFiles } from './devices.js';
 import { onlyForOne, switchPlace, tapName } from './locator.js';
 import type { OpenPlug, Plug, PlugEvents } from './plug.js';
@@ -16,8 +17,6 @@ const LOOK_MS = 20;
 const SETTLE_MS = 300;
 /** How often it is looked at whether a tap is still there: vde_plug does not notice. */
 const TAP_MS = 1_000;
-/** Bytes that may wait for the switch; past that, frames are dropped. */
-const BACKLOG_BYTES = 256 << 10;
 /** vde_plug exits at once on SIGTERM; one that does not is killed. */
 const EXIT_MS = 1_000;
 const STDERR_BYTES = 2_000;

@@ -2,7 +2,7 @@
 import { messageOf } from '../../error.js';
 import { optionName } from '../../options/name.js';
 import { type Outcome, runShell } from '../shell.js';
-import type { PeersDirectory } from './source.js';
+import type { PeersDirectory } from './peers-option.js';
 import type { Asked, AskPeer } from './verifier.js';
 
 const LIMIT_MS = 10_000;

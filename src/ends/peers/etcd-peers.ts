@@ -10,8 +10,8 @@ import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
 import { optionName } from '../../options/name.js';
 import { Etcd, readAccess } from './etcd.js';
-import type { KnownPeer } from './known-peers.js';
-import type { EtcdPlace } from './source.js';
+import type { EtcdPlace } from './peers-option.js';
+import type { KnownPeer } from './peers-watch.js';
 
 /** Between two attempts, ms: the first, and at most. */
 const PAUSE = { first: 250, most: 5_000 } as const;

@@ -5,7 +5,7 @@ import { request as secureRequest } from 'node:https';
 import { CryptcabError, messageOf } from '../../error.js';
 import { exposure } from '../../keys/key-file.js';
 import type { Log } from '../../log.js';
-import type { EtcdPlace } from './source.js';
+import type { EtcdPlace } from './peers-option.js';
 
 /** How long a request may take, ms; a watch may go on. */
 const LIMIT_MS = 10_000;

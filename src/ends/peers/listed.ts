@@ -8,8 +8,8 @@ import type { PolicyFields } from '../../network/policy.js';
 import type { Peer } from '../../protocol/secure/peer.js';
 import { unkept } from '../policy-kept.js';
 import type { SecureSide } from '../secure-side.js';
-import type { KnownPeer } from './known-peers.js';
 import type { PeerPolicies } from './peer-policies.js';
+import type { KnownPeer } from './peers-watch.js';
 
 interface Listed {
   readonly peer: Peer;

@@ -6,7 +6,7 @@ import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
 import type { Peer } from '../../../src/cable/native/thread/peer.js';
-import { Refusals } from '../../../src/protocol/refusals.js';
+import { Refusals } from '../../../src/protocol/send-refusals.js';
 import { same } from '../../support/same.js';
 import { makeCore } from './core/harness.js';
 import { Kernel } from './kernel.js';

@@ -4,7 +4,7 @@ import { Arena } from '../../../src/cable/native/linux/arena.js';
 import { ERRNO } from '../../../src/cable/native/linux/libc.js';
 import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import type { Peer } from '../../../src/cable/native/thread/peer.js';
-import { Refusals, TROUBLE } from '../../../src/protocol/refusals.js';
+import { Refusals, TROUBLE } from '../../../src/protocol/send-refusals.js';
 import { randomness } from '../../support/seed.js';
 import { makeCore } from './core/harness.js';
 import { Kernel } from './kernel.js';

@@ -10,7 +10,7 @@ import { CryptcabError, messageOf } from '../../../src/error.js';
 import { connect, type Log, memoryPort, serve } from '../../../src/index.js';
 import { libraryText, mark } from '../../../src/option-mark.js';
 import { commandOr, optionName, optionWithValue } from '../../../src/options/name.js';
-import type { OptionKey } from '../../../src/options/table.js';
+import type { OptionKey } from '../../../src/options/option-table.js';
 
 /** What the command line calls its options. */
 const COMMAND_NAMES = (Object.keys(rows) as OptionKey[])

@@ -8,7 +8,7 @@ import { serve } from '../../../src/library/serve.js';
 import { libraryText } from '../../../src/option-mark.js';
 import { COMMANDS } from '../../../src/options/commands.js';
 import { libraryName } from '../../../src/options/conflicts.js';
-import type { OptionKey } from '../../../src/options/table.js';
+import type { OptionKey } from '../../../src/options/option-table.js';
 import type { End, Face, Relation, Value } from '../../../src/options/terms.js';
 
 const keys = Object.keys(rows) as OptionKey[];

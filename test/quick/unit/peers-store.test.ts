@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type KnownPeer, KnownPeers } from '../../../src/ends/peers/known-peers.js';
+import { type KnownPeer, KnownPeers } from '../../../src/ends/peers/peers-watch.js';
 import { keyText } from '../../../src/keys/key-text.js';
 import { isName } from '../../../src/keys/peers-file.js';
 import { PeersStore, peerOfFile } from '../../../src/keys/peers-store.js';

@@ -1,5 +1,5 @@
 import type { FrameCore } from '../../../core/frame-core.js';
-import { Refusals } from '../../../protocol/refusals.js';
+import { Refusals } from '../../../protocol/send-refusals.js';
 import { WAY_WORDS } from '../linux/sockaddr.js';
 import type { Port } from '../ports/port.js';
 import type { Datagrams } from './datagrams.js';

@@ -1,4 +1,4 @@
-import type { Refusals } from '../../../protocol/refusals.js';
+import type { Refusals } from '../../../protocol/send-refusals.js';
 import type { FrameSide } from './frame-side.js';
 
 /** One link, as the I/O thread knows it. */

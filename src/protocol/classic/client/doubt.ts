@@ -1,6 +1,16 @@
-import { DOUBT_TIME, RELOGIN_INTERVAL } from '../constants.js';
+// When a DENY is believed (classic.md §2.5).
+import { DENY_WINDOW, DOUBT_TIME, HANDSHAKE_DOUBT_TIME, RELOGIN_INTERVAL } from '../constants.js';
 
-/** A DENY of a cable that is up, which the server may contradict (classic.md §2.5). */
+/**
+ * When the DENY of a LOGIN or RESPONSE is believed, unless the server contradicts it, ms; undefined when it comes so late that it is passed over.
+ * @param askedAt when that was sent
+ */
+export function believedAt(askedAt: number, now: number): number | undefined {
+  if (now > askedAt + DENY_WINDOW) return undefined;
+  return Math.max(askedAt + HANDSHAKE_DOUBT_TIME, now + DOUBT_TIME);
+}
+
+/** A DENY of a cable that is up, which the server may contradict. */
 export class Doubt {
   /** No DENY is looked at before, ms. */
   #from: number;

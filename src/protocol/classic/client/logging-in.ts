@@ -1,13 +1,7 @@
 // LOGIN is sent, and perhaps denied: what leads to a RESPONSE, or back.
-import {
-  CHOICE_TIME,
-  DENY_WINDOW,
-  DOUBT_TIME,
-  HANDSHAKE_DOUBT_TIME,
-  LOGIN_INTERVAL,
-  RELOGIN_INTERVAL,
-} from '../constants.js';
+import { CHOICE_TIME, LOGIN_INTERVAL, RELOGIN_INTERVAL } from '../constants.js';
 import { type Cell, row } from './cells.js';
+import { believedAt } from './doubt.js';
 import { offered } from './offers.js';
 import { enrol, enrolAnother, pause, renew, resolve, unanswered } from './onward.js';
 import { answer } from './proving.js';
@@ -22,10 +16,8 @@ const challenged: Cell<'opening' | 'loginDenied'> = (state, self, now, datagram)
 /** It may be forged, or answer older DATA. The server has time to say otherwise, by a CHALLENGE; or it has done so. */
 const denied: Cell<'opening'> = (state, _self, now) => {
   if (state.offers.count > 0) return state;
-  const { loginAt } = state.offers;
-  if (now > loginAt + DENY_WINDOW) return state;
-  const until = Math.max(loginAt + HANDSHAKE_DOUBT_TIME, now + DOUBT_TIME);
-  return { at: 'loginDenied', offers: state.offers, until };
+  const until = believedAt(state.offers.loginAt, now);
+  return until === undefined ? state : { at: 'loginDenied', offers: state.offers, until };
 };
 
 /** Another of the server's addresses answers: that one gets a LOGIN, which is no repetition there. */

@@ -1,12 +1,7 @@
 // A RESPONSE is sent, and perhaps denied: what leads to a cable that is up, or back.
-import {
-  DENY_WINDOW,
-  DOUBT_TIME,
-  HANDSHAKE_DOUBT_TIME,
-  LOGIN_INTERVAL,
-  RESPONSE_INTERVAL,
-} from '../constants.js';
+import { LOGIN_INTERVAL, RESPONSE_INTERVAL } from '../constants.js';
 import { type Cell, row } from './cells.js';
+import { believedAt } from './doubt.js';
 import { type Offers, offered } from './offers.js';
 import { enrol, logIn, pause, renew, unanswered } from './onward.js';
 import { Proof } from './proof.js';
@@ -52,8 +47,8 @@ const authenticated: Proving = (state, self, now) => begin(self, now, state.proo
 /** The same RESPONSE is the question whether the server has accepted it after all. */
 const denied: Cell<'waiting'> = (state, self, now) => {
   const { proof } = state;
-  if (now > proof.at + DENY_WINDOW) return state;
-  const until = Math.max(proof.at + HANDSHAKE_DOUBT_TIME, now + DOUBT_TIME);
+  const until = believedAt(proof.at, now);
+  if (until === undefined) return state;
   self.effects.push(proof.send(now));
   return { ...state, at: 'responseDenied', until };
 };

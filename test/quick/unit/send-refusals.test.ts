@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Refusals, TROUBLE } from '../../../src/protocol/refusals.js';
+import { Refusals, TROUBLE } from '../../../src/protocol/send-refusals.js';
 
 test('what is refused now and then is no trouble, however often', () => {
   const refusals = new Refusals();

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { askUrl } from '../../../src/ends/peers/asks.js';
-import { readPeersSource } from '../../../src/ends/peers/source.js';
+import { readPeersSource } from '../../../src/ends/peers/peers-option.js';
 
 describe('a source of peers', () => {
   test.each([
