@@ -8,7 +8,7 @@ import { CryptcabError } from '../error.js';
 import type { Log } from '../log.js';
 import { type HttpPlace, isLoopback } from '../metrics/place.js';
 import type { PolicyFields } from '../network/policy.js';
-import { conflict } from '../options/conflicts.js';
+import { conflict } from '../options/find-conflict.js';
 import type { Io } from '../options/io-path.js';
 import { OPTIONS, type OptionKey } from '../options/option-table.js';
 import { type Spelling, styleOf } from '../options/spellings.js';

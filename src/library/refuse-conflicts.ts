@@ -1,6 +1,6 @@
 // What of the library's options does not go together.
 import { CryptcabError } from '../error.js';
-import { conflict, libraryName } from '../options/conflicts.js';
+import { conflict, libraryName } from '../options/find-conflict.js';
 import { OPTIONS, type OptionKey } from '../options/option-table.js';
 import type { End, Option } from '../options/terms.js';
 

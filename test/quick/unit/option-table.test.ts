@@ -7,7 +7,7 @@ import type { ConnectOptions, ServeOptions } from '../../../src/library/options.
 import { serve } from '../../../src/library/serve.js';
 import { libraryText } from '../../../src/option-mark.js';
 import { COMMANDS } from '../../../src/options/commands.js';
-import { libraryName } from '../../../src/options/conflicts.js';
+import { libraryName } from '../../../src/options/find-conflict.js';
 import type { OptionKey } from '../../../src/options/option-table.js';
 import type { End, Face, Relation, Value } from '../../../src/options/terms.js';
 

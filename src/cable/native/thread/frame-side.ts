@@ -2,7 +2,7 @@ import { bytesInStream } from '../../plug/plug.js';
 import { MMSGHDR } from '../linux/arena.js';
 import { ERRNO, MSG } from '../linux/libc.js';
 import type { Port } from '../ports/port.js';
-import { Aside } from './aside.js';
+import { Aside } from './aside-ring.js';
 import { BATCH, type FrameTools } from './frame-tools.js';
 
 /** A switch that takes nothing for so long has its frames dropped, until it takes some again. */

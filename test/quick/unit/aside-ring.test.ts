@@ -1,6 +1,6 @@
 // Frames that were set aside: each is unharmed until it is given back, whatever their sizes, and no room is lost.
 import { expect, test } from 'vitest';
-import { Aside } from '../../../src/cable/native/thread/aside.js';
+import { Aside } from '../../../src/cable/native/thread/aside-ring.js';
 import { same } from '../../support/same.js';
 import { randomness } from '../../support/seed.js';
 import { Kernel } from './kernel.js';
