@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { CryptcabError, messageOf } from '../error.js';
 import { optionName } from '../options/name.js';
 import { Filter } from './filter.js';
-import type { Policy } from './policy.js';
+import { type Policy, policyText } from './policy.js';
 import { tcLine, vlanLines } from './rules.js';
 import type { TapNetwork } from './tap-network.js';
 import { runTool, ToolError } from './tools.js';
@@ -120,8 +120,9 @@ export class Bridge implements TapNetwork {
     return new CryptcabError(`cannot ${what} the bridge ${this.#name} (${error.why})`);
   }
 
-  async admit(device: string, policy: Policy): Promise<void> {
+  async admit(device: string, policyNow: () => Policy): Promise<void> {
     await Promise.all([this.#isThere(), this.#filter.begin(device)]);
+    const policy = policyNow();
     const name = this.#name;
     const mtu = read(onBridge(name, 'mtu')) ?? '1500';
     try {
@@ -143,6 +144,8 @@ export class Bridge implements TapNetwork {
       throw this.#failed('use', error);
     }
     this.#ports.set(device, { policy, index: indexOf(device) });
+    const changed = policyNow(); // meanwhile nobody could know of the port
+    if (policyText(changed) !== policyText(policy)) await this.govern(device, changed);
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
@@ -209,17 +212,20 @@ export class Bridge implements TapNetwork {
     this.#going.push({ device, index: this.#ports.get(device)?.index, close });
     this.#ports.delete(device);
     this.#filter.forget(device); // before another one can have its name
-    this.#dismissing ??= this.#dismissAll().finally(() => {
-      this.#dismissing = undefined;
-    });
+    this.#dismissing ??= this.#dismissAll();
   }
 
   async #dismissAll(): Promise<void> {
     await turn(); // many may go at once
-    while (this.#going.length > 0) {
-      const some = this.#going.splice(0, TOGETHER);
-      if (some.length > 1) await this.#delete(some.filter(({ device, index }) => indexOf(device) === index));
-      for (const { close } of some) close();
+    try {
+      while (this.#going.length > 0) {
+        const some = this.#going.splice(0, TOGETHER);
+        if (some.length > 1)
+          await this.#delete(some.filter(({ device, index }) => indexOf(device) === index));
+        for (const { close } of some) close();
+      }
+    } finally {
+      this.#dismissing = undefined; // at once: the next one that goes would wait for nobody
     }
   }
 

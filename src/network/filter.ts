@@ -26,87 +26,91 @@ interface Listed {
 
 const NOTHING: ReadonlyMap<string, number> = new Map();
 
-async function list(...what: string[]): Promise<Listed['nftables']> {
-  return (JSON.parse(await runTool('nft', ['-j', 'list', ...what])) as Listed).nftables;
+/** Runs nft; returns what it printed. */
+type Nft = (args: readonly string[], input?: string) => Promise<string>;
+
+/** A device for as long as it is there; the next one of its name is another. */
+interface Device {
+  /** What it keeps, once nft has taken that. */
+  kept?: Policy;
+}
+
+/** What nft has for a device, or may have: of one that is gone, too, until that is taken away. */
+interface Chain {
+  readonly of: Device;
+  readonly policy: Policy;
 }
 
 /** The rules of nft that keep policies, in a table of this program's own: what others have is not touched. */
 export class Filter {
   readonly #table =
     `cryptcab_${process.pid}_${Buffer.from(crypto.getRandomValues(new Uint8Array(4))).toString('hex')}`;
-  /** What each device keeps that has a chain. */
-  readonly #kept = new Map<string, Policy>();
-  /** All devices of this program's, whether or not they have one. */
-  readonly #own = new Set<string>();
-  /** Those whose rules change now. */
-  readonly #changing = new Set<string>();
-  /** Those that are gone, and whose chains are not yet. */
-  readonly #gone = new Map<string, Policy>();
-  #forgetting: Promise<void> | undefined;
-  #sweeping: Promise<void> = Promise.resolve();
+  readonly #say: (line: string) => void;
+  readonly #nft: Nft;
+  /** This program's, by name; most keep nothing. */
+  readonly #devices = new Map<string, Device>();
+  readonly #chains = new Map<string, Chain>();
+  /** One change after the other: each rests on what the one before has left. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #clearing = false;
+  #looks = false;
   #swept = -Infinity;
   #refused = new Map<string, Map<string, number>>();
+  /** Looks in a row that found rules gone which could not be made again. */
+  #failed = 0;
   #made = false;
   #closed = false;
   #looking: NodeJS.Timeout | undefined;
-  readonly #say: (line: string) => void;
-  #saidWhy = false;
 
   /** @param say tells people what they should know */
-  constructor(say: (line: string) => void) {
+  constructor(say: (line: string) => void, nft: Nft = (args, input) => runTool('nft', args, input)) {
     this.#say = say;
+    this.#nft = nft;
   }
 
   /**
-   * A device is this program's: nobody has rules for it. A chain stays when its device goes (since Linux 6.16), and rules of the next one that
-   * has the name.
+   * A device is this program's from now on, and who has rules for its name loses them: a chain stays when its device goes (since Linux
+   * 6.16), and rules the next one of that name.
+   * @throws CryptcabError when one of our own stays
    */
-  async begin(device: string): Promise<void> {
-    this.#own.add(device);
-    await this.#forgetting;
-    if (performance.now() - this.#swept >= SWEEP_MS) {
+  begin(device: string): Promise<void> {
+    this.#devices.set(device, {});
+    return this.#next(async () => {
+      await this.#clear().catch((error: unknown) => {
+        if (this.#chains.has(device)) throw error;
+      });
+      if (performance.now() - this.#swept < SWEEP_MS) return;
       this.#swept = performance.now();
-      this.#sweeping = this.#sweep().catch(() => {}); // without nft there is nothing
-    }
-    await this.#sweeping;
+      await this.#sweep().catch(() => {}); // without nft there is nothing
+    });
   }
 
   /** @throws CryptcabError */
-  async keep(device: string, policy: Policy): Promise<void> {
-    const before = this.#kept.get(device);
-    if (!needsNft(policy) && before === undefined) return;
-    this.#made = true;
-    this.#changing.add(device);
-    try {
-      await runTool('nft', ['-f', '-'], nftScript(this.#table, device, policy, before));
-    } finally {
-      this.#changing.delete(device);
-    }
-    this.#kept.set(device, policy);
-    this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
+  keep(device: string, policy: Policy): Promise<void> {
+    const its = this.#devices.get(device);
+    return this.#next(async () => {
+      if (its === undefined || this.#devices.get(device) !== its) return; // it is gone
+      const before = this.#chains.get(device);
+      if (!needsNft(policy) && before === undefined) return;
+      this.#made = true;
+      this.#chains.set(device, before ?? { of: its, policy }); // it may have taken that, whatever it says
+      await this.#nft(['-f', '-'], nftScript(this.#table, device, policy, before?.policy));
+      this.#chains.set(device, { of: its, policy });
+      its.kept = policy;
+      this.#looking ??= setInterval(() => this.#lookSoon(), LOOK_MS).unref();
+    });
   }
 
   /** A device is gone: its chain goes as well. */
   forget(device: string): void {
-    this.#own.delete(device);
+    this.#devices.delete(device);
     this.#refused.delete(chainOf(device));
-    const policy = this.#kept.get(device);
-    if (policy === undefined) return;
-    this.#kept.delete(device);
-    this.#gone.set(device, policy);
-    this.#forgetting ??= this.#forgetAll().finally(() => {
-      this.#forgetting = undefined;
-    });
-  }
-
-  async #forgetAll(): Promise<void> {
-    await Promise.resolve(); // many may go at once
-    while (this.#gone.size > 0 && !this.#closed) {
-      const all = [...this.#gone];
-      this.#gone.clear();
-      const script = all.map(([device, policy]) => forgetScript(this.#table, device, policy)).join('');
-      await runTool('nft', ['-f', '-'], script).catch(() => {}); // the next sweep finds them
-    }
+    if (this.#clearing) return; // many may go at once
+    this.#clearing = true;
+    this.#next(() => {
+      this.#clearing = false;
+      return this.#clear();
+    }).catch(() => {}); // the next device's begin tries again
   }
 
   /** How many frames of a device were refused, by reason, as it was last looked. */
@@ -114,11 +118,38 @@ export class Filter {
     return this.#refused.get(chainOf(device)) ?? NOTHING;
   }
 
+  #next(job: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(() => (this.#closed ? undefined : job()));
+    this.#queue = done.catch(() => {});
+    return done;
+  }
+
+  /** Takes the chains away whose devices are gone. */
+  async #clear(): Promise<void> {
+    const gone = [...this.#chains].filter(([device, { of }]) => this.#devices.get(device) !== of);
+    if (gone.length === 0) return;
+    const script = gone.map(([device, { policy }]) => forgetScript(this.#table, device, policy)).join('');
+    await this.#nft(['-f', '-'], script);
+    for (const [device] of gone) this.#chains.delete(device);
+  }
+
+  async #list(...what: string[]): Promise<Listed['nftables']> {
+    return (JSON.parse(await this.#nft(['-j', 'list', ...what])) as Listed).nftables;
+  }
+
+  #lookSoon(): void {
+    if (this.#looks) return;
+    this.#looks = true;
+    const looked = () => {
+      this.#looks = false;
+    };
+    this.#next(() => this.#look()).then(looked, looked);
+  }
+
   async #look(): Promise<void> {
-    const kept = [...this.#kept].filter(([device]) => !this.#changing.has(device));
     let listed: Listed['nftables'];
     try {
-      listed = await list('table', 'netdev', this.#table);
+      listed = await this.#list('table', 'netdev', this.#table);
     } catch (error) {
       if (!/No such file/.test(messageOf(error))) return; // the next look may find it
       listed = [];
@@ -135,42 +166,39 @@ export class Filter {
       if (packets > 0) of.set(rule.comment, (of.get(rule.comment) ?? 0) + packets);
     }
     this.#refused = refused;
-    const lost = kept.filter(([device, policy]) => (rules.get(chainOf(device)) ?? 0) !== ruleCount(policy));
+    const lost = [...this.#devices].flatMap(([device, { kept }]) =>
+      kept !== undefined && (rules.get(chainOf(device)) ?? 0) !== ruleCount(kept) ? [{ device, kept }] : [],
+    );
     if (lost.length > 0) await this.#restore(lost);
   }
 
   /** Somebody has taken rules away: whoever loads a firewall anew may flush all that is there. */
-  async #restore(lost: readonly (readonly [string, Policy])[]): Promise<void> {
-    let peers = 0;
-    for (const [device, policy] of lost) {
-      // It may have gone, or have another policy by now.
-      const same = () => this.#kept.get(device) === policy && !this.#changing.has(device) && !this.#closed;
-      if (!same()) continue;
-      try {
-        await this.keep(device, policy);
-        peers++;
-      } catch (error) {
-        if (!same() || this.#saidWhy) continue;
-        this.#saidWhy = true;
+  async #restore(lost: readonly { readonly device: string; readonly kept: Policy }[]): Promise<void> {
+    const script = lost.map(({ device, kept }) => nftScript(this.#table, device, kept, kept)).join('');
+    const peers = `${lost.length} ${lost.length === 1 ? 'peer' : 'peers'}`;
+    try {
+      await this.#nft(['-f', '-'], script);
+    } catch (error) {
+      // A device may have gone a moment ago; then the next look finds nothing to do.
+      if (++this.#failed === 2)
         this.#say(
-          `somebody has taken away rules of nft that keep what peers may do, and they cannot be made again: ${messageOf(error)}; still trying`,
+          `somebody has taken away rules of nft that keep what ${peers} may do, and they cannot be made again: ${messageOf(error)}; still trying`,
         );
-      }
+      return;
     }
-    if (peers === 0) return;
-    this.#saidWhy = false;
+    this.#failed = 0;
     this.#say(
-      `somebody has taken away rules of nft that keep what peers may do; those of ${peers} ${peers === 1 ? 'peer' : 'peers'} are there again`,
+      `somebody has taken away rules of nft that keep what peers may do; those of ${peers} are there again`,
     );
   }
 
   /** Takes away what killed processes have left, and what rules devices of ours beside our own table. */
   async #sweep(): Promise<void> {
-    const tables = (await list('tables', 'netdev')).flatMap(({ table }) => table?.name ?? []);
+    const tables = (await this.#list('tables', 'netdev')).flatMap(({ table }) => table?.name ?? []);
     const others = tables.filter((name) => TABLE.test(name) && name !== this.#table);
     if (others.length === 0) return;
-    const chains = (await list('chains', 'netdev')).flatMap(({ chain }) => chain ?? []);
-    const taken = readdirSync('/sys/class/net').filter((device) => !this.#own.has(device));
+    const chains = (await this.#list('chains', 'netdev')).flatMap(({ chain }) => chain ?? []);
+    const taken = readdirSync('/sys/class/net').filter((device) => !this.#devices.has(device));
     const used = new Set(taken.map(chainOf));
     for (const table of others) {
       const its = chains.filter((chain) => chain.table === table);
@@ -180,15 +208,15 @@ export class Filter {
       const all = ended && left.length === its.length;
       const away = all ? [['table', table]] : left.map(({ name }) => ['chain', table, name]);
       for (const [kind = '', ...names] of away)
-        await runTool('nft', ['delete', kind, 'netdev', ...names]).catch(() => {}); // others may be quicker
+        await this.#nft(['delete', kind, 'netdev', ...names]).catch(() => {}); // others may be quicker
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#looking);
-    await this.#forgetting;
-    if (this.#made) await runTool('nft', ['delete', 'table', 'netdev', this.#table]).catch(() => {}); // it may be gone
+    await this.#queue;
+    if (this.#made) await this.#nft(['delete', 'table', 'netdev', this.#table]).catch(() => {}); // it may be gone
     this.#made = false;
   }
 }

@@ -6,9 +6,10 @@ export interface TapNetwork {
   readonly tap: string;
   /**
    * Lets a tap's frames pass, as far as the policy has it.
+   * @param policyNow what that is now: it may change while this takes its time
    * @throws CryptcabError where that cannot be had
    */
-  admit(device: string, policy: Policy): Promise<void>;
+  admit(device: string, policyNow: () => Policy): Promise<void>;
   /** What people should know of it is said so from now on. */
   tells(say: (line: string) => void): void;
   /** Why a tap is gone that was admitted, in one line. */

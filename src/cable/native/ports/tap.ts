@@ -69,7 +69,7 @@ export class Taps implements Opener {
     const port = this.#openNow(name);
     if (typeof port === 'number') throw this.#why(name, port, network !== undefined);
     try {
-      await network?.admit(port.device as string, source.policy?.() ?? {});
+      await network?.admit(port.device as string, () => source.policy?.() ?? {});
     } catch (error) {
       this.close(port, source);
       throw error;
