@@ -52,7 +52,6 @@ export class Filter {
   readonly #chains = new Map<string, Chain>();
   /** One change after the other: each rests on what the one before has left. */
   #queue: Promise<unknown> = Promise.resolve();
-  #clearing = false;
   #looks = false;
   #swept = -Infinity;
   #refused = new Map<string, Map<string, number>>();
@@ -105,12 +104,8 @@ export class Filter {
   forget(device: string): void {
     this.#devices.delete(device);
     this.#refused.delete(chainOf(device));
-    if (this.#clearing) return; // many may go at once
-    this.#clearing = true;
-    this.#next(() => {
-      this.#clearing = false;
-      return this.#clear();
-    }).catch(() => {}); // the next device's begin tries again
+    // The first of many that go at once takes the chains of all away. What is refused is tried again when the next device begins.
+    this.#next(() => this.#clear()).catch(() => {});
   }
 
   /** How many frames of a device were refused, by reason, as it was last looked. */
