@@ -71,7 +71,11 @@ class DgramUdp implements Udp {
     await new Promise<void>((resolve, reject) => {
       this.#socket.connect(to.port, this.#address(to), ((error?: Error) =>
         error
-          ? reject(new CryptcabError(`cannot reach ${remoteText(to)}: connect ${codeOf(error)}`))
+          ? reject(
+              new CryptcabError(
+                `cannot reach ${remoteText(to)}: connect ${codeOf(error) ?? messageOf(error)}`,
+              ),
+            )
           : resolve()) as () => void);
     });
     this.#connected = true;

@@ -1,5 +1,6 @@
 // One socket, as a cable needs it: the same whatever the runtime makes it of.
-import { afterEach, describe, expect, test } from 'vitest';
+import { Socket } from 'node:dgram';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { onDeno } from '../../../src/cable/udp/deno.js';
 import { dgramSockets, openDgram } from '../../../src/cable/udp/dgram.js';
 import { ownUdp } from '../../../src/cable/udp/own.js';
@@ -212,5 +213,19 @@ test.skipIf('Deno' in globalThis || 'Bun' in globalThis)(
     const one = await End.open(openDgram);
     const to = { address: '255.255.255.255', port: 9 };
     await expect(one.udp.connect(to)).rejects.toThrow(/^cannot reach 255\.255\.255\.255:9: connect E[A-Z]+$/);
+  },
+);
+
+test.skipIf('Deno' in globalThis || 'Bun' in globalThis)(
+  'one that cannot be connected says so in words where the system has no code for it',
+  async () => {
+    const one = await End.open(openDgram);
+    const connect = vi.spyOn(Socket.prototype, 'connect').mockImplementation((...args: unknown[]) => {
+      (args.at(-1) as (error: Error) => void)(new Error('the network says no'));
+    });
+    onTestFinished(() => connect.mockRestore());
+    await expect(one.udp.connect({ address: '192.0.2.1', port: 9 })).rejects.toThrow(
+      /^cannot reach 192\.0\.2\.1:9: connect the network says no$/,
+    );
   },
 );
