@@ -171,8 +171,7 @@ export class EtcdPeers {
     this.#host.all(peers);
     for (const pair of kvs) {
       const publicKey = this.#readSeen(pair);
-      if (publicKey !== undefined && !this.#isNamed(publicKey))
-        this.#stale.set(publicKey, pair.mod_revision ?? '0');
+      if (publicKey !== undefined && !this.#isNamed(publicKey)) this.#strikeOut(publicKey, pair);
     }
     return BigInt(header.revision);
   }
@@ -210,11 +209,7 @@ export class EtcdPeers {
     if (before !== undefined && before !== now && ![...this.#keys.values()].includes(before)) {
       this.#host.one(before, undefined);
     }
-    if (typeof named === 'string' && !this.#isNamed(named)) {
-      this.#untold.delete(named);
-      this.#met.delete(named);
-      this.#stale.set(named, pair.mod_revision ?? '0');
-    }
+    if (typeof named === 'string' && !this.#isNamed(named)) this.#strikeOut(named, pair);
     const renamed = this.#named.get(key);
     if (typeof renamed === 'string') this.#stale.delete(renamed);
     if (now !== undefined) this.#host.one(now, known);
@@ -227,6 +222,13 @@ export class EtcdPeers {
   #isNamed(publicKey: string): boolean {
     for (const named of this.#named.values()) if (named === publicKey || named === 'unreadable') return true;
     return false;
+  }
+
+  /** No line names it any more. @param pair up to whose revision what was said of it is old */
+  #strikeOut(publicKey: string, pair: Pair): void {
+    this.#untold.delete(publicKey);
+    this.#met.delete(publicKey);
+    this.#stale.set(publicKey, pair.mod_revision ?? '0');
   }
 
   #forget(key: string): void {

@@ -26,6 +26,8 @@ const pairs = new Map<string, readonly [string, number]>();
 let revision = 0;
 /** Keys that were deleted, whether or not they were there. */
 const deleted: string[] = [];
+/** Whether nothing can be written. */
+let readOnly = false;
 
 interface Operation {
   readonly request_put?: { key: string; value: string };
@@ -65,6 +67,7 @@ beforeEach(async () => {
   watchedFrom.length = 0;
   said.length = 0;
   revision = 0;
+  readOnly = false;
   vi.clearAllMocks();
   server = createServer(async (request, response) => {
     let text = '';
@@ -74,6 +77,10 @@ beforeEach(async () => {
       watching = response;
       watchedFrom.push(Number(asked.create_request.start_revision));
       response.write('{"result":{"created":true}}\n');
+      return;
+    }
+    if (request.url === '/v3/kv/txn' && readOnly) {
+      response.writeHead(403).end('{"message":"etcdserver: permission denied"}');
       return;
     }
     if (request.url === '/v3/kv/txn') for (const one of asked.success) transact(one);
@@ -244,4 +251,30 @@ test('a server that has our number is named once', async () => {
   meets(alice, 11, 1);
   await until(() => expect(host.seen).toHaveBeenCalledTimes(6));
   expect(twins()).toHaveLength(1);
+});
+
+test('whom this server has met is forgotten with who was struck out while etcd was away', async () => {
+  const [alice, bob] = [key(), key()];
+  put('net/alice', `${alice} name=alice`);
+  put('net/bob', `${bob} name=bob`);
+  put(`net.seen/${alice}`, `${'00'.repeat(12)} 1`);
+  put(`net.seen/${bob}`, `${'00'.repeat(12)} 1`);
+  await open();
+  peers.tell(alice, new Uint8Array(12).fill(5), 1);
+  await until(() => expect(pairs.get(`net.seen/${alice}`)?.[0]).toMatch(/^05/));
+  readOnly = true;
+  peers.tell(bob, new Uint8Array(12).fill(5), 1);
+  await until(() => expect(said).toEqual([expect.stringMatching(/^cannot tell the other servers/)]));
+  for (const one of ['net/alice', 'net/bob']) pairs.delete(one);
+  revision++;
+  readOnly = false;
+  watching?.destroy();
+  await until(() => expect(watchedFrom).toHaveLength(2));
+  await until(() => expect(seen()).toEqual([])); // bob is not told of any more
+  // The server that has our number now has met her, whom we have not.
+  put(`net.seen/${alice}`, `${'09'.repeat(12)} 1`);
+  const before = host.seen.mock.calls.length;
+  happen({ kv: pair(`net.seen/${alice}`) });
+  await until(() => expect(host.seen).toHaveBeenCalledTimes(before + 1));
+  expect(said.filter((line) => /another server has the number/.test(line))).toEqual([]);
 });
