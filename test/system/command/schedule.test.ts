@@ -1,13 +1,19 @@
 // How the I/O threads are scheduled: what they ask of the kernel, and what they have where they may not.
 import { readdirSync, readFileSync } from 'node:fs';
+import { getPriority, release } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { cryptcab, type Host, Lab } from '../../../lab/lab.js';
 import type { Process } from '../../../lab/process.js';
 
+/** What the I/O threads alone have. */
 const SCHED_BATCH = '3';
-const [NICE, POLICY] = [18, 40]; // fields of /proc/PID/stat, which are counted from 1 there
-/** The shortest slice that Linux gives; before 6.12 nobody gets one of their own. */
-const SHORTEST = /^se\.slice *: *100000$/m;
+const [NICE, POLICY] = [18, 40]; // fields of /proc/PID/stat, counted from 0
+const SLICE = /^se\.slice *: *(\d+)$/m;
+/** The shortest slice that Linux gives, ns. */
+const SHORTEST = '100000';
+const [major = 0, minor = 0] = release().split('.').map(Number);
+/** Before that, nobody gets a slice of its own. */
+const SLICES = major > 6 || (major === 6 && minor >= 12);
 
 let lab: Lab;
 let hub: Host;
@@ -23,18 +29,22 @@ beforeEach(async () => {
 
 afterEach(() => lab.close());
 
-/** The nice values of the I/O threads, which alone ask for the shortest turns. */
+/** The nice values of the I/O threads. */
 function scheduled({ pid }: Process): readonly number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
     const of = (file: string) => readFileSync(`/proc/${pid}/task/${thread}/${file}`, 'utf8');
-    if (!SHORTEST.test(of('sched'))) return [];
     const stat = of('stat')
       .replace(/\(.*\)/, 'name')
       .split(' ');
-    expect(stat[POLICY]).toBe(SCHED_BATCH);
+    if (stat[POLICY] !== SCHED_BATCH) return [];
+    const [, slice] = (SLICES && SLICE.exec(of('sched'))) || [];
+    if (slice !== undefined) expect(slice).toBe(SHORTEST);
     return [Number(stat[NICE])];
   });
 }
+
+/** A command that gives a program this nice value, whatever that of the tests is. */
+const niced = (value: number): readonly string[] => ['nice', '-n', String(value - getPriority())];
 
 async function serve(by: readonly string[], ...args: readonly string[]): Promise<Process> {
   const server = hub.start([...by, ...cryptcab, '-s', hub.switchPath, '-P', keyFile, '-v', ...args]);
@@ -43,9 +53,9 @@ async function serve(by: readonly string[], ...args: readonly string[]): Promise
 }
 
 test.each([
-  ['as root', [], -10],
-  ['without the right to it', ['setpriv', '--bounding-set=-sys_nice'], 0],
-  ['with a value of its own', ['nice', '-n', '5'], 5],
+  ['as root', niced(0), -10],
+  ['without the right to it', [...niced(0), 'setpriv', '--bounding-set=-sys_nice'], 0],
+  ['with a value of its own', niced(5), 5],
 ])('the threads of a server, %s', async (_who, by, nice) => {
   const server = await serve(by, '--threads', '2');
   expect(scheduled(server)).toEqual([nice, nice]);
@@ -53,7 +63,11 @@ test.each([
 
 test('the thread of a client goes before nothing else', async () => {
   await serve([]);
-  const cable = client.cryptcab(['-P', keyFile, '-c', client.link.hub4, '-v']);
+  const cable = client.start([
+    ...niced(0),
+    ...cryptcab,
+    ...['-s', client.switchPath, '-P', keyFile, '-c', client.link.hub4, '-v'],
+  ]);
   await cable.prints(/the cable is up/);
   expect(scheduled(cable)).toEqual([0]);
 });
