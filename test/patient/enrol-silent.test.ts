@@ -1,5 +1,5 @@
 // An enrolment by ssh, at a shell that never answers.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Host, Lab } from '../../lab/lab.js';
@@ -24,6 +24,14 @@ test('is ended after a minute, and tried again', async () => {
     await cable.prints(/root@10\.77\.1\.1 has not answered within 1 min: .*; trying again/, 120_000);
     expect(await cable.stop()).toBe(0);
   } finally {
-    for (const pid of readFileSync(pids, 'utf8').trim().split('\n')) process.kill(Number(pid));
+    await cable.stop(); // starts no more of them
+    const started = existsSync(pids) ? readFileSync(pids, 'utf8').trim().split('\n') : [];
+    for (const pid of started) {
+      try {
+        process.kill(Number(pid));
+      } catch {
+        // It has ended.
+      }
+    }
   }
 });

@@ -192,7 +192,7 @@ const EXPECTED: Record<ClientState, Record<Input, Cell>> = {
     other: 'nothing',
     start: 'nothing',
     resolved: ['up', 'send response'],
-    resolveFailed: ['up'], // see the tests of a system that cannot send,
+    resolveFailed: ['up'], // see the tests of a system that cannot send
     enrolled: 'nothing',
     enrolFailed: 'nothing',
     unreachable: 'nothing',

@@ -1,6 +1,6 @@
 // Names that have an address only later, addresses without a route, and names with several addresses of which some are dead:
 // both protocols, on both paths.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 import { type Host, Lab } from '../../../lab/lab.js';
@@ -216,12 +216,14 @@ test.concurrent(
   each(async ({ lab, hub, start }, host, kind, { onTestFinished }) => {
     host.knows({});
     const pidFile = join(lab.directory, `pid${host.index}`);
+    onTestFinished(() => {
+      const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : undefined;
+      if (existsSync(`/proc/${pid}`)) process.kill(pid as number, 'SIGTERM');
+    });
     const from = performance.now();
     const daemon = start(host, kind, 'server.example', ['-d', '--pidfile', pidFile]);
     expect(await daemon.exited).toBe(0);
     expect(performance.now() - from).toBeLessThan(25_000);
-    const pid = Number(readFileSync(pidFile, 'utf8'));
-    onTestFinished(() => void process.kill(pid, 'SIGTERM'));
     const word = `cannot resolve server\\.example yet \\(${NONE}\\); still trying in the background\n$`;
     expect(daemon.output).toMatch(new RegExp(word));
     host.knows({ 'server.example': host.link.hub4 });

@@ -121,7 +121,8 @@ describe.each(['portable', 'native'])('%s', (io) => {
     console.log(
       `${io}: ${name}, from ${from}: ${damageText(damage)}; ${cookies} cookies; refused ${JSON.stringify(after.refused)}`,
     );
-    expect(damage.mbit).toBeGreaterThan(0); // how much is printed; on a machine that others share it says little
+    // That frames still pass at all; how many is printed, as it says little on a machine that others share.
+    expect(damage.mbit).toBeGreaterThan(0);
     expect(damage.grown).toBeLessThan(16);
     expect(damage.logLines).toBeLessThan(100);
     // Load, and a cookie for who knows the public key; nothing for who does not; keys for nobody.
