@@ -7,6 +7,7 @@ import { defineConfig } from 'vitest/config';
 const WITHOUT: Readonly<Record<string, readonly string[]>> = {
   'sockets, of the network and of the file system': [
     'unit/udp',
+    'unit/dual',
     'unit/knock',
     'unit/control',
     'unit/control-commands',

@@ -97,9 +97,13 @@ function bind({ host, port, shared }: Place, ipv6Only: boolean): Promise<Socket>
       sendBufferSize: BUFFER_BYTES,
       lookup: noLookup as never,
     });
-    socket.once('error', reject);
+    const fail = (error: Error) => {
+      socket.close(); // it keeps a descriptor, though it could not be bound
+      reject(error);
+    };
+    socket.once('error', fail);
     socket.bind(port, host, () => {
-      socket.off('error', reject);
+      socket.off('error', fail);
       resolve(socket);
     });
   });

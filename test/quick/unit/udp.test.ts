@@ -1,5 +1,6 @@
 // One socket, as a cable needs it: the same whatever the runtime makes it of.
-import { Socket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
+import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { onDeno } from '../../../src/cable/udp/deno.js';
 import { dgramSockets, openDgram } from '../../../src/cable/udp/dgram.js';
@@ -227,5 +228,43 @@ test.skipIf('Deno' in globalThis || 'Bun' in globalThis)(
     await expect(one.udp.connect({ address: '192.0.2.1', port: 9 })).rejects.toThrow(
       /^cannot reach 192\.0\.2\.1:9: connect the network says no$/,
     );
+  },
+);
+
+describe.skipIf('Deno' in globalThis || 'Bun' in globalThis)(
+  'a port that another program has in IPv4',
+  () => {
+    /** The port of a program that has it in IPv4 alone. */
+    async function taken(): Promise<number> {
+      const other = createSocket('udp4');
+      onTestFinished(() => void other.close());
+      await new Promise<void>((bound) => other.bind(0, '0.0.0.0', bound));
+      return other.address().port;
+    }
+
+    test.each([
+      ['alone', {}],
+      ['with one for each address', { locals: true }],
+    ])('is in use, also where a socket for IPv6 gets no IPv4, %s', async (_, wish) => {
+      const port = await taken();
+      const opens = End.open((port, events) => split(port, events, wish), port);
+      await expect(opens).rejects.toThrow(`UDP port ${port} is in use: `);
+      const six = createSocket({ type: 'udp6', ipv6Only: true });
+      onTestFinished(() => void six.close());
+      await new Promise<void>((bound) => six.bind(port, '::', bound)); // nothing of it is left
+    });
+
+    test('leaves no descriptor behind', async () => {
+      const port = await taken();
+      const descriptors = () => readdirSync('/proc/self/fd').length;
+      const before = descriptors();
+      for (const open of [openDgram, split]) await expect(End.open(open, port)).rejects.toThrow('is in use');
+      expect(descriptors()).toBe(before);
+    });
+
+    test('is in use where a socket for IPv6 gets IPv4', async () => {
+      const port = await taken();
+      await expect(End.open(openDgram, port)).rejects.toThrow(`UDP port ${port} is in use: `);
+    });
   },
 );
