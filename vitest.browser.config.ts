@@ -70,6 +70,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/library-peers',
     'unit/library-waits',
     'unit/resolve',
+    'unit/link-local',
     'unit/etcd-peers',
     'unit/peers-option',
   ],

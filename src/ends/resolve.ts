@@ -5,8 +5,8 @@ import type { Log } from '../log.js';
 import { optionName } from '../options/name.js';
 import { RESOLVE_WAIT } from '../protocol/classic/constants.js';
 import { familiesInTurn } from '../protocol/race.js';
-import { systemInterfaces, type Unusable, usableAddress } from './link-local.js';
 import { type Pause, pause } from './try-again.js';
+import { systemInterfaces, type Unusable, usableAddress } from './usable-address.js';
 
 /** A system that has not answered after this is said not to answer, ms; what it says later still counts. */
 const SLOW_MS = 5_000;

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { isLinkLocal, lacksInterface } from '../../protocol/link-local.js';
 
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
@@ -19,9 +20,8 @@ export function bindAddress(text: string): { readonly address: string } | { read
   }
   const address = new URL(`http://[${plain}]`).hostname.slice(1, -1);
   if (address.startsWith('ff')) return { why: 'it belongs to no single machine' };
-  if (!/^fe[89ab]/.test(address))
+  if (!isLinkLocal(address))
     return zone === undefined ? { address } : { why: 'only a link-local address has a %interface' };
-  if (zone === undefined || zone === '')
-    return { why: `it is link-local: name its interface, as in ${address}%eth0` };
+  if (zone === undefined || zone === '') return { why: `it ${lacksInterface(address)}` };
   return { address: `${address}%${zone}` };
 }

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { CryptcabError } from '../../error.js';
+import { isLinkLocal } from '../../protocol/link-local.js';
 import type { Remote } from '../../protocol/remote.js';
 import type { Sent, Udp } from './udp.js';
 
@@ -19,7 +20,7 @@ function ownAddresses(families: 'both' | 'IPv4'): string[] {
       // Where a loopback address was asked, the system chooses well by itself.
       .filter(({ address }) => !address.startsWith('127.') && address !== '::1')
       .filter(({ family }) => families === 'both' || family === families)
-      .map(({ address }) => (/^fe[89ab]/i.test(address) ? `${address}%${name}` : address)),
+      .map(({ address }) => (isLinkLocal(address) ? `${address}%${name}` : address)),
   );
 }
 

@@ -20,6 +20,7 @@ test('what the internet reaches comes first, what means nothing elsewhere not at
 test('a socket that has one address is there alone', () => {
   expect(ownAddresses('192.0.2.1', machine)).toEqual(['192.0.2.1']);
   expect(ownAddresses('fe80::1%eth0', machine)).toEqual([]);
+  expect(ownAddresses('fea::1', machine)).toEqual(['fea::1']); // 0fea
 });
 
 test.each([
@@ -32,6 +33,8 @@ test.each([
   ['100.64.0.1', true],
   ['100.128.0.1', false],
   ['fd12::1', true],
+  ['fc00::1', true],
+  ['fd::1', false], // 00fd
   ['2001:db8::1', false],
   ['8.8.8.8', false],
 ])('%s is of a site alone: %s', (address, is) => expect(isPrivate(address)).toBe(is));

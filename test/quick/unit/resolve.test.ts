@@ -1,8 +1,8 @@
 // A name that has no address yet: it is asked for again, and that is said once.
 import { describe, expect, test } from 'vitest';
-import type { Interfaces } from '../../../src/ends/link-local.js';
 import { type Ask, Resolver } from '../../../src/ends/resolve.js';
 import { keepTrying, type Pause } from '../../../src/ends/try-again.js';
+import type { Interfaces } from '../../../src/ends/usable-address.js';
 import { TemporaryError } from '../../../src/error.js';
 import type { Log } from '../../../src/log.js';
 import { libraryText } from '../../../src/option-mark.js';

@@ -1,7 +1,6 @@
-// Link-local addresses of IPv6, which belong to an interface: `fe80::1%eth0`.
+// Whether an address can be used here: a link-local one has to name an interface that there is.
 import { networkInterfaces } from 'node:os';
-
-const LINK_LOCAL = /^fe[89ab]/i;
+import { isLinkLocal, lacksInterface } from '../protocol/link-local.js';
 
 /** The interfaces that are up, by name; undefined where the system does not say. */
 export type Interfaces = () => ReturnType<typeof networkInterfaces> | undefined;
@@ -26,13 +25,9 @@ export interface Unusable {
  * not know; without an interface a system chooses any, or refuses.
  */
 export function usableAddress(address: string, interfaces: Interfaces): string | Unusable {
-  if (!LINK_LOCAL.test(address)) return address;
+  if (!isLinkLocal(address)) return address;
   const [plain, zone] = address.split('%') as [string, string?];
-  if (!zone)
-    return {
-      why: `${plain} is link-local: name its interface, as in ${plain}%eth0`,
-      forGood: true,
-    };
+  if (!zone) return { why: `${plain} ${lacksInterface(plain)}`, forGood: true };
   const all = interfaces();
   if (all === undefined || process.platform === 'win32') return address; // Windows has numbers alone
   const name = zone in all ? zone : nameOf(Number(zone), all);
