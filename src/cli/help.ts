@@ -109,7 +109,8 @@ function environment(): string {
 const SIGNALS = `SIGTERM, SIGINT and SIGQUIT end it cleanly.
 SIGUSR2 logs what was carried so far.
 SIGHUP opens the log file again, and reads the list of peers and the key file of
--P again. What has changed in the file of a cable is named in the log.`;
+-P again. What has changed in the file of a cable is named in the log, if the
+user that the cable runs as may read it.`;
 
 /** What `help` explains besides commands and options. */
 export const TOPICS: Readonly<Record<string, () => string>> = {

@@ -25,8 +25,8 @@ export { Answer, UsageError };
 export interface Settings {
   /** What `cryptcab status` calls this end; it finds a name itself when undefined. */
   readonly name?: string;
-  /** Of a cable that has a file: reads it again, and says what has changed. */
-  readonly lookAgain?: (log: Log) => void;
+  /** Of a cable that has a file: reads it again, says what has changed, and returns whether the file could be read. */
+  readonly lookAgain?: (log: Log) => boolean;
   /** Whether lines on the terminal say when a cable comes and goes. */
   readonly tells?: true;
   /** A switch's directory, absolute, or another VDE network locator. */

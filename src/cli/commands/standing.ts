@@ -43,8 +43,8 @@ function pidFileOf(name: string, settings: Pick<Settings, 'user' | 'pidFile'>): 
  * @throws CryptcabError
  */
 export function settingsToRun(word: string, foreground: boolean): Settings {
-  const { settings, ...configuration } = readConfiguration(word);
-  const { name } = configuration;
+  const configuration = readConfiguration(word);
+  const { name, settings } = configuration;
   const lookAgain = (log: Log) => nameChanges(configuration, log);
   return { ...settings, name, lookAgain, pidFile: pidFileOf(name, settings), daemon: !foreground };
 }

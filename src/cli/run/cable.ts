@@ -91,13 +91,15 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   let hooks: Hooks | undefined;
   onHangup(() => {
     if (terminalGone()) return end('SIGHUP', ': its terminal was closed');
+    let settingsToo = false;
     service.reload(() => {
       reopen();
-      settings.lookAgain?.(log);
+      settingsToo = settings.lookAgain?.(log) ?? false;
       files?.reload();
       running?.reload?.();
     });
-    log.info({}, 'SIGHUP: opened the log file again, and read settings, keys and peers again');
+    const read = settingsToo ? 'settings, keys and peers' : 'keys and peers';
+    log.info({}, `SIGHUP: opened the log file again, and read ${read} again`);
   });
   let served: readonly Served[] = [];
   const failed = deferred();

@@ -142,9 +142,10 @@ describe('its place', () => {
       writeFileSync(file, 'on = "/s"\nlocalport = 7000\nuser = "nobody"\n');
       const configured = readConfiguration(file);
       const said: string[] = [];
-      const again = (text: string) => {
+      const log = { ...quiet, warn: (_: object, line: string) => void said.push(line) };
+      const again = (text: string, right = true) => {
         writeFileSync(file, text);
-        nameChanges(configured, { ...quiet, warn: (_, line) => said.push(line) });
+        expect(nameChanges(configured, log)).toBe(right);
         return said.splice(0);
       };
       expect(again('# the same, in another way\nuser = "nobody"\non = "/s"\nlocalport = 7_000\n')).toEqual(
@@ -153,11 +154,11 @@ describe('its place', () => {
       expect(again('on = "/t"\nlocalport = 7000\npeers = "peers"\nkey = "key"\n')).toEqual([
         "changed in the file: 'on', 'user', 'peers', 'key'; restart this end to use what it says now",
       ]);
-      expect(again('on = "/s"\nprt = 1\n')).toEqual([
+      expect(again('on = "/s"\nprt = 1\n', false)).toEqual([
         expect.stringMatching(/^the settings stay as they are: \S+lab\.toml, line 2: 'prt' is no key/),
       ]);
       rmSync(file);
-      nameChanges(configured, { ...quiet, warn: (_, line) => said.push(line) });
+      expect(nameChanges(configured, log)).toBe(false);
       expect(said).toEqual([expect.stringMatching(/^the settings stay as they are: there is no file /)]);
     } finally {
       rmSync(directory, { recursive: true });

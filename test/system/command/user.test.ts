@@ -157,6 +157,33 @@ test('its files are theirs: a log that is made for them and opened anew, a pid f
   }
 });
 
+test('a file of a cable that is closed to that user is read at the start, and SIGHUP finds no fault in it', async () => {
+  const closed = join(lab.directory, 'closed');
+  mkdirSync(closed, { mode: 0o700 });
+  const file = join(closed, 'lab.toml');
+  writeFileSync(
+    file,
+    `classic = true\non = "${hub.switchPath}"\npreshared = "${keyFile}"\nuser = "nobody"\nverbose = 1\n`,
+  );
+  const cable = hub.start([...cryptcab, 'up', '--foreground', file]);
+  await cable.prints(/waiting for clients/);
+  const from = cable.printed;
+  cable.signal('SIGHUP');
+  await cable.prints(/SIGHUP: opened the log file again, and read keys and peers again/, 15_000, from);
+  expect(cable.output).toMatch(
+    /what has changed in the file is not named, as the user nobody may not read it/,
+  );
+  chmodSync(closed, 0o755);
+  cable.signal('SIGHUP');
+  await cable.prints(
+    /SIGHUP: opened the log file again, and read settings, keys and peers again/,
+    15_000,
+    from,
+  );
+  expect(cable.output).not.toMatch(/the settings stay as they are/);
+  expect(await cable.stop()).toBe(0);
+});
+
 test('a secure server has a control socket that who logs in as that user finds', async () => {
   const server = hub.cryptcab(['--secure', '--no-classic', '-v', ...USER]);
   await server.prints(/this end can be asked through this control socket/);
