@@ -2,7 +2,7 @@
 // is then their router), each with a real vde_switch and a tap on it. Everything is named after the process that
 // made it, and goes when it goes.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -196,9 +196,11 @@ export class Host {
   /** Starts a switch with a tap that has the inner address; waits until both work. */
   async startSwitch(mtu = 1400, options: readonly string[] = []): Promise<Process> {
     const process = this.start(['vde_switch', '-s', this.switchPath, '-tap', 'tap0', ...options]);
-    const works = () => {
+    const works = async () => {
       if (!process.running) throw new Error(`vde_switch ended: ${process.output}`);
-      return answers(join(this.switchPath, 'ctl'));
+      // It answers before it has made its tap.
+      const taps = () => readFileSync(`/proc/${process.pid}/net/dev`, 'utf8');
+      return (await answers(join(this.switchPath, 'ctl'))) && /^ *tap0:/m.test(taps());
     };
     // Other tests may make hosts meanwhile, which holds up this whole process.
     await until(`the switch at ${this.switchPath} answers`, works, 120_000);
