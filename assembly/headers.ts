@@ -3,7 +3,8 @@
 import { fold, sum16, word } from './checksum';
 
 const ETHERTYPE: u32 = 12;
-const ETHERNET: u32 = 14;
+/** Bytes of the header. */
+export const ETHERNET: u32 = 14;
 const TAG: u32 = 4;
 /** Tags of one frame. */
 const TAGS_MAX: u32 = 2;

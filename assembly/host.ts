@@ -6,6 +6,7 @@ import { fold } from './checksum';
 import { fragmentsForget } from './fragments';
 import { countOpened } from './frames';
 import {
+  ETHERNET,
   IPV4,
   IPV4_ADDRESSES,
   IPV4_BYTES,
@@ -67,8 +68,6 @@ import { TRANSPORT_OVERHEAD } from './transport';
 export const FROM_SWITCH: u32 = 0;
 export const FROM_HOST: u32 = 1;
 
-/** Bytes of its header. */
-export const ETHERNET: u32 = 14;
 const TYPE_IPV4: u32 = 0x0800;
 const TYPE_IPV6: u32 = 0x86dd;
 const TYPE_ARP: u32 = 0x0806;

@@ -8,7 +8,7 @@
 // fragments and the counts, which are the peer's and not a keypair's, go on over every change of keys.
 import { aeadDecrypt, aeadSeal, aeadVerify, TAG_BYTES } from './aead';
 import { FRAME_HEADER } from './frames';
-import { ETHERNET } from './host';
+import { ETHERNET } from './headers';
 import {
   AEAD_NONCE,
   DATAGRAM_MAX,

@@ -6,7 +6,8 @@
 import { controlKeep } from './controls';
 import { fragmentFrame, fragmentLength, fragmentRelease, fragmentTake } from './fragments';
 import { countOpened, FRAME_HEADER } from './frames';
-import { ETHERNET, hostPacket } from './host';
+import { ETHERNET } from './headers';
+import { hostPacket } from './host';
 import {
   FRAME_MIN,
   FRAMES,
