@@ -75,7 +75,8 @@ beforeAll(async () => {
     'ip link set lo up',
     'mount -t tmpfs tmpfs /mnt && mkdir /mnt/new /mnt/work /mnt/root',
     'mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/new,workdir=/mnt/work /mnt/root',
-    'cd /mnt/root && rm -rf run tmp && mkdir -m 755 run && mkdir -m 1777 tmp && mkdir -p opt/cryptcab && : > opt/node',
+    'cd /mnt/root && mkdir -p opt/cryptcab && : > opt/node',
+    'mount -t tmpfs -o mode=755 tmpfs run && mount -t tmpfs -o mode=1777 tmpfs tmp', // what else runs here changes these
     'mount -t proc proc proc && mount --rbind /dev dev',
     'rm -f var/lib/man-db/auto-update', // such an image has no index of manual pages, which takes half a minute here
     `mount --bind ${quoted(root)} opt/cryptcab && mount --bind ${quoted(process.execPath)} opt/node`,
