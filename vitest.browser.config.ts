@@ -20,6 +20,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
   'files, programs and users': [
     'unit/enrolment',
     'unit/files',
+    'unit/filter',
     'unit/hooks',
     'unit/long-socket',
     'unit/qr',
