@@ -17,7 +17,7 @@ import { Orders, ROOM_MIN, want } from './orders.js';
 import type { Peer } from './peer.js';
 import { Ready } from './ready.js';
 import { Reports, report } from './reports.js';
-import { schedule } from './schedule.js';
+import { Turns } from './schedule.js';
 import type { Order, Start } from './talk.js';
 import { Tidings } from './tidings.js';
 
@@ -71,14 +71,14 @@ class IoThread {
     });
   }
 
-  /** @param lacks what the system refused, and can be done without */
-  run(lacks: readonly string[]): void {
+  run(turns: Turns): void {
     const ready = this.#ready;
     // Each call that it cannot do without is made before anybody relies on it.
     ready.wait(true, 0);
     this.#readCounter();
     this.#datagrams.tryOut();
-    report({ says: 'ready', lacks });
+    report({ says: 'ready', lacks: turns.lacks });
+    const now = () => performance.now();
     const { ring } = this.#core;
     const room = () => ring.room >= ROOM_MIN;
     // What the core has kept of one port's frames goes on before the next one is read: it keeps few, and a broadcast comes
@@ -98,6 +98,7 @@ class IoThread {
         this.#datagrams.receive();
         this.#pump();
       }
+      turns.look(this.#datagrams.crowded, now);
       ready.read(next);
       this.#pump();
       while (room() && this.#tools.taps.goOn()) this.#pump();
@@ -267,10 +268,10 @@ async function main(): Promise<void> {
   const libc = await loadLibc();
   const start = await told;
   if (start === null) return;
-  const lacks = schedule(libc, start.serves);
+  const turns = new Turns(libc, start.serves);
   const core = await FrameCore.load(start.memory);
   core.shared = true;
-  new IoThread(libc, core, start.vde ? bindVdeCalls(libc) : undefined, start).run(lacks);
+  new IoThread(libc, core, start.vde ? bindVdeCalls(libc) : undefined, start).run(turns);
 }
 
 await main();
