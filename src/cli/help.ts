@@ -24,9 +24,9 @@ function whose({ end, cable }: Pick<Option, 'end' | 'cable'>, spelling: Spelling
  */
 export function sentenceOf(option: Explained & Pick<Option, 'end' | 'cable'>, spelling?: Spelling): string {
   const { value, text } = option;
-  const [, what, usual = ''] = /^(.*?)(; default: .*)?$/.exec(text) as unknown as [string, string, string?];
+  const [what, ...usual] = text.split('; default: ');
   const range = value?.kind === 'number' ? `, ${value.min} to ${value.max}` : '';
-  return `${whose(option, spelling)}${what}${range}${usual}`;
+  return `${whose(option, spelling)}${[`${what}${range}`, ...usual].join('; default: ')}`;
 }
 
 /** What --help says of an option. */

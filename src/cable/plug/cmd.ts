@@ -1,5 +1,4 @@
 // cmd:COMMAND: frames on a child's standard input and output, as vde_plug has them: `cmd:ssh HOST vde_plug`.
-
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { guardedCommand, kill } from '../../child.js';

@@ -1,5 +1,4 @@
 // stdio: frames on this program's own standard input and output, as vde_plug has them: for dpipe, and whoever starts it.
-
 import { isatty } from 'node:tty';
 import { CryptcabError } from '../../error.js';
 import { BACKLOG_BYTES } from './backlog.js';

@@ -270,7 +270,7 @@ test('whom this server has met is forgotten with who was struck out while etcd w
   readOnly = false;
   watching?.destroy();
   await until(() => expect(watchedFrom).toHaveLength(2));
-  await until(() => expect(seen()).toEqual([])); // bob is not told of any more
+  await until(() => expect(seen()).toEqual([])); // what was stored about bob is removed
   // The server that has our number now has met her, whom we have not.
   put(`net.seen/${alice}`, `${'09'.repeat(12)} 1`);
   const before = host.seen.mock.calls.length;
