@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { type Log, SeldomLog } from '../log.js';
+import { secretRoom } from '../protocol/secret.js';
 import { ByteLine } from './byte-line.js';
 import type { ByteSink, CaptureWish } from './capture-terms.js';
 import type { UserOf } from './credentials.js';
@@ -18,6 +19,7 @@ import {
   REQUEST_BYTES,
   type Request,
 } from './message.js';
+import { readInto } from './own-memory.js';
 import { type EndStatus, rounded } from './status.js';
 import { sendStream } from './stream.js';
 
@@ -73,10 +75,8 @@ export async function openControl(configuration: ControlConfiguration): Promise<
   const { path, log } = configuration;
   const seldom = new SeldomLog();
   const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    serve(socket, async (line) => {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
+    const socket = serve(accepted, async (line) => {
       const answer = await answerTo(line, configuration, socket);
       if (answer === undefined) return undefined;
       if ('error' in answer) {
@@ -85,6 +85,8 @@ export async function openControl(configuration: ControlConfiguration): Promise<
       }
       return configuration.words(answerLine(answer));
     });
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
   });
   server.maxConnections = CONNECTIONS_MAX;
   try {
@@ -266,8 +268,12 @@ async function fulfil(
 /**
  * Reads one line and answers it; then the connection ends, also when no line comes in time.
  * @param answer to the line, its end left out; to undefined when it is none. Where it gives none, the connection is its own from then on
+ * @returns the connection to use
  */
-function serve(socket: Socket, answer: (line: Uint8Array | undefined) => Promise<string | undefined>): void {
+function serve(
+  accepted: Socket,
+  answer: (line: Uint8Array | undefined) => Promise<string | undefined>,
+): Socket {
   const line = new ByteLine(REQUEST_BYTES);
   let came = false;
   let answered = false;
@@ -280,7 +286,7 @@ function serve(socket: Socket, answer: (line: Uint8Array | undefined) => Promise
       .finally(() => line.bytes.fill(0));
   };
   const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
-  socket.on('data', (bytes) => {
+  const socket = readInto(accepted, secretRoom(REQUEST_BYTES), (bytes) => {
     came = true;
     line.push(bytes);
     if (line.ended || line.long) end(line.ended);
@@ -292,4 +298,5 @@ function serve(socket: Socket, answer: (line: Uint8Array | undefined) => Promise
     clearTimeout(timer);
     line.bytes.fill(0);
   });
+  return socket;
 }

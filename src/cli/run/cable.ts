@@ -114,7 +114,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
     await releaseParent(0);
   };
   try {
-    const carried = daemon ? await handedOver(process.stdin) : undefined;
+    const carried = daemon ? handedOver(0) : undefined;
     const start = async () => {
       const keys = new KeyFiles(settings, log, user?.uid);
       files = keys;

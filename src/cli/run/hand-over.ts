@@ -1,5 +1,6 @@
 // The keys that a daemon gets from the program that started it: through its standard input, in memory that is wiped on both sides.
-import type { Readable, Writable } from 'node:stream';
+import { readSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import type { Enrolment } from '../../keys/ssh.js';
 import { copyKey, secretRoom } from '../../protocol/secret.js';
 
@@ -64,18 +65,19 @@ export function handOver(output: Writable, carried: Carried | undefined): void {
   output.end(bytes, wipe);
 }
 
-/** What is handed over. The pieces that come are wiped. */
-export async function handedOver(input: Readable): Promise<Carried | undefined> {
+/**
+ * What is handed over.
+ * @param input the descriptor where it comes: read at once, as a stream would leave copies behind
+ */
+export function handedOver(input: number): Carried | undefined {
   const room = secretRoom(MOST_BYTES);
-  let length = 0;
-  for await (const piece of input as AsyncIterable<Uint8Array>) {
-    const fits = piece.subarray(0, MOST_BYTES - length);
-    room.set(fits, length);
-    length += fits.length;
-    piece.fill(0);
-  }
   try {
-    return unpacked(room.subarray(0, length));
+    let length = 0;
+    for (;;) {
+      const got = readSync(input, room, length, room.length - length, null);
+      if (got === 0) return unpacked(room.subarray(0, length));
+      length += got;
+    }
   } finally {
     room.fill(0);
   }
