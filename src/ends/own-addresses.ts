@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { isLinkLocal } from '../protocol/link-local.js';
+import { isLinkLocal } from '../protocol/address-scope.js';
 
 /** Addresses that are of a site alone: RFC 1918, RFC 6598, RFC 4193. */
 const PRIVATE =

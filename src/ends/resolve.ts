@@ -45,6 +45,8 @@ export class Resolver {
   readonly #host: string;
   /** Of the addresses that the socket can reach; undefined for both. */
   readonly #family: 4 | 6 | undefined;
+  /** The socket's own address. */
+  readonly #own: string;
   readonly #log: Log;
   readonly #ask: Ask;
   readonly #pause: Pause;
@@ -65,6 +67,7 @@ export class Resolver {
   ) {
     this.#host = host;
     this.#family = isIPv4(own) ? 4 : isIPv6(own) && own !== '::' ? 6 : undefined;
+    this.#own = own;
     this.#log = log;
     this.#ask = ask;
     this.#pause = wait;
@@ -91,7 +94,7 @@ export class Resolver {
       const reached = all.filter(
         (address) => this.#family === undefined || familyOf(address) === this.#family,
       );
-      const looked = reached.map((address) => usableAddress(address, this.#interfaces));
+      const looked = reached.map((address) => usableAddress(address, this.#own, this.#interfaces));
       const found = looked.filter((one) => typeof one === 'string');
       if (found.length > 0) {
         if (this.#said.size > 0)

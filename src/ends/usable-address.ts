@@ -1,6 +1,8 @@
-// Whether an address can be used here: a link-local one has to name an interface that there is.
+// Whether an address can be used here: a link-local one has to name an interface that there is, and from loopback only this
+// machine is reached.
 import { networkInterfaces } from 'node:os';
-import { isLinkLocal, lacksInterface } from '../protocol/link-local.js';
+import { optionName } from '../options/name.js';
+import { isLinkLocal, isLoopback, lacksInterface } from '../protocol/address-scope.js';
 
 /** The interfaces that are up, by name; undefined where the system does not say. */
 export type Interfaces = () => ReturnType<typeof networkInterfaces> | undefined;
@@ -23,8 +25,13 @@ export interface Unusable {
 /**
  * Looks whether an address can be used here. The name of its interface takes the place of a number, which most runtimes do
  * not know; without an interface a system chooses any, or refuses.
+ * @param own the socket's own address; `::` for all
  */
-export function usableAddress(address: string, interfaces: Interfaces): string | Unusable {
+export function usableAddress(address: string, own: string, interfaces: Interfaces): string | Unusable {
+  if (isLoopback(own) && !isLoopback(address) && !isOwn(address, interfaces())) {
+    const why = `${address} cannot be reached from ${own}, which is this machine alone: leave ${optionName('bind')} out, or name another address of this machine`;
+    return { why, forGood: true };
+  }
   if (!isLinkLocal(address)) return address;
   const [plain, zone] = address.split('%') as [string, string?];
   if (!zone) return { why: `${plain} ${lacksInterface(plain)}`, forGood: true };
@@ -34,6 +41,12 @@ export function usableAddress(address: string, interfaces: Interfaces): string |
   return name === undefined
     ? { why: `there is no interface ${zone} here, or it is down`, forGood: false }
     : `${plain}%${name}`;
+}
+
+/** Whether it is an address of this machine; also where the system does not say. */
+function isOwn(address: string, interfaces: ReturnType<Interfaces>): boolean {
+  if (interfaces === undefined) return true;
+  return Object.values(interfaces).some((all) => all?.some((one) => one.address === address));
 }
 
 function nameOf(scope: number, all: NonNullable<ReturnType<Interfaces>>): string | undefined {

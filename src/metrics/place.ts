@@ -6,8 +6,3 @@ export function placeText(place: HttpPlace): string {
   if ('path' in place) return `unix:${place.path}`;
   return place.host.includes(':') ? `[${place.host}]:${place.port}` : `${place.host}:${place.port}`;
 }
-
-/** Whether a machine alone reaches an address of its own. */
-export function isLoopback(host: string): boolean {
-  return /^127\./.test(host) || host === '::1';
-}

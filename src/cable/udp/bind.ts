@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { isLinkLocal, lacksInterface } from '../../protocol/link-local.js';
+import { isLinkLocal, lacksInterface } from '../../protocol/address-scope.js';
 
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { CryptcabError } from '../../error.js';
-import { isLinkLocal } from '../../protocol/link-local.js';
+import { isLinkLocal, isLoopback } from '../../protocol/address-scope.js';
 import type { Remote } from '../../protocol/remote.js';
 import type { Sent, Udp } from './udp.js';
 
@@ -18,7 +18,7 @@ function ownAddresses(families: 'both' | 'IPv4'): string[] {
   return Object.entries(interfaces).flatMap(([name, addresses = []]) =>
     addresses
       // Where a loopback address was asked, the system chooses well by itself.
-      .filter(({ address }) => !address.startsWith('127.') && address !== '::1')
+      .filter(({ address }) => !isLoopback(address))
       .filter(({ family }) => families === 'both' || family === families)
       .map(({ address }) => (isLinkLocal(address) ? `${address}%${name}` : address)),
   );

@@ -10,7 +10,7 @@ import { html } from '../../../src/metrics/page/html.js';
 import { documentOf, endPage, peerNamed, peerPage } from '../../../src/metrics/page/page.js';
 import { RateHistory, SAMPLE_MS } from '../../../src/metrics/page/plot.js';
 import { openPage } from '../../../src/metrics/page/server.js';
-import { isLoopback } from '../../../src/metrics/place.js';
+import { isLoopback } from '../../../src/protocol/address-scope.js';
 import { endStatus, peerStatus } from '../../support/status.js';
 
 const EVIL = `<img src=x onerror=alert(1)>"'&`;

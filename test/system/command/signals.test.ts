@@ -283,6 +283,7 @@ test.each([[[]], [['-d']]])('a umask of 0 makes nothing that others can write, %
   const started = shell(hub, 'umask 0; exec "$@"', args);
   await until('the pid file is there', () => existsSync(pidFile));
   daemons.push(Number(readFileSync(pidFile, 'utf8')));
+  await until('nothing else is there', () => readdirSync(made).length === 2); // it is written under another name at first
   const control = join(hub.runtimeDirectory, 'cryptcab');
   const modes = [pidFile, log, control, join(control, '7667.sock')].map(
     (path) => statSync(path).mode & 0o777,
