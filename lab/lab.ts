@@ -10,6 +10,8 @@ import { Process, run, until } from './process.js';
 import { temporaryDirectory } from './temporary.js';
 
 const PREFIX = 'cryptcab-lab';
+/** Of /etc/hosts in a host; more than any has. */
+const HOSTS_BYTES = 4_096;
 // This file runs as it is (tests) and as built (demo, bench).
 export const root = fileURLToPath(
   new URL(/\/dist\/lab\/[^/]*$/.test(import.meta.url) ? '../..' : '..', import.meta.url),
@@ -179,7 +181,8 @@ export class Host {
     const lines = Object.entries({ localhost: '127.0.0.1', ...names }).flatMap(([name, addresses]) =>
       [addresses].flat().map((address) => `${address} ${name}\n`),
     );
-    writeFileSync(this.#hosts, lines.join('')); // in place, as it is mounted
+    // In place, as it is mounted, and of one length: who reads it meanwhile finds a name.
+    writeFileSync(this.#hosts, lines.join('').padEnd(HOSTS_BYTES, '\n'), { flag: 'r+' });
   }
 
   /** Starts a program here. */

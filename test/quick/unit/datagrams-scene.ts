@@ -2,6 +2,7 @@
 import { vi } from 'vitest';
 import { Arena, MMSGHDR_BYTES } from '../../../src/cable/native/linux/arena.js';
 import { ERRNO } from '../../../src/cable/native/linux/libc.js';
+import { Coalescing } from '../../../src/cable/native/thread/coalescing.js';
 import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
@@ -41,7 +42,7 @@ export async function scene(count: number) {
     },
   });
   const arena = new Arena(libc, Datagrams.arenaBytes(core) + FrameTools.arenaBytes(core));
-  const tools = new FrameTools(libc, core, arena, undefined, () => {});
+  const tools = new FrameTools(libc, core, arena, undefined, () => {}, new Coalescing(() => {}));
   const sides = new Map<number, FrameSide>();
   // As the I/O thread does it.
   const pump = () => {
@@ -60,7 +61,7 @@ export async function scene(count: number) {
     core,
     arena,
     { fd: UDP, family: 'both', gso: false, tapped: false },
-    { control() {}, arrives() {}, pump, trouble() {} },
+    { control() {}, came() {}, arrives() {}, pump, trouble() {} },
   );
   const peers = Array.from({ length: count }, (_, i) => {
     const session = made.session('plain');

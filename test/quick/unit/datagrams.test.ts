@@ -24,6 +24,7 @@ async function scene(gso = true) {
     { fd: 3, family: 'both', gso, tapped: false },
     {
       control() {},
+      came() {},
       arrives() {},
       pump() {},
       trouble: (...given) => troubles.push(given),

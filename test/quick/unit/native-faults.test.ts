@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { Arena } from '../../../src/cable/native/linux/arena.js';
 import { ERRNO } from '../../../src/cable/native/linux/libc.js';
 import type { Port } from '../../../src/cable/native/ports/port.js';
+import { Coalescing } from '../../../src/cable/native/thread/coalescing.js';
 import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
@@ -22,7 +23,13 @@ async function datagramsOn(kernel: Kernel) {
   const troubles: number[] = [];
   const arena = new Arena(kernel.libc, Datagrams.arenaBytes(core));
   const socket = { fd: 3, family: 'both' as const, gso: true, tapped: false };
-  const events = { control() {}, arrives() {}, pump() {}, trouble: (errno: number) => troubles.push(errno) };
+  const events = {
+    control() {},
+    came() {},
+    arrives() {},
+    pump() {},
+    trouble: (errno: number) => troubles.push(errno),
+  };
   return { datagrams: new Datagrams(kernel.libc, core, arena, socket, events), troubles };
 }
 
@@ -90,7 +97,10 @@ async function sideOn(kernel: Kernel, kind: Partial<Port>) {
   const { core, pushFrames, session } = await makeCore();
   const arena = new Arena(kernel.libc, Datagrams.arenaBytes(core) + FrameTools.arenaBytes(core));
   const calls = { receive: kernel.libc.read, send: kernel.libc.write } as never;
-  const side = new FrameSide(new FrameTools(kernel.libc, core, arena, calls, () => {}), session('plain'));
+  const side = new FrameSide(
+    new FrameTools(kernel.libc, core, arena, calls, () => {}, new Coalescing(() => {})),
+    session('plain'),
+  );
   side.plug(
     { connection: 1, dataFd: 7, controlFd: -1, plain: false, vnet: undefined, device: undefined, ...kind },
     1,

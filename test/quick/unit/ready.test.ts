@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Arena } from '../../../src/cable/native/linux/arena.js';
 import { AF, type Libc, loadLibc, SOCK } from '../../../src/cable/native/linux/libc.js';
 import type { Port } from '../../../src/cable/native/ports/port.js';
+import { Coalescing } from '../../../src/cable/native/thread/coalescing.js';
 import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
 import { Ready } from '../../../src/cable/native/thread/ready.js';
@@ -27,7 +28,14 @@ const hungUp = () => keep(libc.socket(AF.UNIX, SOCK.STREAM | SOCK.NONBLOCK | SOC
 
 beforeEach(async () => {
   core = await Core.load();
-  tools = new FrameTools(libc, core, new Arena(libc, FrameTools.arenaBytes(core)), undefined, () => {});
+  tools = new FrameTools(
+    libc,
+    core,
+    new Arena(libc, FrameTools.arenaBytes(core)),
+    undefined,
+    () => {},
+    new Coalescing(() => {}),
+  );
   ready = new Ready(libc, keep(libc.eventfd(0, SOCK.NONBLOCK | SOCK.CLOEXEC)), quiet());
 });
 

@@ -112,6 +112,7 @@ function bindLibc(koffi: Koffi) {
       'int recvmmsg(int fd, uint64_t messages, uint32_t count, int flags, uint64_t timeout)',
     ),
     poll: libc.func('int poll(uint64_t fds, uint64_t count, int milliseconds)'),
+    usleep: libc.func('int usleep(uint32_t microseconds)'),
     epollCreate: libc.func('int epoll_create1(int flags)'),
     epollControl: libc.func('int epoll_ctl(int epoll, int operation, int fd, uint64_t event)'),
     epollWait: libc.func('int epoll_wait(int epoll, uint64_t events, int count, int milliseconds)'),

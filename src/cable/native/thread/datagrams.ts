@@ -23,6 +23,8 @@ export interface DatagramEvents {
    * @param known whether it comes from where a link that is up has its remote
    */
   control(name: number, at: number, length: number, known: boolean): void;
+  /** A datagram came, or several of one length in one piece. */
+  came(bytes: number): void;
   /** A datagram of a link, before it is opened. */
   arrives(peer: Peer, name: number, at: number, length: number): void;
   /** The ring is full: work through it. */
@@ -310,7 +312,10 @@ export class Datagrams {
     const length = this.#in.field(message, MMSGHDR.length);
     const at = ARRIVALS + message * ARRIVAL_BYTES;
     const name = this.#nameOf(message);
-    if (this.#offset === 0) this.#readControl(message);
+    if (this.#offset === 0) {
+      this.#readControl(message);
+      this.#events.came(length);
+    }
     const segment = this.#control.segment || length;
     const sender = this.#peers.find(this.#arena.words, name >> 2);
     do {

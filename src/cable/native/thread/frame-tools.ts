@@ -2,6 +2,7 @@ import type { FrameCore } from '../../../core/frame-core.js';
 import { type Arena, Messages } from '../linux/arena.js';
 import type { Libc } from '../linux/libc.js';
 import type { VdeCalls } from '../ports/vde.js';
+import type { Coalescing } from './coalescing.js';
 import { TapFrames } from './tap-frames.js';
 
 /** Frames moved by one call. */
@@ -40,6 +41,7 @@ export class FrameTools {
     arena: Arena,
     calls: VdeCalls | undefined,
     readonly wants: (session: number) => void,
+    readonly coalescing: Coalescing,
   ) {
     this.libc = libc;
     this.core = core;
@@ -55,7 +57,7 @@ export class FrameTools {
     for (let i = 0; i < FETCHED_COUNT; i++)
       this.fetched.part(i, 0, this.memoryAt + core.fetchedAt(i), FRAME_MAX + 1);
     this.#more = new Int32Array(RING_SLOTS);
-    this.taps = new TapFrames(libc, core, arena, this.memoryAt);
+    this.taps = new TapFrames(libc, core, arena, this.memoryAt, coalescing);
   }
 
   /** A slot holds so many frames: it is given back when all have been. */

@@ -9,6 +9,7 @@ import { Copies } from '../../copies/copies.js';
 import { Arena } from '../linux/arena.js';
 import { ERRNO, type Libc, loadLibc } from '../linux/libc.js';
 import { bindVdeCalls, type VdeCalls } from '../ports/vde.js';
+import { Coalescing } from './coalescing.js';
 import { Datagrams } from './datagrams.js';
 import type { FrameSide } from './frame-side.js';
 import { FrameTools } from './frame-tools.js';
@@ -33,6 +34,7 @@ class IoThread {
   readonly #core: FrameCore;
   readonly #start: Start;
   readonly #datagrams: Datagrams;
+  readonly #coalescing: Coalescing;
   readonly #tools: FrameTools;
   readonly #orders: Orders;
   readonly #reports: Reports;
@@ -49,7 +51,8 @@ class IoThread {
     this.#start = start;
     this.#counter = new Arena(libc, 16);
     const arena = new Arena(libc, Datagrams.arenaBytes(core) + FrameTools.arenaBytes(core));
-    this.#tools = new FrameTools(libc, core, arena, calls, want);
+    this.#coalescing = new Coalescing((microseconds) => libc.usleep(microseconds));
+    this.#tools = new FrameTools(libc, core, arena, calls, want, this.#coalescing);
     this.#datagrams = new Datagrams(
       libc,
       core,
@@ -57,6 +60,7 @@ class IoThread {
       { fd: start.udp, family: start.family, gso: start.gso, tapped: start.tapped },
       {
         control: (name, at, length, known) => this.#reports.control(name, at, length, known),
+        came: (bytes) => this.#coalescing.came(bytes),
         arrives: (peer, name, at, length) => this.#arrives(peer, name, at, length),
         pump: () => this.#pump(),
         trouble: (error, times, lasts) => this.#trouble(error, times, lasts),
@@ -105,6 +109,7 @@ class IoThread {
       this.#lose(ready.takeLost());
       for (const peer of this.#orders.backlogged) this.#orders.feed(peer);
       this.#tidings.tell();
+      this.#coalescing.pause(this.#datagrams.crowded, now);
     }
     ready.close();
   }
