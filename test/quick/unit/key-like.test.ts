@@ -113,7 +113,7 @@ describe('the command line', () => {
     ['--pidfile', (key) => ['--pidfile', key]],
     ['--log-file', (key) => ['--log-file', key]],
     ['--peer, a character too many', (key) => [...client.slice(0, -1), `${key}x`]],
-    ['no option at all', (key) => [key]],
+    ['no option at all', (key) => (key.startsWith('-') ? ['--', key] : [key])], // -c… would be an option with its value
     ['an option that is none', (key) => [`--keys=${key}`]],
     ['letters of options', (key) => [`-kv9${key}`]],
     ['-x', (key) => ['-x', key]],
