@@ -2,10 +2,10 @@
 import { vi } from 'vitest';
 import { Arena, MMSGHDR_BYTES } from '../../../src/cable/native/linux/arena.js';
 import { ERRNO } from '../../../src/cable/native/linux/libc.js';
-import { Coalescing } from '../../../src/cable/native/thread/coalescing.js';
 import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
+import { Moderation } from '../../../src/cable/native/thread/moderation.js';
 import type { Peer } from '../../../src/cable/native/thread/peer.js';
 import { Refusals } from '../../../src/protocol/send-refusals.js';
 import { same } from '../../support/same.js';
@@ -42,7 +42,7 @@ export async function scene(count: number) {
     },
   });
   const arena = new Arena(libc, Datagrams.arenaBytes(core) + FrameTools.arenaBytes(core));
-  const tools = new FrameTools(libc, core, arena, undefined, () => {}, new Coalescing(() => {}));
+  const tools = new FrameTools(libc, core, arena, undefined, () => {}, new Moderation(() => {}));
   const sides = new Map<number, FrameSide>();
   // As the I/O thread does it.
   const pump = () => {

@@ -4,10 +4,10 @@ import { expect, test } from 'vitest';
 import { Arena } from '../../../src/cable/native/linux/arena.js';
 import { ERRNO } from '../../../src/cable/native/linux/libc.js';
 import type { Port } from '../../../src/cable/native/ports/port.js';
-import { Coalescing } from '../../../src/cable/native/thread/coalescing.js';
 import { Datagrams } from '../../../src/cable/native/thread/datagrams.js';
 import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
+import { Moderation } from '../../../src/cable/native/thread/moderation.js';
 import { Ready } from '../../../src/cable/native/thread/ready.js';
 import { Watch } from '../../../src/cable/native/thread/watch.js';
 import { makeCore } from './core/harness.js';
@@ -98,7 +98,7 @@ async function sideOn(kernel: Kernel, kind: Partial<Port>) {
   const arena = new Arena(kernel.libc, Datagrams.arenaBytes(core) + FrameTools.arenaBytes(core));
   const calls = { receive: kernel.libc.read, send: kernel.libc.write } as never;
   const side = new FrameSide(
-    new FrameTools(kernel.libc, core, arena, calls, () => {}, new Coalescing(() => {})),
+    new FrameTools(kernel.libc, core, arena, calls, () => {}, new Moderation(() => {})),
     session('plain'),
   );
   side.plug(

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Arena } from '../../../src/cable/native/linux/arena.js';
 import { AF, type Libc, loadLibc, SOCK } from '../../../src/cable/native/linux/libc.js';
 import type { Port } from '../../../src/cable/native/ports/port.js';
-import { Coalescing } from '../../../src/cable/native/thread/coalescing.js';
 import { FrameSide } from '../../../src/cable/native/thread/frame-side.js';
 import { FrameTools } from '../../../src/cable/native/thread/frame-tools.js';
+import { Moderation } from '../../../src/cable/native/thread/moderation.js';
 import { Ready } from '../../../src/cable/native/thread/ready.js';
 import { Core } from '../../../src/core/core.js';
 
@@ -34,7 +34,7 @@ beforeEach(async () => {
     new Arena(libc, FrameTools.arenaBytes(core)),
     undefined,
     () => {},
-    new Coalescing(() => {}),
+    new Moderation(() => {}),
   );
   ready = new Ready(libc, keep(libc.eventfd(0, SOCK.NONBLOCK | SOCK.CLOEXEC)), quiet());
 });

@@ -145,7 +145,7 @@ export class FrameSide {
     const port = this.#port;
     if (port === undefined) return 0;
     if (port.vnet !== undefined) return this.#readTap(port, port.vnet);
-    this.#tools.coalescing.hurry();
+    this.#tools.moderation.hurry();
     if (this.#slotsEach === 0) {
       const most = Math.min(ring.room, BATCH);
       return port.plain
@@ -272,7 +272,7 @@ export class FrameSide {
       return;
     }
     this.#stuck = false;
-    if (port.vnet === undefined) this.#tools.coalescing.hurry();
+    if (port.vnet === undefined) this.#tools.moderation.hurry();
     while (this.#waiting > 0) {
       const sent = this.#send(port);
       if (sent > 0) {

@@ -2,7 +2,7 @@ import type { FrameCore } from '../../../core/frame-core.js';
 import { type Arena, Messages } from '../linux/arena.js';
 import type { Libc } from '../linux/libc.js';
 import type { VdeCalls } from '../ports/vde.js';
-import type { Coalescing } from './coalescing.js';
+import type { Moderation } from './moderation.js';
 import { TapFrames } from './tap-frames.js';
 
 /** Frames moved by one call. */
@@ -41,7 +41,7 @@ export class FrameTools {
     arena: Arena,
     calls: VdeCalls | undefined,
     readonly wants: (session: number) => void,
-    readonly coalescing: Coalescing,
+    readonly moderation: Moderation,
   ) {
     this.libc = libc;
     this.core = core;
@@ -57,7 +57,7 @@ export class FrameTools {
     for (let i = 0; i < FETCHED_COUNT; i++)
       this.fetched.part(i, 0, this.memoryAt + core.fetchedAt(i), FRAME_MAX + 1);
     this.#more = new Int32Array(RING_SLOTS);
-    this.taps = new TapFrames(libc, core, arena, this.memoryAt, coalescing);
+    this.taps = new TapFrames(libc, core, arena, this.memoryAt, moderation);
   }
 
   /** A slot holds so many frames: it is given back when all have been. */

@@ -3,7 +3,7 @@ import { type Arena, IOVEC_BYTES } from '../linux/arena.js';
 import type { Libc } from '../linux/libc.js';
 import type { Port } from '../ports/port.js';
 import { CardReader } from './card-reader.js';
-import type { Coalescing } from './coalescing.js';
+import type { Moderation } from './moderation.js';
 
 /** Frames that one write takes at most: what a super-frame of 64 KiB is cut into, and those are short already. */
 export const JOINED_MAX = 64;
@@ -24,7 +24,7 @@ export class TapFrames {
   readonly #arena: Arena;
   readonly #iovecs: number;
   readonly #memoryAt: number;
-  readonly #coalescing: Coalescing;
+  readonly #moderation: Moderation;
   readonly #cards: CardReader;
   /** The session whose super-frame is not wholly in the ring. */
   #unfinished: number | undefined;
@@ -33,12 +33,12 @@ export class TapFrames {
     return (1 + JOINED_MAX) * IOVEC_BYTES + CardReader.arenaBytes();
   }
 
-  constructor(libc: Libc, core: FrameCore, arena: Arena, memoryAt: number, coalescing: Coalescing) {
+  constructor(libc: Libc, core: FrameCore, arena: Arena, memoryAt: number, moderation: Moderation) {
     this.#libc = libc;
     this.#core = core;
     this.#arena = arena;
     this.#memoryAt = memoryAt;
-    this.#coalescing = coalescing;
+    this.#moderation = moderation;
     this.#iovecs = arena.take((1 + JOINED_MAX) * IOVEC_BYTES);
     this.#cards = new CardReader(libc, arena, core.ring.bytes, memoryAt);
   }
@@ -66,7 +66,7 @@ export class TapFrames {
         this.#core.endFrames(session);
         return errno;
       }
-      this.#coalescing.came(got - vnet);
+      this.#moderation.came(got - vnet);
       this.#core.beginFrame(got - vnet);
       if (!this.#core.cutFrame(session)) this.#unfinished = session;
     }

@@ -9,11 +9,11 @@ import { Copies } from '../../copies/copies.js';
 import { Arena } from '../linux/arena.js';
 import { ERRNO, type Libc, loadLibc } from '../linux/libc.js';
 import { bindVdeCalls, type VdeCalls } from '../ports/vde.js';
-import { Coalescing } from './coalescing.js';
 import { Datagrams } from './datagrams.js';
 import type { FrameSide } from './frame-side.js';
 import { FrameTools } from './frame-tools.js';
 import { List } from './list.js';
+import { Moderation } from './moderation.js';
 import { Orders, ROOM_MIN, want } from './orders.js';
 import type { Peer } from './peer.js';
 import { Ready } from './ready.js';
@@ -34,7 +34,7 @@ class IoThread {
   readonly #core: FrameCore;
   readonly #start: Start;
   readonly #datagrams: Datagrams;
-  readonly #coalescing: Coalescing;
+  readonly #moderation: Moderation;
   readonly #tools: FrameTools;
   readonly #orders: Orders;
   readonly #reports: Reports;
@@ -51,8 +51,8 @@ class IoThread {
     this.#start = start;
     this.#counter = new Arena(libc, 16);
     const arena = new Arena(libc, Datagrams.arenaBytes(core) + FrameTools.arenaBytes(core));
-    this.#coalescing = new Coalescing((microseconds) => libc.usleep(microseconds));
-    this.#tools = new FrameTools(libc, core, arena, calls, want, this.#coalescing);
+    this.#moderation = new Moderation((microseconds) => libc.usleep(microseconds));
+    this.#tools = new FrameTools(libc, core, arena, calls, want, this.#moderation);
     this.#datagrams = new Datagrams(
       libc,
       core,
@@ -60,7 +60,7 @@ class IoThread {
       { fd: start.udp, family: start.family, gso: start.gso, tapped: start.tapped },
       {
         control: (name, at, length, known) => this.#reports.control(name, at, length, known),
-        came: (bytes) => this.#coalescing.came(bytes),
+        came: (bytes) => this.#moderation.came(bytes),
         arrives: (peer, name, at, length) => this.#arrives(peer, name, at, length),
         pump: () => this.#pump(),
         trouble: (error, times, lasts) => this.#trouble(error, times, lasts),
@@ -109,7 +109,7 @@ class IoThread {
       this.#lose(ready.takeLost());
       for (const peer of this.#orders.backlogged) this.#orders.feed(peer);
       this.#tidings.tell();
-      this.#coalescing.pause(this.#datagrams.crowded, now);
+      this.#moderation.pause(this.#datagrams.crowded, now);
     }
     ready.close();
   }

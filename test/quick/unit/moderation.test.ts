@@ -1,13 +1,13 @@
 import { beforeEach, expect, test } from 'vitest';
-import { Coalescing } from '../../../src/cable/native/thread/coalescing.js';
+import { Moderation } from '../../../src/cable/native/thread/moderation.js';
 
 let slept: number[];
-let coalescing: Coalescing;
+let moderation: Moderation;
 let time: number;
 
 beforeEach(() => {
   slept = [];
-  coalescing = new Coalescing((microseconds) => slept.push(microseconds));
+  moderation = new Moderation((microseconds) => slept.push(microseconds));
   time = 1_000;
 });
 
@@ -19,9 +19,9 @@ function rounds(
 ): number {
   const before = slept.length;
   for (let i = 0; i < count; i++) {
-    for (const length of lengths) coalescing.came(length);
-    if (hurry) coalescing.hurry();
-    coalescing.pause(crowded, () => time);
+    for (const length of lengths) moderation.came(length);
+    if (hurry) moderation.hurry();
+    moderation.pause(crowded, () => time);
     time += every;
   }
   return slept.length - before;
@@ -52,9 +52,9 @@ test('many in a round need no help, and what comes after them is waited for at o
 });
 
 test.each([
-  ['a large frame', () => coalescing.came(1_400)],
-  ['a round with nothing', () => coalescing.pause(false, () => time)],
-  ['a switch', () => coalescing.hurry()],
+  ['a large frame', () => moderation.came(1_400)],
+  ['a round with nothing', () => moderation.pause(false, () => time)],
+  ['a switch', () => moderation.hurry()],
 ])('%s begins it anew', (_what, happen) => {
   rounds(17, few);
   happen();

@@ -14,7 +14,7 @@ const WAIT_US = 50;
  * its rounds, so that each carries more of them. A round costs as much as several small frames, and a wake costs whoever sends the frame.
  * Nothing waits where large ones pass: the acknowledgements of a transfer are small, too (docs/decisions/001).
  */
-export class Coalescing {
+export class Moderation {
   readonly #sleep: (microseconds: number) => unknown;
   /** What this round brought. */
   #small = 0;
