@@ -195,7 +195,9 @@ function readTarget(text: string, refuse: (text: string) => never = notTarget): 
   }
   const portText = parts?.groups?.port;
   if (portText === '')
-    throw new NotValue(`'${text}' ends with a colon: give the server's UDP port after it, or leave it out`);
+    throw new NotValue(
+      `'${text}' ends with a colon: give a UDP port from 1 to 65535 after it, or leave it out`,
+    );
   const port = portText === undefined ? DEFAULT_PORT : readPort(portText);
   if (port === 0) throw new NotValue("'0' is not the UDP port of a server: give a number from 1 to 65535");
   return { user, host, port, ...(portText !== undefined && { portNamed: true }) };
