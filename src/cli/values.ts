@@ -199,7 +199,7 @@ function readTarget(text: string, refuse: (text: string) => never = notTarget): 
       `'${text}' ends with a colon: give a UDP port from 1 to 65535 after it, or leave it out`,
     );
   const port = portText === undefined ? DEFAULT_PORT : readPort(portText);
-  if (port === 0) throw new NotValue("'0' is not the UDP port of a server: give a number from 1 to 65535");
+  if (port === 0) throw new NotValue("port 0 is not a UDP port: give the server's UDP port");
   return { user, host, port, ...(portText !== undefined && { portNamed: true }) };
 }
 
