@@ -354,7 +354,10 @@ test('an ssh that hangs ends with the client that started it, however that ends'
   const cable = enrol([], { PATH: `${programs}:${process.env.PATH}` });
   await until('ssh runs', () => existsSync(started) && readFileSync(started, 'utf8').endsWith('\n'));
   const pid = Number(readFileSync(started, 'utf8'));
-  expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toMatch(/^(sleep|\/bin\/sh)/);
+  // It is empty for a moment, where one program takes the place of the other.
+  await until('it is that one', () =>
+    /^(sleep|\/bin\/sh)/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')),
+  );
   cable.signal('SIGKILL');
   await until('it has ended', () => !existsSync(`/proc/${pid}`));
 });
