@@ -176,8 +176,8 @@ for (const io of ['portable', 'native']) {
       if (!weBegin) await host.start(['ping', '-n', '-c', '1', '-W', '1', '10.99.0.1']).exited;
       await server.prints(/"msg":"peer is up, secure"/);
       await until('wireguard-go tells of the handshake', () => shown('latest-handshakes', 1) > 0);
-      await host.start(['ping', '-n', '-c', '1', '-W', '1', '10.99.0.1']).exited;
       const before = shown('transfer', 1);
+      await host.start(['ping', '-n', '-c', '1', '-W', '1', '10.99.0.1']).exited;
       // A keepalive answers the ping, and nothing else is said: no control record (secure.md §7.2).
       await until('a keepalive came', () => shown('transfer', 1) - before === 32, 15_000);
       await until('the ping is counted', () => {
