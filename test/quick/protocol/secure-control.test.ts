@@ -367,3 +367,19 @@ it('any bytes are read, or malformed, and nothing more', async () => {
   expect(malformed).toBeLessThan(600);
   expect(server.count('down')).toBeGreaterThan(0); // a goodbye was among them
 });
+
+it('a call is due when its time has come, whatever a sum of fractions is rounded to', async () => {
+  for (let i = 0; i < 12; i++) {
+    const { network, client, server } = await talking();
+    const draw = network.random.bytes.bind(network.random);
+    network.random.bytes = (length) => (length === 2 ? new Uint8Array(2) : draw(length)); // no jitter
+    network.run(100 + i / 7);
+    server.machine.removePeer(server.peer);
+    server.timer();
+    client.react = (effect) => {
+      if (effect.do === 'unanswered') client.machine.wanted(network.now, client.peer);
+    };
+    network.run(300_000);
+    expect(calls(network, client, network.now - 20_000).length).toBeGreaterThan(0);
+  }
+});
