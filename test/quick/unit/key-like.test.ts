@@ -89,6 +89,8 @@ test('neither kind of error keeps one', () => {
 
 describe('the command line', () => {
   const client = ['--secure', '-c', 'h', '--key', 'k', '--peer', keyText(random.bytes(32))];
+  /** Where it begins as an option does, such as -c with its value, no key is meant. */
+  const alone = (key: string) => (key.startsWith('-') ? ['--', key] : [key]);
   const words: readonly [string, (key: string) => string[]][] = [
     ['--key', (key) => ['--secure', '--key', key, '--peers', 'p']],
     ['--key=', (key) => ['--secure', `--key=${key}`, '--peers', 'p']],
@@ -113,10 +115,10 @@ describe('the command line', () => {
     ['--pidfile', (key) => ['--pidfile', key]],
     ['--log-file', (key) => ['--log-file', key]],
     ['--peer, a character too many', (key) => [...client.slice(0, -1), `${key}x`]],
-    ['no option at all', (key) => (key.startsWith('-') ? ['--', key] : [key])], // -c… would be an option with its value
+    ['no option at all', alone],
     ['an option that is none', (key) => [`--keys=${key}`]],
     ['letters of options', (key) => [`-kv9${key}`]],
-    ['-x', (key) => ['-x', key]],
+    ['-x', (key) => ['-x', ...alone(key)]],
     ['--verbose=', (key) => [`--verbose=${key}`]],
   ];
 
