@@ -9,10 +9,10 @@ const END = 0xffff_ffff;
 /** The receiver waits for stragglers until nothing has come for this long, ms. */
 const QUIET_MS = 1_000;
 const AGAIN_MS = 100;
-/** The sender looks so often at what is due, ms; when it had no processor for a while, it catches up at so many times its rate. */
+/** How often the sender looks what is due, ms, and how many times its rate it sends at most, after it had no processor for a while. */
 const TICK_MS = 5;
 const CATCH_UP = 4;
-/** More than the system gives without being asked: a receiver may have no processor for a while, too. */
+/** As much as the system gives: the receiver, too, may have no processor for a while. */
 const RECEIVE_BYTES = 4 << 20;
 
 function receive(port: number): void {

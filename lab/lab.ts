@@ -10,7 +10,7 @@ import { Process, run, until } from './process.js';
 import { temporaryDirectory } from './temporary.js';
 
 const PREFIX = 'cryptcab-lab';
-/** Of /etc/hosts in a host; more than any has. */
+/** The length of /etc/hosts in a host. */
 const HOSTS_BYTES = 4_096;
 // This file runs as it is (tests) and as built (demo, bench).
 export const root = fileURLToPath(
@@ -181,7 +181,7 @@ export class Host {
     const lines = Object.entries({ localhost: '127.0.0.1', ...names }).flatMap(([name, addresses]) =>
       [addresses].flat().map((address) => `${address} ${name}\n`),
     );
-    // In place, as it is mounted, and of one length: who reads it meanwhile finds a name.
+    // In place, because it is mounted, and always of one length, so that a program never reads it while it is empty.
     writeFileSync(this.#hosts, lines.join('').padEnd(HOSTS_BYTES, '\n'), { flag: 'r+' });
   }
 
@@ -273,8 +273,18 @@ export class Host {
   }
 
   /** Whether one ping is answered within a second. */
-  async pings(address: string, size = 56): Promise<boolean> {
-    return (await this.start(['ping', '-n', '-c', '1', '-W', '1', '-s', String(size), address]).exited) === 0;
+  pings(address: string, size = 56): Promise<boolean> {
+    return this.#pings(address, size, 1);
+  }
+
+  /** The same within ten seconds, which a busy machine may take. There is no second ping: one that is lost shows. */
+  pingsOnce(address: string, size = 56): Promise<boolean> {
+    return this.#pings(address, size, 10);
+  }
+
+  async #pings(address: string, size: number, seconds: number): Promise<boolean> {
+    const options = ['-n', '-c', '1', '-W', String(seconds), '-s', String(size)];
+    return (await this.start(['ping', ...options, address]).exited) === 0;
   }
 }
 

@@ -196,7 +196,7 @@ function readTarget(text: string, refuse: (text: string) => never = notTarget): 
   const portText = parts?.groups?.port;
   if (portText === '')
     throw new NotValue(
-      `'${text}' ends with a colon: give a UDP port from 1 to 65535 after it, or leave it out`,
+      `'${text}' ends with a colon: give a UDP port from 1 to 65535 after it, or leave the colon out`,
     );
   const port = portText === undefined ? DEFAULT_PORT : readPort(portText);
   if (port === 0) throw new NotValue("port 0 is not a UDP port: give the server's UDP port");

@@ -1,5 +1,4 @@
-// A connection whose bytes may be keys. A runtime reads into memory that it makes, copies what came, and gives the first
-// memory back as it is: what was read there can be found until something else is written over it.
+// Connections that may bring keys. A runtime reads into memory of its own, hands on a copy, and frees the first memory without wiping it.
 import { Socket } from 'node:net';
 
 interface Handle {
@@ -22,8 +21,8 @@ export function readInto(accepted: Socket, room: Uint8Array, take: (piece: Uint8
     accepted.on('data', take).resume();
     return accepted;
   }
-  // Where a Socket reads is said when it is made. So a second one is made, which takes the handle; the first is closed after it,
-  // as the server counts that one.
+  // A Socket is given its memory when it is made. So a second one takes the handle of the first, which is closed after it, because the
+  // server counts its connections by that.
   const callback = (length: number, bytes: Uint8Array) => {
     take(bytes.subarray(0, length));
     return true;

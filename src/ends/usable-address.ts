@@ -1,5 +1,5 @@
-// Whether an address can be used here: a link-local one has to name an interface that there is, and from loopback only this
-// machine is reached.
+// Whether an address can be used here: a link-local one has to name an interface that there is, and a socket on a loopback address
+// reaches this machine alone.
 import { networkInterfaces } from 'node:os';
 import { optionName } from '../options/name.js';
 import { isLinkLocal, isLoopback, lacksInterface } from '../protocol/address-scope.js';
@@ -29,7 +29,7 @@ export interface Unusable {
  */
 export function usableAddress(address: string, own: string, interfaces: Interfaces): string | Unusable {
   if (isLoopback(own) && !isLoopback(address) && !isOwn(address, interfaces())) {
-    const why = `${address} cannot be reached from ${own}, which is this machine alone: leave ${optionName('bind')} out, or name another address of this machine`;
+    const why = `${address} cannot be reached from ${own}, a loopback address: leave ${optionName('bind')} out, or name another address of this machine`;
     return { why, forGood: true };
   }
   if (!isLinkLocal(address)) return address;

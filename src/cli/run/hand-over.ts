@@ -67,7 +67,7 @@ export function handOver(output: Writable, carried: Carried | undefined): void {
 
 /**
  * What is handed over.
- * @param input the descriptor where it comes: read at once, as a stream would leave copies behind
+ * @param input the descriptor that it comes from. It is read synchronously, because a stream would leave copies in memory
  */
 export function handedOver(input: number): Carried | undefined {
   const room = secretRoom(MOST_BYTES);

@@ -155,7 +155,7 @@ export class Handshakes {
 
   /** Calls a peer, unless it was called just now. @param again whether a call without an answer is repeated, as its time has come */
   initiate(now: number, peer: PeerState, again: boolean): void {
-    // As the timer is set below: a difference of times that are no whole numbers may be less, and then nobody would call any more.
+    // The same sum as the timer's below: rounded, the difference `now - initiationSent` may be less than the pause, and no call would follow.
     if (!this.#calls || (!again && now < peer.initiationSent + this.pause(peer))) return;
     peer.attempts = peer.handshake === undefined ? 0 : peer.attempts + 1;
     const [to, ...others] = peer.whereabouts;

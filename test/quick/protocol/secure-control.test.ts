@@ -368,7 +368,7 @@ it('any bytes are read, or malformed, and nothing more', async () => {
   expect(server.count('down')).toBeGreaterThan(0); // a goodbye was among them
 });
 
-it('a call is due when its time has come, whatever a sum of fractions is rounded to', async () => {
+it('a removed client goes on calling where times are fractions of a millisecond', async () => {
   for (let i = 0; i < 12; i++) {
     const { network, client, server } = await talking();
     const draw = network.random.bytes.bind(network.random);

@@ -29,7 +29,7 @@ test('another one has none', () => {
   expect(usableAddress('fea::1', '::', () => ({}))).toBe('fea::1');
 });
 
-test('from loopback this machine alone is reached', () => {
+test('a socket on a loopback address reaches this machine alone', () => {
   const own = {
     address: '192.0.2.1',
     netmask: '',
@@ -39,7 +39,7 @@ test('from loopback this machine alone is reached', () => {
     cidr: null,
   } as const;
   const beyond = (address: string, from: string) => usableAddress(address, from, () => ({ eth0: [own] }));
-  const why = `192.0.2.2 cannot be reached from 127.0.0.1, which is this machine alone: leave ${optionName('bind')} out, or name another address of this machine`;
+  const why = `192.0.2.2 cannot be reached from 127.0.0.1, a loopback address: leave ${optionName('bind')} out, or name another address of this machine`;
   expect(beyond('192.0.2.2', '127.0.0.1')).toEqual({ why, forGood: true });
   expect(beyond('2001:db8::1', '::1')).toMatchObject({ forGood: true });
   for (const near of ['192.0.2.1', '127.0.0.9']) expect(beyond(near, '127.0.0.1')).toBe(near);

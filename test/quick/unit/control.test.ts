@@ -130,7 +130,7 @@ describe('a real one', () => {
     expect(await raw(await open(7), `${line}${line}${'x'.repeat(100_000)}`, true)).toBe(statusLine);
   });
 
-  test('answers more of them, one after the other, than it takes at a time', async () => {
+  test('answers 40 requests in turn, though it takes 16 at a time', async () => {
     const path = await open(7);
     const line = Buffer.from(requestLine({ do: 'status' })).toString();
     for (let i = 0; i < 40; i++) expect(await raw(path, line, true)).toBe(statusLine);

@@ -89,7 +89,7 @@ test('neither kind of error keeps one', () => {
 
 describe('the command line', () => {
   const client = ['--secure', '-c', 'h', '--key', 'k', '--peer', keyText(random.bytes(32))];
-  /** Where it begins as an option does, such as -c with its value, no key is meant. */
+  /** A text that begins like an option, such as -c, would be read as that. */
   const alone = (key: string) => (key.startsWith('-') ? ['--', key] : [key]);
   const words: readonly [string, (key: string) => string[]][] = [
     ['--key', (key) => ['--secure', '--key', key, '--peers', 'p']],

@@ -276,7 +276,7 @@ describe('what is no command line', () => {
     ['-p 1.5', "-p '1.5' is not a UDP port: give a number from 1 to 65535"],
     ['-p 0', 'a server needs a port that its clients know: give -p a number from 1 to 65535'],
     ['-c h:x', "-c 'x' is not a UDP port: give a number from 1 to 65535"],
-    ['-c h:', "-c 'h:' ends with a colon: give a UDP port from 1 to 65535 after it, or leave it out"],
+    ['-c h:', "-c 'h:' ends with a colon: give a UDP port from 1 to 65535 after it, or leave the colon out"],
     ['-c h:0', "-c port 0 is not a UDP port: give the server's UDP port"],
     ['-c @h', "-c '@h' is not [user@]host[:port]: an IPv6 address with a port is written [address]:port"],
     ['-k', '-k is for clients: name the server with -c, or leave -k out'],

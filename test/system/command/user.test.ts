@@ -77,7 +77,7 @@ for (const io of ['native', 'portable']) {
         end.signal('SIGHUP');
         await end.prints(/the old key stays in use: not allowed to read key file/);
       }
-      await client.reaches(hub.inner);
+      expect(await client.pingsOnce(hub.inner)).toBe(true);
       for (const end of [cable, server]) expect(await end.stop()).toBe(0);
     });
 

@@ -354,8 +354,8 @@ test('an ssh that hangs ends with the client that started it, however that ends'
   const cable = enrol([], { PATH: `${programs}:${process.env.PATH}` });
   await until('ssh runs', () => existsSync(started) && readFileSync(started, 'utf8').endsWith('\n'));
   const pid = Number(readFileSync(started, 'utf8'));
-  // It is empty for a moment, where one program takes the place of the other.
-  await until('it is that one', () =>
+  // While exec replaces the shell by sleep, it is empty.
+  await until('the process is sleep or the shell', () =>
     /^(sleep|\/bin\/sh)/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')),
   );
   cable.signal('SIGKILL');

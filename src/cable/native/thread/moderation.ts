@@ -1,18 +1,18 @@
-/** Frames and datagrams that are no longer are small, bytes. */
+/** The length of a small frame or datagram at most, bytes. */
 const SMALL_BYTES = 512;
-/** A round that brings fewer may be one side of a conversation, which must not wait; one that brings more needs no help. */
+/** How many small frames a round brings, at least and at most, for the thread to wait: one alone may be a question, and many need no help. */
 const FEW = 2;
 const MANY = 48;
-/** So many such rounds come first, each no later than this after the one before, ms. */
+/** How many such rounds come before the thread waits, and the longest time between two of them, ms. */
 const ROUNDS = 16;
 const NEXT_MS = 0.5;
-/** How long it waits, µs; Linux adds as much (PR_SET_TIMERSLACK). A device's queue holds more than comes meanwhile. */
+/** How long the thread waits, µs. Linux adds as much (PR_SET_TIMERSLACK). The queue of a tap holds what comes meanwhile. */
 const WAIT_US = 50;
 
 /**
- * What network cards do with their interrupts: while small frames come without a pause, a few at a time, the thread waits a moment between
- * its rounds, so that each carries more of them. A round costs as much as several small frames, and a wake costs whoever sends the frame.
- * Nothing waits where large ones pass: the acknowledgements of a transfer are small, too (docs/decisions/001).
+ * While small frames come without a pause, a few at a time, the thread waits a moment between its rounds, and each round carries more of
+ * them. A round costs as much as several small frames, and each wake costs the sender. Network cards moderate their interrupts in this way.
+ * The thread does not wait while large frames pass, because the acknowledgements of a transfer are small (docs/decisions/001).
  */
 export class Moderation {
   readonly #sleep: (microseconds: number) => unknown;
@@ -33,14 +33,14 @@ export class Moderation {
     else this.#small++;
   }
 
-  /** Something in this round must not wait for the next one: a switch's socket holds ten frames. */
+  /** The next round must not wait. A switch has something to do with this one, and its socket holds ten frames. */
   hurry(): void {
     this.#hurries = true;
   }
 
   /**
    * A round has ended.
-   * @param crowded whether several peers bring something: then none waits for another one's frames
+   * @param crowded whether several peers send: the frames of one must not delay those of another
    * @param now ms
    */
   pause(crowded: boolean, now: () => number): void {
