@@ -71,7 +71,7 @@ const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/library-peers',
     'unit/library-waits',
     'unit/resolve',
-    'unit/link-local',
+    'unit/address-scope',
     'unit/etcd-peers',
     'unit/peers-option',
   ],
