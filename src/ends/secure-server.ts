@@ -86,6 +86,7 @@ const DOWN: Readonly<Record<SecureDown, string>> = {
   disconnected: 'peer is cut off',
 };
 
+const ENDS = 'peer is gone: the server ends';
 /** A device that is silent is asleep, and may come back by itself. */
 const SLEEPS =
   'a device is asleep: nothing has come from it for long, and its addresses are held for an hour';
@@ -114,6 +115,8 @@ export class SecureServer {
   readonly #policies: PeerPolicies;
   #roster: Roster | undefined;
   #verifier: Verifier | undefined;
+  /** Whether the server ends: its peers have not gone for a reason of their own. */
+  #ends = false;
 
   /**
    * @throws CryptcabError when the peers file cannot be read
@@ -173,8 +176,8 @@ export class SecureServer {
           const wasUp = link !== undefined && passages.over(link);
           const host = side.hostOf(peer);
           const sleeps = host !== undefined && why === 'expired';
-          log.info({ peer: peerText(peer) }, sleeps ? SLEEPS : DOWN[why]);
-          if (wasUp) attendance.down(identityOf(peer), why);
+          log.info({ peer: peerText(peer) }, this.#ends ? ENDS : sleeps ? SLEEPS : DOWN[why]);
+          if (wasUp && !this.#ends) attendance.down(identityOf(peer), why);
           if (sleeps) return host.asleep();
           host?.gone();
           giveBack(peer);
@@ -432,6 +435,7 @@ export class SecureServer {
     this.#verifier?.close();
     this.#roster?.close();
     this.#roster = undefined;
+    this.#ends = true;
     await this.#side.close();
   }
 }
