@@ -15,6 +15,8 @@ export interface CommandLog {
   readonly log: Logger;
   /** The same for what somebody has asked for: it is said whatever the verbosity. */
   readonly asked: Logger;
+  /** Shows a line whatever the verbosity, and leaves it out of the history, which has one like it. */
+  readonly shown: Logger;
   /** The last lines, from `info` on, whatever the verbosity. */
   readonly history: LogHistory;
   /** Opens the log file again, as after it was moved away. */
@@ -33,8 +35,8 @@ export type LogTarget = { readonly file: string } | 'syslog' | 'standard error';
  */
 export async function openLog(verbosity: number, target: LogTarget): Promise<CommandLog> {
   const level = LEVELS[Math.min(verbosity + 1, LEVELS.length - 1)] as (typeof LEVELS)[number];
-  const shown = levelNumber(level);
-  const options = { level: shown < levelNumber('info') ? level : 'info', base: null };
+  const least = levelNumber(level);
+  const options = { level: least < levelNumber('info') ? level : 'info', base: null };
   const colour = wantsColour(process.env);
   const format = (line: string) => {
     const named = commandText(line);
@@ -55,17 +57,18 @@ export async function openLog(verbosity: number, target: LogTarget): Promise<Com
     readerLog.warn({ lines }, 'log lines are missing here, because they were not read fast enough');
     return lostToReader;
   });
-  const loggerFrom = (least: number) =>
+  const loggerFrom = (from: number) =>
     pino(options, {
       write(line) {
         history.push(commandText(line));
-        if (levelOf(line) >= least) sink.write(format(line));
+        if (levelOf(line) >= from) sink.write(format(line));
       },
     });
-  const log = loggerFrom(shown);
+  const log = loggerFrom(least);
   return {
     log,
     asked: loggerFrom(0),
+    shown: pino(options, { write: (line) => sink.write(format(line)) }),
     history,
     reopen() {
       try {

@@ -14,7 +14,7 @@ const ASK_MS = 50;
 const AWAY_MAX = 1_024;
 
 /** Why a client's cable is down, and why a server's client is gone. */
-const DOWN: Readonly<Record<PeerDown, readonly [client: string, server: string]>> = {
+export const DOWN: Readonly<Record<PeerDown, readonly [client: string, server: string]>> = {
   unknown: ['the server has forgotten this client', 'it is not known any more'],
   silent: ['nothing comes from the server any more', 'nothing has come from it for long'],
   expired: ['nothing has come from the server for long', 'nothing has come from it for long'],

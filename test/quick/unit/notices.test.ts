@@ -2,10 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { until } from '../../../lab/process.js';
 import { parseOptions } from '../../../src/cli/options.js';
+import { comingsFor } from '../../../src/cli/run/comings.js';
 import { Notices, noticesFor } from '../../../src/cli/run/notices.js';
 import type { EndReport } from '../../../src/control/status.js';
 import type { PeerUp } from '../../../src/ends/running.js';
 import { CryptcabError } from '../../../src/error.js';
+import { SILENT } from '../../../src/log.js';
 
 const KEY = 'A'.repeat(43);
 const ALICE: PeerUp = {
@@ -121,4 +123,26 @@ test('nobody is told without a terminal, with -q, with a log file, and by option
   } finally {
     process.stderr.isTTY = isTTY;
   }
+});
+
+test('the log has when peers come and go, also without -v', () => {
+  const lines: string[] = [];
+  const log = {
+    ...SILENT,
+    info: (fields: object, text: string) => lines.push(`${text} ${JSON.stringify(fields)}`),
+  };
+  const of = (line: string) => comingsFor(parseOptions('cryptcab', '0', line.split(' ')), log);
+  for (const line of ['serve -v', 'serve -q', 'connect -vv 10.0.0.1']) expect(of(line), line).toBeUndefined();
+  const server = of('serve');
+  server?.up({ ...ALICE, device: 'tap0' });
+  server?.down(ALICE, 'goodbye');
+  const client = of('connect 10.0.0.1');
+  client?.up(SERVER);
+  client?.down(SERVER, 'silent');
+  expect(lines).toEqual([
+    'peer is up {"peer":"alice (AAAA…)","address":"10.0.0.2:7667","cipher":"secure","port":"tap0"}',
+    'peer is gone: it said goodbye {"peer":"alice (AAAA…)"}',
+    'the cable is up {"server":"10.0.0.1","address":"10.0.0.1:7667","cipher":"secure"}',
+    'the cable is down: nothing comes from the server any more; calling it again {"server":"10.0.0.1"}',
+  ]);
 });
