@@ -16,6 +16,8 @@ const TTL_MS = 300_000;
 const REFUSED_MS = 10_000;
 const REFUSED_MAX = 1_024;
 const LOOK_MS = 1_000;
+/** For how long a peer that is not up is asked about, as one that is: after that it is asked about when it calls, ms. */
+const AWAY_MS = 3_600_000;
 /** How many strangers are looked at: who has no key of a peer must not take much time. */
 export const VERIFY_RATE = { rate: 100, burst: 128 } as const;
 
@@ -47,6 +49,8 @@ interface Known {
   readonly peer: Peer;
   until: number;
   address: string;
+  /** When it was up last. */
+  seen: number;
 }
 
 /** What an answer says: a peer's line, for how long, ms; nothing; or text, why it is no answer. */
@@ -123,7 +127,8 @@ export class Verifier {
       else this.#drop(publicKey, known);
       return;
     }
-    const until = performance.now() + answer.ttl;
+    const seen = performance.now();
+    const until = seen + answer.ttl;
     if (known !== undefined) {
       known.until = until;
       this.#host.change(known.peer, answer.line);
@@ -131,7 +136,7 @@ export class Verifier {
     }
     try {
       const peer = this.#host.admit(answer.line);
-      this.#known.set(publicKey, { peer, until, address });
+      this.#known.set(publicKey, { peer, until, address, seen });
       this.#log.info({ peer: peerText(peer), address }, `${this.#who} lets a peer in`);
     } catch (error) {
       this.#refuse(publicKey);
@@ -162,13 +167,18 @@ export class Verifier {
     const { strangers, now } = this.#host.strangers();
     for (const { publicKey, from, last } of strangers)
       if (now - last < 2 * LOOK_MS) this.stranger(keyText(publicKey), remoteText(from));
+    const time = performance.now();
     for (const [publicKey, known] of this.#known) {
-      if (!this.#host.has(known.peer)) this.#known.delete(publicKey);
-      else if (known.until > performance.now() || this.#asking.has(publicKey)) continue;
-      else if (this.#host.isUp(known.peer)) {
+      if (!this.#host.has(known.peer)) {
+        this.#known.delete(publicKey);
+        continue;
+      }
+      if (this.#host.isUp(known.peer)) known.seen = time;
+      if (known.until > time || this.#asking.has(publicKey)) continue;
+      if (time - known.seen < AWAY_MS) {
+        // Also about one that is not up: it may come back while nobody answers.
         if (this.#asking.size < TOGETHER) this.#run(publicKey, known.address);
       } else {
-        // It is asked for when it calls.
         this.#known.delete(publicKey);
         this.#host.remove(known.peer);
       }

@@ -108,11 +108,27 @@ test('who is refused is not asked for within 10 s', async () => {
   expect([asked.length, peers.has(key)]).toEqual([2, true]);
 });
 
-test('who is away when the time is over is forgotten without a question', async () => {
+test('who is away stays as one who is up, also while nobody answers', async () => {
   await calls();
   up = false;
   await vi.advanceTimersByTimeAsync(302_000);
-  expect([asked.length, peers.has(key)]).toEqual([1, false]);
+  expect([asked.length, peers.has(key)]).toEqual([2, true]);
+  answer = AWAY;
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(peers.has(key)).toBe(true);
+  answer = NO;
+  await vi.advanceTimersByTimeAsync(12_000);
+  expect(peers.has(key)).toBe(false);
+});
+
+test('who has been away for an hour is forgotten without a question', async () => {
+  await calls();
+  up = false;
+  await vi.advanceTimersByTimeAsync(3_590_000);
+  const before = asked.length;
+  expect(peers.has(key)).toBe(true);
+  await vi.advanceTimersByTimeAsync(310_000);
+  expect([asked.length, peers.has(key)]).toEqual([before, false]);
 });
 
 test('64 questions at a time, no more', async () => {
