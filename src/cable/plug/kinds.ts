@@ -9,13 +9,15 @@ import type { OpenPlug } from './plug.js';
 import { QEMU } from './qemu.js';
 import { QEMU_DGRAM } from './qemu-dgram.js';
 import { STDIO } from './stdio.js';
+import { TAP } from './tap.js';
 import { vdePlug } from './vde-plug.js';
 
-const KINDS: readonly PlugKind[] = [BRIDGE, NIC, QEMU, QEMU_DGRAM, CMD, STDIO];
+const KINDS: readonly PlugKind[] = [BRIDGE, TAP, NIC, QEMU, QEMU_DGRAM, CMD, STDIO];
 
 /** How the kinds begin that are no directory of a switch, and what a whole one looks like. */
 const FORMS: readonly (readonly [RegExp, string])[] = [
   [/^bridge:/, 'bridge://NAME, with at most 15 characters'],
+  [/^tap:/, 'tap://NAME or tap://NAME%d, with at most 15 characters after tap://'],
   [/^nic:/, 'nic://DEVICE, with at most 15 characters'],
   [/^qemu:/, 'qemu:PATH or qemu:PATH,connect'],
   [/^qemu-dgram:/, 'qemu-dgram:LOCAL,REMOTE'],

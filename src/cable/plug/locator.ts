@@ -8,7 +8,10 @@ export interface SwitchPlace {
 }
 
 const SWITCH = /^(?:vde:\/\/)?(\/[^[\]]*)(?:\[(\d{1,5})\])?$/;
-const TAP = /^tap:\/\/(.+)$/;
+/** A name that the kernel takes for a device, perhaps with one %d; brackets and braces mean something to vde_plug. */
+const TAP = /^tap:\/\/(?!\.{1,2}$)([^/:%\s\p{Cc}[\]{}]*(?:%d[^/:%\s\p{Cc}[\]{}]*)?)$/u;
+/** IFNAMSIZ is 16. Of a name with %d the kernel takes no more either, so there is room for two digits at least. */
+const DEVICE_BYTES = 15;
 /** Networks that their first plug makes: others join them by `vde://`, not by the same locator. */
 const MADE_BY_ONE = /^(?:switch|hub|multi|bonding):\/\//;
 
@@ -22,7 +25,8 @@ export function switchPlace(locator: string): SwitchPlace | undefined {
 
 /** The name of a tap, as its locator has it: with `%d` the kernel chooses a number. */
 export function tapName(locator: string): string | undefined {
-  return TAP.exec(locator)?.[1];
+  const name = TAP.exec(locator)?.[1] ?? '';
+  return name !== '' && Buffer.byteLength(name) <= DEVICE_BYTES ? name : undefined;
 }
 
 /** Why a server can have one client alone on this locator, and what to do; undefined where it can have many. */

@@ -57,6 +57,11 @@ export function noTap(name: string, detail: string): CryptcabError {
       `may not open the tap ${name}: be root, or have one made by ip tuntap add ${name} mode tap user $USER`,
     );
   }
+  // A number that does not fit is cut off, and leaves the name of a device that is there.
+  if (name.includes('%d') && /file exists|open files in system/i.test(detail))
+    return new CryptcabError(
+      `no number is free for a tap ${name}: end a client, or give ${optionName('plug')} a shorter name, which leaves room for more digits`,
+    );
   return new CryptcabError(
     `cannot open the tap ${name}${detail ? ` (${detail})` : ''}: name another with ${optionName('plug')}`,
   );

@@ -151,6 +151,6 @@ test('locators that are not whole, and paths as they are found from anywhere', a
   expect(absoluteLocator('qemu-dgram:a,b', resolve)).toBe('qemu-dgram:/here/a,/here/b');
   expect(absoluteLocator('cmd:vde_plug a', resolve)).toBe('cmd:vde_plug a');
   expect(absoluteLocator('cmd://vde_plug', resolve)).toBe('cmd://vde_plug');
-  for (const wrong of ['qemu:', 'qemu:a,b', 'qemu-dgram:a', 'cmd:', 'stdio:x', 'nic:eth1', 'nic://'])
+  for (const wrong of ['qemu:', 'qemu:a,b', 'qemu-dgram:a', 'cmd:', 'stdio:x', 'nic:eth1', 'nic://', 'tap:a'])
     expect(() => absoluteLocator(wrong, resolve), wrong).toThrow(/is not whole: write /);
 });

@@ -48,6 +48,7 @@ export const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/options',
     'unit/secure-options',
     'unit/spelling',
+    'unit/tap-names',
     'unit/key-like',
     'unit/join',
     'unit/notices',

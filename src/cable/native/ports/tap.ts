@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { CryptcabError } from '../../../error.js';
 import { optionName } from '../../../options/name.js';
 import { deviceExists } from '../../plug/devices.js';
+import { tapName } from '../../plug/locator.js';
 import { noTap, tapGone } from '../../plug/trouble.js';
 import { Arena } from '../linux/arena.js';
 import { ERRNO, type Libc, O } from '../linux/libc.js';
@@ -9,14 +10,11 @@ import type { Port } from './port.js';
 import type { Opener, Source } from './source.js';
 
 const DEVICE = '/dev/net/tun';
-/** What a device may be called (IFNAMSIZ is 16). Locators of other forms are libvdeplug's. */
-const LOCATOR = /^tap:\/\/([\w.%-]{1,15})$/;
-
 const BRIDGE = /^bridge:\/\//;
 
 /** What a source's device is called, with %d for a number. */
 function nameOf({ locator, network }: Source): string {
-  return network?.tap ?? LOCATOR.exec(locator)?.[1] ?? '';
+  return network?.tap ?? tapName(locator) ?? '';
 }
 
 // linux/if_tun.h
@@ -57,7 +55,7 @@ export class Taps implements Opener {
   }
 
   serves(locator: string): boolean {
-    return LOCATOR.test(locator) || BRIDGE.test(locator);
+    return tapName(locator) !== undefined || BRIDGE.test(locator);
   }
 
   async open(source: Source): Promise<Port> {
