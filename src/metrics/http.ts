@@ -1,10 +1,10 @@
-import { chmodSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { dirname } from 'node:path';
 import { isAbandoned } from '../abandoned.js';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import { optionName } from '../options/name.js';
 import type { OptionKey } from '../options/option-table.js';
+import { missingDirectory } from '../socket-directory.js';
 import { type HttpPlace, placeText } from './place.js';
 
 /** What one client may take to send its request, ms. */
@@ -71,20 +71,10 @@ async function listen(server: Server, place: HttpPlace, what: string, option: Op
     });
     if ('path' in place) chmodSync(place.path, 0o660);
   } catch (error) {
-    const missing = 'path' in place && isMissing(dirname(place.path));
+    const missing = 'path' in place ? missingDirectory(place.path) : undefined;
     const why = missing
-      ? `there is no directory ${dirname(place.path)}; make that directory, or give ${optionName(option)} another path`
+      ? `there is no directory ${missing}; make that directory, or give ${optionName(option)} another path`
       : `${messageOf(error)}; give ${optionName(option)} another place`;
     throw new CryptcabError(`cannot serve ${what} at ${placeText(place)}: ${why}`);
-  }
-}
-
-/** Where the directory of a socket is missing, the runtime says that it is denied, as it does where it is. */
-function isMissing(directory: string): boolean {
-  try {
-    statSync(directory);
-    return false;
-  } catch (error) {
-    return codeOf(error) === 'ENOENT';
   }
 }

@@ -4,10 +4,12 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { isAbandoned } from '../../abandoned.js';
 import { CryptcabError, codeOf, messageOf } from '../../error.js';
 import { NoAnswer } from '../start-patience.js';
+import { BackOff } from './back-off.js';
 import type { PlugKind } from './kind.js';
 import type { OpenPlug, Plug, PlugEvents } from './plug.js';
 import { qemuLine } from './qemu-line.js';
 import { type Line, type LineEvents, RetriedPlug } from './retried-plug.js';
+import { noDirectory } from './trouble.js';
 
 const LOCATOR = /^qemu:([^,]+)(,connect)?$/;
 
@@ -95,7 +97,7 @@ class QemuSocket {
           codeOf(error) === 'EADDRINUSE'
             ? 'another program does, or what is there is no socket; name another path'
             : messageOf(error);
-        reject(new CryptcabError(`cannot listen at ${path}: ${why}`));
+        reject(noDirectory(path) ?? new CryptcabError(`cannot listen at ${path}: ${why}`));
       });
       server.listen(path, resolve);
     });
@@ -140,28 +142,48 @@ class QemuSocket {
 class ListeningPlug implements Plug {
   readonly settled: Promise<void>;
   readonly #socket: QemuSocket;
+  readonly #path: string;
+  readonly #events: PlugEvents;
   readonly #taker: Taker;
+  readonly #backOff = new BackOff();
+  #again: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(socket: QemuSocket, path: string, events: PlugEvents) {
     this.#socket = socket;
+    this.#path = path;
+    this.#events = events;
     this.#taker = {
       came: () => events.back(),
       stream: (piece) => events.stream(piece),
       left: ({ marked }) => events.lost(marked),
     };
-    this.settled = this.#start(path);
-    this.settled.catch((error: unknown) => {
-      if (!this.#closed) events.lost(error instanceof CryptcabError ? error.marked : messageOf(error));
-    });
+    this.settled = this.#start();
+    this.settled.catch(() => {}); // a caller who cares awaits it; nobody has to
   }
 
-  async #start(path: string): Promise<void> {
-    await this.#socket.listen();
+  /** @throws CryptcabError, which the events had as well */
+  async #start(): Promise<void> {
+    try {
+      await this.#socket.listen();
+    } catch (error) {
+      if (this.#closed) return;
+      this.#events.lost(messageOf(error));
+      const again = () =>
+        this.#start().then(
+          () => this.#closed || this.#events.back(),
+          () => {},
+        );
+      if (!this.#closed) this.#again = setTimeout(again, this.#backOff.after(0));
+      throw error;
+    }
     if (this.#closed) return;
     this.#socket.take(this.#taker);
-    if (this.#socket.guest === undefined)
-      throw new NoAnswer(`no QEMU is connected at ${path} yet: start it with ${option(path, 'off')}`);
+    if (this.#socket.guest !== undefined) return;
+    const path = this.#path;
+    const why = new NoAnswer(`no QEMU is connected at ${path} yet: start it with ${option(path, 'off')}`);
+    this.#events.lost(why.marked);
+    throw why;
   }
 
   write(frames: Uint8Array): boolean {
@@ -178,6 +200,7 @@ class ListeningPlug implements Plug {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#again);
     this.#socket.release(this.#taker);
   }
 }

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { CryptcabError, codeOf } from '../../error.js';
 import { optionName } from '../../options/name.js';
+import { missingDirectory } from '../../socket-directory.js';
 import { NoAnswer, NotThere } from '../start-patience.js';
 import { deviceExists } from './devices.js';
 import { switchPlace, tapName } from './locator.js';
@@ -70,6 +71,16 @@ export function noTap(name: string, detail: string): CryptcabError {
 /** Why there is no plug into a tap that was there, for people. @param standing see OpenPlug */
 export function tapGone(name: string, standing: boolean): string {
   return `the tap ${name} is gone${standing ? `: make it again, with ip tuntap add ${name} mode tap` : ''}`;
+}
+
+/** Why no socket can be made for QEMU, where its directory is missing: somebody may be about to make it. */
+export function noDirectory(path: string): NotThere | undefined {
+  const directory = missingDirectory(path);
+  return directory === undefined
+    ? undefined
+    : new NotThere(
+        `cannot make the socket ${path}: there is no directory ${directory}; make that directory, or name another path with ${optionName('plug')}`,
+      );
 }
 
 /** Why there can be no switch in a directory; undefined where there can be one. */

@@ -1,13 +1,13 @@
 // qemu: as a plug, with a QEMU that is a socket of this test.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../../lab/process.js';
 import { temporaryDirectory } from '../../../lab/temporary.js';
 import { plugOf } from '../../../src/cable/plug/kinds.js';
 import type { OpenPlug, Plug } from '../../../src/cable/plug/plug.js';
-import { NoAnswer } from '../../../src/cable/start-patience.js';
+import { NoAnswer, NotThere } from '../../../src/cable/start-patience.js';
 
 const FRAME = Uint8Array.from({ length: 60 }, (_, i) => i);
 const IN_PLUG = Buffer.from([0, 60, ...FRAME]);
@@ -120,6 +120,34 @@ test('a socket that a killed program left behind is taken over, and one in use i
   await opened?.close?.();
   opened = undefined;
   expect(existsSync(path)).toBe(false);
+});
+
+test('a directory that is not there is named, and waited for', async () => {
+  const directory = dirname(path);
+  path = join(directory, 'later', 'socket');
+  const plug = open(`qemu:${path}`);
+  const why = await plug.settled.catch((error: Error) => error);
+  expect(why).toBeInstanceOf(NotThere);
+  expect((why as Error).message).toMatch(
+    /^cannot make the socket \S+: there is no directory \S+\/later; make /,
+  );
+  expect(said).toEqual([(why as NotThere).marked]);
+  mkdirSync(dirname(path));
+  await until('it listens', () => said.some((text) => /^no QEMU is connected at /.test(text)));
+  expect(said).not.toContain('back');
+  const qemu = keep(connect({ path }));
+  await until('it is there', () => said.includes('back'));
+  expect(plug.write(IN_PLUG)).toBe(true);
+  await until('QEMU has it', () => qemu.got().equals(IN_QEMU));
+});
+
+test('two ends of qemu-dgram: with one path are refused', async () => {
+  const { absoluteLocator } = await import('../../../src/cable/plug/kinds.js');
+  const resolve = (name: string) => normalize(join('/here', name));
+  for (const one of ['qemu-dgram:a,a', 'qemu-dgram:a,./a', 'qemu-dgram:x/../a,a'])
+    expect(() => absoluteLocator(one, resolve), one).toThrow(
+      / names one socket twice: write qemu-dgram:LOCAL,REMOTE/,
+    );
 });
 
 test('it connects, and again when QEMU has gone and come back', async () => {

@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { CryptcabError, codeOf } from '../../../error.js';
 import { dgramPaths } from '../../plug/qemu-dgram.js';
+import { noDirectory } from '../../plug/trouble.js';
 import { NoAnswer } from '../../start-patience.js';
 import { Arena } from '../linux/arena.js';
 import { AF, ERRNO, type Libc, SOCK } from '../linux/libc.js';
@@ -102,6 +103,8 @@ export class QemuDatagrams implements Opener {
       this.#libc.unlink(path);
       if (bind()) return;
     }
+    const absent = noDirectory(path);
+    if (absent !== undefined) throw absent;
     throw new CryptcabError(
       inUse
         ? `cannot use the socket ${path}: another program has it, or it is no socket; name another path`
