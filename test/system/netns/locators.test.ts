@@ -145,9 +145,20 @@ test('a network card that goes down and comes up, and one that is not there', as
   await cable.prints(/the network card eth1 is down/);
   client.run('ip', 'link', 'set', 'eth1', 'up');
   await wire.reaches(hub.inner, 30_000);
+  client.run('ip', 'link', 'del', 'eth1');
+  await cable.prints(/there is no network card eth1: see ip link/);
+  addCard(client, wire);
+  await wire.reaches(hub.inner, 30_000);
   const start = (locator: string, ...more: string[]) =>
     client.start([...cryptcab, '-P', keyFile, '-p', '7777', '-s', locator, ...more]);
-  expect(await refuses(start('nic://eth9'))).toMatch(/: there is no network card eth9: see ip link/);
+  const late = start('nic://eth9');
+  await late.prints(/there is no network card eth9: see ip link, .*; waiting for it/);
+  client.run('ip', 'link', 'add', 'eth9', 'up', 'type', 'veth', 'peer', 'name', 'eth9-wire');
+  await late.prints(/the switch is there now: going on/);
+  expect(await late.stop()).toBe(0);
+  expect(await refuses(start('nic://eth9x', '--now'))).toMatch(
+    /: there is no network card eth9x: see ip link/,
+  );
   expect(await refuses(start('nic://lo'))).toMatch(/: lo carries no frames of Ethernet/);
   expect(await refuses(start('nic://eth1', '--io', 'portable'))).toMatch(
     /: nic:\/\/eth1 is for the native I\/O path alone: leave --io portable out/,

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { CryptcabError } from '../../../error.js';
 import { optionName } from '../../../options/name.js';
 import { nicName } from '../../plug/nic.js';
-import { NoAnswer } from '../../start-patience.js';
+import { NoAnswer, NotThere } from '../../start-patience.js';
 import { Arena } from '../linux/arena.js';
 import { AF, ERRNO, type Libc, PACKET, SO, SOCK, SOL } from '../linux/libc.js';
 import type { Port } from './port.js';
@@ -52,10 +52,7 @@ export class Nics implements Opener {
     await turn(); // the caller learns of it from the next turn of the event loop on
     const name = nicName(locator) as string;
     const index = this.#libc.ifNametoindex(name);
-    if (index === 0)
-      throw new CryptcabError(
-        `there is no network card ${name}: see ip link, and name another with ${optionName('plug')}`,
-      );
+    if (index === 0) throw noCard(name);
     const fd = this.#libc.socket(AF.PACKET, SOCK.RAW | SOCK.NONBLOCK | SOCK.CLOEXEC, 0);
     if (fd < 0)
       throw new CryptcabError(
@@ -92,8 +89,10 @@ export class Nics implements Opener {
     halves[at >> 1] = AF.PACKET;
     halves[(at + NAME.protocol) >> 1] = ALL;
     words[(at + NAME.index) >> 2] = index;
-    if (this.#libc.bind(fd, this.#arena.address(at), NAME.bytes) !== 0)
+    if (this.#libc.bind(fd, this.#arena.address(at), NAME.bytes) !== 0) {
+      if (this.#libc.errno() === ERRNO.NODEV) throw noCard(name); // it has just gone
       throw new CryptcabError(`cannot use the network card ${name}: ${this.#error()}`);
+    }
     this.#see(fd, name);
   }
 
@@ -121,4 +120,10 @@ export class Nics implements Opener {
   #error(): string {
     return this.#libc.strerror(this.#libc.errno());
   }
+}
+
+function noCard(name: string): NotThere {
+  return new NotThere(
+    `there is no network card ${name}: see ip link, or name another with ${optionName('plug')}`,
+  );
 }
