@@ -54,6 +54,8 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
   /** Whether it was said that no address can be reached. */
   let saidUnreachable = false;
   let wasUp = false;
+  /** Whether what fails now ends it: the error says why, and nothing is tried again. */
+  const once = () => patience === 'nothing' && !wasUp;
   let remote: Remote = { address: server.host, port: server.port };
   let carryFailure = '';
   /** Why it is not up, in words; undefined while nobody has answered. */
@@ -252,7 +254,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       remote = await connectNext();
     } catch (error) {
       trouble = messageOf(error);
-      if (patience === 'nothing' && !wasUp) end.fail(error as Error);
+      if (once()) end.fail(error as Error);
       step(() => machine.happen(now(), 'resolveFailed'));
       return;
     }
@@ -263,7 +265,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
 
   async function look(): Promise<string[]> {
     try {
-      return await resolver.look(abort.signal);
+      return await resolver.look(abort.signal, once());
     } catch (error) {
       if (isHopeless(error)) end.fail(error);
       throw error;
@@ -281,7 +283,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
       } catch (error) {
         log.debug({}, messageOf(error));
         if (tried + 1 < addresses.length) continue;
-        if (!saidUnreachable) log.warn({}, `${messageOf(error)} (yet), trying again`);
+        if (!saidUnreachable && !once()) log.warn({}, `${messageOf(error)} (yet), trying again`);
         saidUnreachable = true;
         throw error;
       }
@@ -304,8 +306,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     try {
       const carry = () => configuration.carryKey(id, key, abort.signal);
       // Where nothing is encrypted, a server may do without the key after all: the machine finds out by a LOGIN.
-      const once = (mode.kind === 'plain' && wasUp) || (patience === 'nothing' && !wasUp);
-      await (once
+      await ((mode.kind === 'plain' && wasUp) || once()
         ? carry()
         : keepTrying(carry, {
             signal: abort.signal,

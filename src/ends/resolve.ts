@@ -53,6 +53,8 @@ export class Resolver {
   readonly #interfaces: typeof systemInterfaces;
   /** What was said since it had an address last: each reason once. */
   readonly #said = new Set<string>();
+  /** Whether it is asked for the last time, so that who asks says why there is none. */
+  #last = false;
   /** Why it has no address, while it has none. */
   #trouble: string | undefined;
 
@@ -82,12 +84,14 @@ export class Resolver {
   /**
    * Asks once; says it, once, when there is no address, and when there is one after all.
    * @param signal ends the waiting: the system cannot be told to stop
+   * @param last whether nobody asks again: the error alone says it then
    * @returns the addresses that the socket can reach: the system's first choice, then both families in turn
    * @throws TemporaryError when there is none; CryptcabError when the host is itself an address, and none of those; the
    * signal's reason when that is aborted
    */
-  async look(signal: AbortSignal): Promise<string[]> {
+  async look(signal: AbortSignal, last = false): Promise<string[]> {
     signal.throwIfAborted();
+    this.#last = last;
     const slow = setTimeout(() => this.#say(NO_SERVER), SLOW_MS);
     try {
       const all = await unlessAborted(this.#ask(this.#host), signal);
@@ -147,7 +151,7 @@ export class Resolver {
 
   #say(why: string): void {
     this.#trouble = `cannot resolve ${this.#host} yet (${why})`;
-    if (this.#said.has(why)) return;
+    if (this.#last || this.#said.has(why)) return;
     this.#said.add(why);
     this.#log.warn({}, `cannot resolve ${this.#host} yet (${why}), trying again`);
   }

@@ -275,7 +275,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     enrol(keys);
   } else {
     try {
-      if (patience === 'nothing') await new Resolver(who, cable.local.address, log).look(abort.signal);
+      if (patience === 'nothing') await new Resolver(who, cable.local.address, log).look(abort.signal, true);
       call(keys);
     } catch (error) {
       await close();

@@ -148,6 +148,13 @@ describe('a name', () => {
     ]);
   });
 
+  test('that is asked for the last time is told by the error alone', async () => {
+    const { said, resolver } = bench([failing('ENOTFOUND'), ['192.0.2.1']]);
+    await expect(resolver.look(never, true)).rejects.toThrow('cannot resolve far.example (no such host)');
+    expect(await resolver.look(never)).toEqual(['192.0.2.1']);
+    expect(said).toEqual([]);
+  });
+
   test('is not waited for any more when that is over, also while the system does not answer', async () => {
     const abort = new AbortController();
     const asked = new Resolver('far.example', '::', quiet, () => new Promise(() => {})).wait(abort.signal);

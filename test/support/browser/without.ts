@@ -69,6 +69,7 @@ export const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/library-options',
     'unit/library-peers',
     'unit/library-waits',
+    'unit/now',
     'unit/resolve',
     'unit/address-scope',
     'unit/etcd-peers',
