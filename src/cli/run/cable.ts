@@ -162,8 +162,8 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       compileEarly();
       if (ending) return;
       notices?.watch(running);
-      if (connect === undefined) notices?.serving(running.local.port, settings.socket);
       const { ready, ended, up, trouble } = running;
+      if (connect === undefined) notices?.serving(running.local.port, settings.socket, up);
       service.upWhen(up, trouble);
       served = await startServing(settings, keys.webToken, running, log);
       process.on('SIGUSR2', () => sayStatistics(running as Running, asked));

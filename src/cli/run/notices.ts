@@ -59,9 +59,15 @@ export class Notices implements Watcher {
     this.#running = running;
   }
 
-  /** A server has begun. */
-  serving(port: number, locator: string): void {
-    this.#line(`serving UDP port ${port} on ${locator}`);
+  /**
+   * A server has begun.
+   * @param up resolves when it has had a port of its switch: the log says what it waits for until then
+   */
+  serving(port: number, locator: string, up: Promise<void>): void {
+    up.then(
+      () => this.#line(`serving UDP port ${port} on ${locator}`),
+      () => {}, // it ends, and says why
+    );
   }
 
   up(peer: PeerUp): void {

@@ -5,6 +5,7 @@ import { parseOptions } from '../../../src/cli/options.js';
 import { comingsFor } from '../../../src/cli/run/comings.js';
 import { Notices, noticesFor } from '../../../src/cli/run/notices.js';
 import type { EndReport } from '../../../src/control/status.js';
+import { deferred } from '../../../src/deferred.js';
 import type { PeerUp } from '../../../src/ends/running.js';
 import { CryptcabError } from '../../../src/error.js';
 import { SILENT } from '../../../src/log.js';
@@ -71,7 +72,8 @@ describe('a client', () => {
 describe('a server', () => {
   test('shows each peer by its name', async () => {
     const { lines, notices, says } = told(undefined, async () => undefined);
-    notices.serving(7667, '/tmp/vde.ctl');
+    notices.serving(7667, '/tmp/vde.ctl', Promise.resolve());
+    await says(1);
     notices.up(ALICE);
     await says(2);
     notices.down(ALICE, 'goodbye');
@@ -80,6 +82,18 @@ describe('a server', () => {
       '> alice is up: secure, 10.0.0.2:7667, MTU 1420',
       '> alice is gone: it said goodbye',
     ]);
+  });
+
+  test('says that it serves when there is a switch, and not while it waits for one', async () => {
+    const { lines, notices, says } = told(undefined, async () => undefined);
+    const switchComes = deferred();
+    notices.serving(7667, '/tmp/vde.ctl', switchComes.promise);
+    notices.serving(7668, '/tmp/vde.ctl', Promise.reject(new CryptcabError('it has ended')));
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(lines).toEqual([]);
+    switchComes.resolve();
+    await says(1);
+    expect(lines).toEqual(['> serving UDP port 7667 on /tmp/vde.ctl']);
   });
 
   test('is told what a classic cable is, without what that cannot know', async () => {
