@@ -62,6 +62,8 @@ export interface Changed {
   readonly peer: string;
   /** Why the change ends with this end; null where it lasts. */
   readonly untilEnd: string | null;
+  /** When it ends, where that may be before the end of this end. */
+  readonly until?: string;
   /** After `limit`, and `add` with a policy: what it may do on the network now; empty where nothing is limited. */
   readonly policy?: string;
 }
@@ -281,9 +283,13 @@ export function parseStatus(line: string): EndStatus | undefined {
 
 /** The answer to a change of the peers; undefined if the line is none. */
 export function parseChanged(line: string): Changed | undefined {
-  const { peer, untilEnd, policy } = parseObject(line) ?? {};
+  const { peer, untilEnd, until, policy } = parseObject(line) ?? {};
   if (typeof peer !== 'string' || (untilEnd !== null && typeof untilEnd !== 'string')) return undefined;
-  return { peer, untilEnd, ...(typeof policy === 'string' && { policy }) };
+  return {
+    ...{ peer, untilEnd },
+    ...(typeof until === 'string' && { until }),
+    ...(typeof policy === 'string' && { policy }),
+  };
 }
 
 /** The answer to `ping`; undefined if the line is none. */

@@ -27,6 +27,7 @@ import { identityOf, peerText } from './peers/peer-text.js';
 import type { PeersDirectory } from './peers/peers-option.js';
 import { type KnownPeer, KnownPeers } from './peers/peers-watch.js';
 import type { PeopleHost } from './peers/people.js';
+import type { ReadOnlyLine } from './peers/read-only.js';
 import { Roster } from './peers/roster.js';
 import { ServerState } from './peers/server-state.js';
 import { TwoPlaces } from './peers/two-places.js';
@@ -108,7 +109,7 @@ export class SecureServer {
   /** Of those that have enrolled. */
   readonly #origins = new WeakMap<Peer, Origin>();
   readonly #cable: Cable;
-  readonly #configuration: Pick<SecureServerConfiguration, 'peersFile' | 'state' | 'serverId'>;
+  readonly #configuration: Pick<SecureServerConfiguration, 'peersFile' | 'directory' | 'state' | 'serverId'>;
   readonly #log: Log;
   readonly #guests: Guests | undefined;
   readonly #plug: OpenPlug;
@@ -129,8 +130,8 @@ export class SecureServer {
     this.#log = log;
     this.#cable = cable;
     this.#plug = plug;
-    const { peersFile, state, serverId } = configuration;
-    this.#configuration = { ...(peersFile !== undefined && { peersFile }), state, serverId };
+    const { peersFile, directory, state, serverId } = configuration;
+    this.#configuration = { ...(peersFile !== undefined && { peersFile }), directory, state, serverId };
     const asked = askedOf(configuration);
     const policies = new PeerPolicies(configuration.peerDefaults ?? {}, plug.network, log);
     this.#policies = policies;
@@ -195,7 +196,7 @@ export class SecureServer {
         stranger: (publicKey, from) => {
           const key = keyText(publicKey);
           if (this.#verifier !== undefined) return this.#verifier.stranger(key, remoteText(from));
-          warnOfStranger(log, remoteText(from), key, configuration.peersFile !== undefined);
+          warnOfStranger(log, remoteText(from), key, peersFile === undefined ? directory : 'file');
         },
         noWay: (peer, { marked }) => log.warn({ peer: peerText(peer) }, marked),
         noAnswer(peer) {
@@ -225,7 +226,7 @@ export class SecureServer {
       },
     });
     this.#side = side;
-    const listed = new ListedPeers(side, policies, plug, log);
+    const listed = new ListedPeers(side, policies, plug, log, peersFile !== undefined);
     this.#listed = listed;
     try {
       const { peers = [], peersFile, directory } = configuration;
@@ -311,8 +312,7 @@ export class SecureServer {
     const known = this.#origins.get(peer);
     if (known !== undefined) return known;
     if (peer.enrolled) return { how: 'ssh', ...unknown };
-    const listed = this.#listed.get(keyText(peer.publicKey))?.peer === peer;
-    return { how: listed ? 'file' : 'program', ...unknown };
+    return { how: this.#listed.has(peer) ? 'file' : 'program', ...unknown };
   }
 
   /** Who may connect and is not up, and where each was last. */
@@ -393,17 +393,25 @@ export class SecureServer {
    * Cuts a peer off for good.
    * @param publicKey 44 characters
    * @returns whether it was there
-   * @throws CryptcabError where the peers file has it, which would let it in again
+   * @throws CryptcabError where a list has it, which would let it in again
    */
   remove(publicKey: string): boolean {
     const peer = this.#side.find(publicKey);
     if (peer === undefined || peer.guest) return false;
-    const listed = this.#listed.get(publicKey);
-    if (listed !== undefined)
-      throw new CryptcabError(`cannot remove ${peerText(peer)}: it is in the peers file; remove its line`);
+    const line = this.#readOnly(peer);
+    const where =
+      line !== undefined
+        ? `its line comes from ${line.from}; remove it there`
+        : this.#listed.get(publicKey) && 'it is in the peers file; remove its line';
+    if (where !== undefined) throw new CryptcabError(`cannot remove ${peerText(peer)}: ${where}`);
     this.#side.remove(peer);
     this.#roster?.forget(peer); // it may not have been up
     return true;
+  }
+
+  /** Where a peer's line is, where this server cannot change it. */
+  #readOnly(peer: Peer): ReadOnlyLine | undefined {
+    return this.#listed.readOnly(peer) ?? this.#verifier?.readOnly(peer);
   }
 
   /** Ends the session of a peer, which may connect again. @returns whether it was up */
@@ -416,14 +424,17 @@ export class SecureServer {
 
   /** What people change while it runs. */
   get people(): PeopleHost {
-    const { peersFile, state } = this.#configuration;
+    const { peersFile, directory, state } = this.#configuration;
     return {
       side: this.#side,
       plug: this.#plug,
       policies: this.#policies,
       store: peersFile === undefined ? undefined : new PeersStore(peersFile),
+      directory,
+      readOnly: (peer) => this.#readOnly(peer),
+      untilListed: (peer) => this.#listed.untilListed.add(peer),
       keeps: (peer) => state !== undefined && (peer.enrolled || this.#origins.get(peer)?.how === 'invite'),
-      isListed: (peer) => this.#listed.get(keyText(peer.publicKey))?.peer === peer,
+      isListed: (peer) => this.#listed.has(peer),
       reload: () => this.reload(),
       changed: (peer) => this.#roster?.changed(peer, this.#side.find(keyText(peer.publicKey)) === undefined),
       log: this.#log,

@@ -2,6 +2,8 @@ import type { Keying } from '../core/terms.js';
 import type { Log, SeldomLog } from '../log.js';
 import { commandOr, optionName, optionWithValue } from '../options/name.js';
 import type { Remote } from '../protocol/remote.js';
+import type { PeersDirectory } from './peers/peers-option.js';
+import { putThere } from './peers/read-only.js';
 
 /** Logged once per session, at its start (classic.md §5.2): people should know what this cable does not protect. */
 export function warnOfWeakness(log: Log, peer: string, suite: Keying['suite']): void {
@@ -42,13 +44,22 @@ export function warnOfNobody(log: Log, seldom: SeldomLog, where: string): void {
 
 /**
  * Logged when somebody calls who may not connect (secure.md §3.2).
- * @param listed whether the server has a peers file
+ * @param list what the server has: a peers file, or a directory that it only reads
  */
-export function warnOfStranger(log: Log, peer: string, publicKey: string, listed: boolean): void {
-  const where = listed ? 'the peers file' : `a file for ${optionName('secure.peers')}`;
+export function warnOfStranger(
+  log: Log,
+  peer: string,
+  publicKey: string,
+  list: 'file' | PeersDirectory | undefined,
+): void {
+  const where = list === 'file' ? 'the peers file' : `a file for ${optionName('secure.peers')}`;
+  const todo =
+    typeof list === 'object'
+      ? putThere(list, 'this line')
+      : `use ${commandOr('cryptcab peers add', 'addPeer()')}, or add this line to ${where}`;
   log.warn(
     { peer, publicKey },
-    `somebody calls whose public key is not known here: to let them in, use ${commandOr('cryptcab peers add', 'addPeer()')}, or add this line to ${where}: ${publicKey}`,
+    `somebody calls whose public key is not known here: to let them in, ${todo}: ${publicKey}`,
   );
 }
 

@@ -28,6 +28,22 @@ export interface NewPeer {
   readonly policy?: PolicyFields;
 }
 
+/** A peer's line but for its name, from behind its public key on. @throws CryptcabError for a path that no line can have */
+function wordsOf({ presharedKeyFile, host = '', policy = {} }: NewPeer): string {
+  const psk = presharedKeyFile === undefined ? '' : `psk=${presharedKeyFile}`;
+  if (/\s/.test(psk))
+    throw new CryptcabError(
+      'the path of a preshared key has no white space in the list of peers: move the file',
+    );
+  return [psk, host, fieldsText(policy)].map((one) => (one === '' ? '' : ` ${one}`)).join('');
+}
+
+/** A peer's line. @throws CryptcabError for a path that no line can have */
+export function lineText(peer: NewPeer): string {
+  const named = peer.name === undefined ? '' : ` name=${peer.name}`;
+  return `${peer.publicKey}${named}${wordsOf(peer)}`;
+}
+
 /** Where peers are listed: a file with a line for each, or a directory with a file for each. */
 export class PeersStore {
   readonly #path: string;
@@ -45,19 +61,14 @@ export class PeersStore {
    * @returns what it is called now
    * @throws CryptcabError when it cannot be written
    */
-  add({ publicKey, name, presharedKeyFile, host = '', policy = {} }: NewPeer): string | undefined {
-    const psk = presharedKeyFile === undefined ? '' : `psk=${presharedKeyFile}`;
-    if (/\s/.test(psk))
-      throw new CryptcabError(
-        'the path of a preshared key has no white space in the list of peers: move the file',
-      );
-    const words = [psk, host, fieldsText(policy)].map((one) => (one === '' ? '' : ` ${one}`)).join('');
+  add(peer: NewPeer): string | undefined {
+    const { publicKey, name } = peer;
+    const words = wordsOf(peer);
     return this.#change(() => {
       if (!this.isDirectory) {
         const text = this.#text();
-        const named = name === undefined ? '' : ` name=${name}`;
         const gap = text === '' || text.endsWith('\n') ? '' : '\n';
-        this.#write(`${text}${gap}${publicKey}${named}${words}\n`);
+        this.#write(`${text}${gap}${lineText(peer)}\n`);
         return name;
       }
       const called = name ?? publicKey.replace(/\W/g, '').slice(0, 8);

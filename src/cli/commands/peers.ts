@@ -87,8 +87,8 @@ async function change(end: RunningEnd, request: Request): Promise<Changed> {
   return changed;
 }
 
-function changedText(what: string, { peer, untilEnd }: Changed): string {
-  return `${peer}: ${what}${untilEnd === null ? '' : `, until the server ends: ${untilEnd}`}\n`;
+function changedText(what: string, { peer, untilEnd, until = 'the server ends' }: Changed): string {
+  return `${peer}: ${what}${untilEnd === null ? '' : `, until ${until}: ${untilEnd}`}\n`;
 }
 
 /** `peers add`. */

@@ -3,6 +3,7 @@ import { messageOf } from '../../error.js';
 import { optionName } from '../../options/name.js';
 import { type Outcome, runShell } from '../shell.js';
 import type { PeersDirectory } from './peers-option.js';
+import { directoryText } from './read-only.js';
 import type { Asked, AskPeer } from './verifier.js';
 
 const LIMIT_MS = 10_000;
@@ -67,8 +68,8 @@ export function askedOf({
   readonly verify?: AskPeer | undefined;
   readonly directory?: PeersDirectory | undefined;
 }): Asked | undefined {
-  if (verify !== undefined) return { who: optionName('verify'), ask: verify };
+  if (verify !== undefined) return { who: optionName('verify'), from: optionName('verify'), ask: verify };
   if (directory === undefined || directory.kind === 'etcd') return undefined;
   const ask = directory.kind === 'exec' ? askCommand(directory.command) : askUrl(directory.url);
-  return { who: optionName('secure.peers'), ask };
+  return { who: optionName('secure.peers'), from: directoryText(directory), ask };
 }

@@ -3,6 +3,7 @@ import { blake2s } from '@noble/hashes/blake2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { OpenPlug } from '../../cable/plug/plug.js';
 import { messageOf } from '../../error.js';
+import { keyText } from '../../keys/key-text.js';
 import type { Log } from '../../log.js';
 import type { PolicyFields } from '../../network/policy.js';
 import type { Peer } from '../../protocol/secure/peer.js';
@@ -10,6 +11,7 @@ import { unkept } from '../policy-kept.js';
 import type { SecureSide } from '../secure-side.js';
 import type { PeerPolicies } from './peer-policies.js';
 import type { KnownPeer } from './peers-watch.js';
+import type { ReadOnlyLine } from './read-only.js';
 
 interface Listed {
   readonly peer: Peer;
@@ -30,20 +32,37 @@ export class ListedPeers {
   readonly #policies: PeerPolicies;
   readonly #plug: OpenPlug;
   readonly #log: Log;
+  readonly #writable: boolean;
   readonly #listed = new Map<string, Listed>();
   /** Whether a line that cannot be kept is skipped; before, the caller with all wishes gets an error. */
   started = false;
+  /** Peers that somebody lets in until a line does: that takes their place. */
+  readonly untilListed = new WeakSet<Peer>();
 
-  constructor(side: SecureSide, policies: PeerPolicies, plug: OpenPlug, log: Log) {
+  /** @param writable whether this server can change the list, which is a file then */
+  constructor(side: SecureSide, policies: PeerPolicies, plug: OpenPlug, log: Log, writable: boolean) {
     this.#side = side;
     this.#policies = policies;
     this.#plug = plug;
     this.#log = log;
+    this.#writable = writable;
   }
 
   /** What the list has of a public key. */
   get(publicKey: string): Pick<Listed, 'peer' | 'where'> | undefined {
     return this.#listed.get(publicKey);
+  }
+
+  /** Whether the list has this peer. */
+  has(peer: Peer): boolean {
+    return this.get(keyText(peer.publicKey))?.peer === peer;
+  }
+
+  /** A peer's line, where this server cannot change it. */
+  readOnly(peer: Peer): ReadOnlyLine | undefined {
+    if (this.#writable || !this.has(peer)) return undefined;
+    const { where } = this.#listed.get(keyText(peer.publicKey)) as Listed;
+    return { from: where, until: 'that line changes or the server ends' };
   }
 
   /** These are all, by public key. */
@@ -73,7 +92,10 @@ export class ListedPeers {
   /** A line may say something else of the network than before. */
   #govern(id: string, { where, at, policy = {} }: KnownPeer): void {
     const listed = this.#listed.get(id) as Listed;
-    if (JSON.stringify(policy) === JSON.stringify(listed.policy)) return;
+    if (JSON.stringify(policy) === JSON.stringify(listed.policy)) {
+      this.#listed.set(id, { ...listed, where });
+      return;
+    }
     const why = unkept(this.#plug, policy);
     if (why !== undefined) {
       this.#log.warn({ ...at }, `keeps to what ${where} said before: ${why}`);
@@ -91,6 +113,8 @@ export class ListedPeers {
     try {
       const why = this.started ? unkept(this.#plug, policy) : undefined;
       if (why !== undefined) throw new RangeError(why);
+      const before = this.#side.find(id);
+      if (before !== undefined && this.untilListed.has(before)) this.#side.remove(before);
       const peer = this.#side.add(options, endpoint, host);
       this.#policies.set(peer, policy);
       this.#listed.set(id, { peer, content, where, policy });

@@ -2,7 +2,7 @@ import type { OpenPlug } from '../../cable/plug/plug.js';
 import type { AddedPeer, Changed } from '../../control/message.js';
 import { CryptcabError, messageOf } from '../../error.js';
 import { keyText, parseKey } from '../../keys/key-text.js';
-import type { PeersStore } from '../../keys/peers-store.js';
+import { lineText, type PeersStore } from '../../keys/peers-store.js';
 import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
 import { parseHostText } from '../../network/host.js';
@@ -13,6 +13,8 @@ import { mustKeep } from '../policy-kept.js';
 import type { SecureSide } from '../secure-side.js';
 import type { PeerPolicies } from './peer-policies.js';
 import { peerText, SHORT_KEY } from './peer-text.js';
+import type { PeersDirectory } from './peers-option.js';
+import { putThere, type ReadOnlyLine } from './read-only.js';
 
 /** The secure half of a server, as far as people change who its peers are. */
 export interface PeopleHost {
@@ -20,8 +22,14 @@ export interface PeopleHost {
   /** What peers are plugged into, and what they may do there. */
   readonly plug: OpenPlug;
   readonly policies: PeerPolicies;
-  /** Where peers are listed; undefined where that is nowhere. */
+  /** Where peers are listed; undefined where that is nowhere, or this server only reads it. */
   readonly store: PeersStore | undefined;
+  /** What this server only reads; undefined where that is nothing. */
+  readonly directory: PeersDirectory | undefined;
+  /** Where a peer's line is, where this server cannot change it. */
+  readOnly(peer: Peer): ReadOnlyLine | undefined;
+  /** A line of this peer, once there is one, takes its place. */
+  untilListed(peer: Peer): void;
   /** Whether it keeps a peer over a restart that no list has: one that has enrolled, or joined. */
   keeps(peer: Peer): boolean;
   isListed(peer: Peer): boolean;
@@ -52,7 +60,7 @@ export class People {
    * here
    */
   async add({ publicKey, name, presharedKeyFile, host: hostText, policy }: AddedPeer): Promise<Changed> {
-    const { side, store, reload, log, plug, policies } = this.#host();
+    const { side, store, directory, reload, log, plug, policies, untilListed } = this.#host();
     const key = parseKey(publicKey);
     if (key === undefined) throw new CryptcabError('this is no public key, 44 characters of base64');
     const fields = parsePolicy(policy ?? '');
@@ -84,18 +92,21 @@ export class People {
       presharedKey?.fill(0);
     }
     policies.set(peer, fields);
+    untilListed(peer);
     const limited = policy === undefined ? {} : { policy: policyText(policies.of(peer)) };
     log.info({ peer: peerText(peer) }, 'added a peer');
-    if (store === undefined)
-      return {
-        ...limited,
-        peer: peerText(peer),
-        untilEnd: `this server has no list of peers: start it with ${optionWithValue('secure.peers')}`,
-      };
+    const line = { publicKey, name, presharedKeyFile, host: hostText, policy: fields };
+    const passing = (untilEnd: string) => ({ ...limited, peer: peerText(peer), untilEnd });
     try {
-      store.add({ publicKey, name, presharedKeyFile, host: hostText, policy: fields });
+      if (directory !== undefined)
+        return passing(
+          `this server only reads its list of peers; ${putThere(directory, 'this line')}: ${lineText(line)}`,
+        );
+      if (store === undefined)
+        return passing(`this server has no list of peers: start it with ${optionWithValue('secure.peers')}`);
+      store.add(line);
     } catch (error) {
-      return { ...limited, peer: peerText(peer), untilEnd: messageOf(error) };
+      return passing(messageOf(error));
     }
     side.remove(peer); // what the list says holds from now on
     reload();
@@ -111,6 +122,8 @@ export class People {
     const peer = this.#find(publicKey, 'remove');
     const text = peerText(peer);
     const { store } = host;
+    const line = host.readOnly(peer);
+    if (line !== undefined) throw new CryptcabError(`${text} stays: ${onlyReads(line)}: take it out there`);
     if (host.isListed(peer) && store !== undefined) {
       try {
         store.remove(keyText(peer.publicKey));
@@ -132,6 +145,9 @@ export class People {
     const peer = this.#find(publicKey, 'rename');
     this.#refuseName(name);
     const { store } = host;
+    const line = host.readOnly(peer);
+    if (line !== undefined)
+      throw new CryptcabError(`${peerText(peer)} keeps its name: ${onlyReads(line)}: change name= there`);
     if (host.isListed(peer) && store !== undefined) {
       store.rename(keyText(peer.publicKey), name);
       host.reload();
@@ -157,8 +173,9 @@ export class People {
     if (side.find(publicKey) !== peer) throw new CryptcabError(`${peerText(peer)} has gone meanwhile`);
     const fields = changedFields(policies.fieldsOf(peer), change);
     if (typeof fields === 'string') throw new CryptcabError(fields);
-    let untilEnd = lasting(host, peer);
-    if (host.isListed(peer) && host.store !== undefined) {
+    const line = host.readOnly(peer);
+    let untilEnd = line === undefined ? lasting(host, peer) : `${onlyReads(line)}: change it there`;
+    if (line === undefined && host.isListed(peer) && host.store !== undefined) {
       try {
         host.store.limit(publicKey, change);
         host.reload();
@@ -170,7 +187,8 @@ export class People {
     if (!policies.has(peer, fields)) policies.change(peer, fields, port(), () => side.disconnect(peer));
     host.changed(peer);
     await policies.settled(port());
-    return { peer: peerText(peer), untilEnd, policy: policyText(policies.of(peer)) };
+    const until = line && { until: line.until };
+    return { peer: peerText(peer), untilEnd, ...until, policy: policyText(policies.of(peer)) };
   }
 
   /** Ends the session of a peer, which may connect again. @param peer its public key, or a classic client's address */
@@ -206,6 +224,10 @@ export class People {
       if (peer.name === name)
         throw new CryptcabError(`${peerText(peer)} is called ${name}: choose another name`);
   }
+}
+
+function onlyReads({ from }: ReadOnlyLine): string {
+  return `this server only reads its line, from ${from}`;
 }
 
 /** Why a change of a peer ends with the server; null where it lasts. */

@@ -8,6 +8,7 @@ import type { Peer } from '../../protocol/secure/peer.js';
 import type { Stranger } from '../../protocol/secure/terms.js';
 import type { Outcome } from '../shell.js';
 import { peerText } from './peer-text.js';
+import type { ReadOnlyLine } from './read-only.js';
 
 /** Questions that are under way at a time. */
 const TOGETHER = 64;
@@ -28,6 +29,8 @@ export type AskPeer = (publicKey: string, address: string) => Promise<Outcome>;
 export interface Asked {
   /** What messages call it. */
   readonly who: string;
+  /** Where its answers come from, for people. */
+  readonly from: string;
   readonly ask: AskPeer;
 }
 
@@ -79,6 +82,7 @@ export function readAnswer(
 export class Verifier {
   readonly #ask: AskPeer;
   readonly #who: string;
+  readonly #from: string;
   readonly #host: VerifierHost;
   readonly #log: Log;
   readonly #asking = new Set<string>();
@@ -88,8 +92,9 @@ export class Verifier {
   readonly #timer: NodeJS.Timeout;
   #closed = false;
 
-  constructor({ who, ask }: Asked, host: VerifierHost, log: Log) {
+  constructor({ who, from, ask }: Asked, host: VerifierHost, log: Log) {
     this.#who = who;
+    this.#from = from;
     this.#ask = ask;
     this.#host = host;
     this.#log = log;
@@ -101,6 +106,12 @@ export class Verifier {
     if (this.#closed || this.#asking.has(publicKey) || this.#asking.size >= TOGETHER) return;
     if ((this.#refused.get(publicKey) ?? 0) > performance.now()) return;
     this.#run(publicKey, address);
+  }
+
+  /** What says of a peer that it may connect; undefined for one that this has not let in. */
+  readOnly(peer: Peer): ReadOnlyLine | undefined {
+    if (this.#known.get(keyText(peer.publicKey))?.peer !== peer) return undefined;
+    return { from: this.#from, until: `${this.#who} answers again` };
   }
 
   async #run(publicKey: string, address: string): Promise<void> {

@@ -33,6 +33,7 @@ beforeEach(() => {
   verifier = new Verifier(
     {
       who: '--verify',
+      from: '--verify',
       ask: async (publicKey) => {
         asked.push(publicKey);
         return answer;
@@ -137,6 +138,7 @@ test('64 questions at a time, no more', async () => {
   const slow = new Verifier(
     {
       who: '--verify',
+      from: '--verify',
       ask: async () => {
         most = Math.max(most, ++open);
         await new Promise((resolve) => setTimeout(resolve, 1_000));

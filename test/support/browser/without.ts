@@ -74,6 +74,7 @@ export const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/address-scope',
     'unit/etcd-peers',
     'unit/peers-option',
+    'unit/people',
   ],
   'system calls': ['unit/announce', 'unit/ready', 'unit/service'],
   'ciphers of the system': ['unit/x25519-system'],

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { Fleet, type Member, Pings } from '../../../lab/fleet.js';
+import { cryptcab } from '../../../lab/lab.js';
 import { type Process, until } from '../../../lab/process.js';
 import { randomness } from '../../support/seed.js';
 
@@ -18,6 +19,12 @@ function open(servers: number, clients: number): void {
 
 const client = (i: number) => fleet.clients[i] as Member;
 
+/** Runs a command about a server's peers there. @returns its exit status, and what it prints */
+async function peers(number: number, ...words: string[]): Promise<readonly [number | null, string]> {
+  const command = fleet.servers.get(number)?.start([...cryptcab, 'peers', ...words]) as Process;
+  return [await command.exited, command.output];
+}
+
 test('etcd: who is entered may connect at once, and who is struck out is cut off at once; while it is away nobody falls', async () => {
   open(2, 3);
   const etcd = await fleet.startEtcd();
@@ -31,6 +38,12 @@ test('etcd: who is entered may connect at once, and who is struck out is cut off
   await Promise.all([fleet.connect(client(0)), fleet.connect(client(1))]);
   const pings = new Pings(client(0).host, client(1).host.inner);
   await pings.flow();
+  const limited = /: rate=2mbit, until that line changes or the server ends: this server only reads its line/;
+  expect(await peers(1, 'set', 'client0', 'rate=2mbit')).toEqual([0, expect.stringMatching(limited)]);
+  for (const words of [['remove'], ['rename', 'robert']] as const) {
+    const said = await peers(1, words[0], 'client0', ...words.slice(1));
+    expect(said).toEqual([1, expect.stringMatching(/only reads its line, from the key net\/host\d+ of etcd/)]);
+  }
   const struck = fleet.call(client(2));
   await Promise.any(servers.map((server) => server.prints(/somebody calls whose public key is not known/)));
   await fleet.enter(client(2));
@@ -127,6 +140,8 @@ test('a command is asked about who calls, and a URL; the first call is answered 
     );
     await server.prints(/--peers lets a peer in/);
     await server.prints(/"msg":"peer is up, secure"/);
+    const refused = /stays: this server only reads its line, from (the command of --peers|http:\/\/127\.0\.0\.1:8080): /;
+    expect(await peers(i + 1, 'remove', `client${i}`)).toEqual([1, expect.stringMatching(refused)]);
     expect(performance.now() - from).toBeLessThan(5_000); // the client calls again after so long
   }
 });

@@ -1,0 +1,30 @@
+// Peers whose lines this server only reads: in etcd, or as a command or a URL answers.
+import { optionName } from '../../options/name.js';
+import type { PeersDirectory } from './peers-option.js';
+
+/** The line of a peer that this server cannot change. */
+export interface ReadOnlyLine {
+  /** Where it comes from, for people. */
+  readonly from: string;
+  /** Until when something else than what it says may hold here. */
+  readonly until: string;
+}
+
+/** Who is asked, for people. Of a URL its host alone: the rest may have a password in it. */
+export function directoryText(directory: PeersDirectory): string {
+  switch (directory.kind) {
+    case 'exec':
+      return `the command of ${optionName('secure.peers')}`;
+    case 'https':
+      return new URL(directory.url).origin;
+    case 'etcd':
+      return `etcd, below ${directory.prefix}/`;
+  }
+}
+
+/** What to do so that a line is there. @param what the line, for people */
+export function putThere(directory: PeersDirectory, what: string): string {
+  return directory.kind === 'etcd'
+    ? `put ${what} under a key below ${directory.prefix}/ in etcd`
+    : `have ${directoryText(directory)} answer with ${what}`;
+}
