@@ -6,12 +6,13 @@ import { parseTold } from '../../control/message.js';
 import { controlPlace, type Place } from '../../control/path.js';
 import { CryptcabError } from '../../error.js';
 import { DRAIN_SECONDS } from '../../protocol/secure/fleet.js';
+import { endOf } from '../run/process-life.js';
 import type { Said } from '../said.js';
 import { nobodyRuns } from './status.js';
 
 const LOOK_MS = 100;
-/** How long a server may take to end after its time, ms. */
-const END_MS = 10_000;
+/** How long a server may take to end after its time, ms: it cuts off its peers, and runs the command of --down. */
+const END_MS = 30_000;
 
 /** @throws CryptcabError where there is none, or there are several */
 async function serverCalled(called: string | undefined, place: Place): Promise<RunningEnd> {
@@ -38,12 +39,13 @@ export async function drain(
   place: Place = controlPlace(),
 ): Promise<Said> {
   const { path, status } = await serverCalled(called, place);
+  const over = endOf(status.pid); // of the process that answers the next question still
   const line = await ask(path, { do: 'drain', seconds: within });
   if (line === undefined) throw new CryptcabError(`${status.name} has just ended`);
   const answer = parseTold(line);
   if (answer === undefined) throw strange(path);
   const from = performance.now();
-  while (await answers(path)) {
+  while (over === undefined ? await answers(path) : !over()) {
     if (performance.now() - from > 1_000 * within + END_MS)
       throw new CryptcabError(
         `${status.name}, process ${status.pid}, has not ended: end it with kill ${status.pid}`,
@@ -55,7 +57,7 @@ export async function drain(
   return { out: `${status.name} has ended: ${peers} told to go to another server\n`, faults: [] };
 }
 
-/** Whether a server is there still. */
+/** Whether a server is there still, whose process is not seen from here, as that of a container. */
 async function answers(path: string): Promise<boolean> {
   try {
     return (await ask(path, { do: 'status' })) !== undefined;

@@ -9,6 +9,7 @@ import { nameChanges } from '../changes.js';
 import { fileOf, readConfiguration } from '../configuration.js';
 import type { Settings } from '../options.js';
 import { runningPid } from '../run/pid-file.js';
+import { endOf } from '../run/process-life.js';
 import { findUser } from '../run/user.js';
 
 /** How long an end that is told to end may take, ms. */
@@ -67,19 +68,15 @@ export async function end(word: string): Promise<boolean> {
   const { name } = fileOf(word);
   const pid = runningPid(pidFileOf(name, settingsOrNone(word)));
   if (pid === undefined) return false;
+  const ended = endOf(pid);
   try {
     process.kill(pid, 'SIGTERM');
   } catch (error) {
     if (codeOf(error) === 'ESRCH') return true;
     throw new CryptcabError(`cannot end ${name}, which is process ${pid}: ${messageOf(error)}`);
   }
-  for (const until = performance.now() + END_MS; performance.now() < until; await sleep(LOOK_MS)) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return true;
-    }
-  }
+  for (const until = performance.now() + END_MS; performance.now() < until; await sleep(LOOK_MS))
+    if (ended?.() !== false) return true;
   throw new CryptcabError(`${name}, process ${pid}, has not ended: end it with kill -KILL ${pid}`);
 }
 

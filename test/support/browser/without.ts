@@ -34,6 +34,7 @@ export const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/peers-file',
     'unit/peers-store',
     'unit/pid-file',
+    'unit/process-life',
     'unit/scp-options',
     'unit/session-keys',
     'unit/vitals',
