@@ -106,13 +106,9 @@ async function run(command: CommandName, args: readonly string[]): Promise<Said 
       const who = nameOf(operands);
       if (inviteKind(options) === 'wireguard') {
         const { inviteWireGuard } = await import('./commands/invite-wireguard.js');
-        return says(await inviteWireGuard({ ...options, port: options.port, name: who }));
+        return says(await inviteWireGuard({ ...options, name: who }));
       }
-      return says(
-        options.cancel
-          ? await cancel(options.port, who)
-          : await invite({ ...options, port: options.port, name: who }),
-      );
+      return says(options.cancel ? await cancel(options.end, who) : await invite({ ...options, name: who }));
     }
     case 'balancer':
       return (await import('./commands/balancer.js')).balancer(readWords(command, args).options);

@@ -69,13 +69,32 @@ export function noEnd(what: string, { fault }: Place): string {
   return `no ${what} is run by this user here: start one, or be the user who did${fault === undefined ? '' : ` (${fault})`}`;
 }
 
+/** What to do where one server is meant, and there are several. @param how one of them is named */
+export function severalServers(servers: readonly RunningEnd[], how: string): CryptcabError {
+  const names = servers.map(({ status }) => status.name).join(', ');
+  return new CryptcabError(`several servers run here (${names}): ${how}`);
+}
+
+/** How a person says which server is meant. */
+export interface Meant {
+  /** Its UDP port. */
+  readonly port?: number | undefined;
+  /** As `status` calls it. */
+  readonly called?: string | undefined;
+}
+
 /**
- * The one secure server that a client is enrolled at.
- * @param port its UDP port; undefined where one alone runs
+ * The one secure server that somebody is let in at.
+ * @param meant where none is, one alone runs
+ * @param several what to say where there are several
  * @throws CryptcabError when there is none, or there are several
  */
-export async function oneServer(port: number | undefined, place: Place): Promise<RunningEnd> {
-  const { ends, faults } = await runningEnds(place, { everybodys: false });
+export async function oneServer(
+  { port, called }: Meant,
+  place: Place,
+  several: (servers: readonly RunningEnd[]) => CryptcabError,
+): Promise<RunningEnd> {
+  const { ends, faults } = await runningEnds(place, { called, everybodys: false });
   const servers = ends.filter(
     ({ status }) =>
       status.role === 'server' && status.mode !== 'classic' && (port ?? status.port) === status.port,
@@ -83,13 +102,13 @@ export async function oneServer(port: number | undefined, place: Place): Promise
   const [first, ...more] = servers;
   if (first === undefined) {
     if (faults[0] !== undefined) throw new CryptcabError(faults[0]);
-    throw new CryptcabError(noEnd(`secure server${port === undefined ? '' : ` on UDP port ${port}`}`, place));
+    const which = called === undefined ? '' : ` called ${called}`;
+    throw new CryptcabError(
+      noEnd(`secure server${which}${port === undefined ? '' : ` on UDP port ${port}`}`, place),
+    );
   }
   if (more.length === 0) return first;
-  const ports = servers.map(({ status }) => status.port).join(', ');
-  throw new CryptcabError(
-    `several servers run here, on UDP ports ${ports}: choose one with --port, or -c USER@HOST:PORT`,
-  );
+  throw several(servers);
 }
 
 /** Of another version, perhaps. */

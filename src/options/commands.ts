@@ -3,13 +3,6 @@ import { INVITE_USES_MAX as USES_MAX } from '../protocol/secure/constants.js';
 import { DRAIN_SECONDS, SERVER_ID } from '../protocol/secure/fleet.js';
 import type { CommandTerms } from './terms.js';
 
-const SERVER = {
-  port: {
-    value: { kind: 'port', placeholder: 'PORT' },
-    text: "the server's UDP port, if several run",
-  },
-} as const;
-
 const JSON_LINES = { text: 'print lines of JSON' } as const;
 const END = {
   end: {
@@ -177,7 +170,7 @@ export const COMMANDS = {
         text: 'with `--wireguard`: the public key of a device that has made its own keys; default: make them, and keep the private key nowhere',
       },
       'default-route': { text: 'with `--wireguard`: the device sends all its traffic through the tunnel' },
-      ...SERVER,
+      ...END,
     },
     operands: { placeholder: 'NAME', what: 'a name' },
   },
@@ -252,7 +245,10 @@ export const COMMANDS = {
   enroll: {
     text: 'enrols a client at the running server; clients run it by ssh',
     options: {
-      ...SERVER,
+      port: {
+        value: { kind: 'port', placeholder: 'PORT' },
+        text: "the server's UDP port, if several run",
+      },
       name: {
         value: { kind: 'text', placeholder: 'NAME' },
         text: 'the name of the client here',

@@ -1,7 +1,7 @@
 // `cryptcab drain`: takes a server out of several with one key, without a client losing its cable.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../../control/ask.js';
-import { type RunningEnd, runningEnds, strange } from '../../control/ends.js';
+import { type RunningEnd, runningEnds, severalServers, strange } from '../../control/ends.js';
 import { parseTold } from '../../control/message.js';
 import { controlPlace, type Place } from '../../control/path.js';
 import { CryptcabError } from '../../error.js';
@@ -25,8 +25,7 @@ async function serverCalled(called: string | undefined, place: Place): Promise<R
         (ends.length > 0 ? 'only a server of the secure cable can be drained' : nobodyRuns(called, place)),
     );
   if (others.length === 0) return first;
-  const names = servers.map(({ status }) => status.name).join(', ');
-  throw new CryptcabError(`several servers run here (${names}): use cryptcab drain NAME`);
+  throw severalServers(servers, 'use cryptcab drain NAME');
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { ask } from '../../control/ask.js';
 import { ByteLine } from '../../control/byte-line.js';
-import { oneServer, strange } from '../../control/ends.js';
+import { oneServer, type RunningEnd, strange } from '../../control/ends.js';
 import { type By, parseEnrolled } from '../../control/message.js';
 import { controlPlace, type Place } from '../../control/path.js';
 import { CryptcabError } from '../../error.js';
@@ -37,13 +37,23 @@ export async function enroll(
       'enroll reads a line PUBLIC-KEY PRESHARED-KEY: a client runs it by ssh, with cryptcab connect USER@HOST',
     );
   }
-  const { path } = await oneServer(port, place);
+  const { path } = await oneServer({ port }, place, severalPorts);
   const answer = await ask(path, { do: 'enrol', ...introduction, ...(name !== undefined && { name }), by });
   introduction.presharedKey.fill(0);
   if (answer === undefined) throw new CryptcabError(`the server at ${path} has just ended: start it again`);
   const enrolled = parseEnrolled(answer);
   if (enrolled === undefined) throw strange(path);
   return enrolledLine(enrolled);
+}
+
+/** What the client should do, which has enrolled by ssh: it can say a port, and nothing else. */
+function severalPorts(servers: readonly RunningEnd[]): CryptcabError {
+  const ports = [...new Set(servers.map(({ status }) => status.port))];
+  return new CryptcabError(
+    ports.length > 1
+      ? `several servers run here, on UDP ports ${ports.join(', ')}: choose one with cryptcab connect USER@HOST:PORT`
+      : `several servers run here, on UDP port ${ports[0]}, and nobody can enrol by ssh at one of them: connect with --key and --peer`,
+  );
 }
 
 /**

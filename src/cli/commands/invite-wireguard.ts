@@ -1,7 +1,7 @@
 // `cryptcab invite NAME --wireguard`: makes a device that has a stock WireGuard alone a host on the network (secure.md §6), and
 // prints the configuration of its WireGuard.
 import { ask } from '../../control/ask.js';
-import { oneServer, type RunningEnd, runningEnds, strange } from '../../control/ends.js';
+import { type RunningEnd, runningEnds, strange } from '../../control/ends.js';
 import { parseChanged } from '../../control/message.js';
 import { controlPlace, type Place } from '../../control/path.js';
 import { isPrivate, ownAddresses } from '../../ends/own-addresses.js';
@@ -17,9 +17,11 @@ import { remoteText } from '../../protocol/remote.js';
 import { qrCode } from '../qr.js';
 import { say } from '../say.js';
 import { UsageError } from '../usage.js';
+import { serverOf } from './invite.js';
 
 export interface WireGuardWish {
-  readonly port: number | undefined;
+  /** The server, as `status` calls it; undefined where one alone runs. */
+  readonly end?: string | undefined;
   readonly name: string;
   readonly network?: string;
   readonly gateway?: string;
@@ -45,7 +47,7 @@ const KEEPALIVE = 25;
  */
 export async function inviteWireGuard(wish: WireGuardWish, place: Place = controlPlace()): Promise<string> {
   const { name, gateway, at = [], 'public-key': known } = wish;
-  const { path } = await oneServer(wish.port, place);
+  const { path } = await serverOf(wish.end, place);
   const server = (await runningEnds(place)).ends.find((end) => end.path === path);
   if (server === undefined) throw strange(path);
   const addresses = pick(server, networksOf(server, wish.network), gateway);

@@ -1,6 +1,6 @@
 // `cryptcab invite`: has the running server let somebody in who has the line that this prints (secure.md §8).
 import { ask } from '../../control/ask.js';
-import { oneServer, strange } from '../../control/ends.js';
+import { oneServer, type RunningEnd, severalServers, strange } from '../../control/ends.js';
 import { parseCancelled, parseInvited } from '../../control/invite.js';
 import { type Place as ControlPlace, controlPlace } from '../../control/path.js';
 import { isPrivate } from '../../ends/own-addresses.js';
@@ -19,7 +19,8 @@ import { UsageError } from '../usage.js';
 
 /** What is invited, as the command line says it. */
 export interface InviteWish {
-  readonly port: number | undefined;
+  /** The server, as `status` calls it; undefined where one alone runs. */
+  readonly end?: string | undefined;
   /** What who joins is called. */
   readonly name: string;
   /** For how long, s. */
@@ -33,6 +34,11 @@ export interface InviteWish {
 export function nameOf([name]: readonly string[]): string {
   if (isName(name)) return name;
   throw new UsageError(`invite is followed by a name for who joins: ${NAME_RULE}`);
+}
+
+/** The server of an invite. @throws CryptcabError when there is none, or there are several */
+export function serverOf(called: string | undefined, place: ControlPlace): Promise<RunningEnd> {
+  return oneServer({ called }, place, (servers) => severalServers(servers, 'choose one with --end'));
 }
 
 /** Options of `invite` that go with `--wireguard` alone, and without it alone. */
@@ -59,7 +65,7 @@ export function inviteKind(options: Readonly<Record<string, unknown>>): 'wiregua
  */
 export async function invite(wish: InviteWish, place: ControlPlace = controlPlace()): Promise<string> {
   const { name, for: seconds = INVITE_SECONDS.usual, uses = 1, at = [] } = wish;
-  const { path } = await oneServer(wish.port, place);
+  const { path } = await serverOf(wish.end, place);
   const privateKey = newPrivateKey(drawSecret);
   const presharedKey = newPresharedKey(drawSecret);
   try {
@@ -91,11 +97,11 @@ function notes(name: string, uses: number, until: number, places: readonly Place
 
 /** Takes back the open invites of a name. @throws CryptcabError when there are none */
 export async function cancel(
-  port: number | undefined,
+  end: string | undefined,
   name: string,
   place: ControlPlace = controlPlace(),
 ): Promise<string> {
-  const { path } = await oneServer(port, place);
+  const { path } = await serverOf(end, place);
   const answer = await ask(path, { do: 'cancel', name });
   const taken = answer === undefined ? undefined : parseCancelled(answer);
   if (taken === undefined) throw strange(path);

@@ -1,7 +1,7 @@
 // `cryptcab peers` and `cryptcab ping`: who may connect, and who is there.
 import { resolve } from 'node:path';
 import { ask } from '../../control/ask.js';
-import { isServerOf, type RunningEnd, runningEnds, strange } from '../../control/ends.js';
+import { isServerOf, type RunningEnd, runningEnds, severalServers, strange } from '../../control/ends.js';
 import { type Changed, parseChanged, parsePong, type Request } from '../../control/message.js';
 import { controlPlace, type Place } from '../../control/path.js';
 import { type PeerStatus, rounded } from '../../control/status.js';
@@ -119,10 +119,7 @@ export async function addPeer(
   const [first, ...others] = pending.length > 0 ? [...new Set(pending.map(({ end }) => end))] : servers;
   if (first === undefined)
     throw new CryptcabError('no server of the secure cable runs here: start one with cryptcab serve');
-  if (others.length > 0) {
-    const names = [first, ...others].map(({ status }) => status.name).join(', ');
-    throw new CryptcabError(`several servers run here (${names}): choose one with --end`);
-  }
+  if (others.length > 0) throw severalServers([first, ...others], 'choose one with --end');
   const changed = await change(first, {
     do: 'add',
     publicKey,

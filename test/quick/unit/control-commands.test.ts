@@ -2,8 +2,9 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { enroll, sshClient, wishedPort } from '../../../src/cli/commands/enroll.js';
+import { cancel, invite } from '../../../src/cli/commands/invite.js';
 import { choose } from '../../../src/cli/commands/peers.js';
 import { status } from '../../../src/cli/commands/status.js';
 import { LogHistory } from '../../../src/cli/log/history.js';
@@ -95,7 +96,7 @@ describe('enroll', () => {
       /^no secure server on UDP port 9 is/,
     );
     await expect(enroll(input(introduction), undefined, {}, place)).rejects.toThrow(
-      /^several servers run here, on UDP ports (7, 8|8, 7): choose one with --port/,
+      'several servers run here, on UDP ports 7, 8: choose one with cryptcab connect USER@HOST:PORT',
     );
     expect(await enroll(input(introduction), 8, {}, place)).toBe(`${keyText(serverKey)} 8\n`);
   });
@@ -108,6 +109,49 @@ describe('enroll', () => {
       await expect(refused).rejects.not.toThrow(keyText(publicKey));
     },
   );
+});
+
+describe('several servers on one port', () => {
+  const input = () => {
+    const stream = new PassThrough();
+    stream.end(introductionLine({ publicKey, presharedKey }));
+    return stream;
+  };
+  const at = [{ host: '192.0.2.1' }];
+  const invited: string[] = [];
+
+  beforeEach(async () => {
+    invited.length = 0;
+    for (const id of [1, 2])
+      await open(7 + id, {
+        status: () => endStatus({ name: `7-${id}`, port: 7 }),
+        invite({ name }) {
+          invited.push(`${name} at 7-${id}`);
+          return { publicKey: serverKey, port: 7, until: 1e9, addresses: [] };
+        },
+        cancelInvites: () => id,
+      });
+  });
+
+  test('an invite is for the one that is named', async () => {
+    const several = 'several servers run here (7-1, 7-2): choose one with --end';
+    for (const end of [undefined, '7'])
+      await expect(invite({ name: 'alice', at, end }, place)).rejects.toThrow(several);
+    await invite({ name: 'alice', at, end: '7-2' }, place);
+    expect(invited).toEqual(['alice at 7-2']);
+    await expect(cancel(undefined, 'alice', place)).rejects.toThrow(several);
+    expect(await cancel('7-2', 'alice', place)).toMatch(/2/);
+    await expect(invite({ name: 'alice', at, end: '7-3' }, place)).rejects.toThrow(
+      /^no secure server called 7-3 is run by this user here/,
+    );
+  });
+
+  test('a client that enrols cannot name one', async () => {
+    for (const port of [undefined, 7])
+      await expect(enroll(input(), port, {}, place)).rejects.toThrow(
+        'several servers run here, on UDP port 7, and nobody can enrol by ssh at one of them: connect with --key and --peer',
+      );
+  });
 });
 
 describe('status', () => {
