@@ -27,7 +27,7 @@ import { identityOf, peerText } from './peers/peer-text.js';
 import type { PeersDirectory } from './peers/peers-option.js';
 import { type KnownPeer, KnownPeers } from './peers/peers-watch.js';
 import type { PeopleHost } from './peers/people.js';
-import type { ReadOnlyLine } from './peers/read-only.js';
+import { type ReadOnlyLine, refuseWhereSeveral } from './peers/read-only.js';
 import { Roster } from './peers/roster.js';
 import { ServerState } from './peers/server-state.js';
 import { TwoPlaces } from './peers/two-places.js';
@@ -335,6 +335,7 @@ export class SecureServer {
    */
   enrol(publicKey: Uint8Array, presharedKey: Uint8Array, name?: string, by: By = {}): Enrolled {
     try {
+      refuseWhereSeveral(this.#configuration);
       const named = name !== undefined && { name };
       const peer = this.#side.add({ publicKey, presharedKey, ...named, enrolled: true });
       const { user = null, address = null } = by;
@@ -349,9 +350,10 @@ export class SecureServer {
 
   /**
    * Makes an invite: who has its line may join.
-   * @throws CryptcabError where a peer has its name, or there are too many, and where it cannot be kept over a restart
+   * @throws CryptcabError where a peer has its name, or there are too many, where it cannot be kept over a restart, and for one of several servers
    */
   invite(request: InviteRequest): Invited {
+    refuseWhereSeveral(this.#configuration);
     const { address, port } = this.#cable.local;
     return {
       until: this.#inviting().invite(request) / 1_000,

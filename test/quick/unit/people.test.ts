@@ -63,8 +63,8 @@ afterEach(async () => {
 const port = () => (source.address() as AddressInfo).port;
 const until = (right: () => void) => vi.waitFor(right, { timeout: 10_000 });
 
-async function open(directory: PeersDirectory): Promise<void> {
-  const secure = { privateKey: keys.server, path: 1_452, directory };
+async function open(directory?: PeersDirectory, serverId?: number): Promise<void> {
+  const secure = { privateKey: keys.server, path: 1_452, directory, serverId };
   const tell = (_: object, text: string) => void said.push(libraryText(text));
   const log: Log = { ...quiet, warn: tell, info: tell };
   server = await startServer({ ...common, plug, keys: undefined, log, secure });
@@ -78,8 +78,8 @@ async function call(privateKey: Uint8Array): Promise<void> {
   });
 }
 
-const openEtcd = async () => {
-  await open({ kind: 'etcd', hosts: [{ host: '127.0.0.1', port: port() }], prefix: 'net' });
+const openEtcd = async (serverId?: number) => {
+  await open({ kind: 'etcd', hosts: [{ host: '127.0.0.1', port: port() }], prefix: 'net' }, serverId);
   await until(() => expect(watching).toBeDefined());
 };
 
@@ -169,3 +169,18 @@ test.each(['exec', 'https'] as const)(
     );
   },
 );
+
+test.each([
+  ['etcd', "put the peer's line under a key below net/ in etcd"],
+  ['no directory', "add the peer's line to the list of secure.peers at each of them"],
+] as const)('one of several servers, with %s, neither invites nor enrols', async (list, todo) => {
+  await (list === 'etcd' ? openEtcd(1) : open(undefined, 1));
+  const why = `this is one of several servers (secure.serverId), and the others would not know this peer: ${todo}`;
+  const presharedKey = bytes(32);
+  const guest = { publicKey: publicKeyOf(keys.carol), presharedKey, name: 'carol', seconds: 60, uses: 1 };
+  expect(libraryText(refusal(() => server.invite(guest)))).toBe(why);
+  expect(libraryText(refusal(() => server.enrol(guest.publicKey, presharedKey)))).toBe(
+    `cannot enrol: ${why}`,
+  );
+  expect(names()).toEqual(list === 'etcd' ? [called('bob')] : []);
+});
