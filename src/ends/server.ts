@@ -19,7 +19,7 @@ import { mustKeep } from './policy-kept.js';
 import { noPing } from './report/report.js';
 import type { Running } from './running.js';
 import { SecureServer, type SecureServerConfiguration } from './secure-server.js';
-import { warnOfBoth } from './warnings.js';
+import { warnOfBoth, warnOfClassicBehindBalancer } from './warnings.js';
 
 export interface ServerConfiguration extends EndConfiguration {
   /** Of clients of the classic protocol; undefined: none are served. */
@@ -123,7 +123,10 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       await cable.close();
       throw error;
     }
-    if (keys !== undefined) warnOfBoth(log);
+    if (keys !== undefined) {
+      warnOfBoth(log);
+      if (configuration.secure.serverId !== undefined) warnOfClassicBehindBalancer(log);
+    }
   }
   try {
     const all = { who: optionName('peerDefaults'), fields: peerDefaults };

@@ -23,6 +23,14 @@ export function warnOfBoth(log: Log): void {
   );
 }
 
+/** Logged once, by one of several servers that serves classic clients, too. */
+export function warnOfClassicBehindBalancer(log: Log): void {
+  log.warn(
+    {},
+    `a balancer passes no datagram of the classic cable: classic clients reach this server at its own address alone; ${optionName('classic', 'classic: false')} refuses them`,
+  );
+}
+
 /** Logged when the system refused to send: as a warning only if that lasts. */
 export function noteRefusal(log: Log, seldom: SeldomLog, why: string, times: number, lasts: boolean): void {
   const say = (all: number) =>

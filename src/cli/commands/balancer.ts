@@ -2,7 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { isIP, isIPv6 } from 'node:net';
 import { CryptcabError, messageOf } from '../../error.js';
+import { addressBytes, addressText } from '../../network/address.js';
 import { type BalancedServer, type Balancer, balancerText } from '../../network/balancer.js';
+import { isLinkLocal, isLoopback } from '../../protocol/address-scope.js';
 import { DEFAULT_PORT } from '../../protocol/classic/constants.js';
 import { SERVER_ID } from '../../protocol/secure/fleet.js';
 import type { Said } from '../said.js';
@@ -25,23 +27,46 @@ function serverOf(text: string): BalancedServer {
     throw new UsageError(
       `--server '${text}' is not N=ADDRESS: give the number of a server (${SERVER_ID.min} to ${SERVER_ID.max}) and its IP address, as 1=10.0.1.1`,
     );
-  return { id, address };
+  return { id, address: usable(address, `--server ${text}`) };
+}
+
+/** What an address is that no datagram from elsewhere is forwarded to; undefined for any other. */
+function specialKind(bytes: Uint8Array): string | undefined {
+  const [first = 0] = bytes;
+  const text = addressText(bytes);
+  if (bytes.every((byte) => byte === 0)) return 'no address of a machine';
+  if (isLoopback(text)) return 'a loopback address';
+  if (bytes.every((byte) => byte === 0xff)) return 'the broadcast address';
+  if (bytes.length === 4) return first >> 4 === 0xe ? 'a multicast address' : undefined;
+  if (first === 0xff) return 'a multicast address';
+  if (isLinkLocal(text)) return 'a link-local address';
+  return /^::ffff:[^:]+:[^:]+$/.test(text) ? 'an IPv4 address written as IPv6' : undefined;
+}
+
+/** @returns the address as it is always written @throws UsageError for one that no datagram from elsewhere is forwarded to */
+function usable(address: string, given: string): string {
+  const bytes = addressBytes(address) as Uint8Array;
+  const kind = specialKind(bytes);
+  if (kind === undefined) return addressText(bytes);
+  throw new UsageError(`${given}: this is ${kind}: give one of the machine's own that others reach`);
 }
 
 const versionOf = (address: string) => (isIPv6(address) ? 6 : 4);
 
 /** @throws UsageError for what is no balancer */
 export function balancerOf(wish: BalancerWish): Balancer {
-  const { leaving = [], address: addresses = [], port = DEFAULT_PORT } = wish;
+  const { leaving = [], port = DEFAULT_PORT } = wish;
   const servers = (wish.server ?? []).map(serverOf);
   if (servers.length === 0)
     throw new UsageError('name the servers, each with --server N=ADDRESS, as --server 1=10.0.1.1');
+  const addresses = (wish.address ?? []).map((address) => {
+    if (isIP(address) === 0 || address.includes('%'))
+      throw new UsageError(`--address '${address}' is not an IP address`);
+    return usable(address, `--address ${address}`);
+  });
   if (addresses.length === 0)
     throw new UsageError('name the address that clients call with --address ADDRESS');
   if (port === 0) throw new UsageError("port 0 is not a UDP port: give the servers' UDP port");
-  for (const address of addresses)
-    if (isIP(address) === 0 || address.includes('%'))
-      throw new UsageError(`--address '${address}' is not an IP address`);
   for (const version of [4, 6])
     if (addresses.filter((one) => versionOf(one) === version).length > 1)
       throw new UsageError(`there are two of --address of IPv${version}: give one of each version at most`);

@@ -26,9 +26,40 @@ describe('what is no balancer', () => {
     [{ server: ['1=10.0.0.1'], address: [...ADDRESS, '2001:db8::1'] }, /no --server with an address of IPv6/],
     [{ server: ['1=10.0.0.1'], address: ADDRESS, leaving: [2] }, /no --server with this number/],
     [{ server: ['1=10.0.0.1'], address: ADDRESS, port: 0 }, /port 0/],
+    [
+      { server: ['1=0.0.0.0'], address: ADDRESS },
+      /^--server 1=0\.0\.0\.0: this is no address of a machine: give/,
+    ],
+    [{ server: ['1=127.0.0.1'], address: ADDRESS }, /: this is a loopback address: /],
+    [{ server: ['1=224.0.0.1'], address: ADDRESS }, /: this is a multicast address: /],
+    [{ server: ['1=255.255.255.255'], address: ADDRESS }, /: this is the broadcast address: /],
+    [{ server: ['1=::'], address: ['2001:db8::1'] }, /: this is no address of a machine: /],
+    [{ server: ['1=::1'], address: ['2001:db8::1'] }, /: this is a loopback address: /],
+    [{ server: ['1=ff02::1'], address: ['2001:db8::1'] }, /: this is a multicast address: /],
+    [{ server: ['1=fe80::1'], address: ['2001:db8::1'] }, /: this is a link-local address: /],
+    [
+      { server: ['1=::ffff:10.0.0.1'], address: ['2001:db8::1'] },
+      /: this is an IPv4 address written as IPv6: /,
+    ],
+    [
+      { server: ['1=10.0.0.1'], address: ['0.0.0.0'] },
+      /^--address 0\.0\.0\.0: this is no address of a machine: /,
+    ],
+    [{ server: ['1=fd00::1', '2=fd00:0::1'], address: ['2001:db8::1'] }, /is there already/],
+    [{ server: ['1=FD00::1', '2=fd00:0:0:0:0:0:0:1'], address: ['2001:db8::1'] }, /is there already/],
   ])('%j', (wish, why) => {
     expect(() => balancerOf(wish)).toThrow(why);
   });
+});
+
+test('a server on the balancer itself, and addresses in any form', () => {
+  const wish = {
+    server: ['1=192.0.2.1', '2=10.0.0.2', '3=FD00:0::3'],
+    address: [...ADDRESS, '2001:DB8:0::1'],
+  };
+  const { servers, addresses } = balancerOf(wish);
+  expect(servers.map(({ address }) => address)).toEqual(['192.0.2.1', '10.0.0.2', 'fd00::3']);
+  expect(addresses).toEqual(['192.0.2.1', '2001:db8::1']);
 });
 
 /** Servers of any numbers, in any order. */

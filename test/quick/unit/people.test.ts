@@ -1,9 +1,11 @@
-// Changes by people of peers whose lines the server only reads: in etcd, or as a command or a URL answers.
+// Servers whose peers are listed elsewhere: in etcd, or as a command or a URL answers. What people can change there, and what one of
+// several servers does not do.
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { memoryPort } from '../../../src/cable/plug/memory-plug.js';
 import type { OpenPlug } from '../../../src/cable/plug/plug.js';
+import type { ServerKeys } from '../../../src/ends/classic-side.js';
 import type { PeersDirectory } from '../../../src/ends/peers/peers-option.js';
 import { type RunningServer, startServer } from '../../../src/ends/server.js';
 import { type Client, CryptcabError, connect } from '../../../src/index.js';
@@ -63,11 +65,11 @@ afterEach(async () => {
 const port = () => (source.address() as AddressInfo).port;
 const until = (right: () => void) => vi.waitFor(right, { timeout: 10_000 });
 
-async function open(directory?: PeersDirectory, serverId?: number): Promise<void> {
+async function open(directory?: PeersDirectory, serverId?: number, classic?: ServerKeys): Promise<void> {
   const secure = { privateKey: keys.server, path: 1_452, directory, serverId };
   const tell = (_: object, text: string) => void said.push(libraryText(text));
   const log: Log = { ...quiet, warn: tell, info: tell };
-  server = await startServer({ ...common, plug, keys: undefined, log, secure });
+  server = await startServer({ ...common, plug, keys: classic, log, secure });
 }
 
 async function call(privateKey: Uint8Array): Promise<void> {
@@ -184,3 +186,14 @@ test.each([
   );
   expect(names()).toEqual(list === 'etcd' ? [called('bob')] : []);
 });
+
+test.each([1, undefined])(
+  'with the number %s a server warns of classic clients behind a balancer, or not',
+  async (number) => {
+    await open(undefined, number, { kind: 'plain' });
+    const warned = said.filter((text) =>
+      text.startsWith('a balancer passes no datagram of the classic cable: '),
+    );
+    expect(warned).toHaveLength(number === undefined ? 0 : 1);
+  },
+);
