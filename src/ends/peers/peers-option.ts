@@ -20,6 +20,8 @@ export type PeersDirectory =
 export type PeersSource = PeersDirectory | { readonly kind: 'file'; readonly path: string };
 
 const ETCD_PORT = 2379;
+const SOURCES =
+  'give a file or a directory, or exec:COMMAND, https://URL or etcd://HOST[:PORT][,HOST[:PORT]...]/PREFIX';
 const FORM = 'give etcd://HOST[:PORT][,HOST[:PORT]...]/PREFIX';
 
 /** Whether a host is this machine, whatever names say. */
@@ -63,7 +65,7 @@ function urlSource(text: string): PeersSource | string {
  * @returns a text that says what is wrong with it, for a sentence with its name before it
  */
 export function readPeersSource(text: string): PeersSource | string {
-  const [, scheme] = /^([a-z]+):/.exec(text) ?? [];
+  const [, scheme, slashes] = /^([a-z][a-z\d+.-]*):(\/\/)?/i.exec(text) ?? [];
   switch (scheme) {
     case 'exec': {
       const command = text.slice('exec:'.length);
@@ -75,6 +77,7 @@ export function readPeersSource(text: string): PeersSource | string {
     case 'etcd':
       return etcdSource(text);
     default:
+      if (slashes !== undefined) return `is no source that can be asked: ${SOURCES}`;
       return { kind: 'file', path: text };
   }
 }

@@ -64,14 +64,13 @@ export function readAnswer(
   const first = printed.split('\n').find((one) => one.trim() !== '');
   if (first === undefined) return undefined;
   let ttl = TTL_MS;
-  const words = first
-    .trim()
-    .split(/\s+/)
-    .filter((word) => {
-      const seconds = /^ttl=(\d{1,7})$/.exec(word)?.[1];
-      if (seconds !== undefined) ttl = 1_000 * Number(seconds);
-      return seconds === undefined;
-    });
+  const words: string[] = [];
+  for (const word of first.trim().split(/\s+/)) {
+    const [, seconds] = /^ttl=(.*)$/.exec(word) ?? [];
+    if (seconds === undefined) words.push(word);
+    else if (/^\d{1,7}$/.test(seconds)) ttl = 1_000 * Number(seconds);
+    else return 'ttl= is followed by a number of seconds, from 0 to 9999999';
+  }
   const { peers, wrong } = parsePeers(words.join(' '));
   const [line] = peers;
   if (line === undefined) return wrong[0]?.why ?? 'it says nothing of a peer';

@@ -10,6 +10,7 @@ describe('a source of peers', () => {
     ['peers', { kind: 'file', path: 'peers' }],
     ['/etc/cryptcab/peers', { kind: 'file', path: '/etc/cryptcab/peers' }],
     ['C:/peers', { kind: 'file', path: 'C:/peers' }],
+    ['./ftp://x', { kind: 'file', path: './ftp://x' }],
     ['exec:ask --for "$CRYPTCAB_PUBLIC_KEY"', { kind: 'exec', command: 'ask --for "$CRYPTCAB_PUBLIC_KEY"' }],
     ['https://directory/peers?of=x', { kind: 'https', url: 'https://directory/peers?of=x' }],
     ['http://127.0.0.1:8080/', { kind: 'https', url: 'http://127.0.0.1:8080/' }],
@@ -33,6 +34,11 @@ describe('a source of peers', () => {
 
   test.each([
     ['exec: ', /names no command/],
+    [
+      'ftp://anna:secret@directory/',
+      /^is no source that can be asked: give a file or a directory, or exec:COMMAND, /,
+    ],
+    ['HTTPS://directory/', /^is no source that can be asked: .* https:\/\/URL or etcd:/],
     ['https://', /is no URL/],
     ['https://anna:secret@directory/', /^has a password in it/],
     ['http://directory/', /without encryption/],

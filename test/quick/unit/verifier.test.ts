@@ -70,6 +70,10 @@ test('an answer is a peer’s line, nothing, or no answer', () => {
   expect(readAnswer(`${key}`, key)).toMatchObject({ ttl: 300_000 });
   expect(readAnswer(' \n\n', key)).toBe(undefined);
   expect(readAnswer('yes', key)).toMatch(/does not begin with a public key/);
+  for (const ttl of ['ttl=x', 'ttl=99999999', 'ttl=', 'ttl=-1'])
+    expect(readAnswer(`${key} ${ttl}`, key)).toBe(
+      'ttl= is followed by a number of seconds, from 0 to 9999999',
+    );
   expect(readAnswer(newKey(), key)).toBe('it is about another public key');
 });
 
