@@ -5,6 +5,7 @@ import type { Remote } from '../protocol/remote.js';
 import type { CableCopies } from './copies/cable-copies.js';
 import type { ClassicLink, Link, SecureEvents, SecureLink } from './link.js';
 import type { OpenPlug, Plug } from './plug/plug.js';
+import type { Sent } from './udp/udp.js';
 
 export interface CableEvents {
   /**
@@ -54,8 +55,8 @@ export interface Cable {
   readonly copies: readonly CableCopies[];
   /** Sends to, and receives from, this remote alone; see Udp. */
   connect(to: Remote): Promise<Remote>;
-  /** Sends a datagram of the handshake. */
-  send(datagram: Uint8Array, to: Remote): void;
+  /** Sends a datagram of the handshake. @param done told what became of it, before sendFailed is */
+  send(datagram: Uint8Array, to: Remote, done?: Sent): void;
   /**
    * Takes a port of the switch, as a link would, to see whether it can be had.
    * @param had called when it is, however often it has to be tried

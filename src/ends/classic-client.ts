@@ -91,6 +91,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     sendFailed(_why, lasts) {
       // A LOGIN that was not sent need not wait for an answer.
       if (lasts || machine.state === 'opening') step(() => machine.happen(now(), 'sendFailed'));
+      return false;
     },
   });
   const { attendance, cable, captures, core, passages, seldom } = end;

@@ -51,8 +51,8 @@ export interface EndOwner extends Omit<CapturesHost, 'cable'> {
   sent?(): void;
   large?(): void;
   unreachable?(): void;
-  /** The system refused to send; that is said. */
-  sendFailed?(why: string, lasts: boolean): void;
+  /** The system refused to send. @returns whether the owner says that itself */
+  sendFailed?(why: string, lasts: boolean): boolean;
   /** Why a link has no port, where the owner knows it better than the plug. */
   portTrouble?(link: Link): string | undefined;
 }
@@ -224,7 +224,6 @@ export class End {
   }
 
   #sendFailed(why: string, times: number, lasts: boolean): void {
-    noteRefusal(this.log, this.seldom, why, times, lasts);
-    this.#owner.sendFailed?.(why, lasts);
+    if (this.#owner.sendFailed?.(why, lasts) !== true) noteRefusal(this.log, this.seldom, why, times, lasts);
   }
 }

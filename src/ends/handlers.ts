@@ -28,6 +28,8 @@ export interface SecureHandlers {
   met?(peer: Peer, timestamp: Uint8Array): void;
   /** An enrolled peer is removed. */
   gone?(peer: Peer, why: SecureGone): void;
+  /** A call was sent, or refused by the system. @param refused why; undefined when it was sent */
+  called?(to: Remote, refused: string | undefined): void;
   /** No answer for some seconds from one that is called; tried on. */
   noAnswer?(peer: Peer): void;
   /** Its address is one that no datagram of ours can go to. */

@@ -58,10 +58,13 @@ export class SecureActs {
   /** Does what the machine says. */
   act(effect: SecureEffect): void {
     if (effect.do === 'send') {
-      this.#host.cable.send(effect.datagram, effect.to);
-      if (handshakeType(effect.datagram) === MESSAGE.INITIATION) {
-        this.#host.called(effect);
+      const { datagram, to } = effect;
+      if (handshakeType(datagram) !== MESSAGE.INITIATION) {
+        this.#host.cable.send(datagram, to);
+        return;
       }
+      this.#host.cable.send(datagram, to, (refused) => this.#host.handlers.called?.(to, refused));
+      this.#host.called(effect);
       return;
     }
     if (effect.do === 'refused') {

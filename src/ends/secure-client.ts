@@ -5,7 +5,7 @@ import { ownUdp } from '../cable/udp/own.js';
 import { deferred } from '../deferred.js';
 import { CryptcabError, messageOf, TemporaryError } from '../error.js';
 import { keyText } from '../keys/key-text.js';
-import { optionName } from '../options/name.js';
+import { commandOr, optionName } from '../options/name.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import { KEEPALIVE_INTERVAL } from '../protocol/secure/constants.js';
 import type { Peer } from '../protocol/secure/peer.js';
@@ -13,6 +13,7 @@ import type { SecureOptions } from '../protocol/secure/terms.js';
 import { End, type EndConfiguration } from './end.js';
 import { EnrolPace } from './enrol-pace.js';
 import { ownClock } from './hints.js';
+import { NoRoute } from './no-route.js';
 import { identityOf, peerText } from './peers/peer-text.js';
 import { endpointText, type PeerFacts } from './report/report.js';
 import { Resolver } from './resolve.js';
@@ -75,6 +76,8 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   let noMore = new AbortController();
   let wasUp = false;
   const who = server.host;
+  /** Of the server that is called. */
+  let noRoute: NoRoute | undefined;
 
   const end = await End.open(configuration, {
     role: 'client',
@@ -84,8 +87,10 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     counts: () => side?.counts() ?? [],
     control: (datagram, from) => side?.receive(datagram, from),
     sendFailed(why, lasts) {
+      if (noRoute?.explains(why)) return true;
       if (lasts && !wasUp && patience === 'nothing')
         end.fail(new TemporaryError(`cannot send to ${who}: ${why}`));
+      return false;
     },
   });
   const { attendance, cable, captures, passages, seldom } = end;
@@ -98,6 +103,8 @@ export async function startSecureClient(configuration: SecureClientConfiguration
   /** Calls the server with these keys. */
   function call({ privateKey, presharedKey, serverPublicKey, serverPort = server.port }: SecureKeys): void {
     const port = configuration.portForwarded ? server.port : serverPort;
+    const route = new NoRoute(log, endpointText({ host: who, port }));
+    noRoute = route;
     const mine = new SecureSide({
       cable,
       privateKey,
@@ -144,9 +151,18 @@ export async function startSecureClient(configuration: SecureClientConfiguration
             `somebody calls with another public key than the server's: if this is the server, give ${optionName('secure.serverPublicKey')} ${key}`,
           );
         },
+        called(to, refused) {
+          // While it is up, its keys hold for minutes: what passes until then costs nothing.
+          if (peer === undefined || mine.isUp(peer)) return;
+          if (!route.called(to, peer.whereabouts, refused)) return;
+          const why = route.trouble as string;
+          if (patience === 'nothing' && !wasUp) end.fail(new TemporaryError(why));
+          else log.warn({}, `${why}, waiting for one`);
+        },
         noAnswer() {
           if (typeof keys === 'function' && pace.due(performance.now())) enrol(keys);
           if (enrolling !== undefined) return; // new keys may get an answer; if there are none, that is said
+          if (route.trouble !== undefined) return; // that is said as well
           knocking ??= sayWhy(mine, port).finally(() => {
             knocking = undefined;
           });
@@ -204,7 +220,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     const enrolled = typeof keys === 'function';
     const missing = enrolled
       ? ' (cryptcab doctor, with the login of ssh, looks at more)'
-      : `, that its peers file has the public key of this end, that ${optionName('secure.serverPublicKey')} is its own, and that both have the same psk= or none`;
+      : `, that its peers file has the public key of this end, that ${optionName('secure.serverPublicKey')} is its own, that both have the same psk= or none, and that it is no server of classic clients alone, which takes ${commandOr('cryptcab connect --classic', 'no secure')}`;
     return `no secure answer from ${endpointText({ host: who, port })}, still trying: see that a server with ${optionName('secure')} runs there, and that UDP port ${port} is open on the way${missing}${enrolled ? '' : ownClock(Date.now())}`;
   }
 
@@ -265,7 +281,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     link: undefined,
     counts: undefined,
   });
-  const whyNot = () => trouble ?? (peer && side?.trouble(peer));
+  const whyNot = () => trouble ?? (peer && side?.trouble(peer)) ?? noRoute?.trouble;
   const told = ready.promise.then(() => waitsFor);
   told.catch(() => {}); // `ended` says it as well
   const keepalive = configuration.keepalive

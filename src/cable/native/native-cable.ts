@@ -8,6 +8,7 @@ import { CableCopies } from '../copies/cable-copies.js';
 import type { ClassicLink, SecureEvents, SecureLink } from '../link.js';
 import { Links } from '../links.js';
 import { framesIn, type OpenPlug, probed } from '../plug/plug.js';
+import type { Sent } from '../udp/udp.js';
 import type { WireTap } from '../wire-tap.js';
 import { IoThread } from './io-thread.js';
 import { ERRNO, type Libc, loadLibc } from './linux/libc.js';
@@ -199,18 +200,23 @@ export class NativeCable implements Cable {
     return this.#socket.connect(to);
   }
 
-  send(datagram: Uint8Array, to: Remote): void {
+  send(datagram: Uint8Array, to: Remote, done?: Sent): void {
     this.#tap?.('out', to, datagram);
     this.copies[0].datagram('out', to, datagram);
     this.core.noteSent(datagram);
     const error = this.#socket.send(datagram, to);
+    done?.(error === 0 || error === ERRNO.CONNREFUSED ? undefined : this.#refusal(error));
     if (error === 0) this.#refusals.sent();
     else this.#trouble(error, 1, this.#refusals.refused(performance.now()));
   }
 
   #trouble(error: number, times: number, lasts: boolean): void {
     if (error === ERRNO.CONNREFUSED) this.#events.unreachable();
-    else this.#events.sendFailed(`send ${this.#libc.errorName(error)}`, times, lasts);
+    else this.#events.sendFailed(this.#refusal(error), times, lasts);
+  }
+
+  #refusal(error: number): string {
+    return `send ${this.#libc.errorName(error)}`;
   }
 
   probe(open: OpenPlug, had: () => void): { settled: Promise<void>; close(): Promise<void> } {

@@ -6,6 +6,7 @@ import type { Cable, CableEvents } from '../cable.js';
 import type { CableCopies } from '../copies/cable-copies.js';
 import type { ClassicLink, SecureEvents, SecureLink } from '../link.js';
 import type { OpenPlug, Plug } from '../plug/plug.js';
+import type { Sent } from '../udp/udp.js';
 import type { WireTap } from '../wire-tap.js';
 import { loadLibc } from './linux/libc.js';
 import { NativeCable } from './native-cable.js';
@@ -81,8 +82,8 @@ export class SharedCable implements Cable {
     throw new CryptcabError(`a client has one I/O thread: leave ${optionName('threads')} out`);
   }
 
-  send(datagram: Uint8Array, to: Remote): void {
-    this.#first.send(datagram, to);
+  send(datagram: Uint8Array, to: Remote, done?: Sent): void {
+    this.#first.send(datagram, to, done);
     for (const { core } of this.#cables.slice(1)) core.noteSent(datagram); // it may come back to a port of any
   }
 

@@ -131,11 +131,14 @@ export class PortableCable implements Cable {
     return this.#udp.connect(to);
   }
 
-  send(datagram: Uint8Array, to: Remote): void {
+  send(datagram: Uint8Array, to: Remote, done?: Sent): void {
     this.#tap?.('out', to, datagram);
     this.copies[0].datagram('out', to, datagram);
     this.core.noteSent(datagram);
-    this.#udp.send(datagram, 0, datagram.length, to, (refused) => this.#sent(this.#refusals, refused));
+    this.#udp.send(datagram, 0, datagram.length, to, (refused) => {
+      if (!this.#closed) done?.(refused);
+      this.#sent(this.#refusals, refused);
+    });
   }
 
   /** The system has sent a datagram, or refused to. */

@@ -19,6 +19,8 @@ export interface Peer {
   readonly guest: boolean;
   /** Where its last authentic datagram came from; before that, where it was said to be. */
   readonly endpoint: Remote | undefined;
+  /** Where it may be: there, and at the other addresses of its name. */
+  readonly whereabouts: readonly Remote[];
   /** The place of the keypair that seals; undefined while none does. */
   readonly sealing: number | undefined;
   /** What it says of itself; undefined before it has. */

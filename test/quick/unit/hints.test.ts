@@ -13,6 +13,7 @@ const peer: Peer = {
   endpoint: undefined,
   sealing: undefined,
   hello: undefined,
+  whereabouts: [],
   roundTrip: undefined,
   loss: undefined,
   heardAt: undefined,

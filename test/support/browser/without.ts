@@ -72,6 +72,7 @@ export const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/library-waits',
     'unit/now',
     'unit/resolve',
+    'unit/no-route',
     'unit/address-scope',
     'unit/etcd-peers',
     'unit/peers-option',
