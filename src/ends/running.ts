@@ -15,6 +15,8 @@ export interface Running {
    * Rejects with a CryptcabError when they cannot work.
    */
   readonly ready: Promise<string | undefined>;
+  /** Why it is not up, as far as that is known: one line. */
+  trouble(): string | undefined;
   /** Rejects with a CryptcabError when it cannot go on; resolves after close(). */
   readonly ended: Promise<void>;
   /** What each peer that is up has carried. */
@@ -39,8 +41,6 @@ export interface Running {
 export interface RunningClient extends Running {
   /** Resolves when the cable is up for the first time. */
   readonly up: Promise<void>;
-  /** Why it is not up, as far as that is known: one line. */
-  trouble?(): string | undefined;
 }
 
 export interface PeerStatistics extends SessionCounts, PeerIdentity {

@@ -185,6 +185,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     io: cable.io,
     ready,
     serves: served.promise,
+    trouble: () => attendance.plug?.trouble,
     ended: end.ended,
     statistics: () => [...(classic?.statistics() ?? []), ...(secure?.statistics() ?? [])],
     report: () =>

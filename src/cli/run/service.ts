@@ -2,10 +2,11 @@
 
 import type { Watcher } from '../../ends/running.js';
 import type { Log } from '../../log.js';
+import { commandText } from '../names.js';
 import { SdNotify, takeWanted, type Wanted } from './sd-notify.js';
 import { ServiceStatus } from './service-status.js';
 
-/** How often it is looked why a client is not up yet, ms. */
+/** How often it is looked why a cable is not up yet, ms. */
 const LOOK_MS = 1_000;
 
 /** Before any other program is started, which would hear of it. */
@@ -18,10 +19,12 @@ export class Service {
   readonly #notify: SdNotify | undefined;
   readonly #status: ServiceStatus;
   #look: NodeJS.Timeout | undefined;
+  /** Whether it was said that it is up: before that it starts, and a reload must not end that. */
+  #ready = false;
 
   private constructor(notify: SdNotify | undefined, server: string | undefined) {
     this.#notify = notify;
-    this.#status = new ServiceStatus(server, (line) => notify?.status(line));
+    this.#status = new ServiceStatus(server, (line) => notify?.status(commandText(line)));
     this.#status.waits(undefined);
   }
 
@@ -44,13 +47,14 @@ export class Service {
    * It is up when that resolves.
    * @param trouble says why it is not, as far as that is known
    */
-  async upWhen(up: Promise<void>, trouble?: () => string | undefined): Promise<void> {
+  async upWhen(up: Promise<void>, trouble: () => string | undefined): Promise<void> {
     if (this.#notify === undefined) return;
-    if (trouble !== undefined) this.#look = setInterval(() => this.waits(trouble()), LOOK_MS);
+    this.#look = setInterval(() => this.waits(trouble()), LOOK_MS);
     try {
       await up;
       this.waits(undefined);
       this.#notify.ready();
+      this.#ready = true;
     } catch {
       // it ends, and says why
     } finally {
@@ -60,9 +64,10 @@ export class Service {
 
   /** Reads again what can be read again. */
   reload(act: () => void): void {
-    this.#notify?.reloading();
+    const notify = this.#ready ? this.#notify : undefined;
+    notify?.reloading();
     act();
-    this.#notify?.ready();
+    notify?.ready();
   }
 
   stopping(): void {

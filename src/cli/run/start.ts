@@ -53,8 +53,6 @@ interface Inside {
 export interface Started extends Running {
   /** Resolves when frames can pass: a server has its port of the switch, a client its server as well. */
   readonly up: Promise<void>;
-  /** Why it is not up, as far as that is known. */
-  trouble?(): string | undefined;
   /** When -d may return. */
   settled(): Promise<unknown>;
   /** Reads the peers file again; undefined where there is none. */
@@ -240,7 +238,7 @@ export async function startAsClient(
       });
       const patience = deferred();
       const timer = setTimeout(() => {
-        const trouble = running.trouble?.();
+        const trouble = running.trouble();
         const why = trouble === undefined ? `no answer from ${target.host} yet:` : `${trouble};`;
         tellParent(`${why} still trying in the background`);
         over = true;

@@ -19,6 +19,7 @@ function cable() {
   const running: Running = {
     local: { address: '::', port: 1 },
     io: 'none',
+    trouble: () => undefined,
     ready: ready.promise.then(() => undefined),
     ended: ended.promise,
     statistics: () => [],

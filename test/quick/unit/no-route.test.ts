@@ -96,7 +96,7 @@ describe('a client', () => {
     await called;
     const why = 'cannot reach 192.0.2.1:7667: there is no route to it (ENETUNREACH)';
     expect(warned).toEqual([`${why}, waiting for one`]);
-    expect(client.trouble?.()).toBe(why);
+    expect(client.trouble()).toBe(why);
     expect(client.report().why).toBe(why);
   });
 
@@ -128,7 +128,7 @@ describe('a client', () => {
       refused = undefined;
       await calledTimes(5);
       expect(warned.slice(1)).toEqual(['192.0.2.1:7667 can be reached now: going on']);
-      expect(client.trouble?.()).toBeUndefined();
+      expect(client.trouble()).toBeUndefined();
     } finally {
       clock.mockRestore();
     }
@@ -138,6 +138,6 @@ describe('a client', () => {
     const { client, warned, called } = await start(() => 'EPERM');
     await called;
     expect(warned).toEqual([]);
-    expect(client.trouble?.()).toBeUndefined();
+    expect(client.trouble()).toBeUndefined();
   });
 });

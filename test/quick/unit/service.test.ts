@@ -8,9 +8,12 @@ import { CAP } from '../../../src/cable/native/linux/privileges.js';
 import { unitCommand, unitOf, unitText } from '../../../src/cli/commands/unit.js';
 import { forJournal, logsToJournal } from '../../../src/cli/log/priority.js';
 import { SdNotify, takeWanted } from '../../../src/cli/run/sd-notify.js';
+import { Service } from '../../../src/cli/run/service.js';
 import { ServiceStatus } from '../../../src/cli/run/service-status.js';
+import { deferred } from '../../../src/deferred.js';
 import type { PeerUp } from '../../../src/ends/running.js';
 import { SILENT } from '../../../src/log.js';
+import { optionName } from '../../../src/options/name.js';
 
 const directory = temporaryDirectory('service');
 const open: { close(): void }[] = [];
@@ -70,6 +73,47 @@ test('a message that nobody took is sent again', async () => {
   const socket = await DatagramSocket.open(path);
   open.push(socket);
   await socket.takes(/^READY=1$/);
+});
+
+describe('a cable that starts', () => {
+  async function start() {
+    const path = `${abstract}-start`;
+    const socket = await DatagramSocket.open(path);
+    const service = await Service.open({ socket: path, watchdog: undefined }, undefined, SILENT);
+    open.push(socket, service);
+    const up = deferred();
+    let trouble: string | undefined = `no switch to plug into: see what ${optionName('plug')} says`;
+    service.upWhen(up.promise, () => trouble);
+    const begin = () => {
+      trouble = undefined;
+      up.resolve();
+    };
+    return { socket, service, begin };
+  }
+
+  test('says what a server waits for, in the words of the command', async () => {
+    const { socket, begin } = await start();
+    await socket.takes(/^STATUS=serving; 0 peers up; no switch to plug into: see what -s says$/);
+    begin();
+    await socket.takes(/^READY=1$/);
+    expect(socket.taken.findLast((text) => text.startsWith('STATUS='))).toBe('STATUS=serving; 0 peers up');
+  });
+
+  test('is not made ready by a reload', async () => {
+    const { socket, service, begin } = await start();
+    let reloaded = 0;
+    service.reload(() => reloaded++);
+    begin();
+    await socket.takes(/^READY=1$/);
+    expect(reloaded).toBe(1);
+    const notified = () => socket.taken.map((text) => text.split('=')[0]).filter((word) => word !== 'STATUS');
+    expect(notified()).toEqual(['READY']);
+    service.reload(() => reloaded++);
+    service.stopping();
+    await socket.takes(/^STOPPING=1$/);
+    expect(reloaded).toBe(2);
+    expect(notified()).toEqual(['READY', 'RELOADING', 'READY', 'STOPPING']);
+  });
 });
 
 describe('the status line', () => {

@@ -49,6 +49,17 @@ test.each(['portable', 'native'])(
   },
 );
 
+test('a server without a switch says what it waits for, and no reload makes it ready', async () => {
+  const server = hub.cryptcab(['-P', key, '-v'], { NOTIFY_SOCKET: notify });
+  await notified.takes(/^STATUS=serving; 0 peers up; no switch to plug into at /);
+  server.signal('SIGHUP');
+  await server.prints(/SIGHUP: /);
+  await hub.startSwitch();
+  await notified.takes(/^READY=1$/);
+  await notified.takes(/^STATUS=serving; 0 peers up$/);
+  expect(notified.taken.filter((text) => /^(RELOADING|READY)/.test(text))).toEqual(['READY=1']);
+});
+
 test('lines for the journal have priorities, as do faults', async () => {
   const file = join(lab.directory, 'stderr');
   const fd = openSync(file, 'w');
