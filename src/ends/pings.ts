@@ -1,8 +1,12 @@
+import { CryptcabError } from '../error.js';
 import { ECHO_AFTER, ECHO_MAX } from '../protocol/secure/constants.js';
 import type { Peer } from '../protocol/secure/peer.js';
 
 /** How long a ping waits for its answer, ms; one that comes later counts as lost. */
 const ANSWER_MS = ECHO_AFTER * ECHO_MAX;
+
+/** The peer that is asked is down: there is no answer, and the question is no fault. */
+export class NobodyThere extends CryptcabError {}
 
 interface Asked {
   readonly peer: Peer;

@@ -23,7 +23,7 @@ import { Holes } from './holes.js';
 import { HostEnd, type HostSide } from './host-end.js';
 import { Member } from './peers/member.js';
 import { peerText } from './peers/peer-text.js';
-import { Pings } from './pings.js';
+import { NobodyThere, Pings } from './pings.js';
 import type { PeerFacts } from './report/report.js';
 import { type Ask, Resolver } from './resolve.js';
 import type { PeerStatistics } from './running.js';
@@ -322,11 +322,11 @@ export class SecureSide {
       question = this.#machine.ask(now, peer);
     });
     if (question === undefined)
-      throw new CryptcabError(
-        peer.sealing === undefined
-          ? `${peerText(peer)} is not up`
-          : `${peerText(peer)} answers no pings: it is no cryptcab, or one of an older version`,
-      );
+      throw peer.sealing === undefined
+        ? new NobodyThere(`${peerText(peer)} is not up`)
+        : new CryptcabError(
+            `${peerText(peer)} answers no pings: it is no cryptcab, or one of an older version`,
+          );
     return this.#pings.wait(peer, question);
   }
 

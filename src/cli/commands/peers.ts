@@ -5,6 +5,7 @@ import { isServerOf, type RunningEnd, runningEnds, severalServers, strange } fro
 import { type Changed, parseChanged, parsePong, type Request } from '../../control/message.js';
 import { controlPlace, type Place } from '../../control/path.js';
 import { type PeerStatus, rounded } from '../../control/status.js';
+import { stateOf } from '../../control/words.js';
 import { CryptcabError, oneLine } from '../../error.js';
 import { parseKey } from '../../keys/key-text.js';
 import { isName, NAME_RULE } from '../../keys/peers-file.js';
@@ -52,7 +53,7 @@ interface Chosen {
   readonly end: RunningEnd;
   /** What the end knows it by. */
   readonly peer: string;
-  readonly called: string;
+  readonly status: PeerStatus;
 }
 
 /** Whether a person who says this means that peer. */
@@ -68,12 +69,12 @@ export function choose(ends: readonly RunningEnd[], text: string): Chosen {
     const isServer = isServerOf(end.status, text);
     return end.status.peers
       .filter((peer) => isServer || means(text, peer))
-      .map((peer) => ({ end, peer: peer.publicKey ?? peer.peer, called: peer.peer }));
+      .map((status) => ({ end, peer: status.publicKey ?? status.peer, status }));
   });
   const [first, ...others] = found;
   if (first === undefined) throw new CryptcabError(`no peer is called ${text}: see cryptcab peers`);
   if (others.length === 0) return first;
-  const all = found.map(({ end, called }) => `${called} of ${end.status.name}`).join(', ');
+  const all = found.map(({ end, status }) => `${status.peer} of ${end.status.name}`).join(', ');
   throw new CryptcabError(
     `several peers are called ${text} (${all}): name one by more of its public key, or choose an end with --end`,
   );
@@ -143,8 +144,11 @@ export async function cutOff(
   wish: Wish,
   place: Place = controlPlace(),
 ): Promise<Said> {
-  const { end, peer } = choose(await endsOf(wish, place), text);
-  const { origin = null } = end.status.peers.find(({ publicKey }) => publicKey === peer) ?? {};
+  const {
+    end,
+    peer,
+    status: { origin },
+  } = choose(await endsOf(wish, place), text);
   const done = changedText(DONE[what], await change(end, { do: what, peer }));
   const back =
     what === 'remove' && origin?.how === 'ssh'
@@ -178,6 +182,11 @@ export async function limitPeer(
   const { end, peer } = choose(await endsOf(wish, place), text);
   const changed = await change(end, { do: 'limit', peer, policy });
   return said(changedText(changed.policy || 'nothing is limited', changed));
+}
+
+/** Whether nobody can answer. Who has no port of the switch can: pings do not go there. */
+function isAway({ up, why, cable }: PeerStatus): boolean {
+  return !up && why !== 'no port' && cable === 'secure';
 }
 
 /** Between two questions, ms. */
@@ -214,7 +223,10 @@ export async function ping(
   { count = Infinity, json, ...wish }: Wish & { readonly count?: number | undefined },
   place: Place = controlPlace(),
 ): Promise<Said> {
-  const { end, peer, called } = choose(await endsOf(wish, place), text);
+  const { end, peer, status } = choose(await endsOf(wish, place), text);
+  const called = status.peer;
+  if (isAway(status))
+    return { out: '', faults: [`no answer from ${called}, which is down: ${stateOf(status)}`], status: DOWN };
   const series = new Series();
   let stop = () => {};
   const stopped = new Promise<void>((resolve) => {

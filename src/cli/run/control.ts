@@ -3,6 +3,7 @@ import { userOf } from '../../control/credentials.js';
 import { controlPaths, controlPlace, type Place, unitName } from '../../control/path.js';
 import { type Control, type Controlled, ControlTaken, openControl } from '../../control/server.js';
 import { STATUS_VERSION } from '../../control/status.js';
+import { NobodyThere } from '../../ends/pings.js';
 import type { Running } from '../../ends/running.js';
 import type { RunningServer } from '../../ends/server.js';
 import { CryptcabError, messageOf } from '../../error.js';
@@ -37,7 +38,11 @@ function controlled(running: RunningEnd, name: string, history: LogHistory): Con
     enrol: (...client) => server().enrol(...client),
     invite: (request) => server().invite(request),
     cancelInvites: (name) => server().cancelInvites(name),
-    ping: (peer) => running.ping(peer),
+    ping: (peer) =>
+      running.ping(peer).catch((error) => {
+        if (error instanceof NobodyThere) return undefined;
+        throw error;
+      }),
     capture: (wish, sink, ended) => running.captures.begin(wish, sink, `cryptcab ${VERSION}`, ended),
     readLog: (follow, sink, ended) => history.read(follow, sink, ended),
     addPeer: async (peer) => server().peers.add(peer),

@@ -5,13 +5,14 @@ import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { enroll, sshClient, wishedPort } from '../../../src/cli/commands/enroll.js';
 import { cancel, invite } from '../../../src/cli/commands/invite.js';
-import { choose } from '../../../src/cli/commands/peers.js';
+import { choose, ping } from '../../../src/cli/commands/peers.js';
 import { status } from '../../../src/cli/commands/status.js';
 import { LogHistory } from '../../../src/cli/log/history.js';
 import { openEndControl } from '../../../src/cli/run/control.js';
 import { ask } from '../../../src/control/ask.js';
 import { parseStatus } from '../../../src/control/message.js';
 import { controlPlace, controlSockets } from '../../../src/control/path.js';
+import { NobodyThere } from '../../../src/ends/pings.js';
 import type { RunningServer } from '../../../src/ends/server.js';
 import { CryptcabError } from '../../../src/error.js';
 import { introductionLine } from '../../../src/keys/enrolment.js';
@@ -35,6 +36,8 @@ import {
 } from './control-fixture.js';
 
 useControls();
+
+const other = new Uint8Array(32).fill(2);
 
 describe('the port that a client asks a forced command for', () => {
   test.each([
@@ -211,9 +214,9 @@ describe('status', () => {
       { path: '', status: endStatus({ role: 'client', server, peers: [peerStatus()] }) },
     ];
     for (const name of ['[fd00::7]:7667', '[fd00::7]', 'fd00::7'])
-      expect(choose(at('[fd00::7]:7667'), name).called, name).toBe(peerStatus().peer);
+      expect(choose(at('[fd00::7]:7667'), name).status.peer, name).toBe(peerStatus().peer);
     for (const name of ['lab.example.org:7667', 'lab.example.org'])
-      expect(choose(at('lab.example.org:7667'), name).called, name).toBe(peerStatus().peer);
+      expect(choose(at('lab.example.org:7667'), name).status.peer, name).toBe(peerStatus().peer);
     for (const name of ['fd00', '[fd00:', '7667'])
       expect(() => choose(at('[fd00::7]:7667'), name), name).toThrow(/^no peer is called/);
   });
@@ -225,12 +228,44 @@ describe('status', () => {
   });
 });
 
+describe('ping', () => {
+  test('of a peer that is down is one line and status 3, and the end is not asked', async () => {
+    await open(7, {
+      status: () =>
+        endStatus({
+          name: '7',
+          peers: [
+            peerStatus({ up: false, why: 'goodbye' }),
+            peerStatus({
+              peer: 'ben (AgICAgIC…)',
+              name: 'ben',
+              publicKey: keyText(other),
+              why: 'no port',
+              up: false,
+            }),
+          ],
+        }),
+      ping: async () => 2,
+    });
+    expect(await ping('alice', { count: 1 }, place)).toEqual({
+      out: '',
+      faults: ['no answer from alice (AQEBAQEB…), which is down: said goodbye'],
+      status: 3,
+    });
+    // It has no port of the switch, and answers.
+    expect(await ping('ben', { count: 1 }, place)).toMatchObject({ faults: [], status: 0 });
+  });
+});
+
 describe('a server', () => {
   const history = new LogHistory(() => '');
   const running = {
     local: { address: '::', port: 7 },
     io: 'native',
     enrol: () => ({ publicKey: serverKey, port: 7 }),
+    ping: async (peer: string) => {
+      throw new (peer === 'away' ? NobodyThere : CryptcabError)(`${peer} gives no answer`);
+    },
     report() {
       const { version: _1, name: _2, program: _3, pid: _4, ...report } = endStatus({ port: 7 });
       return report;
@@ -240,6 +275,16 @@ describe('a server', () => {
     const control = await openEndControl(running, log, history, at);
     if (control !== undefined) controls.push(control);
   };
+  test('that is asked for an answer of a peer which has just gone says that there is none, and warns of nothing', async () => {
+    await start();
+    const pinged = (peer: string) => ask(pathOf(7), { do: 'ping', peer });
+    expect(JSON.parse((await pinged('away')) as string)).toMatchObject({ roundTrip: null });
+    const warnings = () => said.filter((line) => line.startsWith('warn '));
+    expect(warnings()).toEqual([]);
+    await expect(pinged('nobody')).rejects.toThrow('nobody gives no answer');
+    expect(warnings()).toHaveLength(1);
+  });
+
   const without = (why: string) => [
     `warn no control socket, so clients cannot enrol by ssh, and cryptcab status does not show this end: ${why} {}`,
   ];
