@@ -89,6 +89,7 @@ const status = has<EndStatus>({
   port: count,
   publicKey: orNull(text),
   server: orNull(text),
+  called: orNull(text),
   plug: has({ locator: orNull(text), open: orNull(flag), trouble: orNull(text) }),
   io: text,
   threads: count,

@@ -32,11 +32,18 @@ function isCalled(status: EndStatus, text: string): boolean {
   return role === 'server' ? String(port) === text : isServerOf(status, text);
 }
 
-/** Whether a person who says this means the server of that client: its name or address, with the port or without, in brackets or without. */
-export function isServerOf({ role, server }: EndStatus, text: string): boolean {
-  if (role !== 'client' || server === null) return false;
-  const host = server.replace(/:\d+$/, '');
-  return [server, host, host.replace(/^\[(.*)\]$/, '$1')].includes(text);
+/** Whether a person who says this means the server of that client: its name or address, with user and port or without, in brackets or without. */
+export function isServerOf({ role, server, called }: EndStatus, text: string): boolean {
+  if (role !== 'client') return false;
+  return [server, called].some((place) => place !== null && formsOf(place).includes(text));
+}
+
+/** How people write `[USER@]HOST:PORT`. */
+function formsOf(place: string): string[] {
+  return [place, place.replace(/^.*@/, '')].flatMap((whole) => {
+    const host = whole.replace(/:\d+$/, '');
+    return [whole, host, host.replace(/\[(.*)\]$/, '$1')];
+  });
 }
 
 /**

@@ -234,4 +234,6 @@ export interface EndStatus extends EndReport {
   /** Of the program. */
   readonly program: string;
   readonly pid: number;
+  /** Of a client: its server as the person who started it named it, `[USER@]HOST:PORT`; ssh may have another name for it. */
+  readonly called: string | null;
 }

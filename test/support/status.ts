@@ -49,6 +49,7 @@ export function endStatus(more: Partial<EndStatus> = {}): EndStatus {
     port: 7667,
     publicKey: null,
     server: null,
+    called: null,
     plug: { locator: '/tmp/vde.ctl', open: true, trouble: null },
     io: 'native',
     threads: 1,

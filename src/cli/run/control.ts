@@ -25,14 +25,19 @@ function nameOf(running: RunningEnd, place: Place): string {
   return 'enrol' in running ? serverName(running.local.port, running.serverId) : `client-${process.pid}`;
 }
 
-function controlled(running: RunningEnd, name: string, history: LogHistory): Controlled {
+function controlled(
+  running: RunningEnd,
+  name: string,
+  called: string | null,
+  history: LogHistory,
+): Controlled {
   const server = (): RunningServer => {
     if ('enrol' in running) return running;
     throw new CryptcabError('this end is a client, whose one peer is its server');
   };
   return {
     status: () => ({
-      ...{ version: STATUS_VERSION, name, program: VERSION, pid: process.pid },
+      ...{ version: STATUS_VERSION, name, program: VERSION, pid: process.pid, called },
       ...running.report(),
     }),
     enrol: (...client) => server().enrol(...client),
@@ -56,6 +61,7 @@ function controlled(running: RunningEnd, name: string, history: LogHistory): Con
 
 /**
  * Opens the control socket of a running end, in the first place that will do; made again when its directory was removed.
+ * @param called what a client's server was named
  * @returns undefined where none will: that is logged, and the end does without
  */
 export async function openEndControl(
@@ -64,8 +70,14 @@ export async function openEndControl(
   history: LogHistory,
   place: Place = controlPlace(),
   name: string = nameOf(running, place),
+  called: string | null = null,
 ): Promise<Pick<Control, 'close'> | undefined> {
-  const end = { ...controlled(running, name, history), userOf: await userOf(), words: commandText, log };
+  const end = {
+    ...controlled(running, name, called, history),
+    userOf: await userOf(),
+    words: commandText,
+    log,
+  };
   const open = async (): Promise<Control | string> => {
     let why = place.fault === undefined ? undefined : `${place.fault}: set it to a directory of your own`;
     for (const candidate of controlPaths(name, place)) {

@@ -4,6 +4,7 @@ import { deferred } from '../../deferred.js';
 import type { ServerKeys } from '../../ends/classic-side.js';
 import type { Endpoint } from '../../ends/endpoint.js';
 import { askCommand } from '../../ends/peers/asks.js';
+import { endpointText } from '../../ends/report/report.js';
 import type { Running, RunningClient, Watcher } from '../../ends/running.js';
 import { messageOf } from '../../error.js';
 import { drawSecret } from '../../keys/draw.js';
@@ -204,6 +205,11 @@ async function startClassically(
   });
 }
 
+/** A server as a person names it. */
+function targetText({ user, host, port }: Target): string {
+  return `${user === undefined ? '' : `${user}@`}${endpointText({ host, port })}`;
+}
+
 export async function startAsClient(
   settings: Settings,
   inside: Inside,
@@ -223,7 +229,7 @@ export async function startAsClient(
     settings.secure === undefined
       ? await startClassically(settings, inside, target, endpoint, carried, files, log)
       : await startSecurely(settings, inside, settings.secure, target, endpoint, carried, files, keyLog, log);
-  const control = await openEndControl(running, log, history, undefined, settings.name);
+  const control = await openEndControl(running, log, history, undefined, settings.name, targetText(target));
   return {
     ...running,
     async close() {

@@ -209,6 +209,18 @@ describe('status', () => {
     expect((await status({ name: '7667' }, place)).status).toBe(3); // the port of its server
   });
 
+  test('finds a client by its server as that was named, with user and port or without', async () => {
+    const own = { server: '127.0.0.1:3100', called: 'root@lab:3100', peers: [peerStatus()] };
+    const client = endStatus({ name: 'client-12', role: 'client', ...own });
+    await open(7, { status: () => client });
+    for (const name of ['root@lab:3100', 'lab:3100', 'root@lab', 'lab', '127.0.0.1']) {
+      expect((await status({ name }, place)).status, name).toBe(0);
+      expect(choose([{ path: '', status: client }], name).status.peer, name).toBe(peerStatus().peer);
+    }
+    for (const name of ['root', 'la', '3100', 'foo@lab', 'lab:7667'])
+      expect((await status({ name }, place)).status, name).toBe(3);
+  });
+
   test('so do the commands about its peer, by IPv6 as well', async () => {
     const at = (server: string) => [
       { path: '', status: endStatus({ role: 'client', server, peers: [peerStatus()] }) },
