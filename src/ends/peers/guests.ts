@@ -17,6 +17,15 @@ import type { KeptInvite, RememberedInvite } from './server-state.js';
 /** Of a name of 64 characters so many are the invite's and the machine's; the rest distinguishes those of one name. */
 const NAME_ROOM = 59;
 
+/** How an invite came to be of no use, and what the operator may do about who came with it. */
+function ended(result: 'used' | 'over', { used, cancelled }: Invite, since: number): string {
+  const at = timeText(since);
+  const last = used.at(-1);
+  if (result === 'used' && last !== undefined)
+    return `used at ${at} from ${last.from}: two have had the line; if the first was not whom it was for, remove that peer, ${keyText(last.publicKey)}`;
+  return cancelled ? `cancelled at ${at}` : `over at ${at}: make another one for them`;
+}
+
 export class Guests {
   readonly #side: SecureSide;
   readonly #roster: Roster;
@@ -139,11 +148,7 @@ export class Guests {
 
   #refuse(guest: Peer, { result, invite, since }: Extract<Verdict, { since: number }>): void {
     const from = remoteText(guest.endpoint as Remote);
-    const last = invite.used.at(-1);
-    const text =
-      result === 'used' && last !== undefined
-        ? `somebody at ${from} came with the invite ${invite.name}, which was used at ${timeText(since)} from ${last.from}: two have had the line; if the first was not whom it was for, remove that peer, ${keyText(last.publicKey)}`
-        : `somebody at ${from} came with the invite ${invite.name}, which was over at ${timeText(since)}: make another one for them`;
+    const text = `somebody at ${from} came with the invite ${invite.name}, which was ${ended(result, invite, since)}`;
     this.#note(invite, `${result} ${from}`, () => this.#log.warn({ address: from }, text));
     this.#side.answer(guest, result, Math.floor(since / 1_000));
   }

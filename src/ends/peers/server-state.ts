@@ -92,6 +92,7 @@ interface InviteLine {
   readonly uses: number;
   readonly used: readonly { readonly publicKey: string; readonly at: number; readonly from: string }[];
   readonly psk: string;
+  readonly cancelled?: boolean;
 }
 
 /** A guest's preshared key is sealed for nothing else. */
@@ -194,7 +195,8 @@ export class ServerState {
     };
   }
 
-  #readInvite({ publicKey: key, name, until, uses, used, psk }: InviteLine): RememberedInvite | undefined {
+  #readInvite(line: InviteLine): RememberedInvite | undefined {
+    const { publicKey: key, name, until, uses, used, psk } = line;
     const publicKey = keyIn(key);
     const whole = typeof name === 'string' && Number.isFinite(until) && Number.isSafeInteger(uses);
     if (publicKey === undefined || !whole || !Array.isArray(used) || typeof psk !== 'string')
@@ -205,7 +207,8 @@ export class ServerState {
       const peer = keyIn(of);
       return peer === undefined ? [] : [{ publicKey: peer, at: Number(at), from: String(from) }];
     });
-    return { invite: { publicKey, name, until, uses, used: all }, sealed: psk, presharedKey };
+    const cancelled = line.cancelled === true && { cancelled: true };
+    return { invite: { publicKey, name, until, uses, used: all, ...cancelled }, sealed: psk, presharedKey };
   }
 
   #open(publicKey: Uint8Array, text: string, bound = publicKey): Uint8Array | undefined {

@@ -23,6 +23,8 @@ export interface Invite {
   readonly uses: number;
   /** The first one first. */
   readonly used: readonly Use[];
+  /** Whether its time is over because it was taken back. */
+  readonly cancelled?: boolean;
 }
 
 /** What an invite is good for: `open` is good, `used` and `over` are not any more. */
@@ -108,7 +110,7 @@ export class Invites {
   /** Takes back those of a name that are open. @returns how many they were */
   cancel(now: number, name: string): number {
     const open = this.all.filter((one) => one.name === name && this.stateOf(now, one) === 'open');
-    for (const one of open) this.#all.set(bytesToHex(one.publicKey), { ...one, until: now });
+    for (const one of open) this.#all.set(bytesToHex(one.publicKey), { ...one, until: now, cancelled: true });
     return open.length;
   }
 

@@ -93,7 +93,11 @@ describe('invites', () => {
     for (const one of [mine, again, other, used]) invites.add(0, one);
     invites.use(used.publicKey, joined(1));
     expect(invites.cancel(5, 'alice')).toBe(2);
-    expect(invites.judge(6, mine.publicKey, bytes(32), false)).toMatchObject({ result: 'over', since: 5 });
+    expect(invites.judge(6, mine.publicKey, bytes(32), false)).toMatchObject({
+      result: 'over',
+      since: 5,
+      invite: { cancelled: true },
+    });
     expect(invites.judge(6, other.publicKey, bytes(32), false)?.result).toBe('open');
     expect(invites.judge(6, used.publicKey, bytes(32), false)?.result).toBe('used');
     expect([invites.cancel(7, 'alice'), invites.cancel(7, 'eve')]).toEqual([0, 0]);

@@ -20,6 +20,7 @@ export const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/files',
     'unit/filter',
     'unit/hooks',
+    'unit/guests',
     'unit/long-socket',
     'unit/qr',
     'unit/host-line',

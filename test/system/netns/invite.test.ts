@@ -137,7 +137,7 @@ describe('on whichever path', () => {
     expect(await command(host(1), ['join', other], 1)).toMatch(
       /: this invite was over at .* for another one\n$/,
     );
-    await serving.prints(/came with the invite bob, which was over at/);
+    await serving.prints(/came with the invite bob, which was cancelled at/);
     expect(await command(hub, ['invite', 'bob', '--cancel'], 1)).toBe(
       'cryptcab: there is no open invite bob\n',
     );
