@@ -19,7 +19,7 @@ const INTERVAL = 60_000;
 const KINDS_MAX = 256;
 
 /**
- * Says a thing once a minute, with how often it happened since, however often it happens: what comes from
+ * Says a thing once a minute, unless a longer time is given, with how often it happened since, however often it happens: what comes from
  * the network must not fill a disk.
  */
 export class SeldomLog {
@@ -35,8 +35,9 @@ export class SeldomLog {
    * @param kind what counts as the same thing
    * @param say called with how often it happened, this time included, when it is time to say it
    * @param times how often it happened this time
+   * @param interval for how long it is not said again, ms
    */
-  note(now: number, kind: string, say: (times: number) => void, times = 1): void {
+  note(now: number, kind: string, say: (times: number) => void, times = 1, interval = INTERVAL): void {
     const seen = this.#seen.get(kind);
     if (seen !== undefined && now < seen.until) {
       seen.more += times;
@@ -50,7 +51,7 @@ export class SeldomLog {
         return;
       }
     }
-    this.#seen.set(kind, { until: now + INTERVAL, more: 0 });
+    this.#seen.set(kind, { until: now + interval, more: 0 });
     say(times + (seen?.more ?? 0));
   }
 }

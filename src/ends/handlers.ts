@@ -16,6 +16,8 @@ export interface SecureHandlers {
   moved?(peer: Peer): void;
   /** Somebody calls whose public key is not known. Told once for each key. */
   stranger?(publicKey: Uint8Array, from: Remote): void;
+  /** Handshakes came that are for another public key than this end's. Told seldom, whatever comes. */
+  misdirected?(from: Remote, times: number): void;
   /** A handshake has come to new keys. */
   keyed?(): void;
   /** A peer is not known any more. @param counts what its link has carried, if it had one */

@@ -15,10 +15,8 @@ import type { Member } from './peers/member.js';
 import { peerText } from './peers/peer-text.js';
 import type { Pings } from './pings.js';
 
-/** What a refusal may mean, where people can tell. */
-const MEANS: Partial<Record<SecureRefusal, string>> = {
-  'bad mac1': ', of somebody who calls another server: with its public key, or by its invite',
-};
+/** Anybody can send as many messages for another server as they like: that is said once in so long, ms. */
+const MISDIRECTED_MS = 10 * 60_000;
 
 /** A message that begins a handshake, and where it was sent. */
 export interface Initiation {
@@ -68,11 +66,7 @@ export class SecureActs {
       return;
     }
     if (effect.do === 'refused') {
-      const { from, why } = effect;
-      const say = (times: number) =>
-        this.#host.log.info({ peer: remoteText(from), times }, `dropped: ${why}${MEANS[why] ?? ''}`);
-      // By reason alone: an attacker who can forge one source address can forge many.
-      this.#host.seldom.note(this.#host.now(), `secure ${why}`, say);
+      this.#refused(effect.from, effect.why);
       return;
     }
     if (effect.do === 'hint') {
@@ -148,6 +142,19 @@ export class SecureActs {
         this.#host.forget(peer);
         break;
     }
+  }
+
+  /** By reason alone: an attacker who can forge one source address can forge many. */
+  #refused(from: Remote, why: SecureRefusal): void {
+    const { seldom, log, handlers } = this.#host;
+    const { misdirected } = handlers;
+    if (why === 'bad mac1' && misdirected !== undefined) {
+      const say = (times: number) => misdirected(from, times);
+      seldom.note(this.#host.now(), `secure ${why}`, say, 1, MISDIRECTED_MS);
+      return;
+    }
+    const say = (times: number) => log.info({ peer: remoteText(from), times }, `dropped: ${why}`);
+    seldom.note(this.#host.now(), `secure ${why}`, say);
   }
 
   /** Says what may help people. */

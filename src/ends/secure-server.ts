@@ -38,7 +38,7 @@ import type { Attendance } from './report/attendance.js';
 import type { PeerFacts } from './report/report.js';
 import type { PeerStatistics } from './running.js';
 import { SecureSide } from './secure-side.js';
-import { warnOfStranger } from './warnings.js';
+import { warnOfMisdirected, warnOfStranger } from './warnings.js';
 
 export interface SecureServerConfiguration {
   /** 32 bytes. */
@@ -198,6 +198,7 @@ export class SecureServer {
           if (this.#verifier !== undefined) return this.#verifier.stranger(key, remoteText(from));
           warnOfStranger(log, remoteText(from), key, peersFile === undefined ? directory : 'file');
         },
+        misdirected: (from, times) => warnOfMisdirected(log, remoteText(from), times),
         noWay: (peer, { marked }) => log.warn({ peer: peerText(peer) }, marked),
         noAnswer(peer) {
           const at = remoteText(peer.endpoint as Remote);

@@ -71,6 +71,14 @@ export function warnOfStranger(
   );
 }
 
+/** Logged when somebody calls with another server's public key, or comes with its invite. */
+export function warnOfMisdirected(log: Log, peer: string, times: number): void {
+  log.warn(
+    { peer, times },
+    'dropped: bad mac1, of somebody who calls another server: with its public key, or by its invite; if they mean this one, give them its public key, or an invite of its own',
+  );
+}
+
 /** Ethernet header: what a frame has besides the MTU. */
 const HEADER_BYTES = 14;
 

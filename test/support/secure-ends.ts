@@ -42,6 +42,8 @@ export class End {
   readonly warned: string[] = [];
   /** Public keys of strangers, and where they call from. */
   readonly strangers: string[] = [];
+  /** Of each time that it was told of handshakes for another end: how many they were. */
+  readonly misdirected: number[] = [];
 
   /** Peers that have enrolled and were forgotten. */
   forgotten = 0;
@@ -108,6 +110,7 @@ export class End {
           this.forgotten++;
         },
         stranger: (key, { address }) => this.strangers.push(`${keyText(key)} ${address}`),
+        misdirected: (_, times) => this.misdirected.push(times),
         down: (peer) => {
           this.downs++;
           this.side.pull(peer);

@@ -108,6 +108,19 @@ test('a flood of strangers’ handshakes: little of it is answered, and the keys
   expect([left.downs, right.downs, right.frames.length]).toEqual([0, 0, seconds]);
 }, 60_000);
 
+test('handshakes for another end are told of once in ten minutes, however many they are', async () => {
+  const machine = new SecureMachine({ privateKey: bytes(32), random: bytes, unixTime: () => 1e12 });
+  machine.wanted(0, machine.addPeer(0, { publicKey: publicKeyOf(bytes(32)), endpoint: RIGHT }));
+  const [call] = datagramsOf(machine) as [Uint8Array];
+  for (let second = 0; second < 900; second++) {
+    for (let i = 0; i < 10; i++)
+      right.receive(call, { address: `198.51.100.${i}`, port: 1 + (second % 60_000) });
+    vi.advanceTimersByTime(1_000);
+  }
+  expect(right.misdirected).toEqual([1, 6_000]);
+  expect(right.side.refused.get('bad mac1')).toBe(9_000n);
+});
+
 test('quiet for long, it is down and gives its port back; a frame brings it up again, and is carried', async () => {
   await pass(200);
   expect([left.downs, right.downs]).toEqual([1, 1]);
