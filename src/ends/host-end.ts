@@ -8,6 +8,7 @@ import { addressText } from '../network/address.js';
 import { type HostFields, macText, prefixText } from '../network/host.js';
 import { sameBytes } from '../protocol/bytes.js';
 import { HostMachine } from '../protocol/host/host.js';
+import { macOf } from '../protocol/host/mac.js';
 import type { HostDrop, HostEffect, HostNotice, Prefix } from '../protocol/host/terms.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import { peerText } from './peers/peer-text.js';
@@ -82,9 +83,13 @@ export class HostEnd {
     };
   }
 
-  /** Whether its line gives it this address. */
-  has(address: Uint8Array): boolean {
-    return this.#fixed.some((one) => sameBytes(one.address, address));
+  /** An address that another peer would share with it by its line, as text; undefined where there is none, and for the same peer. */
+  shared(publicKey: Uint8Array, { addresses, mac = macOf(publicKey) }: HostFields): string | undefined {
+    if (sameBytes(publicKey, this.#peer.publicKey)) return undefined; // which is refused as such
+    const has = (address: Uint8Array) => this.#fixed.some((one) => sameBytes(one.address, address));
+    const shared = addresses.find(({ address }) => has(address));
+    if (shared !== undefined) return addressText(shared.address);
+    return sameBytes(mac, this.#machine.mac) ? macText(mac) : undefined;
   }
 
   /** The peer has a link, which is a host's from now on. */

@@ -6,7 +6,6 @@ import { CryptcabError, isHopeless } from '../error.js';
 import { drawSecret } from '../keys/draw.js';
 import { keyText } from '../keys/key-text.js';
 import type { Log, SeldomLog } from '../log.js';
-import { addressText } from '../network/address.js';
 import type { HostFields } from '../network/host.js';
 import { ATTEMPT_DELAY } from '../protocol/race.js';
 import type { Rate } from '../protocol/rate-limit.js';
@@ -161,7 +160,7 @@ export class SecureSide {
    */
   add(options: Omit<PeerOptions, 'endpoint'>, endpoint?: Endpoint, host?: HostFields): Peer {
     const { name = '', eager = endpoint !== undefined } = options;
-    if (host !== undefined) this.#refuseAddresses(host);
+    if (host !== undefined) this.#refuseTwice(options.publicKey, host);
     const peer = this.#machine.addPeer(this.#clock.now(), { ...options, name, eager });
     const own = this.#cable.local.address;
     const resolver = endpoint && new Resolver(endpoint.host, own, this.#log, this.#ask);
@@ -174,12 +173,12 @@ export class SecureSide {
     return peer;
   }
 
-  /** @throws RangeError for addresses that another device has */
-  #refuseAddresses({ addresses }: HostFields): void {
-    for (const [peer, { host }] of this.#members)
-      for (const { address } of addresses)
-        if (host?.has(address))
-          throw new RangeError(`${addressText(address)} is an address of ${peerText(peer)}`);
+  /** @throws RangeError for an address that another device has, also a MAC address */
+  #refuseTwice(publicKey: Uint8Array, host: HostFields): void {
+    for (const [peer, { host: other }] of this.#members) {
+      const shared = other?.shared(publicKey, host);
+      if (shared !== undefined) throw new RangeError(`${shared} is an address of ${peerText(peer)}`);
+    }
   }
 
   /** A stock WireGuard device's host; undefined of another peer. */

@@ -1,5 +1,7 @@
 // A peer that is a stock WireGuard device, and a host on the network (secure.md §6), as its line says.
-import { isLinkLocal, isStation, within } from '../protocol/host/address.js';
+
+import { sameBytes } from '../protocol/bytes.js';
+import { isBroadcast, isLinkLocal, isMapped, isStation, within } from '../protocol/host/address.js';
 import { type HostOptions, type Prefix, SERVICES, type Service } from '../protocol/host/terms.js';
 import { addressBytes, addressText } from './address.js';
 import { parsePolicyField } from './policy.js';
@@ -54,13 +56,14 @@ export function parseHost(words: HostWords): HostFields | string | undefined {
   if (new Set(list).size < list.length) return FORMS.ip;
   if (dhcp && addresses.some(({ address }) => address.length === 4))
     return `ip=${DHCP} leases the IPv4 address: leave the other one out`;
-  const gateways = gateway?.split(',').map(addressBytes) ?? NO_GATEWAY;
-  for (const [i, one] of gateways.entries()) {
-    if (one === undefined || !isStation(one)) return FORMS.gateway;
-    if (gateways.findIndex((other) => other?.length === one.length) !== i) return FORMS.gateway;
-    const direct = isLinkLocal(one) || addresses.some((network) => within(one, network));
-    if (!direct && !(dhcp && one.length === 4)) return FORMS.gateway;
+  for (const one of addresses) {
+    const fault = addressFault(one);
+    if (fault !== undefined) return `ip=${prefixText(one)}: ${fault}`;
   }
+  const gateways = gateway?.split(',').map(addressBytes) ?? NO_GATEWAY;
+  if (!gateways.every((one) => one !== undefined)) return FORMS.gateway;
+  const fault = gatewayFault(gateways, addresses, dhcp);
+  if (fault !== undefined) return `gateway=${gateway}: ${fault}`;
   if (mac !== undefined && mac.length > 1) return FORMS.mac;
   const services = multicast?.split(',') ?? MULTICAST;
   const whole = multicast === 'all' || multicast === 'none';
@@ -70,7 +73,7 @@ export function parseHost(words: HostWords): HostFields | string | undefined {
   return {
     addresses,
     dhcp,
-    gateways: gateways as readonly Uint8Array[],
+    gateways,
     mac: own === undefined ? undefined : Uint8Array.from(own.split(':'), (byte) => Number.parseInt(byte, 16)),
     multicast: whole ? multicast : (services as readonly Service[]),
   };
@@ -111,13 +114,13 @@ export function freeAddress(
   { address, bits }: Prefix,
   taken: (one: Uint8Array) => boolean,
 ): Uint8Array | undefined {
+  const first = networkOf({ address, bits }).address;
   const room = 8 * address.length - bits;
   const most = Math.min(2 ** room - (address.length === 4 ? 1 : 0), TRIED_MAX);
   for (let number = 2; number < most; number++) {
-    const one = address.map((byte, i) => {
+    const one = first.map((byte, i) => {
       const place = 8 * (address.length - 1 - i);
-      const own = place < 32 ? (number >>> place) & 0xff : 0;
-      return (byte & ~(0xff >> Math.min(8, Math.max(0, bits - 8 * i)))) | own;
+      return byte | (place < 32 ? (number >>> place) & 0xff : 0);
     });
     if (!taken(one)) return one;
   }
@@ -130,8 +133,48 @@ export function parsePrefix(text: string): Prefix | undefined {
   const address = addressBytes(host);
   const bits = Number(digits);
   if (address === undefined || !(bits >= 1 && bits <= 8 * address.length)) return undefined;
-  if (!isStation(address) || isLinkLocal(address)) return undefined;
   return { address, bits };
+}
+
+/** Why a device cannot have an address; undefined where it can. */
+export function addressFault(prefix: Prefix): string | undefined {
+  const { address, bits } = prefix;
+  if (isMapped(address)) return 'this is an IPv4 address in the form of IPv6: write it as 10.0.0.7/24';
+  if (!isStation(address)) return 'no single machine can have this address';
+  if (isLinkLocal(address)) return 'a device has the link-local address of its MAC address, and no other';
+  if (isBroadcast(address, [prefix])) return 'this is the broadcast address of its network';
+  const isNetwork = 8 * address.length - bits >= 2 && sameBytes(address, networkOf(prefix).address);
+  return isNetwork ? 'this is a network: name an address in it' : undefined;
+}
+
+/** Why a device cannot have these gateways; undefined where it can. @param dhcp whether it leases an IPv4 address */
+export function gatewayFault(
+  gateways: readonly Uint8Array[],
+  addresses: readonly Prefix[],
+  dhcp: boolean,
+): string | undefined {
+  for (const [i, one] of gateways.entries()) {
+    const text = addressText(one);
+    if (gateways.findIndex((other) => other.length === one.length) !== i)
+      return 'one gateway of each family at most';
+    if (addresses.some(({ address }) => sameBytes(address, one)))
+      return `${text} is the device's own address`;
+    const network = addresses.find((prefix) => within(one, prefix));
+    if (network === undefined) {
+      if (!isStation(one)) return `no single machine can have the address ${text}`;
+      if (isLinkLocal(one) || (dhcp && one.length === 4)) continue;
+      return `${text} is in no network of the device's addresses`;
+    }
+    const fault = addressFault({ address: one, bits: network.bits });
+    if (fault !== undefined) return `${text}: ${fault}`;
+  }
+  return undefined;
+}
+
+/** The network that an address is in. */
+export function networkOf({ address, bits }: Prefix): Prefix {
+  const first = address.map((byte, i) => byte & ~(0xff >> Math.min(8, Math.max(0, bits - 8 * i))));
+  return { address: first, bits };
 }
 
 export function prefixText({ address, bits }: Prefix): string {

@@ -11,7 +11,7 @@ import { drawSecret } from '../../keys/draw.js';
 import { keyText, newPrivateKey } from '../../keys/key-text.js';
 import { publicKeyOf } from '../../keys/public-key.js';
 import { addressText } from '../../network/address.js';
-import { freeAddress, parseHostText, parseNetwork, prefixText } from '../../network/host.js';
+import { freeAddress, networkOf, parseHostText, parseNetwork, prefixText } from '../../network/host.js';
 import type { Prefix } from '../../protocol/host/terms.js';
 import { remoteText } from '../../protocol/remote.js';
 import { qrCode } from '../qr.js';
@@ -108,9 +108,7 @@ function configuration(
   addresses: readonly Prefix[],
   privateKey: Uint8Array | undefined,
 ): string {
-  const networks = addresses.map(({ address, bits }) =>
-    prefixText({ address: networkOf(address, bits), bits }),
-  );
+  const networks = addresses.map((one) => prefixText(networkOf(one)));
   const mtu = (status.pathMtu ?? MTU_USUAL + AROUND) - AROUND;
   return [
     `# ${wish.name}`,
@@ -139,10 +137,6 @@ function endpointOf({ at = [] }: WireGuardWish, { address, port }: RunningEnd['s
       'this machine has no address that others reach: say where the server is, by --at',
     );
   return remoteText({ address: host, port: named?.port ?? port });
-}
-
-function networkOf(address: Uint8Array, bits: number): Uint8Array {
-  return address.map((byte, i) => byte & ~(0xff >> Math.min(8, Math.max(0, bits - 8 * i))));
 }
 
 function notes(

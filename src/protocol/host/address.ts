@@ -33,6 +33,11 @@ export function isStation(address: Uint8Array): boolean {
   return first !== 0xff && !address.subarray(0, 15).every((byte) => byte === 0);
 }
 
+/** Whether it is an IPv4 address in the form of IPv6 (RFC 4291 §2.5.5.2), which no packet of a network has. */
+export function isMapped(address: Uint8Array): boolean {
+  return address.length === 16 && address.subarray(0, 12).every((byte, i) => byte === (i < 10 ? 0 : 0xff));
+}
+
 /** Whether an address is in a network. */
 export function within(address: Uint8Array, { address: network, bits }: Prefix): boolean {
   if (address.length !== network.length) return false;

@@ -1,5 +1,5 @@
 // What a peer's line says of a stock WireGuard device, and addresses as text.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { keyText } from '../../../src/keys/key-text.js';
 import { parsePeers } from '../../../src/keys/peers-file.js';
 import { addressBytes, addressText } from '../../../src/network/address.js';
@@ -69,11 +69,6 @@ describe('a line with ip=', () => {
     'ip=10.0.0.7/33',
     'ip=fd00::7/129',
     'ip=fd00::7/64%eth0',
-    'ip=224.0.0.1/24',
-    'ip=127.0.0.1/8',
-    'ip=ff02::1/64',
-    'ip=::1/128',
-    'ip=fe80::1/64',
     'ip=10.0.0.7/24,10.0.0.7/24',
     'ip=10.0.0.1/24,10.0.0.2/24,10.0.0.3/24,10.0.0.4/24,10.0.0.5/24',
     'ip=dhcp,dhcp',
@@ -90,8 +85,26 @@ describe('a line with ip=', () => {
     ['ip=dhcp,10.0.0.7/24', /leases the IPv4 address/],
     ['gateway=10.0.0.1', /give ip= as well/],
     ['multicast=all', /give ip= as well/],
-    ['ip=10.0.0.7/24 gateway=10.0.1.1', /^gateway= is written/],
-    ['ip=10.0.0.7/24 gateway=10.0.0.1,10.0.0.2', /^gateway= is written/],
+    ['ip=224.0.0.1/24', /^ip=224\.0\.0\.1\/24: no single machine/],
+    ['ip=127.0.0.1/8', /^ip=127\.0\.0\.1\/8: no single machine/],
+    ['ip=10.0.0.7/24,ff02::1/64', /^ip=ff02::1\/64: no single machine/],
+    ['ip=::1/128', /^ip=::1\/128: no single machine/],
+    ['ip=fe80::1/64', /^ip=fe80::1\/64: a device has the link-local address of its MAC address/],
+    ['ip=10.66.0.255/24', /^ip=10\.66\.0\.255\/24: this is the broadcast address of its network$/],
+    ['ip=10.66.0.0/24', /^ip=10\.66\.0\.0\/24: this is a network: name an address in it$/],
+    ['ip=fd00::/64', /^ip=fd00::\/64: this is a network: name an address in it$/],
+    ['ip=::ffff:10.0.0.1/64', /IPv4 address in the form of IPv6/],
+    ['ip=10.0.0.7/24 gateway=10.0.0.7', /^gateway=10\.0\.0\.7: 10\.0\.0\.7 is the device's own address$/],
+    ['ip=10.0.0.7/24 gateway=10.0.0.255', /^gateway=10\.0\.0\.255: .* broadcast address/],
+    ['ip=10.0.0.7/24 gateway=224.0.0.1', /^gateway=224\.0\.0\.1: no single machine/],
+    [
+      'ip=10.0.0.7/24 gateway=10.0.1.1',
+      /^gateway=10\.0\.1\.1: .* is in no network of the device's addresses/,
+    ],
+    [
+      'ip=10.0.0.7/24 gateway=10.0.0.1,10.0.0.2',
+      /^gateway=10\.0\.0\.1,10\.0\.0\.2: one gateway of each family/,
+    ],
     ['ip=10.0.0.7/24 gateway=there', /^gateway= is written/],
     ['ip=10.0.0.7/24 multicast=mdns,chat', /^multicast= is written/],
     ['ip=10.0.0.7/24 multicast=all,mdns', /^multicast= is written/],
@@ -102,6 +115,13 @@ describe('a line with ip=', () => {
     expect(read(words)).toMatchObject({ peers: [], wrong: [{ line: 1, why: expect.stringMatching(why) }] });
   });
 });
+
+test.each(['10.66.0.0/31', '10.66.0.1/31', '10.66.0.255/32', 'fd00::/127', 'fd00::/128', '10.66.0.255/16'])(
+  '%s is an address of a machine',
+  (ip) => {
+    expect(hostOf(`ip=${ip}`).host?.addresses).toEqual([ip]);
+  },
+);
 
 describe('what an option or a request says of a host', () => {
   it('reads as a line does', () => {

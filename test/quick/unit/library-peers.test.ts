@@ -187,5 +187,8 @@ test('a stock WireGuard device is added as the host that it is', async () => {
   const add = (host: string) => () => end.peers.add({ publicKey: tablet, host });
   expect(add('ip=10.0.0.7/24')).toThrow(/10\.0\.0\.7 is an address of phone/);
   expect(add('ip=10.0.0.8')).toThrow(/host: ip= is written/);
+  expect(add('ip=10.0.0.255/24')).toThrow(/host: ip=10\.0\.0\.255\/24: this is the broadcast address/);
+  const { mac } = end.report().peers[0]?.wireguard ?? {};
+  expect(add(`ip=10.0.0.8/24 mac=${mac}`)).toThrow(new RegExp(`${mac} is an address of phone`));
   add('ip=10.0.0.8/24')();
 });
