@@ -1,7 +1,15 @@
-/** A QR code for a terminal, dark on light, whatever the terminal's colours are. Where there is not room for it there is none. */
-export async function qrCode(text: string): Promise<string> {
+/**
+ * A QR code for a terminal, dark on light, whatever the terminal's colours are.
+ * @param say where the terminal is too narrow, says so; nothing is returned then
+ */
+export async function qrCode(text: string, say: (line: string) => void): Promise<string> {
   const { encodeQR } = await import('qr');
   const rows = encodeQR(text, 'ascii', { ecc: 'low', border: 2 }).split('\n').filter(Boolean);
-  if ((rows[0] ?? '').length > process.stdout.columns) return '';
+  const { columns } = process.stdout;
+  const width = (rows[0] ?? '').length;
+  if (width > columns) {
+    say(`no QR code is shown: it needs a terminal of ${width} columns, and this one has ${columns}`);
+    return '';
+  }
   return rows.map((row) => `\x1b[40;97m${row}\x1b[0m\n`).join('');
 }

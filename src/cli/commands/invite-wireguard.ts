@@ -68,7 +68,7 @@ export async function inviteWireGuard(wish: WireGuardWish, place: Place = contro
       say(`${changed.peer} may connect until this server ends: ${changed.untilEnd}`);
     const text = configuration(wish, server, addresses, privateKey);
     for (const note of notes(wish, server, at)) say(note);
-    return `${text}${process.stdout.isTTY && privateKey !== undefined ? await qrCode(text) : ''}`;
+    return `${text}${process.stdout.isTTY && privateKey !== undefined ? await qrCode(text, say) : ''}`;
   } finally {
     privateKey?.fill(0);
   }

@@ -76,7 +76,7 @@ export async function invite(wish: InviteWish, place: ControlPlace = controlPlac
     const places = placesOf(invited, at);
     const line = lineOf(invited, { privateKey, presharedKey }, places);
     for (const note of notes(name, uses, invited.until, places, at.length > 0)) say(note);
-    return `${line}\n${process.stdout.isTTY ? await qrCode(line) : ''}`;
+    return `${line}\n${process.stdout.isTTY ? await qrCode(line, say) : ''}`;
   } finally {
     privateKey.fill(0);
     presharedKey.fill(0);

@@ -45,10 +45,21 @@ function readBack(shown: string): string {
 test('a camera reads the line from it', async () => {
   process.stdout.columns = 200;
   const line = `cryptcab:1:${Buffer.from(bytes(150)).toString('base64url')}`;
-  expect(readBack(await qrCode(line))).toBe(line);
+  expect(readBack(await qrCode(line, () => expect.unreachable()))).toBe(line);
 });
 
-test('where it has no room it is not shown', async () => {
-  process.stdout.columns = 40;
-  expect(await qrCode(`cryptcab:1:${'x'.repeat(200)}`)).toBe('');
+test('where it has no room it is not shown, and how much it needs is said', async () => {
+  const line = `cryptcab:1:${'x'.repeat(200)}`;
+  const said: string[] = [];
+  const shown = (columns: number) => {
+    process.stdout.columns = columns;
+    return qrCode(line, (one) => said.push(one));
+  };
+  expect(await shown(40)).toBe('');
+  const [, needed] =
+    /^no QR code is shown: it needs a terminal of (\d+) columns, and this one has 40$/.exec(said[0] ?? '') ??
+    [];
+  expect(await shown(Number(needed) - 1)).toBe('');
+  expect(readBack(await shown(Number(needed)))).toBe(line);
+  expect(said).toHaveLength(2);
 });
