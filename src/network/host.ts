@@ -1,5 +1,4 @@
 // A peer that is a stock WireGuard device, and a host on the network (secure.md §6), as its line says.
-
 import { sameBytes } from '../protocol/bytes.js';
 import { isBroadcast, isLinkLocal, isMapped, isStation, within } from '../protocol/host/address.js';
 import { type HostOptions, type Prefix, SERVICES, type Service } from '../protocol/host/terms.js';
