@@ -6,6 +6,7 @@ import { messageOf } from '../../error.js';
 import { keyText } from '../../keys/key-text.js';
 import type { Log } from '../../log.js';
 import type { PolicyFields } from '../../network/policy.js';
+import type { Remote } from '../../protocol/remote.js';
 import type { Peer } from '../../protocol/secure/peer.js';
 import { unkept } from '../policy-kept.js';
 import type { SecureSide } from '../secure-side.js';
@@ -74,18 +75,29 @@ export class ListedPeers {
   /** One is new, or another than before; undefined: it is not there any more. */
   one(id: string, known: KnownPeer | undefined): void {
     const listed = this.#listed.get(id);
+    let wasAt: Remote | undefined;
     if (listed !== undefined) {
       const { peer, content } = listed;
       if (known !== undefined && contentOf(known) === content) {
         if ((known.name ?? '') !== peer.name) this.#side.rename(peer, known.name ?? '');
         this.#govern(id, known);
       } else {
+        wasAt = peer.endpoint;
         this.#listed.delete(id);
         this.#side.remove(peer);
       }
     }
     if (known === undefined) return;
     if (!this.#listed.has(id)) this.#add(id, known);
+    // A stock WireGuard does not hear that its keys are gone, and would call only after 15 s.
+    const added = this.#listed.get(id)?.peer;
+    if (
+      known.host !== undefined &&
+      wasAt !== undefined &&
+      added?.endpoint === undefined &&
+      added !== undefined
+    )
+      this.#side.recall(added, wasAt);
     known.presharedKey?.fill(0); // the machine has a copy
   }
 

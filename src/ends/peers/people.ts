@@ -169,6 +169,14 @@ export class People {
     const peer = this.#find(publicKey, 'limit');
     const change = parsePolicyChange(text);
     if (typeof change === 'string') throw new CryptcabError(change);
+    // In its line it stands for the address that it has: without it, or with another one, it would be another station.
+    if (
+      side.hostOf(peer) !== undefined &&
+      (change.fields.mac !== undefined || change.cleared.includes('mac'))
+    )
+      throw new CryptcabError(
+        `${peerText(peer)} is a stock WireGuard device, whose mac= is its own MAC address: change its line in the list of peers instead, which cuts it off for a moment`,
+      );
     await mustKeep(plug, [{ who: peerText(peer), fields: change.fields }]);
     if (side.find(publicKey) !== peer) throw new CryptcabError(`${peerText(peer)} has gone meanwhile`);
     const fields = changedFields(policies.fieldsOf(peer), change);
@@ -222,7 +230,9 @@ export class People {
   #refuseName(name: string): void {
     for (const { peer } of this.#host().side.peers())
       if (peer.name === name)
-        throw new CryptcabError(`${peerText(peer)} is called ${name}: choose another name`);
+        throw new CryptcabError(
+          `${peerText(peer)} is called ${name}: choose another name, or first take that one away with cryptcab peers remove ${name}`,
+        );
   }
 }
 

@@ -173,6 +173,19 @@ test('a device that moves goes on with its transfer', async () => {
   await server.prints(/"msg":"the peer has moved"/);
 });
 
+test('a device whose line has changed is called at once, and does not wait until it notices by itself', async () => {
+  const { hub, phones, peers, server } = await scene('native', 'bridge');
+  const [phone] = phones as [Phone];
+  const ups = () => server.output.split('"msg":"peer is up, secure"').length - 1;
+  expect(ups()).toBe(1);
+  const from = performance.now();
+  peers.write([`${phone.publicKey} name=phone0 ip=10.88.0.70/24`]);
+  await until('it is up again', () => ups() > 1);
+  expect(performance.now() - from).toBeLessThan(10_000); // a WireGuard that waits notices after 15 s
+  phone.host.run('ip', 'address', 'add', '10.88.0.70/24', 'dev', 'wg0');
+  await hub.reaches('10.88.0.70');
+});
+
 test('a device leases an address by DHCP, and gives it back when its line is gone', async () => {
   lab = new Lab(2, 'native');
   const [hub, far] = lab.hosts as [Host, Host];
