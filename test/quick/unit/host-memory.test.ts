@@ -39,7 +39,7 @@ test.runIf(versions.bun === undefined && versions.deno === undefined).each([
     return { publicKey: bytes(32), name: `device ${i}`, sealing: 0 } as unknown as Peer;
   });
   const make = (i: number) => {
-    const fields = parseHostText(line(i)) as HostFields;
+    const fields = parseHostText(line(i + 1)) as HostFields; // 0 would be the network itself
     const end = new HostEnd(peers[i] as Peer, fields, side);
     end.begin(link);
     end.up();
