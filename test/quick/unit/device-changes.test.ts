@@ -40,8 +40,9 @@ const side = {
 const policies = new PeerPolicies({}, undefined, quiet);
 const people = new People(
   () => ({
-    ...{ side, plug, policies, log: quiet, store: undefined },
+    ...{ side, plug, policies, log: quiet, store: undefined, directory: undefined },
     ...{ keeps: () => true, isListed: () => false, reload() {}, changed() {} },
+    ...{ readOnly: () => undefined, untilListed() {} },
   }),
   () => false,
 );
@@ -54,7 +55,7 @@ beforeEach(() => {
 const host = (text: string) => parseHostText(text) as HostFields;
 
 test('a device whose line changes is called where it was, as it does not know that its keys are gone', () => {
-  const listed = new ListedPeers(side, policies, plug, quiet);
+  const listed = new ListedPeers(side, policies, plug, quiet, true);
   const says = (ip: string) => listed.one(key, { where, publicKey, host: host(ip) });
   says('ip=10.0.0.7/24');
   says('ip=10.0.0.8/24');
