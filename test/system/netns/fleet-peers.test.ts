@@ -42,7 +42,10 @@ test('etcd: who is entered may connect at once, and who is struck out is cut off
   expect(await peers(1, 'set', 'client0', 'rate=2mbit')).toEqual([0, expect.stringMatching(limited)]);
   for (const words of [['remove'], ['rename', 'robert']] as const) {
     const said = await peers(1, words[0], 'client0', ...words.slice(1));
-    expect(said).toEqual([1, expect.stringMatching(/only reads its line, from the key net\/host\d+ of etcd/)]);
+    expect(said).toEqual([
+      1,
+      expect.stringMatching(/only reads its line, from the key net\/host\d+ of etcd/),
+    ]);
   }
   const struck = fleet.call(client(2));
   await Promise.any(servers.map((server) => server.prints(/somebody calls whose public key is not known/)));
@@ -140,7 +143,8 @@ test('a command is asked about who calls, and a URL; the first call is answered 
     );
     await server.prints(/--peers lets a peer in/);
     await server.prints(/"msg":"peer is up, secure"/);
-    const refused = /stays: this server only reads its line, from (the command of --peers|http:\/\/127\.0\.0\.1:8080): /;
+    const refused =
+      /stays: this server only reads its line, from (the command of --peers|http:\/\/127\.0\.0\.1:8080): /;
     expect(await peers(i + 1, 'remove', `client${i}`)).toEqual([1, expect.stringMatching(refused)]);
     expect(performance.now() - from).toBeLessThan(5_000); // the client calls again after so long
   }
