@@ -16,7 +16,7 @@ export function verifierHost(
 ): VerifierHost {
   return {
     strangers: () => side.strangers,
-    admit({ publicKey, name, endpoint, presharedKeyFile, policy = {} }) {
+    admit({ publicKey, name, endpoint, presharedKeyFile, policy = {}, host }) {
       const why = unkept(plug, policy);
       if (why !== undefined) throw new RangeError(why);
       const presharedKey =
@@ -27,7 +27,7 @@ export function verifierHost(
         ...(presharedKey && { presharedKey }),
       };
       try {
-        const peer = side.add(options, endpoint);
+        const peer = side.add(options, endpoint, host);
         policies.set(peer, policy);
         return peer;
       } finally {

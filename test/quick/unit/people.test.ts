@@ -197,3 +197,9 @@ test.each([1, undefined])(
     expect(warned).toHaveLength(number === undefined ? 0 : 1);
   },
 );
+
+test('a command answers with the line of a stock WireGuard device as well', async () => {
+  await open({ kind: 'exec', command: `echo '${line} ip=10.0.0.7/24'` });
+  await call(keys.bob);
+  expect(server.report().peers).toMatchObject([{ wireguard: { addresses: ['10.0.0.7/24'] } }]);
+});
