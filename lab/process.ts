@@ -24,6 +24,8 @@ export class Process {
   readonly #watchers = new Set<() => void>();
   readonly exited: Promise<number>;
   #ended = false;
+  /** How it ended. */
+  #how = 'ended';
 
   constructor(command: readonly string[], env: NodeJS.ProcessEnv = process.env) {
     const [program, ...args] = command;
@@ -46,6 +48,7 @@ export class Process {
         resolve(127);
       });
       this.#child.on('close', (status, signal) => {
+        this.#how = signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
         this.#end();
         resolve(status ?? (signal === null ? 1 : 128));
       });
@@ -106,7 +109,7 @@ export class Process {
           this.#output.slice(Math.max(0, this.#output.length - (this.#printed - from))),
         );
         if (found) give(() => resolve(found));
-        else if (this.#ended) fail('ended');
+        else if (this.#ended) fail(this.#how);
       };
       const timer = setTimeout(() => fail(`${ms} ms passed`), ms);
       this.#watchers.add(look);

@@ -5,7 +5,7 @@ import { ownUdp } from '../cable/udp/own.js';
 import { deferred } from '../deferred.js';
 import { CryptcabError, messageOf, TemporaryError } from '../error.js';
 import { keyText } from '../keys/key-text.js';
-import { commandOr, optionName } from '../options/name.js';
+import { optionName } from '../options/name.js';
 import { type Remote, remoteText } from '../protocol/remote.js';
 import { KEEPALIVE_INTERVAL } from '../protocol/secure/constants.js';
 import type { Peer } from '../protocol/secure/peer.js';
@@ -220,7 +220,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
     const enrolled = typeof keys === 'function';
     const missing = enrolled
       ? ' (cryptcab doctor, with the login of ssh, looks at more)'
-      : `, that its peers file has the public key of this end, that ${optionName('secure.serverPublicKey')} is its own, that both have the same psk= or none, and that it is no server of classic clients alone, which takes ${commandOr('cryptcab connect --classic', 'no secure')}`;
+      : `, that its peers file has the public key of this end, that ${optionName('secure.serverPublicKey')} is its own, that both have the same psk= or none, and that it is no server of classic clients alone, which takes ${optionName('speaksClassic', 'no secure')}`;
     return `no secure answer from ${endpointText({ host: who, port })}, still trying: see that a server with ${optionName('secure')} runs there, and that UDP port ${port} is open on the way${missing}${enrolled ? '' : ownClock(Date.now())}`;
   }
 

@@ -14,12 +14,13 @@ import { optionName, optionWithValue } from '../options/name.js';
 import type { Remote } from '../protocol/remote.js';
 import { remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
-import type { SecureDown, SecureGone, SecureOptions } from '../protocol/secure/terms.js';
+import type { SecureOptions } from '../protocol/secure/terms.js';
 import { ownClock } from './hints.js';
 import { ownAddresses } from './own-addresses.js';
 import type { Passages } from './passages.js';
 import { askedOf } from './peers/asks.js';
 import { type EtcdHost, EtcdPeers } from './peers/etcd-peers.js';
+import { DOWN, ENDS, GONE, SLEEPS } from './peers/gone-text.js';
 import { Guests } from './peers/guests.js';
 import { ListedPeers } from './peers/listed.js';
 import { PeerPolicies } from './peers/peer-policies.js';
@@ -77,27 +78,6 @@ export interface SecureServerHost {
   readonly seldom: SeldomLog;
   readonly attendance: Attendance;
 }
-
-/** What the log says of a peer that is not up any more. */
-const DOWN: Readonly<Record<SecureDown, string>> = {
-  expired: 'peer is gone: nothing has come from it for long',
-  goodbye: 'peer is gone: it said goodbye',
-  moved: 'peer is gone: it is at another server now',
-  removed: 'peer is cut off',
-  disconnected: 'peer is cut off',
-};
-
-const ENDS = 'peer is gone: the server ends';
-/** A device that is silent is asleep, and may come back by itself. */
-const SLEEPS =
-  'a device is asleep: nothing has come from it for long, and its addresses are held for an hour';
-
-/** And of one that has enrolled and was removed. */
-const GONE: Readonly<Record<SecureGone, string>> = {
-  silent: 'it was silent for long',
-  'no room': 'it was away, and another one took its place',
-  goodbye: 'it has ended, and its keys with it',
-};
 
 const DAY_MS = 86_400_000;
 
