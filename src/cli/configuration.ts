@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { codeOf, messageOf } from '../error.js';
 import { hideKeys, mayBeKey } from '../key-like.js';
-import { nearWord } from '../options/near.js';
+import { insteadOfPort, nearWord } from '../options/near.js';
 import type { OptionKey } from '../options/option-table.js';
 import { optionsOf, type Spelling, writtenAs } from '../options/spellings.js';
 import type { Value } from '../options/terms.js';
@@ -136,6 +136,8 @@ function optionOf(key: string, spelling: 'serve' | 'connect'): OptionKey {
     );
   if (key === 'secure' || key === 'no-classic')
     throw new UsageError(`'${key}' is the default: a cable is secure without classic = true`);
+  if (key === 'port')
+    throw new UsageError(`'port' is no key: ${insteadOfPort(spelling === 'connect', "'localport'")}`);
   const near = nearWord(key, [...keysOf(spelling).keys()]);
   const hint = near === undefined ? 'see man cryptcab.toml' : `did you mean '${near}'?`;
   throw new UsageError(`${shown} is no key: ${hint}`);

@@ -1,6 +1,7 @@
 // Reads a command line by the table of options.
 import { Command, CommanderError, Help, Option } from 'commander';
 import { COMMANDS } from '../options/commands.js';
+import { insteadOfPort } from '../options/near.js';
 import type { OPTIONS, OptionKey } from '../options/option-table.js';
 import { optionsOf, type Spelling, writtenAs } from '../options/spellings.js';
 import type { CommandTerms, Value } from '../options/terms.js';
@@ -150,6 +151,8 @@ function writtenIn(word: string, spelling: Spelling): OptionKey | undefined {
 function elsewhere(message: string, spelling: Spelling): string | undefined {
   const [, word] = /^error: unknown option '(--?[\w-]+)/.exec(message) ?? [];
   if (word === undefined || writtenIn(word, spelling) !== undefined) return undefined;
+  if (word === '--port')
+    return `unknown option '--port': ${insteadOfPort(spelling !== 'serve', '--localport')}`;
   const commands = (['serve', 'connect'] as const).filter((command) => writtenIn(word, command));
   const [command] = commands;
   const key = writtenIn(word, 'options');

@@ -81,6 +81,7 @@ const status = has<EndStatus>({
   pid: count,
   role: oneOf('server', 'client'),
   mode: oneOf('secure', 'classic', 'both'),
+  plain: flag,
   time: instant,
   since: instant,
   up: flag,

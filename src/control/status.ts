@@ -169,6 +169,8 @@ export interface EndReport {
   readonly role: 'server' | 'client';
   /** Which clients a server serves, or what a client is. */
   readonly mode: 'secure' | 'classic' | 'both';
+  /** Whether the frames of classic peers are not encrypted. */
+  readonly plain: boolean;
   /** When this was said. */
   readonly time: string;
   /** Since when it runs. */
@@ -183,7 +185,7 @@ export interface EndReport {
   readonly port: number;
   /** Of a secure end: 44 characters. */
   readonly publicKey: string | null;
-  /** Of a client: the server as it was named, `HOST:PORT`. */
+  /** Of a client: the server, `HOST:PORT`; where keys go by ssh, as ssh knows it. */
   readonly server: string | null;
   /** What it plugs into. */
   readonly plug: {

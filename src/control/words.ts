@@ -46,8 +46,13 @@ export function macsText({ macs }: PeerStatus, time: string): string {
   return macs.map(({ mac, seen }) => `${mac} (${ago(seen)} ago)`).join(', ');
 }
 
+const MODES = { secure: 'secure', classic: 'classic', both: 'secure and classic' } as const;
+
 /** Which cables an end makes. */
-export const MODES = { secure: 'secure', classic: 'classic', both: 'secure and classic' } as const;
+export function modeText({ mode, plain }: Pick<EndReport, 'mode' | 'plain'>): string {
+  if (!plain) return MODES[mode];
+  return mode === 'both' ? 'secure, and classic without encryption' : `${MODES[mode]}, not encrypted`;
+}
 
 /** A report for people: what it says of options is in these words. */
 export function inWords(report: EndReport, words: (marked: string) => string): EndReport {

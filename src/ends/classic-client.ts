@@ -343,6 +343,7 @@ export async function startClient(configuration: ClientConfiguration): Promise<R
     report: () =>
       end.report({
         mode: 'classic',
+        plain: mode.kind === 'plain',
         server,
         trouble: resolver.trouble ?? trouble,
         peers: [

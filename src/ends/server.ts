@@ -19,7 +19,7 @@ import { mustKeep } from './policy-kept.js';
 import { noPing } from './report/report.js';
 import type { Running } from './running.js';
 import { SecureServer, type SecureServerConfiguration } from './secure-server.js';
-import { warnOfBoth, warnOfClassicBehindBalancer } from './warnings.js';
+import { warnOfBoth, warnOfClassicBehindBalancer, warnOfPlain } from './warnings.js';
 
 export interface ServerConfiguration extends EndConfiguration {
   /** Of clients of the classic protocol; undefined: none are served. */
@@ -128,6 +128,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       if (configuration.secure.serverId !== undefined) warnOfClassicBehindBalancer(log);
     }
   }
+  const plain = keys?.kind === 'plain';
+  if (plain) warnOfPlain(log);
   try {
     const all = { who: optionName('peerDefaults'), fields: peerDefaults };
     await mustKeep(plug, [all, ...(secure?.wishes() ?? [])]);
@@ -191,6 +193,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     report: () =>
       end.report({
         mode: secure === undefined ? 'classic' : keys === undefined ? 'secure' : 'both',
+        plain,
         path: configuration.secure?.path,
         publicKey: secure?.side.publicKey,
         refused: secure?.side.refused,
@@ -205,7 +208,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     },
     away,
     refusals: () => secure?.side.refused ?? new Map(),
-    reload: secure && (() => secure.reload()),
+    reload: configuration.secure?.peersFile === undefined ? undefined : () => secure?.reload(),
     captures,
     log,
     serverId: configuration.secure?.serverId,

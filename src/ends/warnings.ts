@@ -10,9 +10,18 @@ export function warnOfWeakness(log: Log, peer: string, suite: Keying['suite']): 
   log.warn(
     { peer },
     suite === 'plain'
-      ? `not encrypted (${optionName('plain')}): everybody on the way can read and change the frames; for controlled networks only`
+      ? notEncrypted()
       : 'the classic protocol hides frames from a casual eye only: no forward secrecy, no proof of who sent them (see SECURITY.md)',
   );
+}
+
+function notEncrypted(): string {
+  return `not encrypted (${optionName('plain')}): everybody on the way can read and change the frames; for controlled networks only`;
+}
+
+/** Logged once, by a server that starts without encryption. */
+export function warnOfPlain(log: Log): void {
+  log.warn({}, notEncrypted());
 }
 
 /** Logged once, by a server that serves both: the weaker protocol decides who gets in. */

@@ -19,6 +19,17 @@ function slips(one: string, other: string): number {
   return row[other.length] ?? 0;
 }
 
+/**
+ * What to use instead of `port`, as other programs call it.
+ * @param client whether a server is named, whose port may be meant
+ * @param ours what the option of ours is called
+ */
+export function insteadOfPort(client: boolean, ours: string): string {
+  return client
+    ? `write the server's port behind its name, HOST:PORT; ${ours} is the local one`
+    : `use ${ours}`;
+}
+
 /** The longest word that is looked at: more is no slip of a word of ours, and may be anything. */
 const LONGEST = 24;
 

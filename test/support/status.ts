@@ -41,6 +41,7 @@ export function endStatus(more: Partial<EndStatus> = {}): EndStatus {
     pid: 4711,
     role: 'server',
     mode: 'secure',
+    plain: false,
     time: TIME,
     since: TIME,
     up: true,

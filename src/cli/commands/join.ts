@@ -17,10 +17,13 @@ import { stateRoot } from '../run/state.js';
 import { print, say } from '../say.js';
 import { UsageError } from '../usage.js';
 
-/** @throws CryptcabError that says what is wrong with the line, of which nothing is repeated */
-export function inviteOf(text: string): InviteLine {
+/**
+ * @param Fault the error of where it comes from
+ * @throws Fault that says what is wrong with the line, of which nothing is repeated
+ */
+export function inviteOf(text: string, Fault: new (why: string) => Error): InviteLine {
   const read = readInviteLine(text);
-  if (typeof read === 'string') throw new CryptcabError(lineFault(read));
+  if (typeof read === 'string') throw new Fault(lineFault(read));
   return read;
 }
 
@@ -115,7 +118,7 @@ export async function join(
 ): Promise<string[]> {
   const { line, to, options } = wordsOf(args);
   process.title = name; // the invite is in the list of processes no longer
-  const invite = inviteOf(line === '' ? await fromInput() : line);
+  const invite = line === '' ? inviteOf(await fromInput(), CryptcabError) : inviteOf(line, UsageError);
   const guest = publicKeyOf(invite.privateKey);
   try {
     const directory = directoryOf(invite, to);

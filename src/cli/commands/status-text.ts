@@ -8,7 +8,7 @@ import type {
   Reasons,
   Traffic,
 } from '../../control/status.js';
-import { MODES, macsText, shortSpan, size, stateOf } from '../../control/words.js';
+import { macsText, modeText, shortSpan, size, stateOf } from '../../control/words.js';
 import { span } from '../../ends/hints.js';
 import { oneLine } from '../../error.js';
 import { table } from './table.js';
@@ -65,7 +65,7 @@ export function statusText(end: EndStatus): string {
   const refused = [...reasons(end.refused.frames), ...reasons(end.refused.handshakes)];
   const { bySwitch, unopened } = end.dropped;
   const lines = [
-    `${end.name}: ${whose}, ${MODES[end.mode]}, ${state}`,
+    `${end.name}: ${whose}, ${modeText(end)}, ${state}`,
     `  running    for ${span(Math.max(1_000, now - Date.parse(end.since)))}, process ${end.pid}, version ${end.program}`,
     `  address    ${address}`,
     ...(end.publicKey === null ? [] : [`  key        ${end.publicKey}`]),

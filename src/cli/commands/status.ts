@@ -41,13 +41,17 @@ export async function status(wish: StatusWish, place: Place = controlPlace()): P
 /** A terminal shows the newest alone. */
 const CLEAR = '\x1b[H\x1b[2J\x1b[3J';
 
+/** One round of what is said. @param before what sets it apart from the round before */
+export function roundText({ out, faults }: Said, { json }: StatusWish, before: string): string {
+  return json ? out : [before, out, ...faults.map((fault) => `${fault}\n`)].join('');
+}
+
 /** Says it every second, for as long as somebody reads it. */
 export async function watch(wish: StatusWish, place: Place = controlPlace()): Promise<Said> {
-  const terminal = process.stdout.isTTY === true && !wish.json;
-  for (;;) {
-    const { out, faults } = await status(wish, place);
-    const text = wish.json ? out : [out, ...faults.map((fault) => `${fault}\n`)].join('');
-    if (!(await print(terminal ? `${CLEAR}${text}` : text))) return { out: '', faults: [], status: 0 };
+  const terminal = process.stdout.isTTY === true;
+  for (let before = ''; ; before = terminal ? CLEAR : '\n') {
+    const text = roundText(await status(wish, place), wish, terminal ? CLEAR : before);
+    if (!(await print(text))) return { out: '', faults: [], status: 0 };
     await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
   }
 }

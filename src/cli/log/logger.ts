@@ -20,7 +20,7 @@ export interface CommandLog {
   /** The last lines, from `info` on, whatever the verbosity. */
   readonly history: LogHistory;
   /** Opens the log file again, as after it was moved away. */
-  reopen(): void;
+  reopen(): boolean;
   /** Waits for the last lines, a little. */
   close(): Promise<void>;
 }
@@ -73,8 +73,10 @@ export async function openLog(verbosity: number, target: LogTarget): Promise<Com
     reopen() {
       try {
         sink.reopen();
+        return typeof target === 'object';
       } catch (error) {
         log.warn({}, `cannot open the log file again, so the old one stays in use: ${messageOf(error)}`);
+        return false;
       }
     },
     close: () => sink.close(),

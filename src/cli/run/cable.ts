@@ -21,6 +21,7 @@ import { openKeyLog } from './key-log.js';
 import { startServing } from './metrics.js';
 import { noticesFor, watchers } from './notices.js';
 import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
+import { reloadText } from './reload-text.js';
 import { Service, takeSupervisor } from './service.js';
 import { parts, type Started, sayWaits, startAsClient, startAsServer } from './start.js';
 import { makeStateDirectory, stateDirectory } from './state.js';
@@ -92,15 +93,16 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   let hooks: Hooks | undefined;
   onHangup(() => {
     if (terminalGone()) return end('SIGHUP', ': its terminal was closed');
-    let settingsToo = false;
     service.reload(() => {
-      reopen();
-      settingsToo = settings.lookAgain?.(log) ?? false;
-      files?.reload();
+      const opened = reopen();
+      const read = {
+        settings: settings.lookAgain?.(log) ?? false,
+        keys: files?.reload() ?? false,
+        peers: running?.reload !== undefined,
+      };
       running?.reload?.();
+      log.info({}, `SIGHUP: ${reloadText(opened, read)}`);
     });
-    const read = settingsToo ? 'settings, keys and peers' : 'keys and peers';
-    log.info({}, `SIGHUP: opened the log file again, and read ${read} again`);
   });
   let served: readonly Served[] = [];
   const failed = deferred();

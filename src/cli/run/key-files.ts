@@ -22,7 +22,8 @@ export class KeyFiles {
   readonly webToken: Uint8Array | undefined;
   readonly #log: Log;
   readonly #user: number | undefined;
-  readonly #again: (() => void)[] = [];
+  /** Each reads a file again, and returns whether that could be read. */
+  readonly #again: (() => boolean)[] = [];
 
   /**
    * @param user whom the files may belong to, besides root
@@ -58,9 +59,12 @@ export class KeyFiles {
     return key;
   }
 
-  /** Reads all of them again; the keys stay as they are where a file cannot be read any more. */
-  reload(): void {
-    for (const again of this.#again) again();
+  /**
+   * Reads all of them again; the keys stay as they are where a file cannot be read any more.
+   * @returns whether any was read
+   */
+  reload(): boolean {
+    return this.#again.map((again) => again()).includes(true);
   }
 
   #watch(path: string, key: Uint8Array, read: () => Uint8Array, take: (fresh: Uint8Array) => boolean): void {
@@ -81,8 +85,10 @@ export class KeyFiles {
           }
         }
         fresh.fill(0);
+        return true;
       } catch (error) {
         this.#log.warn({ file: path }, `the old key stays in use: ${messageOf(error)}`);
+        return false;
       }
     });
   }

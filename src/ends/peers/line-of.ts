@@ -1,6 +1,7 @@
 // The line of an invite that a server has made.
 import { CryptcabError, messageOf } from '../../error.js';
 import type { Invited } from '../../keys/enrolment.js';
+import { commandOr } from '../../options/name.js';
 import {
   type LineFault,
   PLACES_MAX,
@@ -46,7 +47,9 @@ export function lineOf(
   places: readonly Place[],
 ): string {
   if (places.length === 0)
-    throw new CryptcabError('this machine has no address that others reach: say where the server is, by at');
+    throw new CryptcabError(
+      `this machine has no address that others reach: say where the server is, with ${commandOr('cryptcab invite --at HOST', 'at')}`,
+    );
   try {
     return writeInviteLine({ ...guest, serverPublicKey, until, places });
   } catch (error) {

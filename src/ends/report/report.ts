@@ -45,6 +45,8 @@ export interface PeerFacts {
 export interface EndFacts {
   readonly role: EndReport['role'];
   readonly mode: EndReport['mode'];
+  /** Whether the frames of classic peers are not encrypted. */
+  readonly plain?: boolean;
   readonly cable: Cable;
   readonly attendance: Attendance;
   readonly seldom: SeldomLog;
@@ -171,6 +173,7 @@ export function endReport(facts: EndFacts): EndReport {
   return {
     role,
     mode: facts.mode,
+    plain: facts.plain === true,
     time: time(Date.now()),
     since: time(attendance.began),
     up,

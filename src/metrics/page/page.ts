@@ -1,6 +1,6 @@
 // The page of a running end: how it is, who is up, what was refused. It is whole without its script, which only keeps it new.
 import type { EndReport, PeerStatus, Reasons } from '../../control/status.js';
-import { MODES, macsText, shortSpan, size, stateOf } from '../../control/words.js';
+import { macsText, modeText, shortSpan, size, stateOf } from '../../control/words.js';
 import { html, Markup, NONE } from './html.js';
 
 const since = (time: string, now: string) => shortSpan(Date.parse(now) - Date.parse(time));
@@ -88,7 +88,7 @@ export function endPage(end: EndReport, plot: Markup): Markup {
 ${facts([
   ['state', state(end.up, end.up ? 'up' : `down: ${end.why ?? 'not yet up'}`)],
   ['peers up', `${up} of ${end.peers.length}`],
-  ['cable', MODES[end.mode]],
+  ['cable', modeText(end)],
   ['running for', since(end.since, time)],
   [
     'switch',

@@ -81,6 +81,11 @@ describe('what is wrong is named with its line, its key and the word that is nea
     ['verbose = 9', `${FILE}, line 1: 'verbose' is a number from 0 to 4, how many v that are`],
     ['io = "nativ"', `${FILE}, line 1: 'io' 'nativ' is not known: give auto or portable or native`],
     ['secure = true', `${FILE}, line 1: 'secure' is the default: a cable is secure without classic = true`],
+    ['port = 2800', `${FILE}, line 1: 'port' is no key: use 'localport'`],
+    [
+      'connect = "a"\nport = 2800',
+      `${FILE}, line 2: 'port' is no key: write the server's port behind its name, HOST:PORT; 'localport' is the local one`,
+    ],
     ['daemon = true', `${FILE}, line 1: 'daemon' is no key: see man cryptcab.toml`],
     ['peer = "x"', `${FILE}, line 1: 'peer' is for clients: add connect = "HOST", or leave it out`],
     ['connect = "h"\npeers = "x"', `${FILE}, line 2: 'peers' is for servers: leave it or 'connect' out`],

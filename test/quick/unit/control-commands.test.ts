@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { enroll, sshClient, wishedPort } from '../../../src/cli/commands/enroll.js';
 import { cancel, invite } from '../../../src/cli/commands/invite.js';
 import { choose, ping } from '../../../src/cli/commands/peers.js';
-import { status } from '../../../src/cli/commands/status.js';
+import { roundText, status } from '../../../src/cli/commands/status.js';
 import { LogHistory } from '../../../src/cli/log/history.js';
 import { openEndControl } from '../../../src/cli/run/control.js';
 import { ask } from '../../../src/control/ask.js';
@@ -199,6 +199,21 @@ describe('status', () => {
       faults: [expect.stringMatching(/9\.sock does not answer as this program does: restart it$/)],
       status: 3,
     });
+  });
+
+  test('says that a classic cable is not encrypted', async () => {
+    await open(7, { status: () => endStatus({ name: '7', mode: 'classic', plain: true }) });
+    await open(8, { status: () => endStatus({ name: '8', mode: 'both', plain: true }) });
+    const { out } = await status({}, place);
+    expect(out).toMatch(/^7: server on UDP port 7667, classic, not encrypted, up\n/);
+    expect(out).toMatch(/^8: server on UDP port 7667, secure, and classic without encryption, up\n/m);
+  });
+
+  test('of --watch: rounds that go to a pipe have an empty line between them', () => {
+    const one = { out: 'a\n', faults: ['b'] };
+    expect(roundText(one, {}, '')).toBe('a\nb\n');
+    expect(roundText(one, {}, '\n')).toBe('\na\nb\n');
+    expect(roundText(one, { json: true }, '\n')).toBe('a\n');
   });
 
   test('finds a client by its server, and an end by its process', async () => {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { factsIn } from '../../../src/cli/commands/doctor/facts.js';
 import { bad, good, lineOf, unknown } from '../../../src/cli/commands/doctor/finding.js';
-import { clockFinding } from '../../../src/cli/commands/doctor/there.js';
+import { clockFinding, peersText } from '../../../src/cli/commands/doctor/there.js';
 
 const facts = { cryptcab: '1.2.3', now: 5, servers: [{ port: 7667, peers: [] }], back: null };
 
@@ -28,6 +28,10 @@ test('clocks that differ by more than the login took', () => {
   expect(clockFinding(1_000, 63_000, 3_000).text).toMatch(/^the clock there is 60 s ahead of the one here: /);
   expect(clockFinding(100_000, 0, 101_000)).toMatchObject({ ok: false });
   expect(clockFinding(100_000, 0, 101_000).text).toMatch(/^the clock there is 100 s behind the one here: /);
+});
+
+test('one peer is one', () => {
+  expect([0, 1, 2].map(peersText)).toEqual(['0 peers', '1 peer', '2 peers']);
 });
 
 test('each finding is a line', () => {

@@ -109,6 +109,11 @@ describe('serve and connect', () => {
     ['connect h --key f', /^--key needs --peer PUBLIC-KEY/],
     ['serve -q -v', '-q and -v exclude each other: it is less to read, or more'],
     ['serve -p 0', /^a server needs a port that its clients know: give -p/],
+    ['serve --port 2950', /^unknown option '--port': use --localport$/],
+    [
+      'connect a --port 2950',
+      /^unknown option '--port': write the server's port behind its name, HOST:PORT; --localport is the local one$/,
+    ],
     ['serve --prot 1', /^unknown option '--prot' .*\(see cryptcab serve --help\)$/],
     [`connect h --endpoint g:1 --key f --peer ${KEY}`, /give cryptcab connect HOST:PORT alone$/],
   ])('%s is refused', (line, says) => {

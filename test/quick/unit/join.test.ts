@@ -3,10 +3,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cableWords, inviteOf, wordsOf } from '../../../src/cli/commands/join.js';
+import { cableWords, inviteOf, join as joinServer, wordsOf } from '../../../src/cli/commands/join.js';
+import { commandText } from '../../../src/cli/names.js';
 import { UsageError } from '../../../src/cli/usage.js';
+import { lineOf } from '../../../src/ends/peers/line-of.js';
+import { CryptcabError, messageOf } from '../../../src/error.js';
 import { JoinedDirectory } from '../../../src/keys/joined.js';
 import { SILENT } from '../../../src/log.js';
+import { libraryText } from '../../../src/option-mark.js';
 import { writeInviteLine } from '../../../src/protocol/secure/invite-line.js';
 import { randomness } from '../../support/seed.js';
 
@@ -56,10 +60,29 @@ test('of a line that is none nothing is repeated, and what to do is said', () =>
     [line.slice(20), /^this is not an invite/],
     ['', /^this is not an invite/],
   ] as const) {
-    expect(() => inviteOf(text)).toThrow(says);
-    expect(() => inviteOf(text)).not.toThrow(line.slice(30, 50));
+    expect(() => inviteOf(text, CryptcabError)).toThrow(says);
+    expect(() => inviteOf(text, CryptcabError)).not.toThrow(line.slice(30, 50));
   }
-  expect(inviteOf(line).places).toEqual([{ host: 'lab.example.org', port: 7667 }]);
+  expect(inviteOf(line, CryptcabError).places).toEqual([{ host: 'lab.example.org', port: 7667 }]);
+});
+
+test('a word that is no invite makes a wrong command line', async () => {
+  await expect(joinServer(['hello'], () => expect.unreachable())).rejects.toThrow(UsageError);
+});
+
+test('an invite of a machine without an address: the command says how to give one', () => {
+  const guest = { privateKey: bytes(32), presharedKey: bytes(32) };
+  const make = () => lineOf({ publicKey: bytes(32), port: 7667, until: 1, addresses: [] }, guest, []);
+  const fault = (() => {
+    try {
+      return make();
+    } catch (error) {
+      return messageOf(error);
+    }
+  })();
+  const says = 'this machine has no address that others reach: say where the server is, with';
+  expect(commandText(fault)).toBe(`${says} cryptcab invite --at HOST`);
+  expect(libraryText(fault)).toBe(`${says} at`);
 });
 
 describe('the directory', () => {

@@ -75,6 +75,7 @@ export const WITHOUT: Readonly<Record<string, readonly string[]>> = {
     'unit/now',
     'unit/resolve',
     'unit/no-route',
+    'unit/plain',
     'unit/address-scope',
     'unit/etcd-peers',
     'unit/peers-option',

@@ -175,8 +175,13 @@ function serverIn({ servers }: Facts, { port, portNamed, user }: Target, tell: (
   } else if (!portNamed && ports.length > 1) {
     tell(bad(`several servers run there, on UDP ports ${ports.join(', ')}: choose one with HOST:PORT`));
     return undefined;
-  } else tell(good(`a server runs there on UDP port ${found.port}, with ${found.peers.length} peers`));
+  } else tell(good(`a server runs there on UDP port ${found.port}, with ${peersText(found.peers.length)}`));
   return found?.port;
+}
+
+/** How many peers: `1 peer`. */
+export function peersText(count: number): string {
+  return `${count} ${count === 1 ? 'peer' : 'peers'}`;
 }
 
 /** Lays a cable to the server for a moment; nothing of this machine is plugged in. */
