@@ -169,13 +169,13 @@ test('a file of a cable that is closed to that user is read at the start, and SI
   await cable.prints(/waiting for clients/);
   const from = cable.printed;
   cable.signal('SIGHUP');
-  await cable.prints(/SIGHUP: read keys again/, 15_000, from);
+  await cable.prints(/SIGHUP: there is no file to be opened or read again/, 15_000, from);
   expect(cable.output).toMatch(
     /what has changed in the file is not named, as the user nobody may not read it/,
   );
   chmodSync(closed, 0o755);
   cable.signal('SIGHUP');
-  await cable.prints(/SIGHUP: read settings and keys again/, 15_000, from);
+  await cable.prints(/SIGHUP: read settings again/, 15_000, from);
   expect(cable.output).not.toMatch(/the settings stay as they are/);
   expect(await cable.stop()).toBe(0);
 });
