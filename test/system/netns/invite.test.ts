@@ -143,7 +143,7 @@ describe('on whichever path', () => {
     );
     expect(await command(hub, ['invite', 'alice'], 1)).toMatch(/there is a peer alice already/);
 
-    const torn = await command(host(1), ['join', other.slice(0, -9)], 1);
+    const torn = await command(host(1), ['join', other.slice(0, -9)], 2);
     expect(torn).toBe(
       'cryptcab: this invite is torn, or a letter of it is another one: copy the whole line, from cryptcab: to its end\n',
     );
