@@ -59,7 +59,7 @@ const peer = has<PeerStatus>({
   refused: reasons,
   policy: orNull(text),
   macs: listOf(has<SeenMac>({ mac: text, seen: text })),
-  wireguard: orNull(has<WireGuardHost>({ addresses: listOf(text), mac: text })),
+  wireguard: orNull(has<WireGuardHost>({ addresses: listOf(text), mac: text, dhcp: flag })),
   dropped,
   port: orNull(text),
   portTrouble: orNull(text),

@@ -42,7 +42,8 @@ export function parseCancelled(line: string): number | undefined {
   return isCount(taken, 0, Number.MAX_SAFE_INTEGER) ? taken : undefined;
 }
 
-function objectOf(line: string): Fields | undefined {
+/** The object that an answer is; undefined if it is none. */
+export function objectOf(line: string): Fields | undefined {
   try {
     const value: unknown = JSON.parse(line);
     return typeof value === 'object' && value !== null ? (value as Fields) : undefined;

@@ -5,6 +5,7 @@ import type { Enrolled, Invited, InviteRequest } from '../keys/enrolment.js';
 import { decodeKey, keyText, keyTextBytes, parseKey } from '../keys/key-text.js';
 import { isName, NAME_RULE } from '../keys/peers-file.js';
 import { DRAIN_SECONDS } from '../protocol/secure/fleet.js';
+import { type Leased, readProbe, type Used } from './addresses.js';
 import type { CaptureWish } from './capture-terms.js';
 import { isStatus } from './check.js';
 import { readInvite } from './invite.js';
@@ -54,7 +55,9 @@ export type Request =
   | { readonly do: 'drain'; readonly seconds: number }
   | { readonly do: 'rename'; readonly peer: string; readonly name: string }
   | { readonly do: 'limit'; readonly peer: string; readonly policy: string }
-  | ({ readonly do: 'add' } & AddedPeer);
+  | ({ readonly do: 'add' } & AddedPeer)
+  | { readonly do: 'probe'; readonly addresses: readonly string[] }
+  | { readonly do: 'lease'; readonly publicKey: string; readonly name?: string };
 
 /** What became of a change of the peers. */
 export interface Changed {
@@ -91,6 +94,8 @@ export type Answer =
   | EndStatus
   | Changed
   | Pong
+  | Used
+  | Leased
   | { readonly error: string };
 
 /** The object that a line holds. The parser's own words repeat what it read, which may be a key: never handed on. */
@@ -230,6 +235,15 @@ export function parseRequest(line: Uint8Array): Request | string {
         ...(host !== undefined && { host }),
         ...(policy !== undefined && { policy }),
       };
+    }
+    case 'probe': {
+      const addresses = readProbe(request.addresses);
+      return typeof addresses === 'string' ? addresses : { do: 'probe', addresses };
+    }
+    case 'lease': {
+      const publicKey = keyIn(request.publicKey);
+      if (publicKey === undefined) return NOT_A_KEY;
+      return { do: 'lease', publicKey: keyText(publicKey), ...(name !== undefined && { name }) };
     }
     default:
       return 'there is no such request: docs/control.md has them all';

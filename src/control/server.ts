@@ -43,6 +43,10 @@ export interface Controlled {
   removePeer(peer: string): Changed;
   renamePeer(peer: string, name: string): Changed;
   limitPeer(peer: string, policy: string): Promise<Changed>;
+  /** @returns those of the addresses that a station of the network has */
+  usedAddresses(addresses: readonly string[]): Promise<readonly string[]>;
+  /** @returns the address that a DHCP server keeps for a device, with its network */
+  leaseAddress(publicKey: string, name?: string): Promise<string>;
   /** Ends its session; it may connect again. */
   kick(peer: string): Changed;
   /** Sends all peers elsewhere, and ends. @param seconds at the latest @returns how many are told */
@@ -262,6 +266,10 @@ async function fulfil(
       return end.renamePeer(request.peer, request.name);
     case 'limit':
       return end.limitPeer(request.peer, request.policy);
+    case 'probe':
+      return { used: await end.usedAddresses(request.addresses) };
+    case 'lease':
+      return { leased: await end.leaseAddress(request.publicKey, request.name) };
   }
 }
 

@@ -89,6 +89,8 @@ export interface WireGuardHost {
   readonly addresses: readonly string[];
   /** Its MAC address. */
   readonly mac: string;
+  /** Whether it leases its IPv4 address by DHCP. */
+  readonly dhcp: boolean;
 }
 
 /** A MAC address that frames of a peer came from. */

@@ -36,6 +36,8 @@ export interface HostFacts {
   /** With the networks that they are in. */
   readonly addresses: readonly string[];
   readonly mac: string;
+  /** Whether it leases its IPv4 address. */
+  readonly dhcp: boolean;
   /** What was dropped of it beside the core, by reason. */
   readonly dropped: ReadonlyMap<HostDrop, bigint>;
 }
@@ -45,6 +47,7 @@ export class HostEnd {
   readonly #side: HostSide;
   readonly #machine: HostMachine;
   readonly #fixed: readonly Prefix[];
+  readonly #dhcp: boolean;
   #leased: Prefix | undefined;
   #link: SecureLink | undefined;
   /** Packets that wait for a key. */
@@ -56,6 +59,7 @@ export class HostEnd {
     this.#peer = peer;
     this.#side = side;
     this.#fixed = fields.addresses;
+    this.#dhcp = fields.dhcp;
     const { publicKey, name } = peer;
     const { addresses, dhcp, gateways, mac, multicast } = fields;
     this.#machine = new HostMachine(
@@ -79,6 +83,7 @@ export class HostEnd {
     return {
       addresses: addresses.map(prefixText),
       mac: macText(this.#machine.mac),
+      dhcp: this.#dhcp,
       dropped: this.#machine.dropped,
     };
   }

@@ -16,6 +16,7 @@ import { remoteText } from '../protocol/remote.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureOptions } from '../protocol/secure/terms.js';
 import { ownClock } from './hints.js';
+import { Lookout } from './lookout.js';
 import { ownAddresses } from './own-addresses.js';
 import type { Passages } from './passages.js';
 import { askedOf } from './peers/asks.js';
@@ -94,6 +95,7 @@ export class SecureServer {
   readonly #guests: Guests | undefined;
   readonly #plug: OpenPlug;
   readonly #policies: PeerPolicies;
+  readonly #lookout: Lookout;
   #roster: Roster | undefined;
   #verifier: Verifier | undefined;
   /** Whether the server ends: its peers have not gone for a reason of their own. */
@@ -115,6 +117,11 @@ export class SecureServer {
     const asked = askedOf(configuration);
     const policies = new PeerPolicies(configuration.peerDefaults ?? {}, plug.network, log);
     this.#policies = policies;
+    this.#lookout = new Lookout({
+      ...{ cable, path: configuration.path },
+      plug: plug.network === undefined ? plug : governed(plug, () => policies.ofNew),
+      pulled: (link) => passages.pulled(link),
+    });
     const twoPlaces = new TwoPlaces();
     const giveBack = (peer: Peer) => {
       const link = side.linkOf(peer);
@@ -275,6 +282,7 @@ export class SecureServer {
 
   /** A link's peer. */
   identityOf(link: Link): PeerIdentity | undefined {
+    if (this.#lookout.has(link)) return { peer: 'a device that is invited' };
     const peer = this.#side.peerOf(link);
     return peer && identityOf(peer);
   }
@@ -412,6 +420,7 @@ export class SecureServer {
       side: this.#side,
       plug: this.#plug,
       policies: this.#policies,
+      lookout: this.#lookout,
       store: peersFile === undefined ? undefined : new PeersStore(peersFile),
       directory,
       readOnly: (peer) => this.#readOnly(peer),
@@ -430,6 +439,7 @@ export class SecureServer {
     this.#roster?.close();
     this.#roster = undefined;
     this.#ends = true;
+    await this.#lookout.close();
     await this.#side.close();
   }
 }

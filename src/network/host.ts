@@ -20,8 +20,8 @@ export interface HostWords {
 /** What a line has of a host alone: `mac` is a policy's as well. */
 export const HOST_WORDS = ['ip', 'gateway', 'multicast'] as const;
 /** Addresses of one host. */
-const ADDRESSES_MAX = 4;
-const DHCP = 'dhcp';
+export const ADDRESSES_MAX = 4;
+export const DHCP = 'dhcp';
 /** What finds printers and televisions. */
 const MULTICAST: readonly Service[] = ['mdns', 'ssdp'];
 const NO_GATEWAY: readonly never[] = [];

@@ -159,7 +159,7 @@ export const COMMANDS = {
       },
       network: {
         value: { kind: 'text', placeholder: 'ADDRESS/PREFIX[,...]' },
-        text: 'with `--wireguard`: the networks of the switch, from which addresses are picked; default: those of the last invited device',
+        text: 'with `--wireguard`: the networks of the switch, in which free addresses are picked; an address in one (`10.0.0.77/24`) is given itself, and `dhcp` leases one; default: the networks of the last invited device',
       },
       gateway: {
         value: { kind: 'text', placeholder: 'ADDRESS[,...]' },

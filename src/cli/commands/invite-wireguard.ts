@@ -1,5 +1,7 @@
 // `cryptcab invite NAME --wireguard`: makes a device that has a stock WireGuard alone a host on the network (secure.md §6), and
 // prints the configuration of its WireGuard.
+
+import { parseLeased, parseUsed } from '../../control/addresses.js';
 import { ask } from '../../control/ask.js';
 import { type RunningEnd, runningEnds, strange } from '../../control/ends.js';
 import { parseChanged } from '../../control/message.js';
@@ -11,13 +13,14 @@ import { drawSecret } from '../../keys/draw.js';
 import { keyText, newPrivateKey } from '../../keys/key-text.js';
 import { publicKeyOf } from '../../keys/public-key.js';
 import { addressText } from '../../network/address.js';
-import { freeAddress, networkOf, parseHostText, parseNetwork, prefixText } from '../../network/host.js';
+import { gatewayFault, networkOf, prefixText } from '../../network/host.js';
 import type { Prefix } from '../../protocol/host/terms.js';
 import { remoteText } from '../../protocol/remote.js';
 import { qrCode } from '../qr.js';
 import { say } from '../say.js';
 import { UsageError } from '../usage.js';
 import { serverOf } from './invite.js';
+import { gatewaysOf, pickAddresses, takenAddresses, wishedNetworks } from './invite-addresses.js';
 
 export interface WireGuardWish {
   /** The server, as `status` calls it; undefined where one alone runs. */
@@ -50,17 +53,23 @@ export async function inviteWireGuard(wish: WireGuardWish, place: Place = contro
   const { path } = await serverOf(wish.end, place);
   const server = (await runningEnds(place)).ends.find((end) => end.path === path);
   if (server === undefined) throw strange(path);
-  const addresses = pick(server, networksOf(server, wish.network), gateway);
+  const wished = wishedNetworks(wish.network, server.status);
+  const gateways = gatewaysOf(gateway);
+  const fixed = await pickAddresses(wished, takenAddresses(server.status, gateways), (all) =>
+    inUse(path, all),
+  );
+  const fault = gatewayFault(gateways, fixed, wished.dhcp);
+  if (fault !== undefined) throw new UsageError(`--gateway ${gateway}: ${fault}`);
   const words = [
-    `ip=${addresses.map(prefixText).join()}`,
+    `ip=${[...(wished.dhcp ? ['dhcp'] : []), ...fixed.map(prefixText)].join()}`,
     ...(gateway === undefined ? [] : [`gateway=${gateway}`]),
   ];
   const host = words.join(' ');
-  const fault = parseHostText(host);
-  if (typeof fault === 'string') throw new UsageError(fault);
   const privateKey = known === undefined ? newPrivateKey(drawSecret) : undefined;
   try {
     const publicKey = keyText(known ?? publicKeyOf(privateKey as Uint8Array));
+    const leased = wished.dhcp ? [await lease(path, publicKey, name)] : [];
+    const addresses = [...leased, ...fixed];
     const answer = await ask(path, { do: 'add', publicKey, name, host });
     const changed = answer === undefined ? undefined : parseChanged(answer);
     if (changed === undefined) throw strange(path);
@@ -68,38 +77,40 @@ export async function inviteWireGuard(wish: WireGuardWish, place: Place = contro
       say(`${changed.peer} may connect until this server ends: ${changed.untilEnd}`);
     const text = configuration(wish, server, addresses, privateKey);
     for (const note of notes(wish, server, at)) say(note);
+    for (const one of leased) say(leaseNote(name, one));
     return `${text}${process.stdout.isTTY && privateKey !== undefined ? await qrCode(text, say) : ''}`;
   } finally {
     privateKey?.fill(0);
   }
 }
 
-/** The networks that were named, or those that the last device was invited to. */
-function networksOf({ status }: RunningEnd, text: string | undefined): Prefix[] {
-  if (text !== undefined) {
-    const networks = text.split(',').map(parseNetwork);
-    if (networks.every((one) => one !== undefined)) return networks;
-    throw new UsageError('--network is followed by the networks of the switch, as 10.0.0.0/24,fd00::/64');
+/** Those of the addresses that a station of the network has. Where the server cannot ask, that is said, and none is known. */
+async function inUse(path: string, addresses: readonly string[]): Promise<Set<string>> {
+  let answer: string | undefined;
+  try {
+    answer = await ask(path, { do: 'probe', addresses });
+  } catch (error) {
+    if (!(error instanceof CryptcabError)) throw error;
+    say(
+      `the network could not be asked whether a station has the address of the device, so see that none does: ${error.message}`,
+    );
+    return new Set();
   }
-  const last = status.peers.findLast(({ wireguard }) => wireguard !== null)?.wireguard?.addresses ?? [];
-  const networks = last.map(parseNetwork).filter((one) => one !== undefined);
-  if (networks.length > 0) return networks;
-  throw new UsageError(
-    'give --network with the networks of the switch, as 10.0.0.0/24,fd00::/64: no device has been invited yet',
-  );
+  const used = answer === undefined ? undefined : parseUsed(answer);
+  if (used === undefined) throw strange(path);
+  return used;
 }
 
-/** An address of each network that no device has, nor a gateway. @throws CryptcabError where there is none */
-function pick({ status }: RunningEnd, networks: readonly Prefix[], gateway = ''): Prefix[] {
-  const taken = new Set(
-    status.peers.flatMap(({ wireguard }) => wireguard?.addresses ?? []).map((one) => one.split('/')[0]),
-  );
-  for (const one of [...gateway.split(','), ...ownAddresses('::')]) taken.add(one);
-  return networks.map((network) => {
-    const address = freeAddress(network, (one) => taken.has(addressText(one)));
-    if (address === undefined) throw new CryptcabError(`no address of ${prefixText(network)} is free`);
-    return { address, bits: network.bits };
-  });
+async function lease(path: string, publicKey: string, name: string): Promise<Prefix> {
+  const answer = await ask(path, { do: 'lease', publicKey, name });
+  const leased = answer === undefined ? undefined : parseLeased(answer);
+  if (leased === undefined) throw strange(path);
+  return leased;
+}
+
+/** A configuration has its address in it: it does not change with the lease. */
+function leaseNote(name: string, { address }: Prefix): string {
+  return `${addressText(address)} is leased from the DHCP server of the network: reserve it there for ${name}, so that it stays; should the device get another one, the log of this server says so, and the device needs that as its Address`;
 }
 
 function configuration(

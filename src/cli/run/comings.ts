@@ -17,8 +17,7 @@ class Comings implements Watcher {
 
   up({ peer, address, cipher, device }: PeerUp): void {
     const port = device === undefined ? {} : { port: device };
-    if (this.#server === undefined)
-      this.#log.info({ peer, address, cipher, ...port }, 'peer is up');
+    if (this.#server === undefined) this.#log.info({ peer, address, cipher, ...port }, 'peer is up');
     else this.#log.info({ server: this.#server, address, cipher, ...port }, 'the cable is up');
   }
 

@@ -54,6 +54,8 @@ function controlled(
     removePeer: (peer) => server().peers.remove(peer),
     renamePeer: (peer, to) => server().peers.rename(peer, to),
     limitPeer: async (peer, policy) => server().peers.limit(peer, policy),
+    usedAddresses: async (addresses) => server().peers.usedAddresses(addresses),
+    leaseAddress: async (publicKey, name) => server().peers.leaseAddress(publicKey, name),
     kick: (peer) => server().peers.kick(peer),
     drain: (seconds) => server().drain(1_000 * seconds),
   };

@@ -24,6 +24,11 @@ export class PeerPolicies {
     return policyOf(this.fieldsOf(peer), this.#defaults);
   }
 
+  /** Of a peer of which nothing is said. */
+  get ofNew(): Policy {
+    return policyOf({}, this.#defaults);
+  }
+
   /** Its own fields. */
   fieldsOf(peer: Peer): PolicyFields {
     return this.#own.get(peer) ?? {};

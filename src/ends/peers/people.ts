@@ -5,10 +5,12 @@ import { keyText, parseKey } from '../../keys/key-text.js';
 import { lineText, type PeersStore } from '../../keys/peers-store.js';
 import { textKey } from '../../keys/read-key.js';
 import type { Log } from '../../log.js';
-import { parseHostText } from '../../network/host.js';
+import { addressBytes, addressText } from '../../network/address.js';
+import { parseHostText, prefixText } from '../../network/host.js';
 import { changedFields, parsePolicy, parsePolicyChange, policyText } from '../../network/policy.js';
 import { optionName, optionWithValue } from '../../options/name.js';
 import type { Peer } from '../../protocol/secure/peer.js';
+import type { Lookout } from '../lookout.js';
 import { mustKeep } from '../policy-kept.js';
 import type { SecureSide } from '../secure-side.js';
 import type { PeerPolicies } from './peer-policies.js';
@@ -22,6 +24,8 @@ export interface PeopleHost {
   /** What peers are plugged into, and what they may do there. */
   readonly plug: OpenPlug;
   readonly policies: PeerPolicies;
+  /** Looks at the network that peers are plugged into. */
+  readonly lookout: Lookout;
   /** Where peers are listed; undefined where that is nowhere, or this server only reads it. */
   readonly store: PeersStore | undefined;
   /** What this server only reads; undefined where that is nothing. */
@@ -210,6 +214,29 @@ export class People {
     if (!side.isUp(found)) throw new CryptcabError(`${peerText(found)} is not up`);
     side.disconnect(found);
     return { peer: peerText(found), untilEnd: null };
+  }
+
+  /**
+   * Asks the network which of these addresses a station has.
+   * @throws CryptcabError where it cannot be asked
+   */
+  async usedAddresses(addresses: readonly string[]): Promise<readonly string[]> {
+    const used = await this.#host().lookout.used(
+      addresses.map(addressBytes).filter((one) => one !== undefined),
+    );
+    return used.map(addressText);
+  }
+
+  /**
+   * Leases an address for a device that is to be added.
+   * @throws CryptcabError where it cannot be added, or no DHCP server gives one
+   */
+  async leaseAddress(publicKey: string, name?: string): Promise<string> {
+    const { side, lookout } = this.#host();
+    const known = side.find(publicKey);
+    if (known !== undefined) throw new CryptcabError(`cannot add ${peerText(known)}: it may connect already`);
+    if (name !== undefined) this.#refuseName(name);
+    return prefixText(await lookout.lease(parseKey(publicKey) as Uint8Array, name));
   }
 
   #find(publicKey: string, what: string): Peer {

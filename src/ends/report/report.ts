@@ -8,6 +8,7 @@ import {
   type PendingPeer,
   rounded,
   type SeenMac,
+  type WireGuardHost,
 } from '../../control/status.js';
 import type { SeenAddress, SessionCounts } from '../../core/terms.js';
 import { CryptcabError } from '../../error.js';
@@ -84,6 +85,10 @@ function ofHost(host: HostFacts | undefined): Record<string, bigint> {
   return Object.fromEntries([...(host?.dropped ?? [])].map(([why, times]) => [`wireguard: ${why}`, times]));
 }
 
+function wireguard({ addresses, mac, dhcp }: HostFacts): WireGuardHost {
+  return { addresses, mac, dhcp };
+}
+
 function macs(seen: readonly SeenAddress[]): SeenMac[] {
   return seen
     .toSorted((one, other) => one.ago - other.ago)
@@ -115,7 +120,7 @@ function peerStatus(attendance: Attendance, facts: PeerFacts): PeerStatus {
       counts?.refused ?? {},
     ),
     policy: facts.policy ?? null,
-    wireguard: facts.host === undefined ? null : { addresses: facts.host.addresses, mac: facts.host.mac },
+    wireguard: facts.host === undefined ? null : wireguard(facts.host),
     macs: facts.host === undefined ? macs(link?.seen() ?? []) : [],
     dropped: counts === undefined ? NO_DROPS : dropsOf(counts),
     port: link?.port ?? null,

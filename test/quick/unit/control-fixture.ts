@@ -70,6 +70,8 @@ export async function open(port: number, more: Partial<ControlConfiguration> = {
     removePeer: () => expect.unreachable(),
     renamePeer: () => expect.unreachable(),
     limitPeer: () => expect.unreachable(),
+    usedAddresses: () => expect.unreachable(),
+    leaseAddress: () => expect.unreachable(),
     kick: () => expect.unreachable(),
     drain: () => expect.unreachable(),
     ...more,

@@ -54,7 +54,7 @@ describe('words', () => {
     const invited = { publicKey, port: 7667, until: 1_800_000_000, addresses: ['192.0.2.1'] };
     expect(parseInvited(answerLine(invited))).toEqual(invited);
     expect(parseCancelled(answerLine({ taken: 2 }))).toBe(2);
-    const wireguard = { addresses: ['10.0.0.7/24', 'fd00::7/64'], mac: '02:00:00:00:00:07' };
+    const wireguard = { addresses: ['10.0.0.7/24', 'fd00::7/64'], mac: '02:00:00:00:00:07', dhcp: false };
     const told = endStatus({ peers: [peerStatus(), peerStatus({ wireguard })] });
     expect(parseStatus(answerLine(told))).toEqual(told);
     const changed = { peer: 'alice', untilEnd: null };

@@ -42,7 +42,7 @@ const people = new People(
   () => ({
     ...{ side, plug, policies, log: quiet, store: undefined, directory: undefined },
     ...{ keeps: () => true, isListed: () => false, reload() {}, changed() {} },
-    ...{ readOnly: () => undefined, untilListed() {} },
+    ...{ readOnly: () => undefined, untilListed() {}, lookout: undefined as never },
   }),
   () => false,
 );

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { carried, transfer } from '../../../lab/checks.js';
 import { cryptcab, type Host, Lab, labProgram } from '../../../lab/lab.js';
 import { Phone } from '../../../lab/phone.js';
-import { type Process, until } from '../../../lab/process.js';
+import { type Process, run, until } from '../../../lab/process.js';
 import { type End, makeEnd, Peers, startSecureServer } from '../../../lab/secure-keys.js';
 import { randomness, seed } from '../../support/seed.js';
 
@@ -65,6 +65,22 @@ function makeBridge(hub: Host): void {
   hub.run('ip', 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '1', 'mcast_querier', '1');
   hub.run('ip', 'link', 'set', 'br0', 'up');
   hub.run('ip', 'address', 'add', `${HUB.four}/24`, 'dev', 'br0');
+}
+
+/** On its bridge, with ten addresses. */
+function startDhcp(hub: Host): Process {
+  return hub.start([
+    ...[
+      'dnsmasq',
+      '--no-daemon',
+      '--conf-file=/dev/null',
+      '--port=0',
+      '--interface=br0',
+      '--bind-interfaces',
+      '--log-dhcp',
+    ],
+    ...['--dhcp-range=10.88.0.50,10.88.0.59,2m', `--dhcp-leasefile=${lab.directory}/leases`],
+  ]);
 }
 
 const neighbours = (host: Host, address: string) => host.run('ip', 'neighbour', 'show', 'to', address);
@@ -190,18 +206,7 @@ test('a device leases an address by DHCP, and gives it back when its line is gon
   lab = new Lab(2, 'native');
   const [hub, far] = lab.hosts as [Host, Host];
   makeBridge(hub);
-  const dhcp = hub.start([
-    ...[
-      'dnsmasq',
-      '--no-daemon',
-      '--conf-file=/dev/null',
-      '--port=0',
-      '--interface=br0',
-      '--bind-interfaces',
-      '--log-dhcp',
-    ],
-    ...['--dhcp-range=10.88.0.50,10.88.0.59,2m', `--dhcp-leasefile=${lab.directory}/leases`],
-  ]);
+  const dhcp = startDhcp(hub);
   const end = makeEnd(lab, 'server', bytes);
   const phone = new Phone(lab, far, bytes);
   const peers = new Peers(lab, [`${phone.publicKey} name=phone ip=dhcp`]);
@@ -253,6 +258,63 @@ test('an invited device joins with what was printed; its address is picked, and 
   const secret = /PrivateKey = (\S+)/.exec(printed)?.[1] as string;
   expect(readFileSync(peers.path, 'utf8')).toMatch(/ name=phone ip=10\.88\.0\.2\/24,fd88::2\/64$/m);
   for (const text of [readFileSync(peers.path, 'utf8'), server.output]) expect(text).not.toContain(secret);
+});
+
+test('an invited device gets no address that a station of the network has', async () => {
+  lab = new Lab(2, 'native');
+  const [hub, far] = lab.hosts as [Host, Host];
+  makeBridge(hub);
+  // A station that the server has never heard of.
+  const peer = ['peer', 'name', 's1', 'netns', far.namespace];
+  run('ip', '-n', hub.namespace, 'link', 'add', 's0', 'type', 'veth', ...peer);
+  hub.run('ip', 'link', 'set', 's0', 'master', 'br0', 'up');
+  far.run('ip', 'link', 'set', 's1', 'up');
+  far.run('ip', 'address', 'add', '10.88.0.2/24', 'dev', 's1');
+  far.run('ip', 'address', 'add', 'fd88::2/64', 'dev', 's1', 'nodad');
+  const end = makeEnd(lab, 'server', bytes);
+  const server = await startSecureServer(hub, end, new Peers(lab, []), [
+    '--no-classic',
+    '-s',
+    'bridge://br0',
+  ]);
+  const invite = async (network: string) => {
+    const at = ['--at', '192.0.2.1', '--network', network];
+    const command = hub.start([...cryptcab, 'invite', 'phone', '--wireguard', ...at]);
+    return [await command.exited, command.output] as const;
+  };
+  expect(await invite('10.88.0.2/24')).toEqual([
+    1,
+    expect.stringContaining('10.88.0.2 is in use, by a station'),
+  ]);
+  const [status, printed] = await invite('10.88.0.0/24,fd88::/64');
+  expect([status, printed]).toEqual([0, expect.stringContaining('Address = 10.88.0.3/24, fd88::3/64')]);
+  expect(server.output).not.toMatch(/"level":(?:40|50)/);
+  expect(hub.run('ip', 'link', 'show', 'master', 'br0').split('\n').length).toBeLessThan(4); // s0 alone
+});
+
+test('a device is invited by DHCP: it is printed what the server leases, which the device then has', async () => {
+  lab = new Lab(2, 'native');
+  const [hub, far] = lab.hosts as [Host, Host];
+  makeBridge(hub);
+  const dhcp = startDhcp(hub);
+  const end = makeEnd(lab, 'server', bytes);
+  const peers = new Peers(lab, []);
+  const server = await startSecureServer(hub, end, peers, ['--no-classic', '-s', 'bridge://br0']);
+  const command = hub.start([
+    ...[...cryptcab, 'invite', 'phone', '--wireguard'],
+    ...['--network', 'dhcp,fd88::/64', '--at', far.link.hub4],
+  ]);
+  expect([await command.exited, command.output]).toEqual([0, command.output]);
+  const [, address = ''] = /^Address = (10\.88\.0\.5\d)\/24, fd88::2\/64$/m.exec(command.output) ?? [];
+  expect(command.output).toContain('AllowedIPs = 10.88.0.0/24, fd88::/64, ');
+  expect(command.output).toContain(`${address} is leased from the DHCP server`);
+  expect(readFileSync(peers.path, 'utf8')).toMatch(/ name=phone ip=dhcp,fd88::2\/64$/m);
+  const phone = new Phone(lab, far, bytes);
+  await phone.startWith(command.output);
+  await server.prints(new RegExp(`"address":"${address}/24".*"msg":"a device has leased an address"`));
+  await far.reaches(HUB.four);
+  await hub.reaches(address);
+  await dhcp.prints(new RegExp(`DHCPACK\\(br0\\) ${address} `));
 });
 
 /** A file with these lines. */
