@@ -30,6 +30,8 @@ export interface Settings {
   readonly lookAgain?: (log: Log) => boolean;
   /** Whether lines on the terminal say when a cable comes and goes. */
   readonly tells?: true;
+  /** Whether it is the classic cable though nothing asked for that: options alone were given. */
+  readonly classicUnasked?: true;
   /** A switch's directory, absolute, or another VDE network locator. */
   readonly socket: string;
   readonly port: number;
@@ -177,6 +179,7 @@ export function settingsOf(line: Line, spelling: Spelling, base?: string): Setti
     classic: given.classic !== true,
     verbosity: given.quiet ? -1 : line.verbosity,
     ...(styleOf(spelling) === 'named' && given.quiet !== true && { tells: true as const }),
+    ...(spelling === 'options' && given.secure !== true && { classicUnasked: true as const }),
   };
 }
 

@@ -73,6 +73,8 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   if (state !== undefined) makeStateDirectory(state, user);
   const target = logTarget(settings, daemon);
   const { log, asked, shown, history, reopen, close } = await openLog(settings.verbosity, target);
+  if (settings.classicUnasked)
+    log.warn({}, 'this is the classic cable: cryptcab serve and cryptcab connect make the secure one');
   const service = await Service.open(daemon ? undefined : supervisor, settings.connect?.host, log);
   const notices = noticesFor(settings);
   const watcher = watchers(service.watcher, notices ?? comingsFor(settings, shown));

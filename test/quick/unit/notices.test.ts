@@ -126,7 +126,12 @@ test('nobody is told without a terminal, with -q, with a log file, and by option
   expect(of('serve').tells).toBe(true);
   expect(of('connect h --classic').tells).toBe(true);
   for (const line of ['serve -q', '-s /a', '--secure -c h']) expect(of(line).tells, line).toBeUndefined();
-  expect(parseOptions('vde_cryptcab', '0', ['-c', 'h']).tells).toBeUndefined();
+  const vde = parseOptions('vde_cryptcab', '0', ['-c', 'h']);
+  expect([vde.tells, vde.classicUnasked]).toEqual([undefined, undefined]);
+  for (const line of ['-s /a', '-c h', '-x'])
+    expect(of(line).classicUnasked, `${line}: the classic cable is warned of`).toBe(true);
+  for (const line of ['serve --classic', 'connect h --classic', '--secure -c h', 'serve'])
+    expect(of(line).classicUnasked, line).toBeUndefined();
   const { isTTY } = process.stderr;
   try {
     process.stderr.isTTY = true;
