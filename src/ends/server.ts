@@ -37,7 +37,7 @@ export interface ServerConfiguration extends EndConfiguration {
 export interface RunningServer extends Running {
   /** Resolves when its port of the switch has been had once; rejects when that cannot be. */
   readonly serves: Promise<void>;
-  /** Reads the peers file again; undefined where there is none. */
+  /** Reads the list of peers again, a file or etcd; undefined where there is none. */
   readonly reload: (() => void) | undefined;
   /**
    * Lets a client of the secure cable connect that has shown by other means that it may (secure.md §3.3).
@@ -128,6 +128,8 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
       if (configuration.secure.serverId !== undefined) warnOfClassicBehindBalancer(log);
     }
   }
+  const { peersFile, directory } = configuration.secure ?? {};
+  const lists = peersFile !== undefined || directory?.kind === 'etcd';
   const plain = keys?.kind === 'plain';
   if (plain) warnOfPlain(log);
   try {
@@ -208,7 +210,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     },
     away,
     refusals: () => secure?.side.refused ?? new Map(),
-    reload: configuration.secure?.peersFile === undefined ? undefined : () => secure?.reload(),
+    reload: lists ? () => secure?.reload() : undefined,
     captures,
     log,
     serverId: configuration.secure?.serverId,

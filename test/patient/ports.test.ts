@@ -146,7 +146,10 @@ describe.each(['native', 'portable'] as const)('%s', (io) => {
     await new Promise<void>((resolve) => listener.listen(join(path, 'ctl'), resolve));
     const { lines, log } = said();
     const silent = await serve({ port: 0, plain: true, plug: path, io, log });
-    expect(lines).toEqual([expect.stringMatching(/does not answer: see whether/)]);
+    expect(lines).toEqual([
+      expect.stringMatching(/^not encrypted \(plain\)/),
+      expect.stringMatching(/does not answer: see whether/),
+    ]);
     await silent.close();
     for (const socket of sockets.splice(0)) socket.destroy();
     answer = 'SSH-2.0-OpenSSH\n';

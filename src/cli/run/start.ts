@@ -56,7 +56,7 @@ export interface Started extends Running {
   readonly up: Promise<void>;
   /** When -d may return. */
   settled(): Promise<unknown>;
-  /** Reads the peers file again; undefined where there is none. */
+  /** Reads the list of peers again; undefined where there is none. */
   readonly reload?: (() => void) | undefined;
 }
 

@@ -116,6 +116,9 @@ test('etcd: a peer is neither removed nor renamed, and what it may do is so unti
     until: 'that line changes or the server ends',
   });
   expect(names()).toEqual([called('bob')]);
+  const before = watching;
+  server.reload?.(); // as by a SIGHUP
+  await until(() => expect(watching).not.toBe(before));
 });
 
 test('etcd: who is added is told where the line goes, which takes their place when it is there', async () => {

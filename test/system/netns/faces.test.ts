@@ -155,7 +155,7 @@ test('up, restart and down of cables that have a file', async () => {
   expect(readdirSync(hub.runtimeDirectory, { recursive: true })).toEqual(['cryptcab']);
 });
 
-test('at a terminal: up with what, gone and why, back; elsewhere nothing of it', async () => {
+test('at a terminal: up with what, gone and why, back; elsewhere lines of the log', async () => {
   const key = (name: string) => {
     const file = join(lab.directory, name);
     const [program, ...first] = cryptcab;
@@ -189,5 +189,6 @@ test('at a terminal: up with what, gone and why, back; elsewhere nothing of it',
   const quiet = command(client, words);
   await again.prints(/\] alice is back after \d+ s: secure/, 30_000);
   expect(await quiet.stop()).toBe(0);
-  expect(quiet.output).not.toMatch(/the cable is up/);
+  expect(quiet.output).toMatch(/^\{"level":30,[^\n]*"cipher":"secure","msg":"the cable is up"\}$/m);
+  expect(quiet.output).not.toMatch(/^\[/m);
 });
