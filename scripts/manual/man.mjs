@@ -63,11 +63,11 @@ const cable = (keys, as, spelling) =>
   list(keys.map((key) => optionItem(OPTIONS[key], writtenAs(as, OPTIONS[key]), spelling)));
 
 /** A command and what may follow it, as words of mdoc. */
-function commandWords(name, { options = {}, operands, cableEnd: end }) {
+function commandWords(name, { options = {}, operands, usage }) {
   const words = Object.entries(options).map(([long, { value }]) => `Oo Fl -${long}${argument(value)} Oc`);
   if (operands !== undefined)
     words.push(`Ar ${operands.placeholder}`.replace(/^Ar \[(.*)\]$/, 'Oo Ar $1 Oc'));
-  if (end !== undefined) words.push('Op Ar OPTION ...');
+  if (usage !== undefined) words.push('Op Ar OPTION ...'); // those of a cable
   return [`Cm ${name}`, ...words];
 }
 
