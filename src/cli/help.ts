@@ -94,27 +94,32 @@ which serve and connect are by themselves.`;
 }
 
 /** What --help says behind the options. */
-export function helpAfter(): string {
-  return `\nEnvironment:\n${environment()}\n\n${SIGNALS}`;
+export function helpAfter(spelling: 'options' | 'vde_cryptcab'): string {
+  const signals = spelling === 'options' ? SIGNALS : SIGNALS_CLASSIC;
+  return `\nEnvironment:\n${environment(spelling)}\n\n${signals}`;
 }
 
-function environment(): string {
+function environment(spelling: Spelling): string {
+  const all = Object.values(rows).filter(({ kept }) => spelling === 'options' || kept);
   return columns(
-    Object.values(rows).flatMap((row): [string, string][] =>
-      row.variable === undefined ? [] : [[row.variable, sentenceOf(row)]],
+    all.flatMap((row): [string, string][] =>
+      row.variable === undefined ? [] : [[row.variable, sentenceOf(row, spelling)]],
     ),
   );
 }
 
-const SIGNALS = `SIGTERM, SIGINT and SIGQUIT end it cleanly.
-SIGUSR2 logs what was carried so far.
+const SIGNALS_ALL = `SIGTERM, SIGINT and SIGQUIT end it cleanly.
+SIGUSR2 logs what was carried so far.`;
+const SIGNALS_CLASSIC = `${SIGNALS_ALL}
+SIGHUP opens the log file again, and reads the key file of -P again.`;
+const SIGNALS = `${SIGNALS_ALL}
 SIGHUP opens the log file again, and reads the list of peers and the key file of
 -P again. What has changed in the file of a cable is named in the log, if the
 user that the cable runs as may read it.`;
 
 /** What `help` explains besides commands and options. */
 export const TOPICS: Readonly<Record<string, () => string>> = {
-  environment: () => `${environment()}\n`,
+  environment: () => `${environment('options')}\n`,
   signals: () => `${SIGNALS}\n`,
 };
 

@@ -40,14 +40,14 @@ function explained(name: string, spelling: Spelling): Command {
       .configureHelp({
         boxWrap: (text, width) => (text.includes('\n') ? text : new Help().boxWrap(text, width)),
       })
-      .addHelpText('after', helpAfter());
+      .addHelpText('after', helpAfter(spelling));
   if (spelling === 'vde_cryptcab')
     return new Command(name)
       .usage('[-s SWITCH] [-p PORT] [-c [USER@]HOST[:PORT]] [-P KEYFILE | -x] [-k] [-d] [-v]')
       .description(
         'Joins two VDE switches by an encrypted cable over UDP. With -c it connects to a server; without, it is one.\nThe same program is cryptcab, whose cable is the secure one.',
       )
-      .addHelpText('after', helpAfter());
+      .addHelpText('after', helpAfter(spelling));
   const terms: CommandTerms = COMMANDS[spelling];
   const { text, more } = terms;
   const sentence = `${text.replace(/^[a-z]/, (letter) => letter.toUpperCase())}.`;

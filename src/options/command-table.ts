@@ -104,6 +104,7 @@ export const COMMAND_OPTIONS = {
   },
   scpOptions: {
     variable: 'SCP_EXTRA_OPTIONS',
+    kept: true,
     library: 'ssh.options',
     cable: 'classic',
     text: 'more options for the scp that sends the key',
@@ -125,6 +126,7 @@ export const COMMAND_OPTIONS = {
   runtimeDirectory: {
     face: 'command',
     variable: 'XDG_RUNTIME_DIR',
+    kept: true,
     otherwise: '`/run` for root',
     text: 'control sockets are in its subdirectory `cryptcab/`',
     more: 'Under systemd they are in `$RUNTIME_DIRECTORY`. See [control.md](control.md).',
@@ -137,6 +139,7 @@ export const COMMAND_OPTIONS = {
   },
   temporaryDirectory: {
     variable: 'TMPDIR',
+    kept: true,
     face: 'command',
     text: 'the directory for temporary files',
   },

@@ -177,6 +177,12 @@ describe('vde_cryptcab', () => {
 
   test('has the options of the manual page, and a few', () => {
     const text = answer('--help', 'vde_cryptcab');
+    expect(text.match(/^ {2}[A-Z_]{3,}(?= )/gm)?.map((name) => name.trim())).toEqual([
+      'SCP_EXTRA_OPTIONS',
+      'XDG_RUNTIME_DIR',
+      'TMPDIR',
+    ]);
+    expect(text).not.toMatch(/list of peers|file of a cable/);
     const listed = [...text.matchAll(/^ {2}(?:-\w, )?--([\w-]+)/gm)].map(([, name]) => name);
     expect(listed.sort()).toEqual([...ADDED, ...ORIGINAL].sort());
     expect(text).toMatch(/^Usage: vde_cryptcab \[-s SWITCH\]/);
