@@ -39,6 +39,7 @@ const NONE: Settings = {
   web: undefined,
   secure: undefined,
   classic: true,
+  classicUnasked: true,
   verbosity: 0,
 };
 const HOST = { user: undefined, host: 'h', port: 7667 };

@@ -64,7 +64,7 @@ describe('vde_cryptcab takes', () => {
     ['-io portable', { io: 'portable' }],
     ['-ciph chacha20 -c h', { cipher: 'chacha20', connect: HOST }],
   ])('%s', (line, settings) => {
-    const expected = { ...parse('cryptcab', ''), ...settings };
+    const expected = { ...parse('vde_cryptcab', ''), ...settings };
     expect(parse('vde_cryptcab', line)).toEqual(expected);
   });
 
