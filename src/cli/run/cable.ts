@@ -35,6 +35,14 @@ function sayStatistics(running: Running, log: Log): void {
   if (refused.size > 0) log.info(Object.fromEntries(refused), 'refused');
 }
 
+/** Said of the classic cable that nothing asked for, when it works: what ends before is one line. */
+function warnOfClassic(up: Promise<void>, log: Log): void {
+  up.then(
+    () => log.warn({}, 'this is the classic cable: cryptcab serve and cryptcab connect make the secure one'),
+    () => {}, // it ends, and says why
+  );
+}
+
 /** Nobody else may write what this program and its children make. */
 function keepFilesOwn(): void {
   const OTHERS_WRITE = 0o022;
@@ -73,8 +81,6 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   if (state !== undefined) makeStateDirectory(state, user);
   const target = logTarget(settings, daemon);
   const { log, asked, shown, history, reopen, close } = await openLog(settings.verbosity, target);
-  if (settings.classicUnasked)
-    log.warn({}, 'this is the classic cable: cryptcab serve and cryptcab connect make the secure one');
   const service = await Service.open(daemon ? undefined : supervisor, settings.connect?.host, log);
   const notices = noticesFor(settings);
   const watcher = watchers(service.watcher, notices ?? comingsFor(settings, shown));
@@ -169,6 +175,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
       const { ready, ended, up, trouble } = running;
       if (connect === undefined) notices?.serving(running.local.port, settings.socket, up);
       service.upWhen(up, trouble);
+      if (settings.classicUnasked) warnOfClassic(up, log);
       served = await startServing(settings, keys.webToken, running, log);
       process.on('SIGUSR2', () => sayStatistics(running as Running, asked));
       if (settled === undefined) {
