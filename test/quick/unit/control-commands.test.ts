@@ -8,6 +8,7 @@ import { cancel, invite } from '../../../src/cli/commands/invite.js';
 import { choose, ping } from '../../../src/cli/commands/peers.js';
 import { roundText, status } from '../../../src/cli/commands/status.js';
 import { LogHistory } from '../../../src/cli/log/history.js';
+import { speak } from '../../../src/cli/names.js';
 import { openEndControl } from '../../../src/cli/run/control.js';
 import { ask } from '../../../src/control/ask.js';
 import { parseStatus } from '../../../src/control/message.js';
@@ -38,6 +39,8 @@ import {
 useControls();
 
 const other = new Uint8Array(32).fill(2);
+
+beforeEach(() => speak('options'));
 
 describe('the port that a client asks a forced command for', () => {
   test.each([

@@ -4,13 +4,15 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { commandName, commandText, rows } from '../../../src/cli/names.js';
+import { commandName, commandText, rows, speak } from '../../../src/cli/names.js';
 import { Answer, parseOptions } from '../../../src/cli/options.js';
 import { CryptcabError, messageOf } from '../../../src/error.js';
 import { connect, type Log, memoryPort, serve } from '../../../src/index.js';
 import { libraryText, mark } from '../../../src/option-mark.js';
 import { commandOr, optionName, optionWithValue } from '../../../src/options/name.js';
 import type { OptionKey } from '../../../src/options/option-table.js';
+
+speak('options'); // tests of other files may have left other names
 
 /** What the command line calls its options. */
 const COMMAND_NAMES = (Object.keys(rows) as OptionKey[])

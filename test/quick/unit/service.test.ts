@@ -7,6 +7,7 @@ import { temporaryDirectory } from '../../../lab/temporary.js';
 import { CAP } from '../../../src/cable/native/linux/privileges.js';
 import { unitCommand, unitOf, unitText } from '../../../src/cli/commands/unit.js';
 import { forJournal, logsToJournal } from '../../../src/cli/log/priority.js';
+import { speak } from '../../../src/cli/names.js';
 import { SdNotify, takeWanted } from '../../../src/cli/run/sd-notify.js';
 import { Service } from '../../../src/cli/run/service.js';
 import { ServiceStatus } from '../../../src/cli/run/service-status.js';
@@ -20,6 +21,7 @@ const open: { close(): void }[] = [];
 afterEach(() => {
   for (const one of open.splice(0)) one.close();
   rmSync(directory, { recursive: true, force: true });
+  speak('options'); // a unit's cable has a file
 });
 
 describe('what systemd asks for', () => {
