@@ -55,7 +55,7 @@ export interface Cable {
   readonly copies: readonly CableCopies[];
   /** Sends to, and receives from, this remote alone; see Udp. */
   connect(to: Remote): Promise<Remote>;
-  /** Sends a datagram of the handshake. @param done told what became of it, before sendFailed is */
+  /** Sends a datagram of the handshake. @param done called with what became of it, before sendFailed */
   send(datagram: Uint8Array, to: Remote, done?: Sent): void;
   /**
    * Takes a port of the switch, as a link would, to see whether it can be had.

@@ -1,6 +1,6 @@
 /**
  * A QR code for a terminal, dark on light, whatever the terminal's colours are.
- * @param say where the terminal is too narrow, says so; nothing is returned then
+ * @param say prints a line where the terminal is too narrow; the code is empty then
  */
 export async function qrCode(text: string, say: (line: string) => void): Promise<string> {
   const { encodeQR } = await import('qr');

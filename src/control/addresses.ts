@@ -1,4 +1,4 @@
-// What is said at the control socket of addresses on the network of a server, before a stock WireGuard device gets one:
+// Requests and answers about addresses on a server's network, before a stock WireGuard device gets one:
 //
 //     {"do":"probe","addresses":["10.0.0.2","fd00::2"]}  →  {"used":["10.0.0.2"]}
 //     {"do":"lease","publicKey":"…","name":"phone"}  →  {"leased":"10.0.0.50/24"}
@@ -20,7 +20,7 @@ export interface Leased {
   readonly leased: string;
 }
 
-/** What is wrong with the addresses of a request, or the addresses. */
+/** The addresses of a request, or text that says what is wrong with them. */
 export function readProbe(addresses: unknown): readonly string[] | string {
   const right =
     Array.isArray(addresses) &&

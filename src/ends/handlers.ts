@@ -16,7 +16,7 @@ export interface SecureHandlers {
   moved?(peer: Peer): void;
   /** Somebody calls whose public key is not known. Told once for each key. */
   stranger?(publicKey: Uint8Array, from: Remote): void;
-  /** Handshakes came that are for another public key than this end's. Told seldom, whatever comes. */
+  /** Handshakes came for another public key than this end's. Called seldom, however many come. */
   misdirected?(from: Remote, times: number): void;
   /** A handshake has come to new keys. */
   keyed?(): void;

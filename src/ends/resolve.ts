@@ -53,7 +53,7 @@ export class Resolver {
   readonly #interfaces: typeof systemInterfaces;
   /** What was said since it had an address last: each reason once. */
   readonly #said = new Set<string>();
-  /** Whether it is asked for the last time, so that who asks says why there is none. */
+  /** Whether nobody looks again: the error alone then says why there is no address. */
   #last = false;
   /** Why it has no address, while it has none. */
   #trouble: string | undefined;

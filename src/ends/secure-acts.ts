@@ -15,7 +15,7 @@ import type { Member } from './peers/member.js';
 import { peerText } from './peers/peer-text.js';
 import type { Pings } from './pings.js';
 
-/** Anybody can send as many messages for another server as they like: that is said once in so long, ms. */
+/** The time between two lines about messages for another server, ms: anybody can send as many as they like. */
 const MISDIRECTED_MS = 10 * 60_000;
 
 /** A message that begins a handshake, and where it was sent. */

@@ -162,7 +162,7 @@ export async function startSecureClient(configuration: SecureClientConfiguration
         noAnswer() {
           if (typeof keys === 'function' && pace.due(performance.now())) enrol(keys);
           if (enrolling !== undefined) return; // new keys may get an answer; if there are none, that is said
-          if (route.trouble !== undefined) return; // that is said as well
+          if (route.trouble !== undefined) return; // which has its own line
           knocking ??= sayWhy(mine, port).finally(() => {
             knocking = undefined;
           });

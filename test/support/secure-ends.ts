@@ -42,7 +42,7 @@ export class End {
   readonly warned: string[] = [];
   /** Public keys of strangers, and where they call from. */
   readonly strangers: string[] = [];
-  /** Of each time that it was told of handshakes for another end: how many they were. */
+  /** How many handshakes for another end each report counted. */
   readonly misdirected: number[] = [];
 
   /** Peers that have enrolled and were forgotten. */

@@ -6,6 +6,7 @@ import { addressBytes, addressText } from '../../network/address.js';
 import { type BalancedServer, type Balancer, balancerText } from '../../network/balancer.js';
 import { isLinkLocal, isLoopback } from '../../protocol/address-scope.js';
 import { DEFAULT_PORT } from '../../protocol/classic/constants.js';
+import { isMapped } from '../../protocol/host/address.js';
 import { SERVER_ID } from '../../protocol/secure/fleet.js';
 import type { Said } from '../said.js';
 import { UsageError } from '../usage.js';
@@ -40,7 +41,7 @@ function specialKind(bytes: Uint8Array): string | undefined {
   if (bytes.length === 4) return first >> 4 === 0xe ? 'a multicast address' : undefined;
   if (first === 0xff) return 'a multicast address';
   if (isLinkLocal(text)) return 'a link-local address';
-  return /^::ffff:[^:]+:[^:]+$/.test(text) ? 'an IPv4 address written as IPv6' : undefined;
+  return isMapped(bytes) ? 'an IPv4 address written as IPv6' : undefined;
 }
 
 /** @returns the address as it is always written @throws UsageError for one that no datagram from elsewhere is forwarded to */

@@ -1,4 +1,4 @@
-// Which addresses a device gets that is invited (docs/phones.md).
+// The addresses that an invited device gets (docs/phones.md).
 import { PROBE_MAX } from '../../control/addresses.js';
 import type { EndStatus } from '../../control/status.js';
 import { ownAddresses } from '../../ends/own-addresses.js';
@@ -25,13 +25,13 @@ export interface WishedNetworks {
   readonly networks: readonly Prefix[];
 }
 
-/** How often the network is asked for more addresses: one that has none free by then has many stations, or a DHCP server. */
+/** How many times more addresses are asked about: a network without a free one by then has many stations, or a DHCP server. */
 const ROUNDS = 16;
 const FORM = `the networks of the switch, as 10.0.0.0/24,fd00::/64, addresses in them, as 10.0.0.77/24, or ${DHCP}`;
 
 /**
  * The networks that were named, or those that the last device was invited to.
- * @throws UsageError for what is none that a device can be in
+ * @throws UsageError for a network that no device can be in
  */
 export function wishedNetworks(
   text: string | undefined,
@@ -77,7 +77,7 @@ function lastNetworks(peers: EndStatus['peers']): WishedNetworks {
   throw new UsageError(`give --network with ${FORM}: no device has been invited yet`);
 }
 
-/** Whether a network is written as an address in it: then it is that address which is wished. */
+/** Whether a network is written as an address in it, which the device then gets. */
 function isExact(network: Prefix): boolean {
   return !sameBytes(networkOf(network).address, network.address);
 }

@@ -84,7 +84,7 @@ export async function inviteWireGuard(wish: WireGuardWish, place: Place = contro
   }
 }
 
-/** Those of the addresses that a station of the network has. Where the server cannot ask, that is said, and none is known. */
+/** The addresses that stations of the network have. Where the server cannot ask, a line says so, and no address counts as used. */
 async function inUse(path: string, addresses: readonly string[]): Promise<Set<string>> {
   let answer: string | undefined;
   try {

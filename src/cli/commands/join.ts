@@ -19,7 +19,7 @@ import { UsageError } from '../usage.js';
 
 /**
  * @param Fault the error of where it comes from
- * @throws Fault that says what is wrong with the line, of which nothing is repeated
+ * @throws Fault that says what is wrong with the line, and repeats nothing of it
  */
 export function inviteOf(text: string, Fault: new (why: string) => Error): InviteLine {
   const read = readInviteLine(text);

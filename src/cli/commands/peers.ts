@@ -184,7 +184,7 @@ export async function limitPeer(
   return said(changedText(changed.policy || 'nothing is limited', changed));
 }
 
-/** Whether nobody can answer. Who has no port of the switch can: pings do not go there. */
+/** Whether a peer cannot answer. A peer without a port of the switch can: pings do not go there. */
 function isAway({ up, why, cable }: PeerStatus): boolean {
   return !up && why !== 'no port' && cable === 'secure';
 }

@@ -41,7 +41,7 @@ export async function status(wish: StatusWish, place: Place = controlPlace()): P
 /** A terminal shows the newest alone. */
 const CLEAR = '\x1b[H\x1b[2J\x1b[3J';
 
-/** One round of what is said. @param before what sets it apart from the round before */
+/** One round of output. @param before what separates it from the round before */
 export function roundText({ out, faults }: Said, { json }: StatusWish, before: string): string {
   return json ? out : [before, out, ...faults.map((fault) => `${fault}\n`)].join('');
 }

@@ -35,7 +35,7 @@ function sayStatistics(running: Running, log: Log): void {
   if (refused.size > 0) log.info(Object.fromEntries(refused), 'refused');
 }
 
-/** Said of the classic cable that nothing asked for, when it works: what ends before is one line. */
+/** Warns of the classic cable that nothing asked for, once it works: an error before that stays one line. */
 function warnOfClassic(up: Promise<void>, log: Log): void {
   up.then(
     () => log.warn({}, 'this is the classic cable: cryptcab serve and cryptcab connect make the secure one'),

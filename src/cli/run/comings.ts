@@ -4,7 +4,7 @@ import type { Log } from '../../log.js';
 import type { Settings } from '../options.js';
 import { DOWN } from './notices.js';
 
-/** Logs when peers come and go, where the log shows warnings alone: what `-v` logs has a line for each as well. */
+/** Logs when peers come and go, for a log that shows only warnings; with `-v` the ends log it themselves. */
 class Comings implements Watcher {
   readonly #log: Log;
   readonly #server: string | undefined;

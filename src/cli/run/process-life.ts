@@ -9,7 +9,7 @@ const OVER: readonly (string | undefined)[] = ['Z', 'X'];
 
 const statOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'latin1');
 
-/** What tells a process from others of its number, where the system says so; undefined where none runs. */
+/** When a process was started, which no other with its number shares; empty where the system does not say, undefined where none runs. */
 function lifeOf(pid: number, read: (pid: number) => string): string | undefined {
   try {
     const stat = read(pid);

@@ -228,7 +228,7 @@ export class People {
   }
 
   /**
-   * Leases an address for a device that is to be added.
+   * Leases an address for a device that will be added.
    * @throws CryptcabError where it cannot be added, or no DHCP server gives one
    */
   async leaseAddress(publicKey: string, name?: string): Promise<string> {

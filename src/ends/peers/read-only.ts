@@ -11,7 +11,7 @@ export interface ReadOnlyLine {
   readonly until: string;
 }
 
-/** Who is asked, for people. Of a URL its host alone: the rest may have a password in it. */
+/** The name of a directory, for people. Of a URL only the origin: the rest may contain a password. */
 export function directoryText(directory: PeersDirectory): string {
   switch (directory.kind) {
     case 'exec':

@@ -96,7 +96,7 @@ test('a port that does not open, or is for one client alone: it says why, and le
   expect(alone.open()).toBe(0);
 });
 
-test('where no DHCP server answers, that is said within the time that a request has', async () => {
+test('where no DHCP server answers, an error says so within the time that a request has', async () => {
   const { lookout, sent, open } = scene();
   const leasing = expect(lookout.lease(bytes(32), 'phone')).rejects.toThrow(
     /^no DHCP server gives an address/,

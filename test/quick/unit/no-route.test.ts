@@ -1,4 +1,4 @@
-// A client of the secure cable whose system has no route to its server: that is said, waited for, and no wrong diagnosis is made.
+// A secure client without a route to its server says so, waits for one, and gives no wrong diagnosis.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { memoryPort } from '../../../src/cable/plug/memory-plug.js';
 import type { Sent, UdpEvents } from '../../../src/cable/udp/udp.js';

@@ -121,7 +121,7 @@ test('etcd: a peer is neither removed nor renamed, and what it may do is so unti
   await until(() => expect(watching).not.toBe(before));
 });
 
-test('etcd: who is added is told where the line goes, which takes their place when it is there', async () => {
+test('etcd: the answer to an addition says where the line goes, and that line replaces the added peer', async () => {
   await openEtcd();
   const added = { publicKey: carol as string, name: 'carol', policy: 'isolated' };
   expect(await server.peers.add(added)).toEqual({
@@ -136,7 +136,7 @@ test('etcd: who is added is told where the line goes, which takes their place wh
   await until(() => expect(names()).toEqual([called('bob')]));
 });
 
-test('etcd: who calls and is not known is let in by a key below the prefix', async () => {
+test('etcd: the line about an unknown caller names the prefix', async () => {
   await openEtcd();
   const refused = call(keys.carol).catch(() => {});
   await until(() =>

@@ -48,7 +48,7 @@ test('a camera reads the line from it', async () => {
   expect(readBack(await qrCode(line, () => expect.unreachable()))).toBe(line);
 });
 
-test('where it has no room it is not shown, and how much it needs is said', async () => {
+test('where it has no room it is not shown, and a line says how much it needs', async () => {
   const line = `cryptcab:1:${'x'.repeat(200)}`;
   const said: string[] = [];
   const shown = (columns: number) => {

@@ -148,7 +148,7 @@ describe('a name', () => {
     ]);
   });
 
-  test('that is asked for the last time is told by the error alone', async () => {
+  test('leaves the reason to the error when nobody looks again', async () => {
     const { said, resolver } = bench([failing('ENOTFOUND'), ['192.0.2.1']]);
     await expect(resolver.look(never, true)).rejects.toThrow('cannot resolve far.example (no such host)');
     expect(await resolver.look(never)).toEqual(['192.0.2.1']);

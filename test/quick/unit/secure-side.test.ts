@@ -108,7 +108,7 @@ test('a flood of strangers’ handshakes: little of it is answered, and the keys
   expect([left.downs, right.downs, right.frames.length]).toEqual([0, 0, seconds]);
 }, 60_000);
 
-test('handshakes for another end are told of once in ten minutes, however many they are', async () => {
+test('handshakes for another end are reported once in ten minutes, however many come', async () => {
   const machine = new SecureMachine({ privateKey: bytes(32), random: bytes, unixTime: () => 1e12 });
   machine.wanted(0, machine.addPeer(0, { publicKey: publicKeyOf(bytes(32)), endpoint: RIGHT }));
   const [call] = datagramsOf(machine) as [Uint8Array];

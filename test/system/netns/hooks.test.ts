@@ -49,7 +49,7 @@ test('a caller is let in by --verify, and its coming and going are told', async 
   await until('the server has told that it is gone', () => said('down') !== '');
   expect(said('down')).toBe(`anna ${end.publicKey} ${address} br0p0 bridge://br0 goodbye`);
   const again = await startSecureClient(client, end, own, client.link.hub4, ['-s', 'tap://tap0']);
-  await until('the server has told that it is back', () => said('up').split('\n').length === 2);
+  await until('the server has run --up again', () => said('up').split('\n').length === 2);
   expect(await server.stop()).toBe(0);
   expect(said('down')).toMatch(/ goodbye\n.* ended$/);
   expect(await again.stop()).toBe(0);
