@@ -1,9 +1,12 @@
 // All tests, on a machine that may have nothing but Node, npm and root: installs, builds, checks, tests.
 // The last line is "N passed, N failed".
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { isStopped, run } from './children.mjs';
+import { filesOf, outcomes, readReport } from './reports.mjs';
 import { asRoot, prepare, root, TEST_PROGRAMS } from './setup.mjs';
+
+const MOST_REPEATED = 10;
 
 function end(passed, failed) {
   console.log(`${passed} passed, ${failed} failed`);
@@ -63,7 +66,7 @@ if (runtimes !== undefined) {
 let passed = again.length;
 let failed = checks.filter((good) => !good).length - again.length;
 [others, patient].forEach(({ report }, i) => {
-  const { numPassedTests = 0, numTotalTests = 0 } = read(report) ?? {};
+  const { numPassedTests = 0, numTotalTests = 0 } = readReport(report) ?? {};
   passed += numPassedTests;
   failed += numTotalTests - numPassedTests;
   // A file that could not be loaded has no tests to count.
@@ -99,38 +102,21 @@ function shown({ status, output }) {
   return status === 0;
 }
 
-/** A report of vitest's; undefined if it wrote none. */
-function read(report) {
-  return existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined;
-}
-
-/** Tests of a report that passed, or did not, by file and name. */
-function outcomes(report, good) {
-  return (read(report)?.testResults ?? []).flatMap(({ name: file, assertionResults }) =>
-    assertionResults
-      .filter(({ status }) => (status === 'passed') === good)
-      .map(({ fullName }) => `${relative(root, file)} > ${fullName}`),
-  );
-}
-
 /**
- * Runs the files of system tests that failed once more, one after the other and with nothing beside them: where three run at once on two
+ * Runs the files of tests that failed once more, one after the other and with nothing beside them: where three run at once on two
  * processors, one may take from another the time that it needs.
  * @returns the tests that passed then; they are counted as passed, and named
  */
 async function repeatAlone(runs) {
-  const failures = new Set(runs.flatMap(({ report }) => outcomes(report, false)));
-  const files = new Set([...failures].map((name) => name.split(' > ')[0]).filter(isOfSystem));
+  const failures = new Set(runs.flatMap(({ report }) => outcomes(readReport(report), false)));
+  const files = filesOf(failures);
   const passed = [];
-  if (files.size > 0) await runtimes?.quiet;
+  if (files.length > MOST_REPEATED) return passed; // no matter of time
+  if (files.length > 0) await runtimes?.quiet;
   for (const file of files) {
     const { report, command } = vitest('*', 'again', [file]);
     await step(`${file}, by itself`, command);
-    passed.push(...outcomes(report, true).filter((name) => failures.has(name)));
+    passed.push(...outcomes(readReport(report), true).filter((name) => failures.has(name)));
   }
   return passed;
-}
-
-function isOfSystem(file) {
-  return /^test\/(built|cable|patient|system)\//.test(file);
 }

@@ -87,6 +87,35 @@ test('of secure peers: public key and name, in plug, events and stats, at both e
   expect(end.stats().peers).toEqual([]);
 });
 
+test('a client that ends when its machine has stood still says goodbye', async () => {
+  const privateKey = newPrivateKey();
+  const ofClient = newPrivateKey();
+  const { plug } = register();
+  const peers = [{ publicKey: keyText(publicKeyOf(ofClient)), name: 'alice' }];
+  await using end = await serve({ ...common, port: 0, plug, classic: false, secure: { privateKey, peers } });
+  const why: unknown[] = [];
+  end.addEventListener('down', ({ detail }) => why.push(detail.why));
+  const starting = connect({
+    ...common,
+    host: '127.0.0.1',
+    port: end.local.port,
+    plug,
+    secure: { privateKey: ofClient, serverPublicKey: keyText(publicKeyOf(privateKey)) },
+  });
+  const closed = new Promise<void>((resolve) => {
+    end.addEventListener('up', async () => {
+      const client = await starting; // it is up: what the server says next is on its way
+      const stands = performance.now() + 300;
+      while (performance.now() < stands);
+      await client.close();
+      resolve();
+    });
+  });
+  await closed;
+  await until('the server knows', () => why.length > 0);
+  expect(why).toEqual(['goodbye']);
+});
+
 /** A plug on a network that keeps any policy. */
 const keeps: OpenPlug = Object.assign((events: PlugEvents) => memoryPort(() => {}).open(events), {
   network: {

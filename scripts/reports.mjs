@@ -1,0 +1,23 @@
+// What vitest's reports say of a run.
+import { existsSync, readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { root } from './setup.mjs';
+
+/** A report; undefined if the run wrote none. */
+export function readReport(path) {
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+}
+
+/** Tests of a report that passed, or did not, by file and name. */
+export function outcomes(report, good) {
+  return (report?.testResults ?? []).flatMap(({ name: file, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => (status === 'passed') === good)
+      .map(({ fullName }) => `${relative(root, file)} > ${fullName}`),
+  );
+}
+
+/** The files in which those tests are. */
+export function filesOf(names) {
+  return [...new Set([...names].map((name) => name.split(' > ')[0]))];
+}
