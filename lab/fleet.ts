@@ -287,13 +287,19 @@ export class Pings {
     await this.#process.prints(/bytes from/, ms, this.#process.printed);
   }
 
-  /** Ends it. @returns the longest time between two answers, s; how many were sent and answered */
+  /**
+   * Ends it.
+   * @returns the longest time between two answers, s; how many had none before the last answer: what is on its way when it ends is not
+   *   lost
+   */
   async end(): Promise<{ readonly gap: number; readonly lost: number }> {
     await this.#process.stop('SIGINT');
     const { output } = this.#process;
     const times = [...output.matchAll(/^\[(\d+\.\d+)\] \d+ bytes from/gm)].map(([, at]) => Number(at));
     const gap = times.reduce((most, at, i) => Math.max(most, at - (times[i - 1] ?? at)), 0);
-    const [, sent = 0, answered = 0] = /(\d+) packets transmitted, (\d+) received/.exec(output) ?? [];
-    return { gap, lost: Number(sent) - Number(answered) };
+    const answered = new Set(
+      [...output.matchAll(/ bytes from [^\n]*icmp_seq=(\d+)/g)].map(([, seq]) => Number(seq)),
+    );
+    return { gap, lost: Math.max(0, ...answered) - answered.size };
   }
 }
