@@ -8,11 +8,14 @@ export function readReport(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
-/** Tests of a report that passed, or did not, by file and name. */
-export function outcomes(report, good) {
+/**
+ * Tests of a report by file and name.
+ * @param {'passed' | 'failed'} outcome of which
+ */
+export function outcomes(report, outcome) {
   return (report?.testResults ?? []).flatMap(({ name: file, assertionResults }) =>
     assertionResults
-      .filter(({ status }) => (status === 'passed') === good)
+      .filter(({ status }) => status === outcome)
       .map(({ fullName }) => `${relative(root, file)} > ${fullName}`),
   );
 }

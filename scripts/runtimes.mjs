@@ -138,7 +138,7 @@ async function vitest(what, command, args, env) {
   const { numPassedTests: passed = 0, numFailedTests = 1 } = read ?? {};
   const failed = Math.max(numFailedTests, status === 0 && passed > 0 ? 0 : 1);
   if (failed > 0 && !isStopped()) console.log(output);
-  return { passed, failed, failures: outcomes(read, false), good: outcomes(read, true) };
+  return { passed, failed, failures: outcomes(read, 'failed'), good: outcomes(read, 'passed') };
 }
 
 /**

@@ -108,7 +108,7 @@ function shown({ status, output }) {
  * @returns the tests that passed then; they are counted as passed, and named
  */
 async function repeatAlone(runs) {
-  const failures = new Set(runs.flatMap(({ report }) => outcomes(readReport(report), false)));
+  const failures = new Set(runs.flatMap(({ report }) => outcomes(readReport(report), 'failed')));
   const files = filesOf(failures);
   const passed = [];
   if (files.length > MOST_REPEATED) return passed; // no matter of time
@@ -116,7 +116,7 @@ async function repeatAlone(runs) {
   for (const file of files) {
     const { report, command } = vitest('*', 'again', [file]);
     await step(`${file}, by itself`, command);
-    passed.push(...outcomes(readReport(report), true).filter((name) => failures.has(name)));
+    passed.push(...outcomes(readReport(report), 'passed').filter((name) => failures.has(name)));
   }
   return passed;
 }

@@ -11,6 +11,7 @@ import { randomnessOf } from '../../support/randomness.js';
 
 const { bytes } = randomnessOf(1);
 const DEVICES = 1_000; // fewer do not outweigh what the collector leaves of other tests
+const TIMES = 3; // for once it leaves more, or frees what was others'
 /** Made before, until V8 knows the code: what all share is there then. */
 const FIRST = 100;
 const MOST = 4_096;
@@ -35,7 +36,7 @@ test.runIf(versions.bun === undefined && versions.deno === undefined).each([
     log: { info: nothing, warn: nothing } as never,
     ...{ path: 1452, now: () => now, wanted: nothing, close: nothing },
   };
-  const peers = Array.from({ length: FIRST + DEVICES }, (_, i) => {
+  const peers = Array.from({ length: FIRST + TIMES * DEVICES }, (_, i) => {
     return { publicKey: bytes(32), name: `device ${i}`, sealing: 0 } as unknown as Peer;
   });
   const make = (i: number) => {
@@ -54,10 +55,13 @@ test.runIf(versions.bun === undefined && versions.deno === undefined).each([
   };
   const all: unknown[] = [];
   for (let i = 0; i < FIRST; i++) all.push(make(i));
-  const before = used();
-  for (let i = FIRST; i < FIRST + DEVICES; i++) all.push(make(i));
-  const each = (used() - before) / DEVICES;
-  expect(all).toHaveLength(FIRST + DEVICES);
+  const figures = Array.from({ length: TIMES }, () => {
+    const before = used();
+    for (let i = 0; i < DEVICES; i++) all.push(make(all.length));
+    return (used() - before) / DEVICES;
+  });
+  expect(all).toHaveLength(peers.length);
+  const each = figures.sort((a, b) => a - b)[TIMES >> 1];
   expect(each).toBeLessThan(MOST);
   expect(each).toBeGreaterThan(MOST / 8); // it was measured
 });
