@@ -215,7 +215,9 @@ export class EtcdPeers {
     if (now !== undefined) this.#host.one(now, known);
     if (gone) return;
     const met = this.#readSeen(pair);
-    if (met !== undefined) this.#lookForTwin(met, pair);
+    if (met === undefined) return;
+    if (this.#isNamed(met)) this.#lookForTwin(met, pair);
+    else this.#strikeOut(met, pair); // it was on its way to etcd when the peer was struck out
   }
 
   /** Whether a line names a peer, also one that this server cannot use: others may. A line that it cannot read may name any. */
@@ -335,7 +337,8 @@ export class EtcdPeers {
         return { request_txn: { compare, success: [{ request_delete_range: { key } }] } };
       });
       await this.#etcd.call('/v3/kv/txn', { success }, signal);
-      for (const [publicKey] of some) this.#stale.delete(publicKey);
+      for (const [publicKey, mod_revision] of some)
+        if (this.#stale.get(publicKey) === mod_revision) this.#stale.delete(publicKey);
     }
   }
 }

@@ -131,6 +131,19 @@ test('what was said of a peer goes when it is struck out', async () => {
   await until(() => expect(seen()).toEqual([`net.seen/${bob}`]));
 });
 
+test('what a server says late of a peer that was struck out goes as well', async () => {
+  const [alice, bob] = [key(), key()];
+  put('net/alice', `${alice} name=alice`);
+  put('net/bob', `${bob} name=bob`);
+  await open();
+  peers.tell(bob, bytes(12), 1);
+  await until(() => expect(seen()).toHaveLength(1));
+  strike('net/alice');
+  put(`net.seen/${alice}`, `${'00'.repeat(12)} 2`); // it was on its way
+  happen({ kv: pair(`net.seen/${alice}`) });
+  await until(() => expect(seen()).toEqual([`net.seen/${bob}`]));
+});
+
 test('a peer that has two keys is one until both are gone', async () => {
   const alice = key();
   put('net/alice', `${alice} name=alice`);
