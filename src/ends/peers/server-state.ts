@@ -9,6 +9,7 @@ import { readRegular, replaceFile } from '../../keys/files.js';
 import { keyText, parseKey } from '../../keys/key-text.js';
 import type { Log } from '../../log.js';
 import { type Remote, remoteText } from '../../protocol/remote.js';
+import { secretRoom } from '../../protocol/secret.js';
 import type { Invite } from '../../protocol/secure/invites.js';
 
 /** What is kept of a peer. */
@@ -62,6 +63,7 @@ const NOTHING: RememberedAll = { peers: [], invites: [] };
 
 const VERSION = 1;
 const NONCE_BYTES = 24;
+const TAG_BYTES = 16;
 /** How long a change waits for others before all is written, ms. */
 const SAVE_MS = 200;
 
@@ -215,7 +217,11 @@ export class ServerState {
     const bytes = Buffer.from(text, 'base64');
     const nonce = bytes.subarray(0, NONCE_BYTES);
     try {
-      return xchacha20poly1305(this.#key, nonce, bound).decrypt(bytes.subarray(NONCE_BYTES));
+      const sealed = bytes.subarray(NONCE_BYTES);
+      return xchacha20poly1305(this.#key, nonce, bound).decrypt(
+        sealed,
+        secretRoom(Math.max(0, sealed.length - TAG_BYTES)),
+      );
     } catch {
       return undefined;
     }
@@ -233,7 +239,8 @@ export class ServerState {
 
   #seal(bound: Uint8Array, presharedKey: Uint8Array): string {
     const nonce = this.#random(NONCE_BYTES);
-    const sealed = xchacha20poly1305(this.#key, nonce, bound).encrypt(presharedKey);
+    const room = secretRoom(presharedKey.length + TAG_BYTES); // the key is there before it is sealed
+    const sealed = xchacha20poly1305(this.#key, nonce, bound).encrypt(presharedKey, room);
     return Buffer.concat([nonce, sealed]).toString('base64');
   }
 

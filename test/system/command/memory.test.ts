@@ -117,9 +117,13 @@ describe.each(['native', 'portable'])('%s', (io) => {
   });
 });
 
-test('the preshared key of an enrolment stands there once', async () => {
+test('the preshared key of an enrolment stands there once, also after a restart', async () => {
   const keys = { preshared: bytes(32) };
-  const serving = hub.cryptcab(['--secure', '--no-classic', '-v']);
+  // With a collector that is always at work: what it moves stays where it was as well.
+  const [runtime, ...program] = cryptcab;
+  const words = [runtime as string, '--gc-interval=20', ...program];
+  const server = [...words, '--secure', '--no-classic', '-v', '-s', hub.switchPath];
+  const serving = hub.start(server);
   await serving.prints(/waiting for clients/);
   const path = textFile('client', privateKey());
   const line = join(lab.directory, 'line');
@@ -129,6 +133,10 @@ test('the preshared key of an enrolment stands there once', async () => {
   expect(await hub.start(['sh', '-c', command]).exited).toBe(0);
   await serving.prints(/enrolled a peer/);
   await expectKeys(serving.pid, keys, { 'preshared raw': 1 });
+  await serving.stop();
+  const again = hub.start(server);
+  await again.prints(/waiting for clients/);
+  await expectKeys(again.pid, keys, { 'preshared raw': 1 });
 });
 
 describe('-d, while the server is not there', () => {
