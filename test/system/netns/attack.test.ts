@@ -105,6 +105,7 @@ describe.each(['portable', 'native'])('%s', (io) => {
   // Again if it fails: what else the machine does in these seconds counts as well.
   test.each(ATTACKS)('$name to the $end, from $from', { retry: 3 }, async ({ name, end, from, payloads }) => {
     const sent = await payloads();
+    const before = await counts(server);
     const [attacker, victim] = end === 'server' ? [host, hub] : [hub, host];
     const process = end === 'server' ? server : client;
     const [address, port, farAddress, farPort] =
@@ -116,16 +117,17 @@ describe.each(['portable', 'native'])('%s', (io) => {
       ...{ lab, attacker, victim, end: process, carried, from: forged, seconds: SECONDS },
       ...{ to: { address, port }, payloads: sent },
     });
-    const [ours, theirs] = [await counts(server), await counts(client)];
+    // What is opened at one end is counted before what is sealed at the other.
+    const [ours, theirs, later] = [await counts(server), await counts(client), await counts(server)];
     console.log(
       `${io}: ${name} to the ${end}, from ${from}: ${damageText(damage)}; refused ${JSON.stringify(ours.refused)}`,
     );
-    expect(damage.mbit).toBeGreaterThan(1); // how much is printed; on a machine that others share it says little
+    expect(ours.opened).toBeGreaterThan(before.opened); // how much is printed; on a machine that others share it says little
     expect(damage.grown).toBeLessThan(16);
     expect(damage.logLines).toBeLessThan(100);
     // Whatever an end opened, the other had sealed: nothing forged, and nothing twice.
     expect(ours.opened).toBeLessThanOrEqual(theirs.sealed);
-    expect(theirs.opened).toBeLessThanOrEqual(ours.sealed);
+    expect(theirs.opened).toBeLessThanOrEqual(later.sealed);
   });
 
   test('when it is over, a new client comes up', async () => {
