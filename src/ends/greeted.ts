@@ -4,7 +4,7 @@ import type { Member } from './peers/member.js';
 /** How long who has answered a call may take to say hello, and how often that is looked at, ms. */
 const [GREETING_MS, LOOK_MS] = [250, 5];
 
-/** So often it is looked at for all that: while this process stood still, the hello may have come, and not been read. */
+/** Looks at least: while this process stood still, the hello may have come without being read. */
 const LOOKS_LEAST = 4;
 
 /**
