@@ -191,10 +191,16 @@ describe('C clients and servers of ours', () => {
         const client = host.original(['-c', target(host), '-P', keyFile, '-k', '-vvvv']);
         await client.prints(/Successfully authenticated/, UP_MS);
         await relay.set(faults);
-        await host.reaches(hub.inner, UP_MS);
-        await deliversOnce(host, hub);
-        await moves(`C client to our server, ${name}`, host, hub);
-        await wasRough(relay, faults, server);
+        try {
+          await host.reaches(hub.inner, UP_MS);
+          await deliversOnce(host, hub);
+          await moves(`C client to our server, ${name}`, host, hub);
+          await wasRough(relay, faults, server);
+        } catch (error) {
+          // Only a busy machine shows what fails here, and not again.
+          for (const { name, output } of [client, server]) console.log(`${name}:\n${output.slice(-4_000)}`);
+          throw error;
+        }
       },
       TEST_MS,
     );
