@@ -289,8 +289,8 @@ export class Pings {
 
   /**
    * Ends it.
-   * @returns the longest time between two answers, s; how many had none before the last answer: what is on its way when it ends is not
-   *   lost
+   * @returns the longest time between two answers, s; how many pings had no answer though a later one had: those after the last answer
+   *   may be on their way
    */
   async end(): Promise<{ readonly gap: number; readonly lost: number }> {
     await this.#process.stop('SIGINT');

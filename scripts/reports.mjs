@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { root } from './setup.mjs';
 
+const MOST_REPEATED = 10;
+
 /** A report; undefined if the run wrote none, or was ended before it was whole. */
 export function readReport(path) {
   try {
@@ -24,7 +26,8 @@ export function outcomes(report, outcome) {
   );
 }
 
-/** The files in which those tests are. */
-export function filesOf(names) {
-  return [...new Set([...names].map((name) => name.split(' > ')[0]))];
+/** Files of tests that failed, to be run once more: none where they are more than a busy machine would explain. */
+export function filesToRepeat(names) {
+  const files = [...new Set([...names].map((name) => name.split(' > ')[0]))];
+  return files.length > MOST_REPEATED ? [] : files;
 }

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isStopped, run, startedBeside } from './children.mjs';
 import { installRuntimes, RUNTIMES, runtimeProgram } from './install-runtimes.mjs';
-import { filesOf, outcomes, readReport } from './reports.mjs';
+import { filesToRepeat, outcomes, readReport } from './reports.mjs';
 import { asRoot, prepare, root, SetupError, TEST_PROGRAMS } from './setup.mjs';
 
 const VITEST = join(root, 'node_modules/vitest/vitest.mjs');
@@ -157,8 +157,8 @@ function quickTests({ name, is, vitest: runner }, before, files = []) {
 }
 
 /** Runs files of which tests failed once more, with nothing beside them, as scripts/test.mjs does: what passes then counts as passed. */
-async function repeatAlone(row, { passed, failed, failures }) {
-  const { good } = await quickTests(row, [], filesOf(failures));
+async function repeatAlone(row, { passed, failed, failures }, files) {
+  const { good } = await quickTests(row, [], files);
   const better = failures.filter((name) => good.includes(name));
   for (const name of better)
     console.log(`runtimes: ${row.name}: failed beside others, and passed by itself: ${name}`);
@@ -281,7 +281,8 @@ await each(
     .map((row) => async () => {
       const result = await quickTests(row, beside ? ['nice', '-n', '19'] : []);
       note(row, 'tests', result);
-      if (result.failures.length > 0) repeats.push(() => repeatAlone(row, result));
+      const files = filesToRepeat(result.failures);
+      if (files.length > 0) repeats.push(() => repeatAlone(row, result, files));
     }),
   beside ? 1 : 2,
 );

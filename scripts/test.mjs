@@ -3,11 +3,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStopped, run } from './children.mjs';
-import { filesOf, outcomes, readReport } from './reports.mjs';
+import { filesToRepeat, outcomes, readReport } from './reports.mjs';
 import { asRoot, prepare, root, TEST_PROGRAMS } from './setup.mjs';
-
-/** Files that are repeated at most: where more fail, the reason is not a busy machine. */
-const MOST_REPEATED = 10;
 
 function end(passed, failed) {
   console.log(`${passed} passed, ${failed} failed`);
@@ -110,9 +107,8 @@ function shown({ status, output }) {
  */
 async function repeatAlone(runs) {
   const failures = new Set(runs.flatMap(({ report }) => outcomes(readReport(report), 'failed')));
-  const files = filesOf(failures);
+  const files = filesToRepeat(failures);
   const passed = [];
-  if (files.length > MOST_REPEATED) return passed;
   if (files.length > 0) await runtimes?.quiet;
   for (const file of files) {
     const { report, command } = vitest('*', 'again', [file]);

@@ -20,6 +20,8 @@ const BEAT_MS = 3_000;
 /** Puts of one transaction; etcd takes 128. */
 const TOGETHER = 100;
 const TIMESTAMP_BYTES = 12;
+/** Stands for the public key of a line that cannot be read. */
+const UNREADABLE = 'unreadable';
 
 /** What the owner of the peers does. */
 export interface EtcdHost {
@@ -51,7 +53,9 @@ export class EtcdPeers {
   /** The public keys of the keys that have a peer. */
   readonly #keys = new Map<string, string>();
   /** The public key that each line names, whether or not this server can use it. */
-  readonly #named = new Map<string, string | 'unreadable'>();
+  readonly #named = new Map<string, string>();
+  /** How many lines name each public key: whom servers meet changes far more often than lines do. */
+  readonly #lines = new Map<string, number>();
   /** What other servers have to know, by public key. */
   readonly #untold = new Map<string, string>();
   /** Our number, and by which timestamp we have met whom last, by public key. */
@@ -161,18 +165,14 @@ export class EtcdPeers {
     const answer = await this.#etcd.call('/v3/kv/range', this.#range, signal);
     const { header, kvs = [] } = answer as { header: { revision: string }; kvs?: readonly Pair[] };
     const peers = new Map<string, KnownPeer>();
-    this.#keys.clear();
-    this.#named.clear();
+    for (const key of [...this.#named.keys()]) this.#forget(key);
     for (const pair of kvs) {
       const known = this.#read(pair);
       if (known !== undefined) peers.set(keyText(known.publicKey), known);
     }
     this.#log.info({ etcd: this.#etcd.called, peers: peers.size }, 'read the peers in etcd');
     this.#host.all(peers);
-    for (const pair of kvs) {
-      const publicKey = this.#readSeen(pair);
-      if (publicKey !== undefined && !this.#isNamed(publicKey)) this.#strikeOut(publicKey, pair);
-    }
+    for (const pair of kvs) this.#readSeen(pair);
     return BigInt(header.revision);
   }
 
@@ -215,15 +215,12 @@ export class EtcdPeers {
     if (now !== undefined) this.#host.one(now, known);
     if (gone) return;
     const met = this.#readSeen(pair);
-    if (met === undefined) return;
-    if (this.#isNamed(met)) this.#lookForTwin(met, pair);
-    else this.#strikeOut(met, pair); // it was on its way to etcd when the peer was struck out
+    if (met !== undefined) this.#lookForTwin(met, pair);
   }
 
   /** Whether a line names a peer, also one that this server cannot use: others may. A line that it cannot read may name any. */
   #isNamed(publicKey: string): boolean {
-    for (const named of this.#named.values()) if (named === publicKey || named === 'unreadable') return true;
-    return false;
+    return this.#lines.has(publicKey) || this.#lines.has(UNREADABLE);
   }
 
   /** No line names it any more. @param pair up to whose revision what was said of it is old */
@@ -234,8 +231,13 @@ export class EtcdPeers {
   }
 
   #forget(key: string): void {
+    const named = this.#named.get(key);
     this.#keys.delete(key);
     this.#named.delete(key);
+    if (named === undefined) return;
+    const left = (this.#lines.get(named) as number) - 1;
+    if (left > 0) this.#lines.set(named, left);
+    else this.#lines.delete(named);
   }
 
   /** The peer of a key; undefined for one that is none, which is said. */
@@ -246,13 +248,14 @@ export class EtcdPeers {
     const [peer] = peers;
     let why = wrong[0]?.why ?? 'it has no line of a peer';
     this.#forget(key);
-    this.#named.set(key, peer === undefined ? 'unreadable' : keyText(peer.publicKey));
+    const named = peer === undefined ? UNREADABLE : keyText(peer.publicKey);
+    this.#named.set(key, named);
+    this.#lines.set(named, (this.#lines.get(named) ?? 0) + 1);
     if (peer !== undefined) {
       try {
-        const id = keyText(peer.publicKey);
         const { publicKey, name, presharedKeyFile, endpoint, policy, host } = peer;
         const presharedKey = presharedKeyFile && textKey(resolve('/', presharedKeyFile), 'genpsk', this.#log);
-        this.#keys.set(key, id);
+        this.#keys.set(key, named);
         return {
           where: `the key ${key} of etcd`,
           publicKey,
@@ -274,16 +277,22 @@ export class EtcdPeers {
     return encode(`${this.#place.prefix}.seen/${publicKey}`);
   }
 
-  /** @returns the public key that it is about; undefined where it is about none */
-  #readSeen({ key: encoded, value }: Pair): string | undefined {
-    const key = decode(encoded);
+  /**
+   * Reads whom a server has met. Of a peer that no line names it goes: it was there before this server started, or on its way to etcd when
+   * the peer was struck out.
+   * @returns the public key of a peer that it is about; undefined where it is about none
+   */
+  #readSeen(pair: Pair): string | undefined {
+    const key = decode(pair.key);
     const within = `${this.#place.prefix}.seen/`;
     if (!key.startsWith(within)) return undefined;
     const publicKey = key.slice(within.length);
-    const [, hex = '', server] = /^([0-9a-f]{24}) (\d{1,3})$/.exec(decode(value)) ?? [];
+    const [, hex = '', server] = /^([0-9a-f]{24}) (\d{1,3})$/.exec(decode(pair.value)) ?? [];
     const timestamp = hexToBytes(hex);
     if (timestamp.length === TIMESTAMP_BYTES) this.#host.seen(publicKey, timestamp, Number(server));
-    return publicKey;
+    if (this.#isNamed(publicKey)) return publicKey;
+    this.#strikeOut(publicKey, pair);
+    return undefined;
   }
 
   /** Who was met later than here, by a server of our number? A balancer sends what is for both to one of them. */

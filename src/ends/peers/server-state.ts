@@ -218,10 +218,8 @@ export class ServerState {
     const nonce = bytes.subarray(0, NONCE_BYTES);
     try {
       const sealed = bytes.subarray(NONCE_BYTES);
-      return xchacha20poly1305(this.#key, nonce, bound).decrypt(
-        sealed,
-        secretRoom(Math.max(0, sealed.length - TAG_BYTES)),
-      );
+      const room = secretRoom(sealed.length - TAG_BYTES); // too short: it throws
+      return xchacha20poly1305(this.#key, nonce, bound).decrypt(sealed, room);
     } catch {
       return undefined;
     }

@@ -105,6 +105,15 @@ async function open(): Promise<void> {
   await vi.waitFor(() => expect(watching).toBeDefined(), { timeout: 10_000 });
 }
 
+/** Enters two peers of these names, and opens. @returns their public keys */
+async function openWith(...names: readonly [string, string]): Promise<readonly [string, string]> {
+  const [one, other] = [key(), key()];
+  put(`net/${names[0]}`, `${one} name=${names[0]}`);
+  put(`net/${names[1]}`, `${other} name=${names[1]}`);
+  await open();
+  return [one, other];
+}
+
 function strike(key: string): void {
   pairs.delete(key);
   happen({ type: 'DELETE', kv: { key: encode(key), mod_revision: String(++revision) } });
@@ -120,10 +129,7 @@ const seen = () => [...pairs.keys()].filter((one) => one.startsWith('net.seen/')
 const until = (right: () => void) => vi.waitFor(right, { timeout: 10_000 });
 
 test('what was said of a peer goes when it is struck out', async () => {
-  const [alice, bob] = [key(), key()];
-  put('net/alice', `${alice} name=alice`);
-  put('net/bob', `${bob} name=bob`);
-  await open();
+  const [alice, bob] = await openWith('alice', 'bob');
   peers.tell(alice, bytes(12), 1);
   peers.tell(bob, bytes(12), 1);
   await until(() => expect(seen()).toHaveLength(2));
@@ -132,10 +138,7 @@ test('what was said of a peer goes when it is struck out', async () => {
 });
 
 test('what a server says late of a peer that was struck out goes as well', async () => {
-  const [alice, bob] = [key(), key()];
-  put('net/alice', `${alice} name=alice`);
-  put('net/bob', `${bob} name=bob`);
-  await open();
+  const [alice, bob] = await openWith('alice', 'bob');
   peers.tell(bob, bytes(12), 1);
   await until(() => expect(seen()).toHaveLength(1));
   strike('net/alice');
@@ -243,10 +246,7 @@ test('what is no JSON, or stops in the middle, is no answer: those who may conne
 });
 
 test('a server that has our number is named once', async () => {
-  const [alice, bob] = [key(), key()];
-  put('net/alice', `${alice} name=alice`);
-  put('net/bob', `${bob} name=bob`);
-  await open();
+  const [alice, bob] = await openWith('alice', 'bob');
   const meets = (publicKey: string, byte: number, server: number) => {
     put(`net.seen/${publicKey}`, `${byte.toString(16).padStart(2, '0').repeat(12)} ${server}`);
     happen({ kv: pair(`net.seen/${publicKey}`) });

@@ -11,7 +11,7 @@ import { randomnessOf } from '../../support/randomness.js';
 
 const { bytes } = randomnessOf(1);
 const DEVICES = 1_000; // fewer do not outweigh what the collector leaves of other tests
-const TIMES = 3; // for once it leaves more, or frees what was others'
+const TIMES = 3; // the median counts: the collector may leave more of other tests once, or free some
 /** Made before, until V8 knows the code: what all share is there then. */
 const FIRST = 100;
 const MOST = 4_096;

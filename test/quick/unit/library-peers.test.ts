@@ -1,4 +1,5 @@
 // A server knows who is who: whose plug is asked for, who comes and goes, and who has carried what.
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,28 +91,23 @@ test('of secure peers: public key and name, in plug, events and stats, at both e
 test('a client that ends when its machine has stood still says goodbye', async () => {
   const privateKey = newPrivateKey();
   const ofClient = newPrivateKey();
-  const { plug } = register();
-  const peers = [{ publicKey: keyText(publicKeyOf(ofClient)), name: 'alice' }];
-  await using end = await serve({ ...common, port: 0, plug, classic: false, secure: { privateKey, peers } });
+  const secure = { privateKey, peers: [{ publicKey: keyText(publicKeyOf(ofClient)) }] };
+  await using end = await serve({ ...common, port: 0, plug: nowhere, classic: false, secure });
   const why: unknown[] = [];
   end.addEventListener('down', ({ detail }) => why.push(detail.why));
-  const starting = connect({
-    ...common,
-    host: '127.0.0.1',
-    port: end.local.port,
-    plug,
-    secure: { privateKey: ofClient, serverPublicKey: keyText(publicKeyOf(privateKey)) },
-  });
-  const closed = new Promise<void>((resolve) => {
-    end.addEventListener('up', async () => {
-      const client = await starting; // it is up: what the server says next is on its way
-      const stands = performance.now() + 300;
-      while (performance.now() < stands);
-      await client.close();
-      resolve();
-    });
-  });
-  await closed;
+  const [client] = await Promise.all([
+    connect({
+      ...common,
+      host: '127.0.0.1',
+      port: end.local.port,
+      plug: nowhere,
+      secure: { privateKey: ofClient, serverPublicKey: keyText(publicKeyOf(privateKey)) },
+    }),
+    once(end, 'up'), // no datagram is read between that and what follows: the server's hello is on its way
+  ]);
+  const stands = performance.now() + 300;
+  while (performance.now() < stands);
+  await client.close();
   await until('the server knows', () => why.length > 0);
   expect(why).toEqual(['goodbye']);
 });

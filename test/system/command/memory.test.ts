@@ -120,9 +120,9 @@ describe.each(['native', 'portable'])('%s', (io) => {
 test('the preshared key of an enrolment stands there once, also after a restart', async () => {
   const keys = { preshared: bytes(32) };
   // With a collector that is always at work: what it moves stays where it was as well.
-  const [runtime, ...program] = cryptcab;
-  const words = [runtime as string, '--gc-interval=20', ...program];
-  const server = [...words, '--secure', '--no-classic', '-v', '-s', hub.switchPath];
+  const [runtime, ...program] = cryptcab as [string, ...string[]];
+  const words = ['--secure', '--no-classic', '-v', '-s', hub.switchPath];
+  const server = [runtime, '--gc-interval=20', ...program, ...words];
   const serving = hub.start(server);
   await serving.prints(/waiting for clients/);
   const path = textFile('client', privateKey());

@@ -197,7 +197,7 @@ describe('C clients and servers of ours', () => {
           await moves(`C client to our server, ${name}`, host, hub);
           await wasRough(relay, faults, server);
         } catch (error) {
-          // Only a busy machine shows what fails here, and not again.
+          // A failure here is rare, and of busy machines: what both ends said shows the reason.
           for (const { name, output } of [client, server]) console.log(`${name}:\n${output.slice(-4_000)}`);
           throw error;
         }
