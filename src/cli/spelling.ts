@@ -14,7 +14,7 @@ export interface Spelled {
 /**
  * Spells a command line out for commander: `--verbose=vvv` is three times `--verbose`.
  * @param longOnly also as getopt_long_only(3) reads it, for the command vde_cryptcab: long options with
- *   one dash, and abbreviated
+ *   one dash, and abbreviated; and as there `--verbose=vvv` is `-vvvv`
  * @throws UsageError when an abbreviation means more than one option
  */
 export function spellOut(argv: readonly string[], options: readonly Spelled[], longOnly: boolean): string[] {
@@ -36,7 +36,7 @@ export function spellOut(argv: readonly string[], options: readonly Spelled[], l
     } else if (value === undefined) {
       out.push(option.long as string);
     } else if (option.long === '--verbose' && /^v+$/.test(value)) {
-      out.push(...Array.from(value, () => '--verbose'));
+      out.push(...Array.from(longOnly ? `v${value}` : value, () => '--verbose'));
     } else if (longOnly) {
       throw new UsageError(
         option.long === '--verbose'

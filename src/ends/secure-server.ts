@@ -231,13 +231,15 @@ export class SecureServer {
     if (configuration.state !== undefined) {
       const { state: directory, privateKey } = configuration;
       const { publicKey } = side;
-      const state = new ServerState({ directory, privateKey, publicKey, random: drawSecret, log });
-      const roster = new Roster(state, side, this.#origins, policies);
-      const guests = new Guests(side, roster, log, seldom);
-      guests.restore(roster.restore());
-      roster.invites = () => guests.kept;
-      this.#roster = roster;
-      this.#guests = guests;
+      const state = ServerState.open({ directory, privateKey, publicKey, random: drawSecret, log });
+      if (state !== undefined) {
+        const roster = new Roster(state, side, this.#origins, policies);
+        const guests = new Guests(side, roster, log, seldom);
+        guests.restore(roster.restore());
+        roster.invites = () => guests.kept;
+        this.#roster = roster;
+        this.#guests = guests;
+      }
     }
     if (asked !== undefined)
       this.#verifier = new Verifier(asked, verifierHost(side, policies, plug, log), log);
@@ -415,7 +417,8 @@ export class SecureServer {
 
   /** What people change while it runs. */
   get people(): PeopleHost {
-    const { peersFile, directory, state } = this.#configuration;
+    const { peersFile, directory } = this.#configuration;
+    const keeps = this.#roster !== undefined;
     return {
       side: this.#side,
       plug: this.#plug,
@@ -425,7 +428,7 @@ export class SecureServer {
       directory,
       readOnly: (peer) => this.#readOnly(peer),
       untilListed: (peer) => this.#listed.untilListed.add(peer),
-      keeps: (peer) => state !== undefined && (peer.enrolled || this.#origins.get(peer)?.how === 'invite'),
+      keeps: (peer) => keeps && (peer.enrolled || this.#origins.get(peer)?.how === 'invite'),
       isListed: (peer) => this.#listed.has(peer),
       reload: () => this.reload(),
       changed: (peer) => this.#roster?.changed(peer, this.#side.find(keyText(peer.publicKey)) === undefined),

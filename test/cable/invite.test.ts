@@ -319,6 +319,24 @@ test('a server that keeps nothing makes none; one that has a peer of that name d
   expect(() => invite(server)).toThrow('there is a peer alice already: give who joins another name');
 });
 
+test('two servers with one directory: the second keeps nothing there and says so, the first loses nothing', async () => {
+  const key = newPrivateKey(bytes);
+  const first = await serve(key);
+  const line = invite(first);
+  const second = await serve(key);
+  const shared = `warn keeps nothing over a restart: the server that runs as process ${process.pid} has its directory; give each its own with secure.state`;
+  expect(said.filter((one) => one.includes('restart'))).toEqual([shared]);
+  expect(() => invite(second)).toThrow(/keeps nothing over a restart/);
+  second.enrol(publicKeyOf(newPrivateKey(bytes)), newPresharedKey(bytes), 'bob');
+  await stop(first);
+  await stop(second);
+  const third = await serve(key, { port: first.local.port });
+  expect(said.filter((one) => one === shared)).toHaveLength(1);
+  expect(peersOf(third)).toEqual([]);
+  await enrol(line);
+  expect(peersOf(third)).toHaveLength(1);
+});
+
 test('in the file there is no key, and a guest cannot be made a peer by moving lines about', async () => {
   const key = newPrivateKey(bytes);
   let server = await serve(key);

@@ -6,6 +6,7 @@ import { Hooks } from '../../ends/hooks.js';
 import type { Running } from '../../ends/running.js';
 import { keepTrying } from '../../ends/try-again.js';
 import { CryptcabError } from '../../error.js';
+import type { HeldFile } from '../../held-file.js';
 import type { Log } from '../../log.js';
 import type { Served } from '../../metrics/http.js';
 import { ignoreDebugSignal, onHangup } from '../early.js';
@@ -20,7 +21,7 @@ import { KeyFiles } from './key-files.js';
 import { openKeyLog } from './key-log.js';
 import { startServing } from './metrics.js';
 import { noticesFor, watchers } from './notices.js';
-import { checkPidFile, type PidFile, writePidFile } from './pid-file.js';
+import { checkPidFile, writePidFile } from './pid-file.js';
 import { reloadText } from './reload-text.js';
 import { Service, takeSupervisor } from './service.js';
 import { parts, type Started, sayWaits, startAsClient, startAsServer } from './start.js';
@@ -53,8 +54,11 @@ function keepFilesOwn(): void {
   }
 }
 
-/** The signals that end the program. */
-const ENDS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const;
+/** The signals that end the program. The last ones would end it without a word, and leave its files. */
+const ENDS = [
+  ...(['SIGINT', 'SIGTERM', 'SIGQUIT'] as const),
+  ...(['SIGALRM', 'SIGVTALRM', 'SIGXCPU', 'SIGIO', 'SIGPWR'] as const),
+];
 
 /** What an end that was asked for may take, ms; then it is over. */
 const END_MS = 5_000;
@@ -115,7 +119,7 @@ export async function run(settings: Settings, daemon: boolean): Promise<void> {
   let served: readonly Served[] = [];
   const failed = deferred();
   process.on('uncaughtException', failed.reject);
-  let pidFile: PidFile | undefined;
+  let pidFile: HeldFile | undefined;
   let settled: Promise<void> | undefined;
   /** It runs, or waits for what is not there yet: whoever started it need not wait. */
   const settle = async () => {

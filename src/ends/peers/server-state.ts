@@ -5,9 +5,11 @@ import { blake2s } from '@noble/hashes/blake2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Origin } from '../../control/status.js';
 import { codeOf, messageOf } from '../../error.js';
+import { HeldElsewhere, type HeldFile, holdFile } from '../../held-file.js';
 import { readRegular, replaceFile } from '../../keys/files.js';
 import { keyText, parseKey } from '../../keys/key-text.js';
 import type { Log } from '../../log.js';
+import { optionWithValue } from '../../options/name.js';
 import { type Remote, remoteText } from '../../protocol/remote.js';
 import { secretRoom } from '../../protocol/secret.js';
 import type { Invite } from '../../protocol/secure/invites.js';
@@ -111,6 +113,16 @@ function parseRemote(text: unknown): Remote | undefined {
   return address === undefined ? undefined : { address, port: Number(parts?.[3]) };
 }
 
+export interface StateOptions {
+  readonly directory: string;
+  /** The server's, 32 bytes; not kept. */
+  readonly privateKey: Uint8Array;
+  /** The server's, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly random: (length: number) => Uint8Array;
+  readonly log: Log;
+}
+
 /**
  * What a server keeps in a file, so that it finds its peers when it starts again: public keys, names, where they were, and
  * of those that have enrolled the preshared keys, sealed under a key that follows from the server's private key. Who has
@@ -125,19 +137,28 @@ export class ServerState {
   #timer: NodeJS.Timeout | undefined;
   #collect: () => KeptAll = () => NOTHING;
   #failed = false;
+  #held: HeldFile | undefined;
 
-  /**
-   * @param directory is made when it is needed
-   * @param privateKey the server's, 32 bytes; not kept
-   * @param publicKey the server's, 32 bytes
-   */
-  constructor(options: {
-    readonly directory: string;
-    readonly privateKey: Uint8Array;
-    readonly publicKey: Uint8Array;
-    readonly random: (length: number) => Uint8Array;
-    readonly log: Log;
-  }) {
+  /** Takes the directory for this server alone. @returns undefined, after a warning, where another server runs that has it */
+  static open(options: StateOptions): ServerState | undefined {
+    const state = new ServerState(options);
+    try {
+      state.#makeDirectory();
+      state.#held = holdFile(join(options.directory, 'server.pid'));
+    } catch (error) {
+      // Where the file cannot be made nothing can be kept either, and save() says so.
+      if (!(error instanceof HeldElsewhere)) return state;
+      state.close();
+      options.log.warn(
+        { directory: options.directory },
+        `keeps nothing over a restart: the server that runs as process ${error.pid} has its directory; give each its own with ${optionWithValue('secure.state')}`,
+      );
+      return undefined;
+    }
+    return state;
+  }
+
+  constructor(options: StateOptions) {
     this.#directory = options.directory;
     this.#server = keyText(options.publicKey);
     this.#key = blake2s(utf8ToBytes('cryptcab state 1'), { key: options.privateKey });
@@ -277,7 +298,7 @@ export class ServerState {
       }),
     );
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      this.#makeDirectory();
       const content = {
         version: VERSION,
         server: this.#server,
@@ -297,9 +318,15 @@ export class ServerState {
     return !this.#failed;
   }
 
-  /** Writes what has changed, and wipes the key. */
+  #makeDirectory(): void {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** Writes what has changed, wipes the key, and leaves the directory to others. */
   close(): void {
     this.save();
     this.#key.fill(0);
+    this.#held?.remove();
+    this.#held = undefined;
   }
 }

@@ -16,11 +16,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { checkPidFile, type PidFile, writePidFile } from '../../../src/cli/run/pid-file.js';
+import { checkPidFile, writePidFile } from '../../../src/cli/run/pid-file.js';
+import type { HeldFile } from '../../../src/held-file.js';
 
 let directory: string;
 let path: string;
-const files: PidFile[] = [];
+const files: HeldFile[] = [];
 const children: ChildProcess[] = [];
 
 beforeEach(() => {
@@ -34,7 +35,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-function write(): PidFile {
+function write(): HeldFile {
   const file = writePidFile(path);
   files.push(file);
   return file;
@@ -95,6 +96,13 @@ test('of a running instance is refused, with its process id, and left as it is',
   expect(readdirSync(directory)).toEqual(['pid']);
 });
 
+test('of this process itself is refused as well, until it is taken away', () => {
+  write();
+  expect(write).toThrow(/^this is running already, as process/);
+  files.pop()?.remove();
+  write();
+});
+
 test('what is there and no pid file is left as it is', () => {
   const other = join(directory, 'other');
   writeFileSync(other, 'root:x:0:0::/root:/bin/sh\n');
@@ -124,7 +132,7 @@ test('is taken away by the one that wrote it alone', () => {
   write(); // of another instance
   first.remove();
   expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`);
-  const second = files.pop() as PidFile;
+  const second = files.pop() as HeldFile;
   rmSync(path);
   second.remove();
   expect(existsSync(path)).toBe(false);

@@ -51,8 +51,8 @@ describe('vde_cryptcab takes', () => {
     ['-v', { verbosity: 1 }],
     ['-vvv', { verbosity: 3 }],
     ['-verbose', { verbosity: 1 }],
-    ['-verbose=vvv', { verbosity: 3 }],
-    ['--verb=vv -v', { verbosity: 3 }],
+    ['-verbose=vvv', { verbosity: 4 }], // as the C program counts
+    ['--verb=vv -v', { verbosity: 4 }],
     ['--verbose --verbose', { verbosity: 2 }],
     ['-vdx', { plain: true, daemon: true, verbosity: 1 }],
     // What an option takes is no option.

@@ -119,7 +119,7 @@ async function nothingLeft(before: readonly string[]): Promise<void> {
   await until('nothing more is left', () => leftovers().every((name) => before.includes(name)));
 }
 
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGALRM'] as const) {
   test(`${signal} ends both ends cleanly`, async () => {
     const before = leftovers();
     const { options } = await startSshd(lab, hub);
