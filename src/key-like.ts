@@ -7,7 +7,8 @@ const HEX = /^(?:[\da-f]{48}|[\da-f]{64}|[\da-f]{88})$/i;
 /** An invite, or a part of one: base64 as URLs have it, longer than a key. */
 const INVITE = /cryptcab:\d+:[\w-]*|(?<![\w-])[\w-]{44,}(?![\w-])/gi;
 /** The same anywhere in a text, a little more or less of it included: a part of a key is too much as well. */
-const ANYWHERE = /[\w+/-]{40,}={1,2}|(?<![\w+-])[\w+/-]{43}(?![\w+/-])|[\da-f]{48,}/gi;
+const ANYWHERE =
+  /[\w+/-]{40,}={1,2}|(?<![\w+-])[\w+/-]{43}(?![\w+/-])|(?<![\w+/-])[\w-]{40,42}(?![\w+/-])|[\da-f]{48,}/gi;
 
 /** Of 43 random characters of base64 all but one text in 100 000 have as many of either; hardly a path has. */
 function looksRandom(text: string): boolean {

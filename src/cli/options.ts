@@ -1,4 +1,5 @@
 // What a command line asks for.
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { absoluteLocator } from '../cable/plug/kinds.js';
 import type { Endpoint } from '../ends/endpoint.js';
@@ -151,6 +152,7 @@ export function settingsOf(line: Line, spelling: Spelling, base?: string): Setti
   refuse(given, spelling);
   const { keyDirectory, localPort } = given;
   const absolute = (path: string) => pathFrom(base, path);
+  refuseShared(given, absolute);
   const { default: usualPort, connectDefault } = OPTIONS.localPort;
   return {
     socket: locatorOf(given.plug ?? OPTIONS.plug.default, absolute),
@@ -197,6 +199,37 @@ function refuse(given: Given, spelling: Spelling): void {
     throw new UsageError(
       `${commandName('keyDirectory')} of a client names a directory there, without white space and characters of a shell`,
     );
+}
+
+/** Files that are written to. */
+const WRITTEN = ['logFile', 'pidFile', 'keyLog'] as const;
+const READ = ['key', 'secure.privateKey', 'secure.presharedKey', 'secure.peers', 'webToken'] as const;
+
+/** @throws UsageError for a file that is written to, and has another use as well */
+function refuseShared(given: Given, absolute: (path: string) => string): void {
+  const seen = new Map<string, OptionKey>();
+  for (const option of [...READ, ...WRITTEN]) {
+    const value = given[option];
+    const path = typeof value === 'object' && value.kind === 'file' ? value.path : value;
+    if (typeof path !== 'string') continue;
+    const file = fileAt(absolute(path));
+    const other = seen.get(file);
+    if (other !== undefined && WRITTEN.some((one) => one === option) && file !== '')
+      throw new UsageError(
+        `${commandName(other)} and ${commandName(option)} name the same file: give each its own`,
+      );
+    seen.set(file, option);
+  }
+}
+
+/** A file, by whatever name it goes; empty for what is no file, as a terminal. */
+function fileAt(path: string): string {
+  try {
+    const stat = statSync(path);
+    return stat.isFile() ? `${stat.dev} ${stat.ino}` : '';
+  } catch {
+    return path; // it is made, or what opens it says why it cannot be
+  }
 }
 
 /** @throws UsageError for a locator that is not whole */

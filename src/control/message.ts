@@ -47,7 +47,7 @@ export type Request =
       readonly by?: By;
     }
   | ({ readonly do: 'invite' } & InviteRequest)
-  | { readonly do: 'cancel'; readonly name: string }
+  | { readonly do: 'cancel'; readonly name: string; readonly publicKey?: Uint8Array }
   | { readonly do: 'status' }
   | ({ readonly do: 'capture' } & CaptureWish)
   | { readonly do: 'log'; readonly follow: boolean }
@@ -186,8 +186,12 @@ export function parseRequest(line: Uint8Array): Request | string {
         ...(Object.keys(by).length > 0 && { by }),
       };
     }
-    case 'cancel':
-      return name === undefined ? `name is missing: ${NAME_RULE}` : { do: 'cancel', name };
+    case 'cancel': {
+      if (name === undefined) return `name is missing: ${NAME_RULE}`;
+      if (request.publicKey === undefined) return { do: 'cancel', name };
+      const publicKey = keyIn(request.publicKey);
+      return publicKey === undefined ? NOT_A_KEY : { do: 'cancel', name, publicKey };
+    }
     case 'status':
       return { do: 'status' };
     case 'capture': {
@@ -253,10 +257,12 @@ export function parseRequest(line: Uint8Array): Request | string {
 /** A request as a line, to be wiped. */
 export function requestLine(request: Request): Uint8Array {
   const { do: what, ...rest } = request;
-  const written =
-    'presharedKey' in request
-      ? { ...rest, publicKey: keyText(request.publicKey), presharedKey: BLANK }
-      : rest;
+  const written = {
+    ...rest,
+    ...('publicKey' in request &&
+      request.publicKey instanceof Uint8Array && { publicKey: keyText(request.publicKey) }),
+    ...('presharedKey' in request && { presharedKey: BLANK }),
+  };
   const line = utf8ToBytes(`${JSON.stringify({ version: STATUS_VERSION, do: what, ...written })}\n`);
   if ('presharedKey' in request) {
     const text = keyTextBytes(request.presharedKey);

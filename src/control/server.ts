@@ -31,8 +31,11 @@ export interface Controlled {
   status(): EndStatus;
   enrol(publicKey: Uint8Array, presharedKey: Uint8Array, name?: string, by?: By): Enrolled;
   invite(request: InviteRequest): Invited;
-  /** @returns how many were taken back */
-  cancelInvites(name: string): number;
+  /**
+   * @param publicKey of the one that is meant; all of the name where it is missing
+   * @returns how many were taken back
+   */
+  cancelInvites(name: string, publicKey?: Uint8Array): number;
   /** @param peer its public key, or the address of a classic client, here and below */
   ping(peer: string): Promise<number | undefined>;
   /** Begins a capture, and gives what ends it. */
@@ -247,7 +250,7 @@ async function fulfil(
     case 'invite':
       return end.invite(request);
     case 'cancel':
-      return { taken: end.cancelInvites(request.name) };
+      return { taken: end.cancelInvites(request.name, request.publicKey) };
     case 'status':
       return end.status();
     case 'ping': {

@@ -15,6 +15,13 @@ interface Started {
 const LEGACY =
   'a C program with OpenSSL 3 denies every key until OPENSSL_CONF names a file that turns the legacy provider on (see docs/classic-cable.md)';
 
+/** Of one that was told a cipher: the other end may speak another one. */
+function otherCipher(cipher: CipherChoice): string {
+  return cipher === 'auto'
+    ? ''
+    : `, or it speaks another cipher than ${cipher}: leave ${optionName('cipher')} out`;
+}
+
 /** What a DENY most likely means, and what to do about it. */
 export function denialText(why: ClientDenial, { server: { host }, mode, cipher = 'auto' }: Started): string {
   const plain = optionName('plain');
@@ -41,16 +48,12 @@ function wrongFileText(host: string, bytes: number, cipher: CipherChoice): strin
     bytes < chacha20
       ? `; this one has fewer than ${chacha20} bytes and does for Blowfish alone, a C program from 2.3.3 on needs ${chacha20}`
       : '';
-  return `${host} denied the key: both ends need the same key file${long}, and neither ${optionName('plain')}${short}; ${LEGACY}`;
+  return `${host} denied the key: both ends need the same key file${long}, and neither ${optionName('plain')}${short}${otherCipher(cipher)}; ${LEGACY}`;
 }
 
 /** The key was sent by scp just now: it is the right one. */
 function wrongKeyText(host: string, cipher: CipherChoice): string {
-  const other =
-    cipher === 'auto'
-      ? ''
-      : `, or it speaks another cipher than ${cipher}: leave ${optionName('cipher')} out`;
-  return `${host} denied the key that it was sent: start it without ${optionName('key')} and ${optionName('plain')}, as this end${other}; ${LEGACY}`;
+  return `${host} denied the key that it was sent: start it without ${optionName('key')} and ${optionName('plain')}, as this end${otherCipher(cipher)}; ${LEGACY}`;
 }
 
 /** A C server that is up without encryption, and has sent no frame. */

@@ -48,6 +48,8 @@ export interface ActsHost {
 /** Does what the machine of the secure cable says (protocol/secure/terms.ts), by the cable and by the owner's handlers. */
 export class SecureActs {
   readonly #host: ActsHost;
+  /** Who has answered with another preshared key since it was looked up. */
+  readonly #otherKey = new WeakSet<Peer>();
 
   constructor(host: ActsHost) {
     this.#host = host;
@@ -117,7 +119,7 @@ export class SecureActs {
       case 'resolve':
         if (!member.called) break; // it is the one that calls
         this.#host.resolve(member);
-        this.#host.handlers.noAnswer?.(peer);
+        this.#host.handlers.noAnswer?.(peer, this.#otherKey.delete(peer));
         break;
       case 'unanswered':
         member.link?.discard();
@@ -163,6 +165,7 @@ export class SecureActs {
       this.#host.handlers.stranger?.(hint.publicKey, hint.from);
       return;
     }
+    if (hint.what === 'preshared key') this.#otherKey.add(hint.peer);
     const say = () => this.#host.log.warn({ peer: peerText(hint.peer) }, hintText(hint));
     this.#host.seldom.note(this.#host.now(), `${hint.what} ${keyText(hint.peer.publicKey)}`, say);
   }

@@ -187,7 +187,8 @@ export class SecureServer {
         },
         misdirected: (from, times) => warnOfMisdirected(log, remoteText(from), times),
         noWay: (peer, { marked }) => log.warn({ peer: peerText(peer) }, marked),
-        noAnswer(peer) {
+        noAnswer(peer, otherKey) {
+          if (otherKey) return; // which has its own line
           const at = remoteText(peer.endpoint as Remote);
           const text = `no secure answer from ${peerText(peer)} at ${at}, still trying: see that it runs with ${optionName('secure')}, that it has this end's public key, and the same preshared key or none${ownClock(Date.now())}`;
           const say = () => log.info({ publicKey: keyText(side.publicKey) }, text);
@@ -353,9 +354,9 @@ export class SecureServer {
     };
   }
 
-  /** Takes back the open invites of a name. @returns how many they were */
-  cancelInvites(name: string): number {
-    return this.#inviting().cancel(name);
+  /** Takes back the open invites of a name, or the one with a public key. @returns how many they were */
+  cancelInvites(name: string, publicKey?: Uint8Array): number {
+    return this.#inviting().cancel(name, publicKey);
   }
 
   #inviting(): Guests {

@@ -51,8 +51,8 @@ export interface RunningServer extends Running {
    * secure clients are served
    */
   invite(request: InviteRequest): Invited;
-  /** Takes back the open invites of a name. @returns how many they were */
-  cancelInvites(name: string): number;
+  /** Takes back the open invites of a name, or the one with a public key. @returns how many they were */
+  cancelInvites(name: string, publicKey?: Uint8Array): number;
   /**
    * Lets one more peer of the secure cable connect.
    * @returns what it is called from now on
@@ -216,7 +216,7 @@ export async function startServer(configuration: ServerConfiguration): Promise<R
     serverId: configuration.secure?.serverId,
     enrol: (...client) => securely().enrol(...client),
     invite: (request) => securely().invite(request),
-    cancelInvites: (name) => securely().cancelInvites(name),
+    cancelInvites: (...which) => securely().cancelInvites(...which),
     addPeer: (peer) => securely().add(peer),
     removePeer: (publicKey) => securely().remove(publicKey),
     peers: new People(

@@ -72,6 +72,8 @@ export function enrolledLine({ publicKey, port }: Enrolled): string {
   return `${keyText(publicKey)} ${port}\n`;
 }
 
+/** How much of a line goes into a message. */
+const REASON_CHARACTERS = 300;
 /** Of a line that has not ended yet, so many characters are kept: more than the server's line has. */
 const LINE_CHARACTERS = 1_000;
 
@@ -82,6 +84,12 @@ const LINE_CHARACTERS = 1_000;
 export class AnswerFinder {
   #rest = '';
   #found: Enrolled | undefined;
+  #last = '';
+
+  /** The last line with something in it, or its beginning; empty where there is none. */
+  get last(): string {
+    return this.#last;
+  }
 
   /** The last one so far. */
   get found(): Enrolled | undefined {
@@ -92,7 +100,10 @@ export class AnswerFinder {
   push(text: string): void {
     const lines = (this.#rest + text).split(/[\r\n]/);
     this.#rest = (lines.pop() as string).slice(-LINE_CHARACTERS);
-    for (const line of lines) this.#look(line);
+    for (const line of lines) {
+      this.#look(line);
+      if (line.trim() !== '') this.#last = line.trim().slice(0, REASON_CHARACTERS);
+    }
   }
 
   /** Nothing more comes: the last line may lack its end. */

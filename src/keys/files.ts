@@ -4,13 +4,17 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
   type Stats,
+  statSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
+import { codeOf } from '../error.js';
 
 /** Lines for 60 000 peers have a fifth of it. */
 const READ_MAX = 64 << 20;
@@ -33,6 +37,22 @@ export function readRegular(
     return { bytes: readFileSync(fd), stat };
   } finally {
     closeSync(fd);
+  }
+}
+
+/**
+ * Makes a directory where there is none, and those on the way to it. Node's own way says of a disk that cannot be written that
+ * the directory is missing, and never ends where the kernel says that of one which is there, as below /proc.
+ * @throws Error when it cannot be
+ */
+export function makeDirectory(path: string, mode = 0o777): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    makeDirectory(dirname(path), mode);
+    mkdirSync(path, { mode });
   }
 }
 

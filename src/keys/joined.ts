@@ -1,10 +1,10 @@
 // What a machine keeps that has joined by an invite: a directory with its keys, and whose server they are for.
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CryptcabError, codeOf, messageOf } from '../error.js';
 import type { Log } from '../log.js';
 import { drawSecret } from './draw.js';
-import { replaceFile } from './files.js';
+import { makeDirectory, replaceFile } from './files.js';
 import { keyLine, keyText, newPresharedKey, newPrivateKey, parseKey } from './key-text.js';
 import { textKey } from './read-key.js';
 
@@ -71,7 +71,7 @@ export class JoinedDirectory {
     const privateKey = newPrivateKey(drawSecret);
     const presharedKey = newPresharedKey(drawSecret);
     try {
-      mkdirSync(this.path, { recursive: true, mode: 0o700 });
+      makeDirectory(this.path, 0o700);
       for (const [file, key] of [
         [FILE.privateKey, privateKey],
         [FILE.presharedKey, presharedKey],

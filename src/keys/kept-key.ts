@@ -1,7 +1,7 @@
-import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../log.js';
-import { writeWhole } from './files.js';
+import { makeDirectory, writeWhole } from './files.js';
 import { keyLine } from './key-text.js';
 import { textKey } from './read-key.js';
 
@@ -14,7 +14,7 @@ import { textKey } from './read-key.js';
 export function keptPrivateKey(directory: string, make: () => Uint8Array, log: Log): Uint8Array {
   const path = join(directory, 'private.key');
   if (existsSync(path)) return textKey(path, 'keygen', log);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory, 0o700);
   const key = make();
   try {
     keep(path, key);

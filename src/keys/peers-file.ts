@@ -87,8 +87,8 @@ function parseLine(line: number, [key, ...options]: [string, ...string[]]): Peer
   const names = new Set<string>();
   const host: { -readonly [name in keyof HostWords]: HostWords[name] } = {};
   for (const option of options) {
-    const [, name, value] = /^([a-z]+)(?:=(.+))?$/.exec(option) ?? [];
-    if (name === undefined || (value === undefined && !isPolicyField(name)))
+    const [, name, value] = /^([a-z-]+)(?:=(.+))?$/i.exec(option) ?? [];
+    if (name === undefined || mayBeKey(name) || (value === undefined && !isPolicyField(name)))
       return 'an option is written name=VALUE, without white space';
     if (value?.split(':').some(mayBeKey))
       return `${name}= is followed by what may be a key itself: psk= names the file that holds one`;
@@ -111,7 +111,7 @@ function parseLine(line: number, [key, ...options]: [string, ...string[]]): Peer
     } else if (isHostWord(name)) {
       host[name] = value;
     } else {
-      return `there is no option ${name}=; there are name=, psk=, endpoint=, ip=, gateway= and multicast=, and ${POLICY_FIELDS.join(', ')}`;
+      return `there is no option ${name}=; there are name=, psk=, endpoint=, ip=, gateway=, multicast= and mac=, and where the server plugs into bridge://NAME ${POLICY_FIELDS.filter((field) => field !== 'mac').join(', ')}`;
     }
   }
   const { mac, ...policy } = peer.policy ?? {};

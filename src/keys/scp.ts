@@ -6,7 +6,7 @@ import { CryptcabError, messageOf, TemporaryError } from '../error.js';
 import { optionName, optionWithValue } from '../options/name.js';
 import { canAsk, start } from './openssh-child.js';
 import { sessionKeyPath } from './session-keys.js';
-import { loginText, type SshLogin, sshFault } from './ssh-failure.js';
+import { isRefusedThere, loginText, reasonIn, type SshLogin, sshFault } from './ssh-failure.js';
 
 /** How long scp has, ms: without and with somebody who may have to type a password. */
 const LIMIT_MS = { alone: 60_000, asking: 600_000 } as const;
@@ -91,6 +91,10 @@ async function scp(target: ScpTarget, file: string, path: string, signal: AbortS
   if (status === undefined)
     throw new TemporaryError(
       `scp to ${login} has not ended within ${limit / 60_000} min: see that 'ssh ${login}' works`,
+    );
+  if (isRefusedThere(says))
+    throw new CryptcabError(
+      `cannot send the key to ${login} by scp (${reasonIn(says)}): name a directory there that ${login} may write to with ${optionWithValue('keyDirectory')}, at both ends, or use ${optionWithValue('key')}`,
     );
   const instead = `set ${optionName('scpOptions', 'ssh.options')}, or use ${optionWithValue('key')}`;
   throw sshFault(target, `cannot send the key to ${login} by scp`, status, says, instead);

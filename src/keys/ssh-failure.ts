@@ -19,7 +19,12 @@ const HOPELESS =
   /Host key verification failed|Permission denied \(|Too many authentication failures|Unable to negotiate|no matching |[Bb]ad (?:configuration|owner|port|number|.*argument)|(?:unknown|illegal|invalid) option|^usage:|Can't open user config|terminating, \d+ bad/;
 
 /** What ssh and scp say last, after the reason. */
-const AFTERTHOUGHT = /^(lost connection|scp: Connection closed)$/;
+const AFTERTHOUGHT =
+  /^(?:lost connection|scp: Connection closed|scp: failed to upload (?:file|directory) .*)$/;
+/** Said where the connection is gone. */
+const LOST = /^(?:lost connection|scp: Connection closed)$/;
+/** What scp says when it is logged in, and the far side does not take the file. */
+const REFUSED = /^scp: (?!Connection closed)/;
 
 /** The line that says why, of several. */
 export function reasonIn(says: readonly string[]): string | undefined {
@@ -29,7 +34,12 @@ export function reasonIn(says: readonly string[]): string | undefined {
 /** Whether ssh, or an scp by its ssh, did not get through, for a reason that may pass. */
 export function mayPass(status: number | null, says: readonly string[]): boolean {
   if (says.some((line) => HOPELESS.test(line))) return false;
-  return status === 255 || says.some((line) => AFTERTHOUGHT.test(line));
+  return status === 255 || says.some((line) => LOST.test(line));
+}
+
+/** Whether scp was logged in, and could not write its file over there. */
+export function isRefusedThere(says: readonly string[]): boolean {
+  return REFUSED.test(reasonIn(says) ?? '') && !mayPass(1, says);
 }
 
 /**

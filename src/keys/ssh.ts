@@ -1,4 +1,5 @@
 import { CryptcabError, TemporaryError } from '../error.js';
+import { hideKeys } from '../key-like.js';
 import { optionName } from '../options/name.js';
 import { drawSecret } from './draw.js';
 import { AnswerFinder, introductionLine } from './enrolment.js';
@@ -107,7 +108,8 @@ async function ssh(target: SshTarget, input: Uint8Array, signal: AbortSignal, as
       `${login} has not answered within ${minutes} min: see what 'ssh ${login} ${target.remoteCommand} --version' prints`,
     );
   }
-  throw failure(target, status, withoutKeys(says, input));
+  const printed = withoutKeys([answers.last], input).find((line) => line !== '' && line !== LOGGED_IN);
+  throw failure(target, status, withoutKeys(says, input), printed && hideKeys(printed));
 }
 
 /** Lines of what was said, but those that repeat a key: a far side that is no cryptcab may print what it reads. */
@@ -129,8 +131,16 @@ const NO_NODE = /\bnode\b.{0,3}: (?:command )?not found|\bnode\b.{0,3}: No such 
 /** Before what cryptcab says over there, which is of that machine and not of this one. */
 const OWN = /^(?:vde_)?cryptcab: /;
 
-/** ssh ends with 255 when it fails itself, and with the status of the far side's command otherwise. */
-function failure(target: SshTarget, status: number | null, says: readonly string[]): CryptcabError {
+/**
+ * ssh ends with 255 when it fails itself, and with the status of the far side's command otherwise.
+ * @param printed on standard output, where a login that may run nothing is told so
+ */
+function failure(
+  target: SshTarget,
+  status: number | null,
+  says: readonly string[],
+  printed: string | undefined,
+): CryptcabError {
   const login = loginText(target);
   const { remoteCommand } = target;
   if ((status === 127 || status === 126) && says.some((line) => NO_NODE.test(line)))
@@ -147,7 +157,9 @@ function failure(target: SshTarget, status: number | null, says: readonly string
     );
   if (status !== 255 && status !== null)
     return new CryptcabError(
-      `${login} did not enrol this client: ${reasonIn(says)?.replace(OWN, 'it says: ') ?? `status ${status}`}`,
+      says.some((line) => OWN.test(line))
+        ? `${login} did not enrol this client: ${reasonIn(says)?.replace(OWN, 'it says: ')}`
+        : `${login} did not enrol this client (${reasonIn(says) ?? printed ?? `status ${status}`}): see what 'ssh ${login} ${remoteCommand} --version' prints`,
     );
   const instead = `set ${optionName('sshOptions', 'ssh.options')}, or use ${optionName('secure.privateKey')} and ${optionName('secure.serverPublicKey')}`;
   return sshFault(target, `cannot enrol at ${login} by ssh`, status, says, instead);

@@ -157,7 +157,12 @@ export class Server extends CableEnd {
       const publicKey = publicKeyOf(privateKey);
       const wish = { name, seconds: seconds ?? INVITE_SECONDS.usual, uses };
       const invited = this.#server.invite({ publicKey, presharedKey, ...wish });
-      return lineOf(invited, { privateKey, presharedKey }, placesOf(invited, at ?? []));
+      try {
+        return lineOf(invited, { privateKey, presharedKey }, placesOf(invited, at ?? []));
+      } catch (error) {
+        this.#server.cancelInvites(name, publicKey); // nobody has its line
+        throw error;
+      }
     } finally {
       for (const key of [privateKey, presharedKey]) key.fill(0);
     }

@@ -313,6 +313,7 @@ export class NativeCable implements Cable {
 
   #control(datagram: Uint8Array, way: Uint8Array): void {
     const from = this.#socket.names.decode(way);
+    if (!this.#socket.hears(from)) return;
     this.copies[0].datagram('in', from, datagram);
     this.#links.from(from)?.look(); // what happened before comes before
     const link = this.#links.of(datagram, from);

@@ -52,6 +52,8 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
   /** Of a secure link: the largest UDP payload that was asked for, bytes; and when the kernel was asked for its path, ms. */
   readonly #pathMax: number;
   #pathAsked = 0;
+  /** Of a secure link: the way that the I/O thread was given. */
+  #way: Uint8Array | undefined;
 
   /** @param path of a secure link: the largest UDP payload to be sent, bytes */
   constructor(host: NativeHost, session: number, remote: Remote, secure?: SecureEvents, path = 0) {
@@ -225,10 +227,22 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
 
   /** Has the datagrams of a secure link go to its remote. */
   #readdress(): void {
+    this.#orderWay();
+    this.#askPath();
+  }
+
+  #lookAtWay(): void {
+    if (this.remote.address.includes('%')) this.#orderWay();
+    this.#askPath();
+  }
+
+  /** Says the way to its remote, where it is another one: an interface that was made again has another number under its name. */
+  #orderWay(): void {
     const { socket, thread } = this.#host;
     const way = socket.names.encode(this.remote);
-    if (way !== undefined) thread.order({ do: 'address', session: this.session, way });
-    this.#askPath();
+    if (way === undefined || this.#way?.every((byte, i) => byte === way[i])) return;
+    this.#way = way;
+    thread.order({ do: 'address', session: this.session, way });
   }
 
   /** Has a secure link's datagrams fit the way to its remote, as far as the kernel knows it (secure.md §2.6). */
@@ -270,7 +284,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
     this.#seen = now;
     if (this.secure !== undefined) {
       this.#news(this.secure);
-      if (performance.now() - this.#pathAsked >= PATH_MS) this.#askPath();
+      if (performance.now() - this.#pathAsked >= PATH_MS) this.#lookAtWay();
     } else {
       if (now.sealed > before.sealed) events.sent(this);
       if (now.opened > before.opened) events.heard(this);

@@ -1,6 +1,7 @@
 import { CryptcabError, codeOf } from '../../error.js';
 import { type Remote, remoteText } from '../../protocol/remote.js';
 import { isAny } from '../udp/dual.js';
+import { StaleRoute } from '../udp/stale-route.js';
 import { BUFFER_BYTES, cannotOpen, lacksIPv6 } from '../udp/udp.js';
 import { Arena, Messages, MMSGHDR } from './linux/arena.js';
 import { ControlOut, type InfoFamily } from './linux/cmsg.js';
@@ -53,6 +54,7 @@ export class NativeSocket {
   readonly #poll: number;
   readonly #message: Messages;
   readonly #control: ControlOut;
+  readonly #stale = new StaleRoute();
   #connected = false;
   #closed = false;
 
@@ -220,14 +222,23 @@ export class NativeSocket {
     const name = this.names.encode(to);
     const fail = (why: string) => new CryptcabError(`cannot reach ${remoteText(to)}: ${why}`);
     if (name === undefined) throw fail('connect EAFNOSUPPORT');
-    if (this.#connected) {
-      this.#libc.connect(this.fd, this.#place(new Uint8Array(NAME_BYTES)), NAME_BYTES); // AF_UNSPEC: to nobody
-      this.#connected = false;
-    }
+    if (this.#connected) this.#disconnect();
     if (this.#libc.connect(this.fd, this.#place(name), NAME_BYTES) < 0)
       throw fail(`connect ${this.#libc.errorName(this.#libc.errno())}`);
+    const remote = this.names.decode(name);
     this.#connected = true;
-    return this.names.decode(name);
+    if (!this.#stale.connects(remote)) this.#disconnect();
+    return remote;
+  }
+
+  #disconnect(): void {
+    this.#libc.connect(this.fd, this.#place(new Uint8Array(NAME_BYTES)), NAME_BYTES); // AF_UNSPEC: to nobody
+    this.#connected = false;
+  }
+
+  /** Whether what comes from there is for the remote that it was connected to. */
+  hears(from: Remote): boolean {
+    return this.#stale.hears(from);
   }
 
   get connected(): boolean {

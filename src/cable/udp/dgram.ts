@@ -2,6 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { CryptcabError, codeOf, messageOf } from '../../error.js';
 import { type Remote, remoteText } from '../../protocol/remote.js';
 import { ANY, mapped, openWith, type Place, unmapped } from './dual.js';
+import { StaleRoute } from './stale-route.js';
 import { BUFFER_BYTES, type OpenUdp, type Sent, type Udp, type UdpEvents } from './udp.js';
 
 /**
@@ -28,6 +29,7 @@ class DgramUdp implements Udp {
   readonly #socket: Socket;
   readonly #events: UdpEvents;
   readonly #dual: boolean;
+  readonly #stale = new StaleRoute();
   #connected = false;
 
   constructor(socket: Socket, events: UdpEvents, { host, local }: Place) {
@@ -35,7 +37,10 @@ class DgramUdp implements Udp {
     this.#events = events;
     this.#dual = host === ANY.both;
     this.local = socket.address();
-    socket.on('message', (bytes, from) => events.datagram(bytes, unmapped(from, local)));
+    socket.on('message', (bytes, from) => {
+      const remote = unmapped(from, local);
+      if (this.#stale.hears(remote)) events.datagram(bytes, remote);
+    });
     socket.on('error', (error) => {
       const why = this.#why(error);
       if (why !== undefined) events.failed(why);
@@ -64,10 +69,7 @@ class DgramUdp implements Udp {
   }
 
   async connect(to: Remote): Promise<Remote> {
-    if (this.#connected) {
-      this.#socket.disconnect();
-      this.#connected = false;
-    }
+    if (this.#connected) this.#disconnect();
     await new Promise<void>((resolve, reject) => {
       this.#socket.connect(to.port, this.#address(to), ((error?: Error) =>
         error
@@ -78,8 +80,15 @@ class DgramUdp implements Udp {
             )
           : resolve()) as () => void);
     });
+    const remote = unmapped(this.#socket.remoteAddress());
     this.#connected = true;
-    return unmapped(this.#socket.remoteAddress());
+    if (!this.#stale.connects(remote)) this.#disconnect();
+    return remote;
+  }
+
+  #disconnect(): void {
+    this.#socket.disconnect();
+    this.#connected = false;
   }
 
   close(): Promise<void> {

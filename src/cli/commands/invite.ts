@@ -69,12 +69,18 @@ export async function invite(wish: InviteWish, place: ControlPlace = controlPlac
   const privateKey = newPrivateKey(drawSecret);
   const presharedKey = newPresharedKey(drawSecret);
   try {
-    const guest = { publicKey: publicKeyOf(privateKey), presharedKey };
-    const answer = await ask(path, { do: 'invite', ...guest, name, seconds, uses });
+    const publicKey = publicKeyOf(privateKey);
+    const answer = await ask(path, { do: 'invite', publicKey, presharedKey, name, seconds, uses });
     const invited = answer === undefined ? undefined : parseInvited(answer);
     if (invited === undefined) throw strange(path);
     const places = placesOf(invited, at);
-    const line = lineOf(invited, { privateKey, presharedKey }, places);
+    let line: string;
+    try {
+      line = lineOf(invited, { privateKey, presharedKey }, places);
+    } catch (error) {
+      await ask(path, { do: 'cancel', name, publicKey }); // nobody has its line
+      throw error;
+    }
     for (const note of notes(name, uses, invited.until, places, at.length > 0)) say(note);
     return `${line}\n${process.stdout.isTTY ? await qrCode(line, say) : ''}`;
   } finally {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { CryptcabError, messageOf } from '../../error.js';
 import { drawSecret } from '../../keys/draw.js';
 import { encodingFault, markFault } from '../../keys/encoding.js';
@@ -23,10 +23,21 @@ export function runKeyCommand(command: KeyCommand): string {
   }
 }
 
+/** A key's file has 45 bytes; in UTF-16, with some white space, a little more. What is longer is none. */
+const READ_MAX = 4_096;
+
+function readStandardInput(): Buffer {
+  const room = Buffer.alloc(READ_MAX);
+  let length = 0;
+  for (let read = -1; read !== 0 && length < READ_MAX; length += read)
+    read = readSync(0, room, length, READ_MAX - length, null);
+  return room.subarray(0, length);
+}
+
 function readPrivateKey(): Uint8Array {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(0);
+    bytes = readStandardInput();
   } catch (error) {
     throw new CryptcabError(`cannot read the private key from standard input: ${messageOf(error)}`);
   }

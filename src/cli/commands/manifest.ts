@@ -1,7 +1,9 @@
 // The files of a directory of vectors, held against its manifest.
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { CryptcabError, messageOf } from '../../error.js';
+import { encodingFault } from '../../keys/encoding.js';
+import { readRegular } from '../../keys/files.js';
 import { MANIFEST, sha256Of } from '../../vectors/make.js';
 
 /** As sha256sum writes it, of a file in the same directory. */
@@ -12,7 +14,10 @@ const isVectors = (name: string) => name.endsWith('.json') && !name.endsWith('.s
 /** @throws CryptcabError where it cannot be read */
 export function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    const { bytes } = readRegular(path);
+    const fault = encodingFault(bytes);
+    if (fault === undefined) return bytes.toString();
+    throw new Error(`it ${fault}`);
   } catch (error) {
     throw new CryptcabError(`cannot read ${path}: ${messageOf(error)}`);
   }
@@ -43,7 +48,10 @@ export function filesOf(directory: string): { readonly paths: string[]; readonly
         wrong(`line ${i + 1} of ${manifest} is not a checksum and the name of a file`);
         continue;
       }
-      left.delete(name);
+      if (!left.delete(name) && paths.some((path) => basename(path) === name)) {
+        wrong(`line ${i + 1} of ${manifest} names ${name} again`);
+        continue;
+      }
       const path = join(directory, name);
       try {
         if (sha256Of(readText(path)) === sum) paths.push(path);

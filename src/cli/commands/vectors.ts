@@ -1,9 +1,10 @@
 // `cryptcab vectors`: checks files of test vectors, and makes those of the package again (docs/vectors.md).
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { coreFault } from '../../core/fault.js';
 import { CryptcabError, messageOf, oneLine } from '../../error.js';
+import { makeDirectory } from '../../keys/files.js';
 import { parseVectors, VectorsError } from '../../vectors/format.js';
 import { MANIFEST, make, SEED } from '../../vectors/make.js';
 import { type GroupResult, verify } from '../../vectors/verify.js';
@@ -16,8 +17,8 @@ import { table } from './table.js';
 const [BUNDLED, OF_MODULES] = ['../../vectors', '../../../../vectors'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 ) as [string, string];
-const OURS = existsSync(join(BUNDLED, MANIFEST)) ? BUNDLED : OF_MODULES;
 const FOREIGN = 'foreign';
+const OURS = existsSync(join(BUNDLED, FOREIGN)) ? BUNDLED : OF_MODULES;
 /** Failures shown of one group. */
 const SHOWN = 10;
 
@@ -51,7 +52,7 @@ async function verifyAll(files: readonly string[], strict: boolean): Promise<Sai
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const path of paths) {
     try {
-      for (const result of await verify(parseVectors(readText(path)))) {
+      for (const result of await verify(parseVectors(readText(path).replace(/^\uFEFF/, '')))) {
         for (const count of ['passed', 'failed', 'skipped'] as const) total[count] += result[count];
         rows.push(rowOf(path, result));
         faults.push(...failuresOf(path, result));
@@ -105,7 +106,7 @@ export function makeFiles(seed: number = SEED, out = 'vectors'): Promise<Said> {
 async function makeAll(seed: number, out: string): Promise<Said> {
   const files = await make(seed);
   try {
-    mkdirSync(out, { recursive: true });
+    makeDirectory(out);
     for (const [name, text] of files) writeFileSync(join(out, name), text);
   } catch (error) {
     throw new CryptcabError(`cannot write to ${out}: ${messageOf(error)}`);

@@ -42,7 +42,7 @@ function controlled(
     }),
     enrol: (...client) => server().enrol(...client),
     invite: (request) => server().invite(request),
-    cancelInvites: (name) => server().cancelInvites(name),
+    cancelInvites: (...which) => server().cancelInvites(...which),
     ping: (peer) =>
       running.ping(peer).catch((error) => {
         if (error instanceof NobodyThere) return undefined;

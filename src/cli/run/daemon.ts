@@ -37,10 +37,14 @@ export function detach(carried: Carried | undefined, say: (line: string) => void
       resolve(1);
     });
     // Who ends the wait ends what it waits for; so does who closes the terminal.
-    const pass = () => child.kill('SIGTERM');
+    let ended: string | undefined;
+    const pass = (signal: string) => {
+      ended = signal;
+      child.kill('SIGTERM');
+    };
     process.on('SIGINT', pass).on('SIGTERM', pass).on('SIGQUIT', pass);
     onHangup(() => {
-      if (terminalGone()) pass();
+      if (terminalGone()) pass('SIGHUP');
     });
     child.on('message', (message: FromChild) => {
       if ('says' in message) {
@@ -52,8 +56,9 @@ export function detach(carried: Carried | undefined, say: (line: string) => void
       }
     });
     child.on('exit', (status, signal) => {
-      if (signal !== null) say(`the daemon was ended by ${signal}`);
-      resolve(status ?? 1);
+      const by = ended ?? signal;
+      if (by !== null) say(`the daemon was ended by ${by} before it was up`);
+      resolve(by === null ? (status ?? 1) : 1);
     });
   });
 }

@@ -1,8 +1,10 @@
 // Where a server keeps what it needs to go on after a restart: a directory of its own, by its port.
 import { lchownSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { CryptcabError } from '../../error.js';
 import type { Account } from '../../keys/accounts.js';
+import { makeDirectory } from '../../keys/files.js';
 
 interface Environment {
   readonly STATE_DIRECTORY?: string;
@@ -15,9 +17,23 @@ export function stateRoot(
   user = process.geteuid?.(),
 ): string | undefined {
   const { STATE_DIRECTORY: ofUnit, XDG_STATE_HOME: ofUser = '' } = environment;
-  if (ofUnit !== undefined) return ofUnit.split(':')[0] || undefined;
+  if (ofUnit !== undefined) {
+    const [first = ''] = ofUnit.split(':');
+    return first === '' ? undefined : absolute(first);
+  }
   if (user === 0) return '/var/lib/cryptcab';
   return join(ofUser.startsWith('/') ? ofUser : join(homedir(), '.local/state'), 'cryptcab');
+}
+
+/** A daemon changes its directory. */
+function absolute(path: string): string {
+  try {
+    return resolve(path);
+  } catch {
+    throw new CryptcabError(
+      `the working directory is gone, and '${path}' of STATE_DIRECTORY is a path from there: change to another directory`,
+    );
+  }
 }
 
 /** What a server is called by what is its own: several with one port on one machine differ by their numbers. */
@@ -39,7 +55,7 @@ export function stateDirectory(
 /** Makes it, for that user. */
 export function makeStateDirectory(path: string, owner?: Pick<Account, 'uid' | 'gid'>): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    makeDirectory(dirname(path), 0o755);
     mkdirSync(path, { mode: 0o700 });
     if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
   } catch {

@@ -94,9 +94,9 @@ export class Guests {
     return until;
   }
 
-  /** Takes back the open invites of a name. @returns how many they were */
-  cancel(name: string): number {
-    const taken = this.#invites.cancel(Date.now(), name);
+  /** Takes back the open invites of a name, or the one with a public key. @returns how many they were */
+  cancel(name: string, publicKey?: Uint8Array): number {
+    const taken = this.#invites.cancel(Date.now(), name, publicKey);
     if (taken > 0) {
       this.#roster.write();
       this.#log.info({ invite: name, taken }, `revoked the invite ${name}`);

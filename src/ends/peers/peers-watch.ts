@@ -50,6 +50,8 @@ export class KnownPeers {
   readonly #apply: (peers: ReadonlyMap<string, KnownPeer>) => void;
   readonly #timer: NodeJS.Timeout;
   /** As it was when read, and when last looked at. */
+  /** Files of a directory that are no peer's, each named once. */
+  readonly #warned = new Set<string>();
   #read = '';
   #seen = '';
 
@@ -122,6 +124,7 @@ export class KnownPeers {
         this.#skip(listing, `skipped ${listing.path}: ${messageOf(error)}`);
       }
     }
+    if (directory) this.#warnOfOthers();
     this.#log.info({ file: this.#path, peers: known.size }, 'read the peers file');
     this.#apply(known);
   }
@@ -135,6 +138,16 @@ export class KnownPeers {
         const name = peerOfFile(file);
         return name === undefined ? [] : [{ path: join(this.#path, file), name }];
       });
+  }
+
+  /** A file without a suffix may be meant as a peer's. */
+  #warnOfOthers(): void {
+    for (const file of readdirSync(this.#path).filter((name) => !name.includes('.'))) {
+      const path = join(this.#path, file);
+      if (this.#warned.has(path)) continue;
+      this.#warned.add(path);
+      this.#skip({ path }, `skipped ${path}: the file of a peer is called NAME${PEER_SUFFIX}`);
+    }
   }
 
   #skip({ path }: Listing, why: string, line?: number): void {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { blake2s } from '@noble/hashes/blake2.js';
@@ -6,7 +6,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Origin } from '../../control/status.js';
 import { codeOf, messageOf } from '../../error.js';
 import { HeldElsewhere, type HeldFile, holdFile } from '../../held-file.js';
-import { readRegular, replaceFile } from '../../keys/files.js';
+import { makeDirectory, readRegular, replaceFile } from '../../keys/files.js';
 import { keyText, parseKey } from '../../keys/key-text.js';
 import type { Log } from '../../log.js';
 import { optionWithValue } from '../../options/name.js';
@@ -143,11 +143,12 @@ export class ServerState {
   static open(options: StateOptions): ServerState | undefined {
     const state = new ServerState(options);
     try {
-      state.#makeDirectory();
-      state.#held = holdFile(join(options.directory, 'server.pid'));
+      state.#hold();
     } catch (error) {
-      // Where the file cannot be made nothing can be kept either, and save() says so.
-      if (!(error instanceof HeldElsewhere)) return state;
+      if (!(error instanceof HeldElsewhere)) {
+        state.#fails(error);
+        return state;
+      }
       state.close();
       options.log.warn(
         { directory: options.directory },
@@ -156,6 +157,19 @@ export class ServerState {
       return undefined;
     }
     return state;
+  }
+
+  /** @throws HeldElsewhere where another server has the directory; Error where it cannot be used */
+  #hold(): void {
+    makeDirectory(this.#directory, 0o700);
+    const path = join(this.#directory, 'server.pid');
+    try {
+      this.#held = holdFile(path);
+    } catch (error) {
+      if (error instanceof HeldElsewhere) throw error;
+      rmSync(path, { force: true }); // what a power cut has left of it
+      this.#held = holdFile(path);
+    }
   }
 
   constructor(options: StateOptions) {
@@ -170,7 +184,7 @@ export class ServerState {
     return join(this.#directory, 'peers.json');
   }
 
-  /** Reads what was kept; a file of another server's, or one that cannot be read, is reported and passed over. */
+  /** Reads what was kept; a file of another server's, or one that cannot be read, is reported and set aside. */
   load(): RememberedAll {
     let text: string;
     try {
@@ -196,12 +210,20 @@ export class ServerState {
   }
 
   #passedOver(why: string): void {
-    this.#log.warn({ file: this.#path }, `starts without what it knew of its peers: ${why}`);
+    const aside = `${this.#path}.old`;
+    let where = '';
+    try {
+      renameSync(this.#path, aside);
+      where = `; what there was is in ${aside} now`;
+    } catch {
+      // It stays where it is until something new is kept, if that can be.
+    }
+    this.#log.warn({ file: this.#path }, `starts without what it knew of its peers: ${why}${where}`);
   }
 
-  #read(line: Line): Remembered | undefined {
-    const publicKey = keyIn(line.publicKey);
-    if (publicKey === undefined || typeof line.name !== 'string' || !Number.isFinite(line.heard))
+  #read(line: Line | null): Remembered | undefined {
+    const publicKey = keyIn(line?.publicKey);
+    if (!line || publicKey === undefined || typeof line.name !== 'string' || !Number.isFinite(line.heard))
       return undefined;
     const presharedKey = line.psk === undefined ? undefined : this.#open(publicKey, line.psk);
     if (line.psk !== undefined && presharedKey === undefined) return undefined;
@@ -298,7 +320,7 @@ export class ServerState {
       }),
     );
     try {
-      this.#makeDirectory();
+      makeDirectory(this.#directory, 0o700);
       const content = {
         version: VERSION,
         server: this.#server,
@@ -308,18 +330,18 @@ export class ServerState {
       replaceFile(this.#path, Buffer.from(`${JSON.stringify(content, undefined, 1)}\n`));
       this.#failed = false;
     } catch (error) {
-      if (!this.#failed)
-        this.#log.warn(
-          { file: this.#path },
-          `cannot keep what it knows of its peers, who will have to enrol again after a restart: ${messageOf(error)}`,
-        );
-      this.#failed = true;
+      this.#fails(error);
     }
     return !this.#failed;
   }
 
-  #makeDirectory(): void {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+  #fails(error: unknown): void {
+    if (!this.#failed)
+      this.#log.warn(
+        { file: this.#path },
+        `cannot keep what it knows of its peers, who will have to enrol again after a restart: ${messageOf(error)}`,
+      );
+    this.#failed = true;
   }
 
   /** Writes what has changed, wipes the key, and leaves the directory to others. */

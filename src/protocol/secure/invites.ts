@@ -107,9 +107,15 @@ export class Invites {
     if (invite !== undefined) this.#all.set(bytesToHex(guest), { ...invite, used: [...invite.used, use] });
   }
 
-  /** Takes back those of a name that are open. @returns how many they were */
-  cancel(now: number, name: string): number {
-    const open = this.all.filter((one) => one.name === name && this.stateOf(now, one) === 'open');
+  /** Takes back those of a name that are open, or the one with a public key. @returns how many they were */
+  cancel(now: number, name: string, publicKey?: Uint8Array): number {
+    const id = publicKey && bytesToHex(publicKey);
+    const open = this.all.filter(
+      (one) =>
+        one.name === name &&
+        this.stateOf(now, one) === 'open' &&
+        (id === undefined || bytesToHex(one.publicKey) === id),
+    );
     for (const one of open) this.#all.set(bytesToHex(one.publicKey), { ...one, until: now, cancelled: true });
     return open.length;
   }

@@ -72,6 +72,9 @@ export class Peers {
       throw new RangeError('a preshared key has 32 bytes');
     const id = bytesToHex(publicKey);
     if (id === bytesToHex(this.#own.public)) throw new RangeError('this public key is our own');
+    const { secret } = this.#own;
+    if (publicKey.reduce((other, byte, i) => other | (byte ^ (secret[i] as number)), 0) === 0)
+      throw new RangeError('this is our own private key, and no public one');
     if (this.#all.has(id)) throw new RangeError('this public key is there already');
     let shared: Uint8Array;
     try {

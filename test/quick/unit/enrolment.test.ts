@@ -195,7 +195,18 @@ describe('an ssh', () => {
     ],
     ['exit 127', 'there is no cryptcab for me@far: install it there, or say in ssh.command where it is'],
     ["echo 'cryptcab: nobody here' >&2; exit 1", 'me@far did not enrol this client: it says: nobody here'],
-    ['exit 3', 'me@far did not enrol this client: status 3'],
+    [
+      'exit 3',
+      "me@far did not enrol this client (status 3): see what 'ssh me@far cryptcab --version' prints",
+    ],
+    [
+      'echo Welcome; echo "This account is currently not available."; exit 1',
+      "me@far did not enrol this client (This account is currently not available.): see what 'ssh me@far cryptcab --version' prints",
+    ],
+    [
+      'cat; exit 1',
+      "me@far did not enrol this client (status 1): see what 'ssh me@far cryptcab --version' prints",
+    ], // no key in what is printed
     [
       "echo '@@@ WARNING: CHANGED @@@' >&2; echo 'Host key verification failed.' >&2; exit 255",
       "ssh does not trust the host key of far: see what 'ssh me@far' says of it",
@@ -208,9 +219,18 @@ describe('an ssh', () => {
       'echo Welcome; exit 0',
       "me@far does not answer as cryptcab does: see what 'ssh me@far cryptcab --version' prints",
     ],
-    ['echo X; cat >&2; exit 1', 'me@far did not enrol this client: status 1'], // no key in what is said
-    ["printf 'a\\033[2Jb' >&2; exit 1", 'me@far did not enrol this client: a\\x1b[2Jb'],
-    ['exec <&-; exit 1', 'me@far did not enrol this client: status 1'],
+    [
+      'echo X; cat >&2; exit 1',
+      "me@far did not enrol this client (X): see what 'ssh me@far cryptcab --version' prints",
+    ], // no key in what is said
+    [
+      "printf 'a\\033[2Jb' >&2; exit 1",
+      "me@far did not enrol this client (a\\x1b[2Jb): see what 'ssh me@far cryptcab --version' prints",
+    ],
+    [
+      'exec <&-; exit 1',
+      "me@far did not enrol this client (status 1): see what 'ssh me@far cryptcab --version' prints",
+    ],
   ])('that fails is one line: %s', async (script, says) => {
     stand(script);
     await expect(enrolled()).rejects.toThrow(expect.objectContaining({ message: says }));

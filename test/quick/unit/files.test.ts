@@ -1,12 +1,20 @@
 // Files of ours on a disk that becomes full: what was there stays whole, and nothing else is left.
 import { execFileSync } from 'node:child_process';
-import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ServerState } from '../../../src/ends/peers/server-state.js';
-import { replaceFile } from '../../../src/keys/files.js';
+import { makeDirectory, replaceFile } from '../../../src/keys/files.js';
 import { keptPrivateKey } from '../../../src/keys/kept-key.js';
 import { keyText } from '../../../src/keys/key-text.js';
 import { PeersStore } from '../../../src/keys/peers-store.js';
@@ -78,6 +86,44 @@ describe.skipIf(process.versions.bun !== undefined || process.versions.deno !== 
   },
 );
 
+test('a directory that the system refuses is an error, and no end without end', () => {
+  makeDirectory(join(directory, 'a/b/c'), 0o700);
+  makeDirectory(join(directory, 'a/b/c'), 0o700);
+  expect(statSync(join(directory, 'a/b/c')).mode & 0o777).toBe(0o700);
+  expect(() => makeDirectory('/proc/x/y')).toThrow(/ENOENT.*'\/proc\/x'/);
+  writeFileSync(join(directory, 'file'), '');
+  expect(() => makeDirectory(join(directory, 'file'))).toThrow(/EEXIST/);
+  expect(() => makeDirectory(join(directory, 'file/x'))).toThrow(/ENOTDIR/);
+});
+
+test('a server that finds what another key has kept sets that aside; a line that is none costs no other', () => {
+  const [privateKey, publicKey] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+  const path = join(directory, 'peers.json');
+  const peer = { publicKey: keyText(new Uint8Array(32).fill(3)), name: 'alice', heard: 1 };
+  const kept = JSON.stringify({ version: 1, server: keyText(publicKey), peers: [null, 7, {}, peer] });
+  const random = (length: number) => new Uint8Array(length);
+  const open = (own: Uint8Array) =>
+    new ServerState({ directory, privateKey, publicKey: own, random, log: quiet });
+  writeFileSync(path, kept);
+  expect(open(publicKey).load().peers).toMatchObject([{ name: 'alice' }]);
+  expect(open(privateKey).load().peers).toEqual([]);
+  expect(readFileSync(`${path}.old`, 'utf8')).toBe(kept);
+});
+
+test('a pid file that a crash has damaged does not keep a server from its directory', () => {
+  const [privateKey, publicKey] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+  const random = (length: number) => new Uint8Array(length);
+  const pid = join(directory, 'server.pid');
+  for (const damage of ['\0\0\0\0\0', 'garbage']) {
+    writeFileSync(pid, damage);
+    const state = ServerState.open({ directory, privateKey, publicKey, random, log: quiet });
+    expect(readFileSync(pid, 'utf8')).toBe(`${process.pid}\n`);
+    expect(ServerState.open({ directory, privateKey, publicKey, random, log: quiet })).toBeUndefined();
+    state?.close();
+    expect(existsSync(pid)).toBe(false);
+  }
+});
+
 test('a server starts without what it knew where that is no file', () => {
   execFileSync('mkfifo', [join(directory, 'peers.json')]);
   const said: string[] = [];
@@ -86,5 +132,7 @@ test('a server starts without what it knew where that is no file', () => {
   const random = (length: number) => new Uint8Array(length);
   const state = new ServerState({ directory, privateKey, publicKey, random, log });
   expect(state.load()).toEqual({ peers: [], invites: [] });
-  expect(said).toEqual(['starts without what it knew of its peers: it is not a regular file']);
+  expect(said).toEqual([
+    `starts without what it knew of its peers: it is not a regular file; what there was is in ${join(directory, 'peers.json.old')} now`,
+  ]);
 });

@@ -137,6 +137,13 @@ describe('the command line', () => {
       }
   });
 
+  test('a key that begins as an option does, and so lacks its first letters', () => {
+    const key = '-p5FWSuC_dL75f2hK5Hs8HnCTCFaaxe8yUbk9uvLeOI';
+    expect(() => parseOptions('cryptcab', '1', ['-c', 'h', `${key}:1`])).toThrow(
+      /^-p '\[hidden: may be a key\]:1' is not/,
+    );
+  });
+
   test('a file of such a name can be named still', () => {
     const key = hex(24);
     expect(parseOptions('cryptcab', '1', ['-P', `./${key}`]).keyFile).toBe(`./${key}`);

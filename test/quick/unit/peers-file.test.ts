@@ -91,8 +91,10 @@ describe('the peers file', () => {
     [
       'an unknown option',
       `${a} nmae=alice`,
-      /no option nmae=; there are name=, psk=, endpoint=, ip=, gateway= and multicast=, and isolated, /,
+      /no option nmae=; there are name=, psk=, endpoint=, ip=, gateway=, multicast= and mac=, and where the server plugs into bridge:\/\/NAME isolated, /,
     ],
+    ['an option as wg spells it', `${a} allowed-ips=10.0.0.0/24`, /no option allowed-ips=; /],
+    ['a capital', `${a} Name=bob`, /no option Name=; /],
     ['an option without a value', `${a} name=`, /name=VALUE/],
     ['something that is no option', `${a} alice`, /name=VALUE/],
     ['an option twice', `${a} name=alice name=bob`, /name= is there twice/],

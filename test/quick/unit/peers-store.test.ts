@@ -178,6 +178,7 @@ describe('a directory', () => {
     writeFileSync(join(path, 'carol.peer'), 'nonsense\n');
     writeFileSync(join(path, 'dave.peer'), `${a}\n`);
     mkdirSync(join(path, 'eve.peer'));
+    writeFileSync(join(path, 'frank'), `${b}\n`);
     const said: string[] = [];
     const log = new Proxy({} as Log, {
       get: (_, level) => (_fields: object, message: string) => said.push(`${String(level)} ${message}`),
@@ -196,6 +197,7 @@ describe('a directory', () => {
         /^warn skipped line 1 of \S+dave\.peer: this public key is in line 2 of \S+alice\.peer already/,
       ),
       expect.stringMatching(/^warn skipped \S+eve\.peer: it is not a regular file$/),
+      expect.stringMatching(/^warn skipped \S+frank: the file of a peer is called NAME\.peer$/),
     ]);
   });
 });

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 import { type Host, Lab } from '../../../lab/lab.js';
-import type { Process } from '../../../lab/process.js';
+import { type Process, run } from '../../../lab/process.js';
 import { makeEnd, Peers } from '../../../lab/secure-keys.js';
 import { randomness } from '../../support/seed.js';
 
@@ -67,7 +67,8 @@ function drop(hub: Host, host: Host, address: string): void {
   ] as const) {
     const table = `inet dead-${host.gatewayDevice}`;
     const chain = `${table} in { type filter hook input priority filter; }`;
-    const rule = `${table} in ip6 ${which} ${address} meta l4proto udp drop`;
+    const family = address.includes(':') ? 'ip6' : 'ip';
+    const rule = `${table} in ${family} ${which} ${address} meta l4proto udp drop`;
     end.run('nft', `add table ${table}; add chain ${chain}; add rule ${rule}`);
   }
 }
@@ -181,6 +182,40 @@ test(
 );
 
 // Side by side again; these wait until a silence is noticed, or for as long as -d does.
+
+test.concurrent(
+  'a name that moves from IPv4 to IPv6',
+  each(async ({ hub, start }, host, kind) => {
+    const { hub4, hub6 } = host.link;
+    host.knows({ 'server.example': hub4 });
+    const client = start(host, kind, 'server.example');
+    await client.prints(/the cable is up/);
+    await host.reaches(hub.inner); // by IPv4 something has come
+    host.knows({ 'server.example': hub6 });
+    drop(hub, host, hub4);
+    await host.reaches(hub.inner, 40_000);
+  }),
+);
+
+test.concurrent(
+  'a link-local address whose interface is made again, with another number',
+  each(async ({ hub, start }, host, kind) => {
+    const device = `again${host.index}`;
+    const mac = (end: number) => `02:77:00:00:0${host.index}:0${end}`;
+    const make = () => {
+      const near = ['peer', 'name', device, 'address', mac(1), 'netns', hub.namespace];
+      run('ip', '-n', host.namespace, 'link', 'add', device, 'address', mac(2), 'type', 'veth', ...near);
+      for (const end of [hub, host]) end.run('ip', 'link', 'set', device, 'up');
+    };
+    make();
+    const client = start(host, kind, `fe80::77:ff:fe00:${host.index}01%${device}`);
+    await client.prints(/the cable is up/, 40_000);
+    await host.reaches(hub.inner);
+    host.run('ip', 'link', 'delete', device);
+    make();
+    await host.reaches(hub.inner, 60_000);
+  }),
+);
 
 test.concurrent(
   'an address that dies later: the cable comes back at the other one',
