@@ -16,7 +16,7 @@ import type { NativeSocket } from './socket.js';
 import { threadIndex } from './steering.js';
 import { FEED_MAX } from './thread/talk.js';
 
-/** How often the way to the peer of a secure link in use is asked for. */
+/** How often the way to the peer of a link in use is asked for. */
 const PATH_MS = 1_000;
 
 /** Which of the I/O threads on one port this is. */
@@ -52,7 +52,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
   /** Of a secure link: the largest UDP payload that was asked for, bytes; and when the kernel was asked for its path, ms. */
   readonly #pathMax: number;
   #pathAsked = 0;
-  /** Of a secure link: the way that the I/O thread was given. */
+  /** The way that the I/O thread was given. */
   #way: Uint8Array | undefined;
 
   /** @param path of a secure link: the largest UDP payload to be sent, bytes */
@@ -136,6 +136,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
     this.renewed();
     const way = socket.names.encode(this.remote);
     if (way === undefined) throw new CryptcabError(`no address of this socket: ${this.remote.address}`);
+    this.#way = way;
     links.raise(this);
     const { connected } = socket;
     thread.order({ do: 'raise', session, way, connected });
@@ -143,6 +144,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
 
   lower(): void {
     const { core, links, thread } = this.#host;
+    this.#way = undefined;
     links.lower(this);
     this.#heardPlace = undefined;
     this.sealing = undefined;
@@ -232,7 +234,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
   }
 
   #lookAtWay(): void {
-    if (this.remote.address.includes('%')) this.#orderWay();
+    if (this.#way !== undefined && this.remote.address.includes('%')) this.#orderWay();
     this.#askPath();
   }
 
@@ -248,7 +250,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
   /** Has a secure link's datagrams fit the way to its remote, as far as the kernel knows it (secure.md §2.6). */
   #askPath(): void {
     this.#pathAsked = performance.now();
-    if (this.remote.port === 0) return; // nowhere yet
+    if (this.secure === undefined || this.remote.port === 0) return; // nowhere yet
     const packet = this.#host.routes.packet(this.remote);
     if (packet === undefined) return;
     const path = Math.min(this.#pathMax, datagramMax(packet));
@@ -282,9 +284,9 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
     const now = this.counts();
     const before = this.#seen;
     this.#seen = now;
+    if (performance.now() - this.#pathAsked >= PATH_MS) this.#lookAtWay();
     if (this.secure !== undefined) {
       this.#news(this.secure);
-      if (performance.now() - this.#pathAsked >= PATH_MS) this.#lookAtWay();
     } else {
       if (now.sealed > before.sealed) events.sent(this);
       if (now.opened > before.opened) events.heard(this);

@@ -213,7 +213,7 @@ test.concurrent(
     await host.reaches(hub.inner);
     host.run('ip', 'link', 'delete', device);
     make();
-    await host.reaches(hub.inner, 60_000);
+    await host.reaches(hub.inner, 40_000);
   }),
 );
 
