@@ -24,6 +24,14 @@ export function span(ms: number): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
+/** Its clock is as ours now, so it was the earlier time that was wrong. */
+const wasAhead = ({ fromOurs }: { readonly fromOurs: number }) => Math.abs(fromOurs) < AGREES;
+
+/** What is said once in a while, apart from all else that is said of a peer. */
+export function hintKind(hint: SecureHint): string {
+  return hint.what === 'clock' && wasAhead(hint) ? 'clock ahead' : hint.what;
+}
+
 /** What should be said of a peer. */
 export function hintText(hint: Exclude<SecureHint, { what: 'stranger' }>): string {
   const who = peerText(hint.peer);
@@ -31,8 +39,7 @@ export function hintText(hint: Exclude<SecureHint, { what: 'stranger' }>): strin
     case 'clock': {
       const forged = 'Or somebody sends its old handshakes again';
       const by = span(hint.behind);
-      // Its clock is as ours now, so it was the earlier time that was wrong.
-      if (Math.abs(hint.fromOurs) < AGREES)
+      if (wasAhead(hint))
         return `the clock of ${who} was ahead by about ${by} when it connected last, so that its handshakes are refused as replayed until that time has come: restart this end, which then forgets it. ${forged}`;
       return `the clock of ${who} is behind by about ${by}, so that its handshakes are refused as replayed: set it (NTP), or restart this end. ${forged}`;
     }

@@ -10,7 +10,7 @@ import { handshakeType } from '../protocol/secure/messages.js';
 import type { Peer } from '../protocol/secure/peer.js';
 import type { SecureEffect, SecureHint, SecureRefusal } from '../protocol/secure/terms.js';
 import type { SecureHandlers } from './handlers.js';
-import { hintText } from './hints.js';
+import { hintKind, hintText } from './hints.js';
 import type { Member } from './peers/member.js';
 import { peerText } from './peers/peer-text.js';
 import type { Pings } from './pings.js';
@@ -167,7 +167,7 @@ export class SecureActs {
     }
     if (hint.what === 'preshared key') this.#otherKey.add(hint.peer);
     const say = () => this.#host.log.warn({ peer: peerText(hint.peer) }, hintText(hint));
-    this.#host.seldom.note(this.#host.now(), `${hint.what} ${keyText(hint.peer.publicKey)}`, say);
+    this.#host.seldom.note(this.#host.now(), `${hintKind(hint)} ${keyText(hint.peer.publicKey)}`, say);
   }
 
   #moved(member: Member, to: Remote): void {

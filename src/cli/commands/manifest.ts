@@ -1,5 +1,5 @@
 // The files of a directory of vectors, held against its manifest.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CryptcabError, messageOf } from '../../error.js';
 import { encodingFault } from '../../keys/encoding.js';
@@ -8,15 +8,20 @@ import { MANIFEST, sha256Of } from '../../vectors/make.js';
 
 /** As sha256sum writes it, of a file in the same directory. */
 const LINE = /^([0-9a-f]{64}) [ *]([^/]+)$/;
+const ofPackage = (path: string) => readText(path, (from) => readRegular(from).bytes);
+
 /** The schema is no vectors: nothing is checked by it here. */
 const isVectors = (name: string) => name.endsWith('.json') && !name.endsWith('.schema.json');
 
-/** @throws CryptcabError where it cannot be read */
-export function readText(path: string): string {
+/**
+ * @param read one that somebody names may be a pipe
+ * @throws CryptcabError where it cannot be read
+ */
+export function readText(path: string, read = (from: string): Uint8Array => readFileSync(from)): string {
   try {
-    const { bytes } = readRegular(path);
+    const bytes = read(path);
     const fault = encodingFault(bytes);
-    if (fault === undefined) return bytes.toString();
+    if (fault === undefined) return Buffer.from(bytes).toString();
     throw new Error(`it ${fault}`);
   } catch (error) {
     throw new CryptcabError(`cannot read ${path}: ${messageOf(error)}`);
@@ -34,7 +39,7 @@ export function filesOf(directory: string): { readonly paths: string[]; readonly
   const wrong = (what: string) =>
     faults.push(new CryptcabError(`${what}: install the package again`).message);
   try {
-    const lines = readText(manifest)
+    const lines = ofPackage(manifest)
       .split('\n')
       .filter((line) => line.trim() !== '');
     if (lines.length === 0) {
@@ -54,7 +59,7 @@ export function filesOf(directory: string): { readonly paths: string[]; readonly
       }
       const path = join(directory, name);
       try {
-        if (sha256Of(readText(path)) === sum) paths.push(path);
+        if (sha256Of(ofPackage(path)) === sum) paths.push(path);
         else wrong(`${path} is not the file that ${MANIFEST} names`);
       } catch (error) {
         wrong(messageOf(error));
