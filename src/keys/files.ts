@@ -41,8 +41,8 @@ export function readRegular(
 }
 
 /**
- * Makes a directory where there is none, and those on the way to it. Node's own way says of a disk that cannot be written that
- * the directory is missing, and never ends where the kernel says that of one which is there, as below /proc.
+ * Makes a directory where there is none, and those above it. Node's mkdir with `recursive` gives a wrong reason on a file system
+ * that cannot be written, and never ends where the kernel answers ENOENT although the directory above is there, as in /proc.
  * @throws Error when it cannot be
  */
 export function makeDirectory(path: string, mode = 0o777): void {

@@ -1,9 +1,9 @@
 import { type Remote, remoteKey } from '../../protocol/remote.js';
 
 /**
- * Which remotes a socket for both families may stay connected to. Linux (6.18) keeps the way back of what a connected socket has
- * received by IPv4, also when it is connected anew, and drops what comes to it by IPv6 then. Such a socket is connected by IPv6
- * and taken off again, which leaves the remote's address as the one that is heard; the port is seen to here.
+ * Which remotes a socket for both families may stay connected to. Linux (6.18) keeps the route of what a connected socket has
+ * received by IPv4, also when it is connected anew, and then drops what comes to it by IPv6. Such a socket is connected by IPv6
+ * and disconnected again: the kernel still takes datagrams from that address alone. Their port is checked here.
  */
 export class StaleRoute {
   #wasIPv4 = false;

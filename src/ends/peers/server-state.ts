@@ -214,7 +214,7 @@ export class ServerState {
     let where = '';
     try {
       renameSync(this.#path, aside);
-      where = `; what there was is in ${aside} now`;
+      where = `; the old file is ${aside} now`;
     } catch {
       // It stays where it is until something new is kept, if that can be.
     }

@@ -133,6 +133,6 @@ test('a server starts without what it knew where that is no file', () => {
   const state = new ServerState({ directory, privateKey, publicKey, random, log });
   expect(state.load()).toEqual({ peers: [], invites: [] });
   expect(said).toEqual([
-    `starts without what it knew of its peers: it is not a regular file; what there was is in ${join(directory, 'peers.json.old')} now`,
+    `starts without what it knew of its peers: it is not a regular file; the old file is ${join(directory, 'peers.json.old')} now`,
   ]);
 });

@@ -319,6 +319,10 @@ describe('what is no command line', () => {
     ['-q', "unknown option '-q' (see cable --help)"],
     ['-kq', "unknown option '-q' (see cable --help)"],
     ['--socks /x', "unknown option '--socks' (Did you mean --sock?) (see cable --help)"],
+    ['-P /k --log-file /k', '-P and --log-file name the same file: give each its own'],
+    ['-P /k --log-file /x/../k', '-P and --log-file name the same file: give each its own'],
+    ['--pidfile /p --log-file /p', '--log-file and --pidfile name the same file: give each its own'],
+    ['--secure --key /k --keylog /k', '--key and --keylog name the same file: give each its own'],
     ['--verbose=w', "unknown option '--verbose=w' (Did you mean --verbose?) (see cable --help)"],
   ])('%s', (line, message) => {
     const error = fault(...line.split(' '));

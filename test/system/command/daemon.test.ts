@@ -83,6 +83,16 @@ test('a client daemon whose server is not there yet goes on in the background', 
   await client.reaches(hub.inner);
 });
 
+test('-d that is ended before the cable is up says so, and leaves nothing', async () => {
+  const log = join(lab.directory, 'log');
+  const early = client.cryptcab(['-P', keyFile, '-c', client.link.hub4, '-d', '-v', '--log-file', log]);
+  await until('it calls', () => existsSync(log) && /moved/.test(readFileSync(log, 'utf8')));
+  const daemon = Number(children(early.pid));
+  expect(await early.stop()).toBe(1);
+  expect(early.output).toMatch(/the daemon was ended by SIGTERM before it was up/);
+  await until('the daemon ends', () => !alive(daemon));
+});
+
 test('a client daemon that is denied says why, and goes on in the background', async () => {
   const server = hub.cryptcab(['-P', keyFile, '-p', String(PORT)]);
   const pidFile = join(lab.directory, 'denied.pid');
