@@ -32,8 +32,8 @@ export interface SecureHandlers {
   gone?(peer: Peer, why: SecureGone): void;
   /** A call was sent, or refused by the system. @param refused why; undefined when it was sent */
   called?(to: Remote, refused: string | undefined): void;
-  /** No answer for some seconds from one that is called, or one with another preshared key; tried on. */
-  noAnswer?(peer: Peer, otherKey: boolean): void;
+  /** No answer for some seconds from one that is called; tried on. */
+  noAnswer?(peer: Peer): void;
   /** Its address is one that no datagram of ours can go to. */
   noWay?(peer: Peer, error: CryptcabError): void;
   /** No answer for long; not tried any more until something wants it. */

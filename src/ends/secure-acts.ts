@@ -48,8 +48,6 @@ export interface ActsHost {
 /** Does what the machine of the secure cable says (protocol/secure/terms.ts), by the cable and by the owner's handlers. */
 export class SecureActs {
   readonly #host: ActsHost;
-  /** Who has answered with another preshared key since it was looked up. */
-  readonly #otherKey = new WeakSet<Peer>();
 
   constructor(host: ActsHost) {
     this.#host = host;
@@ -119,7 +117,7 @@ export class SecureActs {
       case 'resolve':
         if (!member.called) break; // it is the one that calls
         this.#host.resolve(member);
-        this.#host.handlers.noAnswer?.(peer, this.#otherKey.delete(peer));
+        this.#host.handlers.noAnswer?.(peer);
         break;
       case 'unanswered':
         member.link?.discard();
@@ -165,7 +163,6 @@ export class SecureActs {
       this.#host.handlers.stranger?.(hint.publicKey, hint.from);
       return;
     }
-    if (hint.what === 'preshared key') this.#otherKey.add(hint.peer);
     const say = () => this.#host.log.warn({ peer: peerText(hint.peer) }, hintText(hint));
     this.#host.seldom.note(this.#host.now(), `${hintKind(hint)} ${keyText(hint.peer.publicKey)}`, say);
   }

@@ -159,10 +159,10 @@ export async function startSecureClient(configuration: SecureClientConfiguration
           if (patience === 'nothing' && !wasUp) end.fail(new TemporaryError(why));
           else log.warn({}, `${why}, waiting for one`);
         },
-        noAnswer(_to, otherKey) {
+        noAnswer() {
           if (typeof keys === 'function' && pace.due(performance.now())) enrol(keys);
           if (enrolling !== undefined) return; // new keys may get an answer; if there are none, that is said
-          if (route.trouble !== undefined || otherKey) return; // which have their own lines
+          if (route.trouble !== undefined) return; // which has its own line
           knocking ??= sayWhy(mine, port).finally(() => {
             knocking = undefined;
           });

@@ -187,8 +187,7 @@ export class SecureServer {
         },
         misdirected: (from, times) => warnOfMisdirected(log, remoteText(from), times),
         noWay: (peer, { marked }) => log.warn({ peer: peerText(peer) }, marked),
-        noAnswer(peer, otherKey) {
-          if (otherKey) return; // which has its own line
+        noAnswer(peer) {
           const at = remoteText(peer.endpoint as Remote);
           const text = `no secure answer from ${peerText(peer)} at ${at}, still trying: see that it runs with ${optionName('secure')}, that it has this end's public key, and the same preshared key or none${ownClock(Date.now())}`;
           const say = () => log.info({ publicKey: keyText(side.publicKey) }, text);

@@ -17,6 +17,8 @@ export function isDaemonChild(): boolean {
   return marked;
 }
 
+const endedText = (signal: string) => `the daemon was ended by ${signal} before it was up`;
+
 /**
  * Starts this program again, without a terminal, and waits until it is up or has failed.
  * @param carried handed over through its standard input, never by argument or environment
@@ -52,12 +54,15 @@ export function detach(carried: Carried | undefined, say: (line: string) => void
       } else {
         child.disconnect();
         child.unref();
-        resolve(message.status);
+        child.removeAllListeners('exit'); // it has said how it ends
+        if (ended === undefined || message.status !== 0) return resolve(message.status);
+        say(endedText(ended));
+        resolve(1);
       }
     });
     child.on('exit', (status, signal) => {
       const by = ended ?? signal;
-      if (by !== null) say(`the daemon was ended by ${by} before it was up`);
+      if (by !== null) say(endedText(by));
       resolve(by === null ? (status ?? 1) : 1);
     });
   });

@@ -145,10 +145,7 @@ export class ServerState {
     try {
       state.#hold();
     } catch (error) {
-      if (!(error instanceof HeldElsewhere)) {
-        state.#fails(error);
-        return state;
-      }
+      if (!(error instanceof HeldElsewhere)) return state; // said when there is something to keep
       state.close();
       options.log.warn(
         { directory: options.directory },
@@ -330,18 +327,14 @@ export class ServerState {
       replaceFile(this.#path, Buffer.from(`${JSON.stringify(content, undefined, 1)}\n`));
       this.#failed = false;
     } catch (error) {
-      this.#fails(error);
+      if (!this.#failed)
+        this.#log.warn(
+          { file: this.#path },
+          `cannot keep what it knows of its peers, who will have to enrol again after a restart: ${messageOf(error)}`,
+        );
+      this.#failed = true;
     }
     return !this.#failed;
-  }
-
-  #fails(error: unknown): void {
-    if (!this.#failed)
-      this.#log.warn(
-        { file: this.#path },
-        `cannot keep what it knows of its peers, who will have to enrol again after a restart: ${messageOf(error)}`,
-      );
-    this.#failed = true;
   }
 
   /** Writes what has changed, wipes the key, and leaves the directory to others. */
