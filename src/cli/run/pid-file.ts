@@ -39,7 +39,7 @@ export function writePidFile(path: string): HeldFile {
   } catch (error) {
     if (error instanceof HeldElsewhere) throw runsAlready(error.pid, path);
     if (error instanceof NoProcessId) throw noPidFile(path);
-    throw new CryptcabError(`cannot write the pid file ${path}: ${messageOf(error)}`);
+    throw new CryptcabError(`cannot write the pid file ${path}: ${messageOf(error)}; ${ANOTHER}`);
   }
 }
 
