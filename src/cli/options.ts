@@ -213,8 +213,9 @@ function refuseShared(given: Given, absolute: (path: string) => string): void {
     const path = typeof value === 'object' && value.kind === 'file' ? value.path : value;
     if (typeof path !== 'string') continue;
     const file = fileAt(absolute(path));
+    if (file === undefined) continue;
     const other = seen.get(file);
-    if (other !== undefined && WRITTEN.some((one) => one === option) && file !== '')
+    if (other !== undefined && WRITTEN.some((one) => one === option))
       throw new UsageError(
         `${commandName(other)} and ${commandName(option)} name the same file: give each its own`,
       );
@@ -222,11 +223,11 @@ function refuseShared(given: Given, absolute: (path: string) => string): void {
   }
 }
 
-/** A file, by whatever name it goes; empty for what is no file, as a terminal. */
-function fileAt(path: string): string {
+/** A file, by whatever name it goes; undefined for what is no file, as a terminal. */
+function fileAt(path: string): string | undefined {
   try {
     const stat = statSync(path);
-    return stat.isFile() ? `${stat.dev} ${stat.ino}` : '';
+    return stat.isFile() ? `${stat.dev} ${stat.ino}` : undefined;
   } catch {
     return path; // it is made, or what opens it says why it cannot be
   }

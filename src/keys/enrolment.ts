@@ -72,8 +72,6 @@ export function enrolledLine({ publicKey, port }: Enrolled): string {
   return `${keyText(publicKey)} ${port}\n`;
 }
 
-/** How much of a line goes into a message. */
-const REASON_CHARACTERS = 300;
 /** Of a line that has not ended yet, so many characters are kept: more than the server's line has. */
 const LINE_CHARACTERS = 1_000;
 
@@ -86,7 +84,7 @@ export class AnswerFinder {
   #found: Enrolled | undefined;
   #last = '';
 
-  /** The last line with something in it, or its beginning; empty where there is none. */
+  /** The last line with something in it; empty where there is none. */
   get last(): string {
     return this.#last;
   }
@@ -102,7 +100,7 @@ export class AnswerFinder {
     this.#rest = (lines.pop() as string).slice(-LINE_CHARACTERS);
     for (const line of lines) {
       this.#look(line);
-      if (line.trim() !== '') this.#last = line.trim().slice(0, REASON_CHARACTERS);
+      if (line.trim() !== '') this.#last = line.trim();
     }
   }
 

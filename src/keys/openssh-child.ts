@@ -6,7 +6,7 @@ import { CryptcabError, codeOf, messageOf } from '../error.js';
 /** Of what a program says on its standard error, so many characters are kept. */
 const SAYS_CHARACTERS = 10_000;
 /** How much of a line of it goes into a message. */
-const REASON_CHARACTERS = 300;
+export const REASON_CHARACTERS = 300;
 /** How long a program has to end after SIGTERM, ms. */
 const END_MS = 2_000;
 

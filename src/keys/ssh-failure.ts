@@ -18,17 +18,14 @@ export function loginText({ user, host }: SshLogin): string {
 const HOPELESS =
   /Host key verification failed|Permission denied \(|Too many authentication failures|Unable to negotiate|no matching |[Bb]ad (?:configuration|owner|port|number|.*argument)|(?:unknown|illegal|invalid) option|^usage:|Can't open user config|terminating, \d+ bad/;
 
-/** What ssh and scp say last, after the reason. */
-const AFTERTHOUGHT =
-  /^(?:lost connection|scp: Connection closed|scp: failed to upload (?:file|directory) .*)$/;
-/** Said where the connection is gone. */
+/** Said where the connection is gone, behind the reason. */
 const LOST = /^(?:lost connection|scp: Connection closed)$/;
-/** What scp says when it is logged in, and the far side does not take the file. */
-const REFUSED = /^scp: (?!Connection closed)/;
+/** And where the far side does not take the file. */
+const NOT_TAKEN = /^scp: failed to upload (?:file|directory) /;
 
 /** The line that says why, of several. */
 export function reasonIn(says: readonly string[]): string | undefined {
-  return says.filter((line) => !AFTERTHOUGHT.test(line)).at(-1) ?? says.at(-1);
+  return says.filter((line) => !LOST.test(line) && !NOT_TAKEN.test(line)).at(-1) ?? says.at(-1);
 }
 
 /** Whether ssh, or an scp by its ssh, did not get through, for a reason that may pass. */
@@ -39,7 +36,7 @@ export function mayPass(status: number | null, says: readonly string[]): boolean
 
 /** Whether scp was logged in, and could not write its file over there. */
 export function isRefusedThere(says: readonly string[]): boolean {
-  return REFUSED.test(reasonIn(says) ?? '') && !mayPass(1, says);
+  return reasonIn(says)?.startsWith('scp: ') === true && !mayPass(1, says);
 }
 
 /**

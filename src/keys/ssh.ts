@@ -4,7 +4,7 @@ import { optionName } from '../options/name.js';
 import { drawSecret } from './draw.js';
 import { AnswerFinder, introductionLine } from './enrolment.js';
 import { newPresharedKey, newPrivateKey } from './key-text.js';
-import { canAsk, start } from './openssh-child.js';
+import { canAsk, REASON_CHARACTERS, start } from './openssh-child.js';
 import { publicKeyOf } from './public-key.js';
 import { loginText, reasonIn, type SshLogin, sshFault } from './ssh-failure.js';
 
@@ -109,7 +109,12 @@ async function ssh(target: SshTarget, input: Uint8Array, signal: AbortSignal, as
     );
   }
   const printed = withoutKeys([answers.last], input).find((line) => line !== '' && line !== LOGGED_IN);
-  throw failure(target, status, withoutKeys(says, input), printed && hideKeys(printed));
+  throw failure(
+    target,
+    status,
+    withoutKeys(says, input),
+    printed && hideKeys(printed).slice(0, REASON_CHARACTERS),
+  );
 }
 
 /** Lines of what was said, but those that repeat a key: a far side that is no cryptcab may print what it reads. */

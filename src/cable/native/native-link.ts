@@ -49,7 +49,7 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
   /** Who sent the last authentic message that the I/O thread reported, and the place of its keypair, while that is there. */
   #heardFrom: Remote | undefined;
   #heardPlace: number | undefined;
-  /** Of a secure link: the largest UDP payload that was asked for, bytes; and when the kernel was asked for its path, ms. */
+  /** Of a secure link: the largest UDP payload that was asked for, bytes. */
   readonly #pathMax: number;
   #pathAsked = 0;
   /** The way that the I/O thread was given. */
@@ -229,28 +229,30 @@ export class NativeLink extends BaseLink implements ClassicLink, SecureLink {
 
   /** Has the datagrams of a secure link go to its remote. */
   #readdress(): void {
-    this.#orderWay();
+    const way = this.#host.socket.names.encode(this.remote);
+    if (way !== undefined) this.#goBy(way);
     this.#askPath();
   }
 
+  /** Looks whether the way is still the same: an interface that was made again has another number under its name. */
   #lookAtWay(): void {
-    if (this.#way !== undefined && this.remote.address.includes('%')) this.#orderWay();
+    const known = this.#way;
+    if (known !== undefined && this.remote.address.includes('%')) {
+      const way = this.#host.socket.names.encode(this.remote);
+      if (way?.some((byte, i) => byte !== known[i])) this.#goBy(way);
+    }
     this.#askPath();
   }
 
-  /** Says the way to its remote, where it is another one: an interface that was made again has another number under its name. */
-  #orderWay(): void {
-    const { socket, thread } = this.#host;
-    const way = socket.names.encode(this.remote);
-    if (way === undefined || this.#way?.every((byte, i) => byte === way[i])) return;
+  #goBy(way: Uint8Array): void {
     this.#way = way;
-    thread.order({ do: 'address', session: this.session, way });
+    this.#host.thread.order({ do: 'address', session: this.session, way });
   }
 
   /** Has a secure link's datagrams fit the way to its remote, as far as the kernel knows it (secure.md §2.6). */
   #askPath(): void {
     this.#pathAsked = performance.now();
-    if (this.secure === undefined || this.remote.port === 0) return; // nowhere yet
+    if (this.secure === undefined || this.remote.port === 0) return; // nothing is fitted to it, or it is nowhere yet
     const packet = this.#host.routes.packet(this.remote);
     if (packet === undefined) return;
     const path = Math.min(this.#pathMax, datagramMax(packet));

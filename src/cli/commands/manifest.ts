@@ -1,6 +1,6 @@
 // The files of a directory of vectors, held against its manifest.
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { CryptcabError, messageOf } from '../../error.js';
 import { encodingFault } from '../../keys/encoding.js';
 import { readRegular } from '../../keys/files.js';
@@ -17,11 +17,11 @@ const isVectors = (name: string) => name.endsWith('.json') && !name.endsWith('.s
  * @param read one that somebody names may be a pipe
  * @throws CryptcabError where it cannot be read
  */
-export function readText(path: string, read = (from: string): Uint8Array => readFileSync(from)): string {
+export function readText(path: string, read = (from: string): Buffer => readFileSync(from)): string {
   try {
     const bytes = read(path);
     const fault = encodingFault(bytes);
-    if (fault === undefined) return Buffer.from(bytes).toString();
+    if (fault === undefined) return bytes.toString();
     throw new Error(`it ${fault}`);
   } catch (error) {
     throw new CryptcabError(`cannot read ${path}: ${messageOf(error)}`);
@@ -46,17 +46,18 @@ export function filesOf(directory: string): { readonly paths: string[]; readonly
       wrong(`${manifest} is empty`);
       return { paths, faults };
     }
-    const left = new Set(readdirSync(directory).filter(isVectors));
+    const named = new Set<string>();
     for (const [i, line] of lines.entries()) {
       const [, sum, name = ''] = LINE.exec(line) ?? [];
       if (sum === undefined) {
         wrong(`line ${i + 1} of ${manifest} is not a checksum and the name of a file`);
         continue;
       }
-      if (!left.delete(name) && paths.some((path) => basename(path) === name)) {
+      if (named.has(name)) {
         wrong(`line ${i + 1} of ${manifest} names ${name} again`);
         continue;
       }
+      named.add(name);
       const path = join(directory, name);
       try {
         if (sha256Of(ofPackage(path)) === sum) paths.push(path);
@@ -65,6 +66,7 @@ export function filesOf(directory: string): { readonly paths: string[]; readonly
         wrong(messageOf(error));
       }
     }
+    const left = readdirSync(directory).filter((name) => isVectors(name) && !named.has(name));
     for (const name of left) wrong(`${MANIFEST} does not name ${join(directory, name)}`);
   } catch (error) {
     wrong(messageOf(error));

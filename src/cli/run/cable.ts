@@ -54,11 +54,8 @@ function keepFilesOwn(): void {
   }
 }
 
-/** The signals that end the program. The last ones would end it without a word, and leave its files. */
-const ENDS = [
-  ...(['SIGINT', 'SIGTERM', 'SIGQUIT'] as const),
-  ...(['SIGALRM', 'SIGVTALRM', 'SIGXCPU', 'SIGIO', 'SIGPWR'] as const),
-];
+/** The signals that end the program; from SIGALRM on they would end it without a word, and leave its files. */
+const ENDS = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGALRM', 'SIGVTALRM', 'SIGXCPU', 'SIGIO', 'SIGPWR'] as const;
 
 /** What an end that was asked for may take, ms; then it is over. */
 const END_MS = 5_000;

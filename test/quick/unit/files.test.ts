@@ -86,7 +86,7 @@ describe.skipIf(process.versions.bun !== undefined || process.versions.deno !== 
   },
 );
 
-test('a directory that the system refuses is an error, and no end without end', () => {
+test('a directory that the system refuses is an error, and does not hang', () => {
   makeDirectory(join(directory, 'a/b/c'), 0o700);
   makeDirectory(join(directory, 'a/b/c'), 0o700);
   expect(statSync(join(directory, 'a/b/c')).mode & 0o777).toBe(0o700);
